@@ -1,0 +1,233 @@
+//! What a tool call leaves behind.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    denial::DenialCode,
+    journal::Revision,
+    provider::{Exchange, ProviderErrorKind, Sent},
+    vocabulary::{CallId, ClientType, CredentialSharing, Digest, GrantId, ProfileId, Timestamp, ToolId},
+};
+
+/// What kind of record it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordKind {
+    /// A call was admitted and is about to be made.
+    Intent,
+    /// A call ended.
+    Outcome,
+    /// A call was denied.
+    Denial,
+    /// The chain's writer began or ended; nothing was called.
+    Mark,
+}
+
+/// One record of the audit log. The encoding is for ever, as an event's: a version in the tag, unknown fields refused.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "record", content = "data", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum AuditRecord {
+    /// A call was admitted and is about to be made.
+    #[serde(rename = "intent.v1")]
+    Intent(Box<CallIntent>),
+    /// A call ended.
+    #[serde(rename = "outcome.v1")]
+    Outcome(Box<CallOutcome>),
+    /// A call was denied.
+    #[serde(rename = "denial.v1")]
+    Denial(Box<CallDenial>),
+    /// The chain's writer says something of itself.
+    #[serde(rename = "mark.v1")]
+    Mark(WriterMark),
+}
+
+/// A record with its place in the chain: what is serialised, hashed and stored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChainedRecord {
+    /// The position in the writer's chain, from 1.
+    pub sequence: u64,
+    /// The hash of the record before; [`Digest::ZERO`] for the first.
+    pub previous: Digest,
+    /// When it was written: never before the record before.
+    pub at: Timestamp,
+    /// What happened.
+    pub entry: AuditRecord,
+}
+
+/// Who called, as a record names it. Personal fields are salted hashes, so that forgetting the salt forgets the person and
+/// keeps the chain; the readable names are in `names`, which the tenant may switch off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Caller {
+    /// HMAC-SHA-256 of issuer and subject under the tenant's key.
+    pub user: Digest,
+    /// Issuer and subject, readable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_name: Option<String>,
+    /// The AI client's issuer and id.
+    pub client: String,
+    /// The AI client's type, where a rule gives one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_type: Option<ClientType>,
+    /// Where the call came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<IpAddr>,
+    /// The W3C trace id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
+}
+
+impl Caller {
+    /// A caller by hash and client.
+    pub fn new(user: Digest, client: impl Into<String>) -> Self {
+        Self { user, user_name: None, client: client.into(), client_type: None, source: None, trace_id: None }
+    }
+}
+
+/// A call that was admitted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct CallIntent {
+    /// The call.
+    pub call: CallId,
+    /// Who.
+    pub caller: Caller,
+    /// Which tool.
+    pub tool: ToolId,
+    /// The digest of the definition under which it was admitted.
+    pub digest: Digest,
+    /// The grant that lets the caller in.
+    pub grant: GrantId,
+    /// Its profile.
+    pub profile: ProfileId,
+    /// The revision of the rules.
+    pub revision: Revision,
+    /// The arguments, secrets and personal data redacted.
+    pub arguments: Value,
+    /// HMAC-SHA-256 of the canonical arguments under the tenant's key: plain hashes of short values can be guessed.
+    pub arguments_digest: Digest,
+    /// Whose credential the call uses.
+    pub credential: CredentialUse,
+}
+
+/// Whose credential a call uses. Never the secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct CredentialUse {
+    /// Shared, or the person's own.
+    pub sharing: CredentialSharing,
+    /// The version in the vault; absent when there is none yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
+    /// Whom the vendor sees.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorized_as: Option<String>,
+}
+
+impl CredentialUse {
+    /// A use of a shared or own credential.
+    pub fn new(sharing: CredentialSharing, version: Option<u64>, authorized_as: Option<String>) -> Self {
+        Self { sharing, version, authorized_as }
+    }
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct CallOutcome {
+    /// The call.
+    pub call: CallId,
+    /// The person's salted hash, as the intent names it.
+    pub user: Digest,
+    /// Which tool.
+    pub tool: ToolId,
+    /// How it ended.
+    pub result: CallResult,
+    /// The exchanges with the vendor.
+    pub exchanges: Vec<Exchange>,
+    /// Milliseconds from the intent to the end.
+    pub latency_ms: u64,
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "result", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum CallResult {
+    /// The vendor did it.
+    Success {
+        /// SHA-256 of the result's bytes.
+        digest: Digest,
+        /// The result's size in bytes.
+        bytes: u64,
+    },
+    /// The vendor or the way to it failed.
+    Failure {
+        /// What kind of failure.
+        kind: ProviderErrorKind,
+        /// Whether the vendor may have acted.
+        sent: Sent,
+        /// The HTTP status, where there was one.
+        status: Option<u16>,
+    },
+    /// The call was denied after its intent was recorded.
+    Denied {
+        /// Why.
+        code: DenialCode,
+        /// Whether the vendor may have acted.
+        sent: Sent,
+    },
+    /// The caller went away, or the process ended in order.
+    Abandoned {
+        /// Whether the vendor may have acted.
+        sent: Sent,
+    },
+}
+
+/// A call that was denied before its intent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct CallDenial {
+    /// The call.
+    pub call: CallId,
+    /// Who.
+    pub caller: Caller,
+    /// What was asked for, cut to 128 characters, control characters escaped.
+    pub name: String,
+    /// The tool, where there is one of that name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool: Option<ToolId>,
+    /// Why: the true code, also where the caller is told `unknown_tool`.
+    pub code: DenialCode,
+    /// The revision of the rules.
+    pub revision: Revision,
+    /// HMAC-SHA-256 of the canonical arguments under the tenant's key; absent when they have no canonical form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arguments_digest: Option<Digest>,
+}
+
+/// What a writer says of its chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "mark", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum WriterMark {
+    /// The writer begins; the journal stands here.
+    Opened {
+        /// The journal's revision.
+        revision: Revision,
+        /// The journal's last hash: the two streams vouch for each other.
+        journal: Digest,
+    },
+    /// The writer ended in order: nothing follows.
+    Closed,
+}

@@ -1,0 +1,1 @@
+//! Governance as one declarative document.

@@ -1,0 +1,1 @@
+//! Arguments: schema and rules.

@@ -1,0 +1,4 @@
+//! The shell.
+/// scaffold
+#[derive(Debug)]
+pub struct Governor;

@@ -1,0 +1,161 @@
+//! The unit of the journal: one act, one revision, chained to the act before.
+
+use std::{fmt, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use super::Event;
+use crate::vocabulary::{CommandId, Digest, RecordedActor, Timestamp};
+
+/// How many acts a journal holds: the revision of its last act, 0 when it is empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Revision(pub u64);
+
+impl Revision {
+    /// The revision before the first act.
+    pub const ZERO: Self = Self(0);
+
+    /// The next one.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// Where a journal stands: what an append must name to win.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Head {
+    /// The last act's revision.
+    pub revision: Revision,
+    /// The last act's hash; [`Digest::ZERO`] when the journal is empty.
+    pub hash: Digest,
+}
+
+impl Head {
+    /// The head of an empty journal.
+    pub const EMPTY: Self = Self { revision: Revision::ZERO, hash: Digest::ZERO };
+}
+
+/// Something that somebody did: the events of one command.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Act {
+    /// The revision that this act makes.
+    pub revision: Revision,
+    /// The hash of the act before; [`Digest::ZERO`] for the first.
+    pub previous: Digest,
+    /// The command's idempotency key.
+    pub command_id: CommandId,
+    /// Who did it, with the roles of the moment.
+    pub actor: RecordedActor,
+    /// When: never before the act before.
+    pub at: Timestamp,
+    /// Why, where it was said.
+    pub reason: Option<String>,
+    /// What changed.
+    pub events: Vec<Event>,
+}
+
+/// An act cannot be read: the state that it belongs to must not be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ActError {
+    /// The bytes are no act of a form that this release knows (a newer event, an unknown field).
+    #[error("revision {revision} cannot be read by this release: {reason}")]
+    Unreadable {
+        /// The revision under which it is stored.
+        revision: Revision,
+        /// What the reader stumbled over.
+        reason: String,
+    },
+    /// The bytes do not have the hash under which they are stored.
+    #[error("revision {revision} was changed after it was written")]
+    Tampered {
+        /// The revision under which it is stored.
+        revision: Revision,
+    },
+    /// The act does not follow the one before.
+    #[error("revision {revision} does not follow {expected}")]
+    Broken {
+        /// The revision under which it is stored.
+        revision: Revision,
+        /// The revision that was due.
+        expected: Revision,
+    },
+    /// The act cannot be written.
+    #[error("the act has no JSON form: {0}")]
+    Unwritable(String),
+}
+
+/// An act as a store keeps it: the exact bytes, and their hash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredAct {
+    revision: Revision,
+    hash: Digest,
+    bytes: Arc<[u8]>,
+}
+
+impl StoredAct {
+    /// Writes an act.
+    ///
+    /// # Errors
+    ///
+    /// When it has no JSON form.
+    pub fn seal(act: &Act) -> Result<Self, ActError> {
+        let bytes = serde_json::to_vec(act).map_err(|error| ActError::Unwritable(error.to_string()))?;
+        Ok(Self { revision: act.revision, hash: Digest::of_bytes(&bytes), bytes: bytes.into() })
+    }
+
+    /// Takes in what a store kept. Nothing is checked yet; [`StoredAct::open`] does.
+    pub fn from_parts(revision: Revision, hash: Digest, bytes: impl Into<Arc<[u8]>>) -> Self {
+        Self { revision, hash, bytes: bytes.into() }
+    }
+
+    /// Reads the act and checks that it follows `previous`.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes were changed, do not follow, or hold something that this release does not know.
+    pub fn open(&self, previous: Head) -> Result<Act, ActError> {
+        let revision = self.revision;
+        let expected = previous.revision.next();
+        if Digest::of_bytes(&self.bytes) != self.hash {
+            return Err(ActError::Tampered { revision });
+        }
+        let act: Act = serde_json::from_slice(&self.bytes)
+            .map_err(|error| ActError::Unreadable { revision, reason: error.to_string() })?;
+        if act.revision != revision || revision != expected || act.previous != previous.hash {
+            return Err(ActError::Broken { revision, expected });
+        }
+        Ok(act)
+    }
+
+    /// The revision.
+    pub fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// The hash of the bytes.
+    pub fn hash(&self) -> Digest {
+        self.hash
+    }
+
+    /// The exact bytes.
+    pub fn bytes(&self) -> &Arc<[u8]> {
+        &self.bytes
+    }
+
+    /// The journal's head once this is its last act.
+    pub fn head(&self) -> Head {
+        Head { revision: self.revision, hash: self.hash }
+    }
+}

@@ -1,0 +1,361 @@
+//! What somebody wants done.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use super::KillScope;
+use crate::vocabulary::{
+    Catalogue, ClientId, ClientType, CommandId, CredentialFacts, CredentialOwner, Digest, Effect, GrantId, Grantee,
+    Label, ProfileId, ProfileSpec, RequestId, Risk, ServerId, ServerSpec, Settings, Timestamp, ToolId, ToolsetBinding,
+    ToolsetContent, ToolsetEntry, ToolsetId, UserId,
+};
+
+/// A command with its idempotency key. Ids of new things come with it: deciding has no randomness.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Command {
+    /// The same id is carried out once; repeated, it answers with the revision of the first time.
+    pub id: CommandId,
+    /// Why, for the record.
+    pub reason: Option<String>,
+    /// What to do.
+    pub action: Action,
+}
+
+impl Command {
+    /// A command without a reason.
+    pub fn new(id: CommandId, action: Action) -> Self {
+        Self { id, reason: None, action }
+    }
+
+    /// With a reason for the record.
+    #[must_use]
+    pub fn with_reason(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
+        self
+    }
+}
+
+/// What to do. Each says which roles may; the table in [`crate::journal`] is tested cell by cell.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Action {
+    /// Let calls be admitted by the rules. Owner.
+    ActivateGovernance,
+    /// Write the event forms of a newer schema from now on. Owner.
+    ActivateSchema {
+        /// The schema's number, one more than the current.
+        schema: u32,
+    },
+    /// Replace the tenant's settings. Governance admin.
+    ChangeSettings {
+        /// The new settings.
+        settings: Settings,
+    },
+    /// Register a server. Governance admin.
+    RegisterServer {
+        /// Its id.
+        server: ServerId,
+        /// Its row.
+        spec: ServerSpec,
+    },
+    /// Replace a server's row. Governance admin, server owner; only an admin changes the owners. The provider stays, and so
+    /// does the prefix once tools are known under it. Another base URL, region or auth method takes the credentials away.
+    ChangeServer {
+        /// The server.
+        server: ServerId,
+        /// The new row.
+        spec: ServerSpec,
+    },
+    /// Pause a server. Governance admin, server owner.
+    PauseServer {
+        /// The server.
+        server: ServerId,
+    },
+    /// Let a paused server go on. Governance admin, server owner.
+    ResumeServer {
+        /// The server.
+        server: ServerId,
+    },
+    /// Remove a server with its tools and credentials. Governance admin.
+    RemoveServer {
+        /// The server.
+        server: ServerId,
+    },
+    /// Take in what a server's provider states. Governance admin, server owner. Refused when the catalogue is older.
+    SyncServer {
+        /// The server.
+        server: ServerId,
+        /// What was discovered.
+        catalogue: Arc<Catalogue>,
+    },
+    /// Put a coming catalogue up for review ahead of its release. Governance admin, server owner.
+    StageCatalogue {
+        /// The server.
+        server: ServerId,
+        /// The coming catalogue, newer than the current.
+        catalogue: Arc<Catalogue>,
+    },
+    /// Approve tools, each under the digest that the reviewer saw: its current definition or a staged one. All or none.
+    /// Governance admin, server owner.
+    ApproveTools {
+        /// The tools and the digests.
+        tools: BTreeMap<ToolId, Digest>,
+    },
+    /// Disable tools. All or none. Governance admin, server owner.
+    DisableTools {
+        /// The tools.
+        tools: BTreeSet<ToolId>,
+    },
+    /// Set tools back to pending review. All or none. Governance admin, server owner.
+    ResetTools {
+        /// The tools.
+        tools: BTreeSet<ToolId>,
+    },
+    /// Raise or lower a tool's effect or risk. Governance admin, server owner.
+    ClassifyTool {
+        /// The tool.
+        tool: ToolId,
+        /// The effect; the provider's where absent.
+        effect: Option<Effect>,
+        /// The risk; the provider's where absent.
+        risk: Option<Risk>,
+    },
+    /// Say which client types may call a tool. Governance admin, server owner.
+    SetToolClientTypes {
+        /// The tool.
+        tool: ToolId,
+        /// The types; all that the tenant admits where absent.
+        types: Option<BTreeSet<ClientType>>,
+    },
+    /// Create a toolset. Governance admin.
+    CreateToolset {
+        /// Its id.
+        toolset: ToolsetId,
+        /// Title and description.
+        label: Label,
+        /// What it holds: chosen tools must be approved.
+        content: ToolsetContent,
+    },
+    /// Replace a toolset's title and description. Governance admin.
+    LabelToolset {
+        /// The toolset.
+        toolset: ToolsetId,
+        /// The new title and description.
+        label: Label,
+    },
+    /// Put approved tools into a toolset, or replace their rules there. Governance admin.
+    SetToolsetTools {
+        /// The toolset.
+        toolset: ToolsetId,
+        /// The tools with their rules.
+        tools: BTreeMap<ToolId, ToolsetEntry>,
+    },
+    /// Take tools out of a toolset. Governance admin.
+    RemoveToolsetTools {
+        /// The toolset.
+        toolset: ToolsetId,
+        /// The tools.
+        tools: BTreeSet<ToolId>,
+    },
+    /// Delete a toolset; it is unbound everywhere. Governance admin.
+    DeleteToolset {
+        /// The toolset.
+        toolset: ToolsetId,
+    },
+    /// Create a profile. Profile admin.
+    CreateProfile {
+        /// Its id.
+        profile: ProfileId,
+        /// What it is.
+        spec: ProfileSpec,
+    },
+    /// Replace a profile's text and policy. Profile admin.
+    ChangeProfile {
+        /// The profile.
+        profile: ProfileId,
+        /// What it becomes.
+        spec: ProfileSpec,
+    },
+    /// Delete a profile with its grants. Profile admin.
+    DeleteProfile {
+        /// The profile.
+        profile: ProfileId,
+    },
+    /// Bind a toolset to a profile, or replace the binding's rules. Governance admin.
+    BindToolset {
+        /// The profile.
+        profile: ProfileId,
+        /// The toolset and its rules.
+        binding: ToolsetBinding,
+    },
+    /// Unbind a toolset from a profile. Governance admin.
+    UnbindToolset {
+        /// The profile.
+        profile: ProfileId,
+        /// The toolset.
+        toolset: ToolsetId,
+    },
+    /// Grant a profile. Profile admin; never to oneself, nor to a group that one belongs to.
+    GrantProfile {
+        /// The grant's id.
+        grant: GrantId,
+        /// The profile.
+        profile: ProfileId,
+        /// To whom.
+        grantee: Grantee,
+        /// When it ends; never where absent.
+        until: Option<Timestamp>,
+    },
+    /// Take a grant back. Profile admin; the person who holds it.
+    RevokeGrant {
+        /// The grant.
+        grant: GrantId,
+    },
+    /// Ask for a profile. Every user to whom the profile is visible.
+    RequestAccess {
+        /// The request's id.
+        request: RequestId,
+        /// The id of the grant, should it be approved.
+        grant: GrantId,
+        /// The profile.
+        profile: ProfileId,
+        /// Why.
+        justification: Option<String>,
+        /// For how many seconds; the policy's longest where absent.
+        seconds: Option<u64>,
+    },
+    /// Approve the current step of a request. Its approvers; a profile admin is none by office.
+    ApproveRequest {
+        /// The request.
+        request: RequestId,
+        /// The id of the grant, should this be the last approval needed.
+        grant: GrantId,
+    },
+    /// Deny a request. Its approvers; profile admin (not one's own request).
+    DenyRequest {
+        /// The request.
+        request: RequestId,
+    },
+    /// Take a request back. The person who asked; profile admin.
+    CancelRequest {
+        /// The request.
+        request: RequestId,
+    },
+    /// Set what is known of an AI client. Governance admin.
+    SetClient {
+        /// The client.
+        client: ClientId,
+        /// A name for people.
+        label: Label,
+        /// Its type; by the tenant's rules where absent. Ephemeral clients are refused: they are not journalled.
+        client_type: Option<ClientType>,
+        /// Who it belongs to, for a personal client.
+        owner: Option<UserId>,
+    },
+    /// Close an AI client. Governance admin; the owner of a personal client.
+    CloseClient {
+        /// The client.
+        client: ClientId,
+    },
+    /// Let a closed AI client call again. Governance admin.
+    ReopenClient {
+        /// The client.
+        client: ClientId,
+    },
+    /// Throw a kill switch. Governance admin; server owner for own servers and their tools.
+    Kill {
+        /// What it stops.
+        scope: KillScope,
+    },
+    /// Release a kill switch. As [`Action::Kill`].
+    Release {
+        /// What it stopped.
+        scope: KillScope,
+    },
+    /// Name the version of a credential in the vault that counts from now on. Shared: governance admin, server owner; a
+    /// person's own: that person alone. Sent by the [`Governor`](crate::Governor) after it has put the secret away.
+    SetCredential {
+        /// The server.
+        server: ServerId,
+        /// Whose it is.
+        owner: CredentialOwner,
+        /// The version in the vault.
+        version: u64,
+        /// What is known of it and is no secret.
+        facts: CredentialFacts,
+    },
+    /// Take a credential away. As [`Action::SetCredential`]; a governance admin may take away any.
+    RemoveCredential {
+        /// The server.
+        server: ServerId,
+        /// Whose it is.
+        owner: CredentialOwner,
+    },
+    /// End everything that a person has: grants, requests, connections, personal clients. Governance admin, profile admin;
+    /// never oneself.
+    OffboardUser {
+        /// The person.
+        user: UserId,
+    },
+}
+
+macro_rules! action_names {
+    ($($variant:ident = $text:literal,)*) => {
+        impl Action {
+            /// The names of all actions.
+            pub const NAMES: &'static [&'static str] = &[$($text),*];
+
+            /// The action's name, for records and messages.
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$variant { .. } => $text,)*
+                }
+            }
+        }
+    };
+}
+
+action_names! {
+    ActivateGovernance = "activate_governance",
+    ActivateSchema = "activate_schema",
+    ChangeSettings = "change_settings",
+    RegisterServer = "register_server",
+    ChangeServer = "change_server",
+    PauseServer = "pause_server",
+    ResumeServer = "resume_server",
+    RemoveServer = "remove_server",
+    SyncServer = "sync_server",
+    StageCatalogue = "stage_catalogue",
+    ApproveTools = "approve_tools",
+    DisableTools = "disable_tools",
+    ResetTools = "reset_tools",
+    ClassifyTool = "classify_tool",
+    SetToolClientTypes = "set_tool_client_types",
+    CreateToolset = "create_toolset",
+    LabelToolset = "label_toolset",
+    SetToolsetTools = "set_toolset_tools",
+    RemoveToolsetTools = "remove_toolset_tools",
+    DeleteToolset = "delete_toolset",
+    CreateProfile = "create_profile",
+    ChangeProfile = "change_profile",
+    DeleteProfile = "delete_profile",
+    BindToolset = "bind_toolset",
+    UnbindToolset = "unbind_toolset",
+    GrantProfile = "grant_profile",
+    RevokeGrant = "revoke_grant",
+    RequestAccess = "request_access",
+    ApproveRequest = "approve_request",
+    DenyRequest = "deny_request",
+    CancelRequest = "cancel_request",
+    SetClient = "set_client",
+    CloseClient = "close_client",
+    ReopenClient = "reopen_client",
+    Kill = "kill",
+    Release = "release",
+    SetCredential = "set_credential",
+    RemoveCredential = "remove_credential",
+    OffboardUser = "offboard_user",
+}

@@ -1,0 +1,208 @@
+//! The port to the audit log of tool calls.
+
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::StoreError;
+use crate::{
+    audit::RecordKind,
+    denial::DenialCode,
+    vocabulary::{CallId, Digest, ServerId, Timestamp, ToolId, UserId},
+};
+
+/// Who writes a chain of audit records: one node, one life. Records of one writer are chained; there is a chain per writer.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct WriterId(Arc<str>);
+
+impl WriterId {
+    /// Takes a name in: 1 to 64 characters of a-z, 0-9, `-`.
+    pub fn new(name: &str) -> Option<Self> {
+        let valid = (1..=64).contains(&name.len())
+            && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        valid.then(|| Self(Arc::from(name)))
+    }
+
+    /// A fresh random name.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system gives no random bytes.
+    pub fn random() -> Result<Self, crate::RandomError> {
+        crate::random::slug("w").map(Self)
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for WriterId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Where a writer's chain stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuditHead {
+    /// How many records the chain holds; the last one's sequence number, 0 when it is empty.
+    pub sequence: u64,
+    /// The last record's hash; [`Digest::ZERO`] when the chain is empty.
+    pub hash: Digest,
+}
+
+impl AuditHead {
+    /// The head of an empty chain.
+    pub const EMPTY: Self = Self { sequence: 0, hash: Digest::ZERO };
+}
+
+/// A record as a store keeps it: the exact bytes, their hash, and what a store indexes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoredRecord {
+    /// The position in the writer's chain, from 1.
+    pub sequence: u64,
+    /// SHA-256 of the bytes.
+    pub hash: Digest,
+    /// The exact bytes: one JSON object.
+    pub bytes: Arc<[u8]>,
+    /// What kind of record it is.
+    pub kind: RecordKind,
+    /// The call.
+    pub call: CallId,
+    /// When.
+    pub at: Timestamp,
+    /// The salted hash of the person, as the record names it.
+    pub user: Digest,
+    /// The server, as far as the call named one that exists.
+    pub server: Option<ServerId>,
+    /// The tool, as far as the call named one that exists.
+    pub tool: Option<ToolId>,
+    /// Why the call was denied.
+    pub code: Option<DenialCode>,
+}
+
+/// Which records to show. All conditions hold together.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct AuditFilter {
+    /// Of this person; turned into the salted hash by the [`Governor`](crate::Governor).
+    pub user: Option<UserId>,
+    /// Of the person with this salted hash.
+    pub user_hash: Option<Digest>,
+    /// Of this server.
+    pub server: Option<ServerId>,
+    /// Of this tool.
+    pub tool: Option<ToolId>,
+    /// Denied with this code.
+    pub code: Option<DenialCode>,
+    /// Of this kind.
+    pub kind: Option<RecordKind>,
+    /// Of this call.
+    pub call: Option<CallId>,
+    /// Not before.
+    pub from: Option<Timestamp>,
+    /// Before.
+    pub until: Option<Timestamp>,
+}
+
+impl AuditFilter {
+    /// Every record.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether a record passes. `user` is ignored here: it must have become `user_hash`.
+    pub fn matches(&self, record: &StoredRecord) -> bool {
+        self.user_hash.is_none_or(|hash| record.user == hash)
+            && self.server.as_ref().is_none_or(|server| record.server.as_ref() == Some(server))
+            && self.tool.as_ref().is_none_or(|tool| record.tool.as_ref() == Some(tool))
+            && self.code.is_none_or(|code| record.code == Some(code))
+            && self.kind.is_none_or(|kind| record.kind == kind)
+            && self.call.as_ref().is_none_or(|call| record.call == *call)
+            && self.from.is_none_or(|from| record.at >= from)
+            && self.until.is_none_or(|until| record.at < until)
+    }
+}
+
+/// Where a page of records ends: ask for what is older than this.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditCursor {
+    /// The time of the last record shown.
+    pub at: Timestamp,
+    /// Its writer.
+    pub writer: WriterId,
+    /// Its position in the writer's chain.
+    pub sequence: u64,
+}
+
+/// A page of records, newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct AuditPage {
+    /// The records with their writers.
+    pub records: Vec<(WriterId, StoredRecord)>,
+    /// Where the next page starts; absent when there is none.
+    pub next: Option<AuditCursor>,
+}
+
+/// The audit log of one tenant.
+///
+/// # Contract
+///
+/// - `append` is atomic and durable for the whole batch: after `Ok` all of it survives a crash; after an error none of it is
+///   there, or (`Unknown`) the caller reads the head to find out.
+/// - `append` refuses (`Conflict`) when the writer's chain does not stand at `expected`.
+/// - `read` gives a writer's records in order, exactly the bytes that were appended.
+#[async_trait]
+pub trait AuditLog: fmt::Debug + Send + Sync + 'static {
+    /// Where a writer's chain stands; [`AuditHead::EMPTY`] for a new writer.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    async fn head(&self, writer: &WriterId) -> Result<AuditHead, StoreError>;
+
+    /// Appends records to a writer's chain.
+    ///
+    /// # Errors
+    ///
+    /// When the chain does not stand at `expected` or the store failed.
+    async fn append(
+        &self,
+        writer: &WriterId,
+        expected: AuditHead,
+        records: &[StoredRecord],
+    ) -> Result<(), StoreError>;
+
+    /// At most `limit` records of a writer after a sequence number, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    async fn read(&self, writer: &WriterId, after: u64, limit: usize) -> Result<Vec<StoredRecord>, StoreError>;
+
+    /// Every writer that has a chain.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    async fn writers(&self) -> Result<Vec<WriterId>, StoreError>;
+
+    /// At most `limit` records that pass the filter, of all writers, newest first, older than `before`.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    async fn query(
+        &self,
+        filter: &AuditFilter,
+        before: Option<&AuditCursor>,
+        limit: usize,
+    ) -> Result<AuditPage, StoreError>;
+}

@@ -1,0 +1,28 @@
+//! The port to work that one node at a time does.
+
+use std::{fmt, time::Duration};
+
+use async_trait::async_trait;
+
+use super::StoreError;
+
+/// A lease that is held. It ends with its time to live; dropping it gives it back as soon as the store can.
+pub trait LeaseGuard: fmt::Debug + Send + Sync {
+    /// Whether the lease is still held for certain.
+    fn is_held(&self) -> bool;
+}
+
+/// Leases of one tenant.
+///
+/// # Contract
+///
+/// A name has one holder at a time, across all nodes.
+#[async_trait]
+pub trait Lease: fmt::Debug + Send + Sync + 'static {
+    /// Takes the lease if nobody holds it.
+    ///
+    /// # Errors
+    ///
+    /// When the store failed.
+    async fn hold(&self, name: &str, ttl: Duration) -> Result<Option<Box<dyn LeaseGuard>>, StoreError>;
+}

@@ -1,0 +1,109 @@
+//! What the [`Governor`](crate::Governor) needs from stores. All of it is opened per tenant.
+//!
+//! In-memory implementations are in [`crate::memory`]; the conformance crate holds every implementation to the contracts.
+
+mod audit_log;
+mod journal;
+mod lease;
+mod one_time;
+mod vault;
+
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+
+pub use self::{
+    audit_log::{AuditCursor, AuditFilter, AuditHead, AuditLog, AuditPage, StoredRecord, WriterId},
+    journal::{AppendError, Freshness, Journal},
+    lease::{Lease, LeaseGuard},
+    one_time::{OneTime, OneTimeValue},
+    vault::{Vault, VaultEntry, VaultError, VaultKey},
+};
+use crate::vocabulary::TenantId;
+
+/// A store did not do what was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message}")]
+pub struct StoreError {
+    kind: StoreErrorKind,
+    message: String,
+    #[source]
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+}
+
+/// What a caller of a store should do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StoreErrorKind {
+    /// The store cannot be reached or is busy. Nothing was done; try again.
+    Unavailable,
+    /// The connection broke while the store was writing: it may or may not have been done. Look before trying again.
+    Unknown,
+    /// What the store holds cannot be read. Do not go on.
+    Corrupt,
+    /// The caller's own position is out of date (another writer was first). Read again.
+    Conflict,
+}
+
+impl StoreError {
+    /// An error of a kind.
+    pub fn new(kind: StoreErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), source: None }
+    }
+
+    /// With its cause, which must hold no secret.
+    #[must_use]
+    pub fn with_source(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        self.source = Some(Arc::new(source));
+        self
+    }
+
+    /// What a caller should do.
+    pub fn kind(&self) -> StoreErrorKind {
+        self.kind
+    }
+}
+
+/// Opens the stores of a tenant.
+///
+/// # Contract
+///
+/// Two tenants share nothing that a caller could see. Opening a tenant that has no data creates it.
+#[async_trait]
+pub trait Stores: fmt::Debug + Send + Sync + 'static {
+    /// The stores of a tenant.
+    ///
+    /// # Errors
+    ///
+    /// When the stores cannot be reached or read.
+    async fn open(&self, tenant: &TenantId) -> Result<TenantStores, StoreError>;
+}
+
+/// The stores of one tenant.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct TenantStores {
+    /// Governance acts.
+    pub journal: Arc<dyn Journal>,
+    /// Tool calls.
+    pub audit: Arc<dyn AuditLog>,
+    /// Credentials.
+    pub vault: Arc<dyn Vault>,
+    /// Values that are taken once.
+    pub one_time: Arc<dyn OneTime>,
+    /// Work that one node at a time does.
+    pub lease: Arc<dyn Lease>,
+}
+
+impl TenantStores {
+    /// Puts the stores of a tenant together.
+    pub fn new(
+        journal: Arc<dyn Journal>,
+        audit: Arc<dyn AuditLog>,
+        vault: Arc<dyn Vault>,
+        one_time: Arc<dyn OneTime>,
+        lease: Arc<dyn Lease>,
+    ) -> Self {
+        Self { journal, audit, vault, one_time, lease }
+    }
+}

@@ -1,0 +1,107 @@
+//! Credentials, and what a probe says of one.
+
+use std::collections::BTreeMap;
+
+use crate::vocabulary::{AuthMethodId, CredentialFacts, Secret};
+
+/// A credential: an auth method, its secret fields, and facts that are no secrets.
+///
+/// `Debug` shows the names of the fields and never their values.
+#[derive(Debug, Clone)]
+pub struct Credential {
+    method: AuthMethodId,
+    fields: BTreeMap<String, Secret>,
+    facts: CredentialFacts,
+}
+
+impl Credential {
+    /// A credential without fields.
+    pub fn new(method: AuthMethodId) -> Self {
+        Self { method, fields: BTreeMap::new(), facts: CredentialFacts::new() }
+    }
+
+    /// With a secret field, for example `api_key`.
+    #[must_use]
+    pub fn with_field(mut self, name: impl Into<String>, secret: Secret) -> Self {
+        let name = name.into();
+        self.facts.fields.insert(name.clone());
+        self.fields.insert(name, secret);
+        self
+    }
+
+    /// With facts; the set of field names is kept right.
+    #[must_use]
+    pub fn with_facts(mut self, facts: CredentialFacts) -> Self {
+        self.facts = facts;
+        self.facts.fields = self.fields.keys().cloned().collect();
+        self
+    }
+
+    /// The auth method.
+    pub fn method(&self) -> &AuthMethodId {
+        &self.method
+    }
+
+    /// A secret field.
+    pub fn field(&self, name: &str) -> Option<&Secret> {
+        self.fields.get(name)
+    }
+
+    /// The secret fields by name.
+    pub fn fields(&self) -> &BTreeMap<String, Secret> {
+        &self.fields
+    }
+
+    /// What is known of it and is no secret.
+    pub fn facts(&self) -> &CredentialFacts {
+        &self.facts
+    }
+}
+
+/// Whether a credential works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CredentialVerdict {
+    /// The vendor accepts it.
+    Accepted,
+    /// The vendor refuses it.
+    Rejected,
+}
+
+/// What a probe found out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CredentialReport {
+    /// Whether it works.
+    pub verdict: CredentialVerdict,
+    /// Whose it is, and what it may do, as far as the vendor tells.
+    pub facts: CredentialFacts,
+    /// Sentences for the operator: what the credential cannot do, what to change.
+    pub remarks: Vec<String>,
+}
+
+impl CredentialReport {
+    /// A report.
+    pub fn new(verdict: CredentialVerdict, facts: CredentialFacts) -> Self {
+        Self { verdict, facts, remarks: Vec::new() }
+    }
+
+    /// With a remark.
+    #[must_use]
+    pub fn with_remark(mut self, remark: impl Into<String>) -> Self {
+        self.remarks.push(remark.into());
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_names_the_fields_and_hides_their_values() {
+        let credential =
+            Credential::new(AuthMethodId::new("api_key").unwrap()).with_field("api_key", Secret::new("canary"));
+        let shown = format!("{credential:?}");
+        assert!(shown.contains("api_key") && !shown.contains("canary"), "{shown}");
+    }
+}

@@ -1,0 +1,136 @@
+//! What a provider says of itself.
+
+use serde::Serialize;
+
+use crate::vocabulary::{AuthMethodId, CredentialSharing, ProviderId};
+
+/// What a provider is, how it is authenticated and where it lives.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ProviderInfo {
+    /// The id that servers name.
+    pub id: ProviderId,
+    /// A name for people.
+    pub title: String,
+    /// Where its API is documented.
+    pub docs: Option<String>,
+    /// The ways to authenticate; the recommended one first.
+    pub auth_methods: Vec<AuthMethod>,
+    /// The regions; the default one first. Empty where there is one host only.
+    pub regions: Vec<Region>,
+    /// An announced end of the API.
+    pub sunset: Option<SunsetNotice>,
+}
+
+impl ProviderInfo {
+    /// A provider without auth methods and regions.
+    pub fn new(id: ProviderId, title: impl Into<String>) -> Self {
+        Self { id, title: title.into(), docs: None, auth_methods: Vec::new(), regions: Vec::new(), sunset: None }
+    }
+
+    /// The auth method of that id.
+    pub fn auth_method(&self, id: &AuthMethodId) -> Option<&AuthMethod> {
+        self.auth_methods.iter().find(|method| method.id == *id)
+    }
+}
+
+/// A way to authenticate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct AuthMethod {
+    /// The id that servers and credentials name.
+    pub id: AuthMethodId,
+    /// A name for people.
+    pub title: String,
+    /// The secrets that make up a credential.
+    pub fields: Vec<SecretField>,
+    /// What must be configured on the server besides.
+    pub config: Vec<ConfigField>,
+    /// Whose credentials it takes.
+    pub sharing: Vec<CredentialSharing>,
+}
+
+impl AuthMethod {
+    /// A method without fields that takes shared credentials.
+    pub fn new(id: AuthMethodId, title: impl Into<String>) -> Self {
+        Self { id, title: title.into(), fields: Vec::new(), config: Vec::new(), sharing: vec![CredentialSharing::Shared] }
+    }
+}
+
+/// A secret of an auth method.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct SecretField {
+    /// The field's name.
+    pub name: String,
+    /// A name for people.
+    pub title: String,
+    /// Where to find it.
+    pub help: String,
+    /// Whether a credential without it is useless.
+    pub required: bool,
+}
+
+impl SecretField {
+    /// A required field.
+    pub fn new(name: impl Into<String>, title: impl Into<String>) -> Self {
+        Self { name: name.into(), title: title.into(), help: String::new(), required: true }
+    }
+}
+
+/// Something that is configured on the server and is no secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ConfigField {
+    /// The key in the server's configuration.
+    pub name: String,
+    /// A name for people.
+    pub title: String,
+    /// What it is for.
+    pub help: String,
+    /// Whether the server cannot be opened without it.
+    pub required: bool,
+}
+
+impl ConfigField {
+    /// A required field.
+    pub fn new(name: impl Into<String>, title: impl Into<String>) -> Self {
+        Self { name: name.into(), title: title.into(), help: String::new(), required: true }
+    }
+}
+
+/// A region of the vendor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Region {
+    /// The id that servers name, for example `eu`.
+    pub id: String,
+    /// Its base URL.
+    pub base_url: url::Url,
+    /// A name for people.
+    pub title: String,
+}
+
+impl Region {
+    /// A region at a base URL.
+    pub fn new(id: impl Into<String>, base_url: url::Url, title: impl Into<String>) -> Self {
+        Self { id: id.into(), base_url, title: title.into() }
+    }
+}
+
+/// An announced end of an API.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct SunsetNotice {
+    /// The last day, `YYYY-MM-DD`.
+    pub date: String,
+    /// What ends and what to do.
+    pub notice: String,
+}
+
+impl SunsetNotice {
+    /// A notice.
+    pub fn new(date: impl Into<String>, notice: impl Into<String>) -> Self {
+        Self { date: date.into(), notice: notice.into() }
+    }
+}

@@ -1,0 +1,157 @@
+//! SHA-256 digests, over exact bytes and over canonical JSON.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+/// A SHA-256 digest, written `sha256:` and 64 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Digest([u8; 32]);
+
+/// Why no digest could be made or read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DigestError {
+    /// The text is no digest.
+    #[error("`{0}` is no digest: expected `sha256:` and 64 hexadecimal digits")]
+    Malformed(String),
+    /// A number in the value cannot be written canonically: an integer beyond 2^53 would change in other readers.
+    #[error("the number `{0}` is beyond 2^53 and has no canonical JSON form")]
+    Number(String),
+    /// The value is nested deeper than 128 levels.
+    #[error("the value is nested deeper than 128 levels")]
+    Depth,
+    /// The value could not be serialised.
+    #[error("the value has no JSON form: {0}")]
+    Json(String),
+}
+
+impl Digest {
+    /// The digest that stands before the first record of a chain.
+    pub const ZERO: Self = Self([0; 32]);
+
+    /// The digest of exactly these bytes.
+    pub fn of_bytes(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
+    /// The digest of the RFC 8785 canonical JSON form of `value`.
+    ///
+    /// # Errors
+    ///
+    /// When the value has no JSON form, is nested too deep or holds an integer beyond 2^53.
+    pub fn of_json(value: &impl Serialize) -> Result<Self, DigestError> {
+        let value = serde_json::to_value(value).map_err(|error| DigestError::Json(error.to_string()))?;
+        check_canonical(&value, 0)?;
+        let bytes = serde_json_canonicalizer::to_vec(&value).map_err(|error| DigestError::Json(error.to_string()))?;
+        Ok(Self::of_bytes(&bytes))
+    }
+
+    /// The 32 bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// From 32 bytes that were computed elsewhere.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+}
+
+fn check_canonical(value: &Value, depth: usize) -> Result<(), DigestError> {
+    const SAFE: u64 = 1 << 53;
+    if depth > 128 {
+        return Err(DigestError::Depth);
+    }
+    match value {
+        Value::Number(number) => {
+            let safe = number.as_u64().map(|n| n <= SAFE).or_else(|| number.as_i64().map(|n| n.unsigned_abs() <= SAFE));
+            if safe.unwrap_or(true) { Ok(()) } else { Err(DigestError::Number(number.to_string())) }
+        }
+        Value::Array(items) => items.iter().try_for_each(|item| check_canonical(item, depth + 1)),
+        Value::Object(map) => map.values().try_for_each(|item| check_canonical(item, depth + 1)),
+        Value::Null | Value::Bool(_) | Value::String(_) => Ok(()),
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("sha256:")?;
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Digest {
+    type Err = DigestError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let refuse = || DigestError::Malformed(text.chars().take(80).collect());
+        let digits = text.strip_prefix("sha256:").filter(|d| d.len() == 64 && d.is_ascii()).ok_or_else(refuse)?;
+        let mut bytes = [0; 32];
+        for (byte, pair) in bytes.iter_mut().zip(digits.as_bytes().chunks(2)) {
+            let pair = std::str::from_utf8(pair).map_err(|_| refuse())?;
+            if pair.bytes().any(|b| b.is_ascii_uppercase() || b == b'+') {
+                return Err(refuse());
+            }
+            *byte = u8::from_str_radix(pair, 16).map_err(|_| refuse())?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+impl TryFrom<String> for Digest {
+    type Error = DigestError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<Digest> for String {
+    fn from(digest: Digest) -> Self {
+        digest.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn key_order_does_not_change_a_digest() {
+        let one: Value = serde_json::from_str(r#"{"b":1,"a":[true,null]}"#).unwrap();
+        let two: Value = serde_json::from_str(r#"{ "a" : [true, null], "b" : 1.0 }"#).unwrap();
+        assert_eq!(Digest::of_json(&one).unwrap(), Digest::of_json(&two).unwrap());
+        assert_ne!(Digest::of_json(&one).unwrap(), Digest::of_json(&json!({"a": [true], "b": 1})).unwrap());
+    }
+
+    #[test]
+    fn integers_beyond_two_to_the_53rd_are_refused() {
+        assert!(Digest::of_json(&json!({"n": 1u64 << 53})).is_ok());
+        assert!(matches!(Digest::of_json(&json!([(1u64 << 53) + 1])), Err(DigestError::Number(_))));
+        assert!(matches!(Digest::of_json(&json!(i64::MIN)), Err(DigestError::Number(_))));
+    }
+
+    #[test]
+    fn a_digest_is_read_as_it_was_written_and_in_no_other_way() {
+        let digest = Digest::of_bytes(b"abc");
+        assert_eq!(
+            digest.to_string(),
+            "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+        assert_eq!(digest.to_string().parse::<Digest>().unwrap(), digest);
+        assert!(digest.to_string().to_uppercase().parse::<Digest>().is_err());
+        assert!("sha256:00".parse::<Digest>().is_err());
+    }
+}

@@ -1,0 +1,61 @@
+//! Strict loopback stand-ins of Statuspage, Opsgenie and PagerDuty.
+//!
+//! Each stand-in is an HTTP server on a free loopback port that answers the way the vendor documents it, holds a small
+//! invented account, and changes it as requests say: an incident that is created shows up in the lists, an alert that is
+//! acknowledged is acknowledged once its request has been processed. What the stand-ins expect is written by hand from
+//! the documented facts of each API, never derived from this project's own descriptions of them, so that a mistake in
+//! those cannot hide in both places.
+//!
+//! They are stricter than the vendors. A real API ignores a query parameter that it does not know, and a typo then returns
+//! unfiltered data; here it is refused and written down in [`StandIn::violations`], which a test asserts to be empty.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use stand_ins::{Fault, StatuspageStandIn};
+//!
+//! let vendor = StatuspageStandIn::start().await;
+//! let pages = format!("{}/pages", vendor.base_url());
+//! let client = reqwest::Client::new();
+//!
+//! let answer = client.get(&pages).header("authorization", format!("OAuth {}", vendor.good_key())).send().await?;
+//! assert_eq!(answer.status(), 200);
+//! assert!(vendor.violations().is_empty());
+//!
+//! vendor.fail_next(Fault::Throttle { retry_after: Some(7) });
+//! let answer = client.get(&pages).header("authorization", format!("OAuth {}", vendor.good_key())).send().await?;
+//! assert_eq!(answer.status(), 420);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! - [`StatuspageStandIn`], [`OpsgenieStandIn`], [`PagerDutyStandIn`]: `start()` with everything at its default, or
+//!   `builder()` for the few choices there are.
+//! - [`Fault`]: what the next answer does wrong, still within HTTP.
+//! - [`RawServer`]: what lies below HTTP: endless bodies, cut connections, silence.
+//!
+//! A request's path is seen as the URL standard normalises it (`/a/../b` arrives as `/b`); keys are invented and never leave
+//! the loopback interface.
+
+mod answer;
+mod call;
+mod check;
+mod fault;
+mod mint;
+mod moment;
+mod multipart;
+mod opsgenie;
+mod pagerduty;
+mod raw;
+mod seen;
+mod stand_in;
+mod statuspage;
+mod window;
+
+pub use fault::Fault;
+pub use opsgenie::{Opsgenie, OpsgenieStandIn, Region};
+pub use pagerduty::{PagerDuty, PagerDutyStandIn};
+pub use raw::{Behaviour, RawServer};
+pub use seen::Seen;
+pub use stand_in::StandIn;
+pub use statuspage::{Mail, Statuspage, StatuspageStandIn};

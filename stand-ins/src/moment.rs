@@ -1,0 +1,99 @@
+//! Points in time, in the forms that the three vendors write.
+
+use std::fmt;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+/// Milliseconds since the Unix epoch; arithmetic saturates, so that no seed and no request can make it fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Moment(i64);
+
+impl Moment {
+    /// The wall clock, moved forward by `skew`.
+    pub(crate) fn now(skew: Duration) -> Self {
+        Self(Timestamp::now().as_millisecond()).plus(skew)
+    }
+
+    /// Parses an ISO 8601 date-time that carries its offset; anything else is `None`.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        text.parse::<Timestamp>().ok().map(|time| Self(time.as_millisecond()))
+    }
+
+    /// Parses a date-time, or a plain day, which starts at midnight UTC.
+    pub(crate) fn parse_or_day(text: &str) -> Option<Self> {
+        Self::parse(text).or_else(|| {
+            let day = text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok()?;
+            Some(Self(day.timestamp().as_millisecond()))
+        })
+    }
+
+    pub(crate) fn plus(self, by: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))
+    }
+
+    pub(crate) fn minus(self, by: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))
+    }
+
+    pub(crate) fn minutes_ago(self, minutes: u64) -> Self {
+        self.minus(Duration::from_secs(minutes.saturating_mul(60)))
+    }
+
+    pub(crate) fn in_minutes(self, minutes: u64) -> Self {
+        self.plus(Duration::from_secs(minutes.saturating_mul(60)))
+    }
+
+    /// Whole days since the epoch.
+    pub(crate) fn day(self) -> usize {
+        usize::try_from(self.0.div_euclid(86_400_000)).unwrap_or_default()
+    }
+
+    /// The start of the UTC day.
+    pub(crate) fn midnight(self) -> Self {
+        Self(self.0.div_euclid(86_400_000).saturating_mul(86_400_000))
+    }
+
+    /// Milliseconds since the epoch.
+    pub(crate) fn millis(self) -> i64 {
+        self.0
+    }
+
+    /// The form without a fraction, as PagerDuty writes it.
+    pub(crate) fn to_seconds_text(self) -> String {
+        format!("{:.0}", self.timestamp())
+    }
+
+    fn timestamp(self) -> Timestamp {
+        Timestamp::from_millisecond(self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.3}", self.timestamp())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_reads_back_what_it_writes() {
+        let moment = Moment::parse("2026-03-04T05:06:07.089Z").unwrap();
+        assert_eq!(moment.to_string(), "2026-03-04T05:06:07.089Z");
+        assert_eq!(moment.to_seconds_text(), "2026-03-04T05:06:07Z");
+        assert_eq!(moment.midnight().to_string(), "2026-03-04T00:00:00.000Z");
+    }
+
+    #[test]
+    fn an_offset_is_required_of_a_date_time_and_a_day_is_told_apart() {
+        assert_eq!(Moment::parse("2026-03-04T05:06:07"), None);
+        assert_eq!(Moment::parse("2026-03-04"), None);
+        assert_eq!(Moment::parse_or_day("2026-03-04"), Moment::parse("2026-03-04T00:00:00Z"));
+        assert_eq!(Moment::parse("2026-03-04T05:06:07+02:00"), Moment::parse("2026-03-04T03:06:07Z"));
+    }
+}
