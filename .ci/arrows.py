@@ -1,0 +1,130 @@
+#!/usr/bin/env python3
+"""Holds the dependency arrows of ARCHITECTURE.md, the minimum Rust version and the licences, from `cargo metadata`."""
+import json
+import re
+import subprocess
+import sys
+import tomllib
+
+DRIVERS = {"sqlx", "rusqlite", "tokio-postgres", "redb", "diesel"}
+CLIENTS = {"reqwest", "hyper", "hyper-util", "ureq", "isahc", "curl"}
+MCP = {"rmcp"}
+SERVERS = {"axum", "warp", "actix-web"}
+PROVIDERS = {"mcp-provider-opsgenie", "mcp-provider-pagerduty", "mcp-provider-statuspage"}
+# crate -> the crates of this workspace that it may depend on
+MAY = {
+    "mcp-govern-core": set(),
+    "mcp-govern-openapi": {"mcp-govern-core"},
+    "mcp-provider-opsgenie": {"mcp-govern-core", "mcp-govern-openapi"},
+    "mcp-provider-pagerduty": {"mcp-govern-core", "mcp-govern-openapi"},
+    "mcp-provider-statuspage": {"mcp-govern-core", "mcp-govern-openapi"},
+    "mcp-govern-conformance": {"mcp-govern-core"},
+    "stand-ins": set(),
+}
+
+
+def main():
+    text = subprocess.run(["cargo", "metadata", "--format-version", "1", "--locked"], check=True, capture_output=True).stdout
+    meta = json.loads(text)
+    packages = {p["id"]: p for p in meta["packages"]}
+    ours = {packages[i]["name"]: packages[i] for i in meta["workspace_members"]}
+    nodes = {n["id"]: n for n in meta["resolve"]["nodes"]}
+    faults = []
+
+    def normal(package):
+        return [d for d in package["dependencies"] if d["kind"] is None]
+
+    def closure(package_id):
+        seen, todo = set(), [package_id]
+        while todo:
+            for dep in nodes[todo.pop()]["deps"]:
+                if any(k["kind"] is None for k in dep["dep_kinds"]) and dep["pkg"] not in seen:
+                    seen.add(dep["pkg"])
+                    todo.append(dep["pkg"])
+        return {packages[i]["name"] for i in seen}
+
+    for name, package in ours.items():
+        direct = {d["name"] for d in normal(package)}
+        if name in MAY:
+            for other in sorted((direct & set(ours)) - MAY[name]):
+                faults.append(f"{name} depends on {other}")
+        for client in sorted(direct & CLIENTS):
+            if name not in {"mcp-govern-openapi"} and not package["publish"] == []:
+                faults.append(f"{name} names the HTTP client {client}")
+        for driver in sorted(direct & DRIVERS):
+            if name != "mcp-govern-store":
+                faults.append(f"{name} names the driver {driver}")
+        for mcp in sorted(direct & MCP):
+            if name != "mcp-govern-server" and not package["publish"] == []:
+                faults.append(f"{name} names {mcp}")
+    core = ours["mcp-govern-core"]
+    for bad in sorted(closure(core["id"]) & (DRIVERS | CLIENTS | MCP | SERVERS | PROVIDERS)):
+        faults.append(f"mcp-govern-core pulls in {bad}")
+    for dep in normal(core):
+        if dep["name"] == "tokio" and (dep["uses_default_features"] or set(dep["features"]) != {"sync"}):
+            faults.append(f"mcp-govern-core uses tokio with {dep['features']}")
+
+    def version(text):
+        return tuple(int(x) for x in (re.findall(r"\d+", text or "0") + ["0", "0"])[:3])
+
+    stated = version(core["rust_version"])
+    for package in packages.values():
+        if package["rust_version"] and version(package["rust_version"]) > stated:
+            faults.append(f"{package['name']} {package['version']} needs Rust {package['rust_version']}, more than is stated")
+
+    allowed = set(tomllib.load(open("deny.toml", "rb"))["licenses"]["allow"])
+    for package in packages.values():
+        if package["source"] is None:
+            continue
+        expression = (package["license"] or "").replace("/", " OR ")
+        if not fits(expression, allowed):
+            faults.append(f"{package['name']} {package['version']}: licence {package['license']!r} is not allowed")
+
+    for fault in faults:
+        print(fault)
+    print(f"{len(ours)} crates, {len(packages)} packages, {len(faults)} faults")
+    return 1 if faults else 0
+
+
+def fits(expression, allowed):
+    """SPDX with OR, AND, WITH and parentheses."""
+    tokens = re.findall(r"\(|\)|[^\s()]+", expression)
+    at = 0
+
+    def either():
+        nonlocal at
+        value = both()
+        while at < len(tokens) and tokens[at] == "OR":
+            at += 1
+            value = both() or value
+        return value
+
+    def both():
+        nonlocal at
+        value = one()
+        while at < len(tokens) and tokens[at] == "AND":
+            at += 1
+            value = one() and value
+        return value
+
+    def one():
+        nonlocal at
+        if at >= len(tokens):
+            return False
+        if tokens[at] == "(":
+            at += 1
+            value = either()
+            at += 1
+            return value
+        name = tokens[at]
+        at += 1
+        if at + 1 < len(tokens) and tokens[at] == "WITH":
+            name += " WITH " + tokens[at + 1]
+            at += 2
+        return name in allowed
+
+    return bool(tokens) and either()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
