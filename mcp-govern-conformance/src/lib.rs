@@ -1,1 +1,11 @@
-//! Conformance.
+#![doc = include_str!("../README.md")]
+
+mod failure;
+mod leak;
+pub mod store;
+
+pub use failure::{Failure, Verdict};
+pub use leak::LeakDetector;
+
+/// A text that is planted as a secret and must appear nowhere else.
+pub const CANARY: &str = "canary-5f1d7c0e9b";

@@ -19,7 +19,7 @@ pub(crate) enum Shape {
     DateTime,
     /// A day, `YYYY-MM-DD`.
     Day,
-    /// A date-time or a day.
+    /// A date-time, with or without its offset, or a day.
     DateTimeOrDay,
     /// A list of at least and at most so many; in a query: separated by commas.
     List(usize, usize, &'static Shape),
@@ -52,11 +52,19 @@ enum Need {
 
 impl Field {
     pub(crate) const fn required(name: &'static str, shape: Shape) -> Self {
-        Self { name, need: Need::Required, shape }
+        Self {
+            name,
+            need: Need::Required,
+            shape,
+        }
     }
 
     pub(crate) const fn optional(name: &'static str, shape: Shape) -> Self {
-        Self { name, need: Need::Optional, shape }
+        Self {
+            name,
+            need: Need::Optional,
+            shape,
+        }
     }
 }
 
@@ -76,12 +84,20 @@ enum Times {
 
 impl Param {
     pub(crate) const fn once(name: &'static str, shape: Shape) -> Self {
-        Self { name, times: Times::Once, shape }
+        Self {
+            name,
+            times: Times::Once,
+            shape,
+        }
     }
 
     /// A parameter that is repeated for each value.
     pub(crate) const fn many(name: &'static str, shape: Shape) -> Self {
-        Self { name, times: Times::Many, shape }
+        Self {
+            name,
+            times: Times::Many,
+            shape,
+        }
     }
 }
 
@@ -94,7 +110,10 @@ pub(crate) struct Finding {
 
 impl Finding {
     pub(crate) fn new(place: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self { place: place.into(), problem: problem.into() }
+        Self {
+            place: place.into(),
+            problem: problem.into(),
+        }
     }
 
     /// The dotted path of the value, or the parameter's name.
@@ -140,7 +159,9 @@ pub(crate) fn check_pairs(pairs: &[(String, String)], params: &[Param]) -> Vec<F
 fn json_at(value: &Value, place: &str, shape: &Shape, findings: &mut Vec<Finding>) {
     let mut wrong = |expected: String| findings.push(Finding::new(place, format!("must be {expected}")));
     match (shape, value) {
-        (Shape::Nullable(_), Value::Null) | (Shape::Flag, Value::Bool(_)) | (Shape::AnyObject, Value::Object(_)) => {}
+        (Shape::Nullable(_), Value::Null)
+        | (Shape::Flag, Value::Bool(_))
+        | (Shape::AnyObject, Value::Object(_)) => {}
         (Shape::Nullable(inner), _) => json_at(value, place, inner, findings),
         (Shape::Whole(..), Value::Number(number)) => {
             if !number.as_i64().is_some_and(|whole| is_within(whole, shape)) {
@@ -203,8 +224,8 @@ fn text_at(text: &str, place: &str, shape: &Shape, findings: &mut Vec<Finding>) 
                 && text.parse().is_ok_and(|whole: i64| is_within(whole, shape))
         }
         Shape::DateTime => Moment::parse(text).is_some(),
-        Shape::Day => !text.contains('T') && Moment::parse_or_day(text).is_some(),
-        Shape::DateTimeOrDay => Moment::parse_or_day(text).is_some(),
+        Shape::Day => Moment::is_day(text),
+        Shape::DateTimeOrDay => Moment::parse_loosely(text).is_some(),
         Shape::List(least, most, inner) => {
             let parts: Vec<&str> = text.split(',').collect();
             for part in &parts {
@@ -233,7 +254,7 @@ fn expected(shape: &Shape) -> String {
         Shape::Whole(least, most) => format!("a whole number from {least} to {most}"),
         Shape::DateTime => "a date-time with its offset".to_owned(),
         Shape::Day => "a day, YYYY-MM-DD".to_owned(),
-        Shape::DateTimeOrDay => "a date-time with its offset, or a day".to_owned(),
+        Shape::DateTimeOrDay => "a date-time or a day".to_owned(),
         Shape::List(0, usize::MAX, _) => "a list".to_owned(),
         Shape::List(least, usize::MAX, _) => format!("a list of at least {least}"),
         Shape::List(least, most, _) => format!("a list of {least} to {most}"),
@@ -244,7 +265,11 @@ fn expected(shape: &Shape) -> String {
 }
 
 fn join(place: &str, name: &str) -> String {
-    if place.is_empty() { name.to_owned() } else { format!("{place}.{name}") }
+    if place.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{place}.{name}")
+    }
 }
 
 #[cfg(test)]
@@ -263,7 +288,10 @@ mod tests {
     ]);
 
     fn found(value: &Value) -> Vec<String> {
-        check_json(value, &PERSON).iter().map(ToString::to_string).collect()
+        check_json(value, &PERSON)
+            .iter()
+            .map(ToString::to_string)
+            .collect()
     }
 
     #[test]
@@ -277,14 +305,20 @@ mod tests {
         let value = json!({"nmae": "x", "age": 1.5, "tags": [], "group": 1, "scores": {"x": "so so"}, "born": "2020-02-30"});
         let found = found(&value);
         for place in ["nmae", "name", "age", "tags", "group", "scores.x", "born"] {
-            assert!(found.iter().any(|text| text.contains(&format!("`{place}`"))), "{place}: {found:?}");
+            assert!(
+                found.iter().any(|text| text.contains(&format!("`{place}`"))),
+                "{place}: {found:?}"
+            );
         }
         assert_eq!(found.len(), 7, "{found:?}");
     }
 
     #[test]
     fn text_is_measured_in_characters() {
-        assert_eq!(found(&json!({"name": "abcdef"})), ["`name` must be text of at most 5 characters"]);
+        assert_eq!(
+            found(&json!({"name": "abcdef"})),
+            ["`name` must be text of at most 5 characters"]
+        );
     }
 
     #[test]
@@ -295,10 +329,21 @@ mod tests {
             Param::once("sort", Shape::List(1, 2, &Shape::OneOf(&["a", "b"]))),
         ];
         let pairs = |list: &[(&str, &str)]| -> Vec<(String, String)> {
-            list.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+            list.iter()
+                .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
+                .collect()
         };
-        assert!(check_pairs(&pairs(&[("limit", "5"), ("ids[]", "x"), ("ids[]", "y"), ("sort", "a,b")]), PARAMS).is_empty());
-        assert_eq!(check_pairs(&pairs(&[("limit", "5"), ("limit", "6")]), PARAMS).len(), 1);
+        assert!(
+            check_pairs(
+                &pairs(&[("limit", "5"), ("ids[]", "x"), ("ids[]", "y"), ("sort", "a,b")]),
+                PARAMS
+            )
+            .is_empty()
+        );
+        assert_eq!(
+            check_pairs(&pairs(&[("limit", "5"), ("limit", "6")]), PARAMS).len(),
+            1
+        );
         assert_eq!(check_pairs(&pairs(&[("limit", "+5")]), PARAMS).len(), 1);
         assert_eq!(check_pairs(&pairs(&[("limit", "101")]), PARAMS).len(), 1);
         assert_eq!(check_pairs(&pairs(&[("ids", "x")]), PARAMS).len(), 1);

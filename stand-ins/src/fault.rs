@@ -8,8 +8,8 @@ use crate::answer::Answer;
 
 /// One answer that goes wrong; given to a stand-in's `fail_next`.
 ///
-/// The request is checked for violations in any case. Unless its text says otherwise, a fault stands for a request that was
-/// *not* carried out; [`Fault::AfterDoing`] turns it into the ambiguous kind.
+/// The request is checked for violations in any case. Unless its text says otherwise, a fault stands for a request
+/// that was *not* carried out; [`Fault::AfterDoing`] turns it into the ambiguous kind.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Fault {
@@ -80,7 +80,11 @@ impl Fault {
     /// The faulty answer, made from the right one.
     pub(crate) fn spoil(&self, right: Answer, throttled: &dyn Fn(Option<u64>) -> Answer) -> Answer {
         match self {
-            Self::Status { status, headers, body } => headers.iter().fold(
+            Self::Status {
+                status,
+                headers,
+                body,
+            } => headers.iter().fold(
                 Answer::raw(*status, content_type_of(body), body.as_bytes()),
                 |answer, (name, value)| answer.with_header(name, value.as_str()),
             ),
@@ -98,10 +102,15 @@ impl Fault {
     }
 }
 
-const PAGE: &str = "<!doctype html><html><head><title>Sign in</title></head><body><p>Sign in to go on.</p></body></html>";
+const PAGE: &str =
+    "<!doctype html><html><head><title>Sign in</title></head><body><p>Sign in to go on.</p></body></html>";
 
 fn content_type_of(body: &str) -> &'static str {
-    if serde_json::from_str::<Value>(body).is_ok() { "application/json" } else { "text/plain; charset=utf-8" }
+    if serde_json::from_str::<Value>(body).is_ok() {
+        "application/json"
+    } else {
+        "text/plain; charset=utf-8"
+    }
 }
 
 fn other_type(value: Value) -> Value {
@@ -110,21 +119,31 @@ fn other_type(value: Value) -> Value {
         Value::Bool(flag) => Value::String(flag.to_string()),
         Value::Number(number) => Value::String(number.to_string()),
         Value::String(text) => Value::from(text.len()),
-        Value::Array(items) => {
-            Value::Object(items.into_iter().enumerate().map(|(at, item)| (at.to_string(), other_type(item))).collect())
-        }
-        Value::Object(members) => {
-            Value::Object(members.into_iter().map(|(name, member)| (name, other_type(member))).collect())
-        }
+        Value::Array(items) => Value::Object(
+            items
+                .into_iter()
+                .enumerate()
+                .map(|(at, item)| (at.to_string(), other_type(item)))
+                .collect(),
+        ),
+        Value::Object(members) => Value::Object(
+            members
+                .into_iter()
+                .map(|(name, member)| (name, other_type(member)))
+                .collect(),
+        ),
     }
 }
 
 fn nulled(value: Value) -> Value {
     match value {
         Value::Array(items) => items.into_iter().map(nulled).collect(),
-        Value::Object(members) => {
-            Value::Object(members.into_iter().map(|(name, member)| (name, nulled(member))).collect())
-        }
+        Value::Object(members) => Value::Object(
+            members
+                .into_iter()
+                .map(|(name, member)| (name, nulled(member)))
+                .collect(),
+        ),
         _ => Value::Null,
     }
 }
@@ -133,10 +152,18 @@ fn extended(value: Value) -> Value {
     match value {
         Value::Array(items) => items.into_iter().map(extended).collect(),
         Value::Object(members) => {
-            let mut members: Map<String, Value> =
-                members.into_iter().map(|(name, member)| (name, extended(member))).collect();
-            members.insert("x_unheard_of".to_owned(), serde_json::json!({"deeper": [1, null, "ü"]}));
-            members.insert("x_a_number".to_owned(), serde_json::json!(9_007_199_254_740_993_u64));
+            let mut members: Map<String, Value> = members
+                .into_iter()
+                .map(|(name, member)| (name, extended(member)))
+                .collect();
+            members.insert(
+                "x_unheard_of".to_owned(),
+                serde_json::json!({"deeper": [1, null, "ü"]}),
+            );
+            members.insert(
+                "x_a_number".to_owned(),
+                serde_json::json!(9_007_199_254_740_993_u64),
+            );
             Value::Object(members)
         }
         other => other,
@@ -159,7 +186,10 @@ mod tests {
 
     #[test]
     fn nulls_keep_the_frame_and_lose_the_values() {
-        assert_eq!(nulled(json!([{"a": 1, "b": ["x"]}])), json!([{"a": null, "b": [null]}]));
+        assert_eq!(
+            nulled(json!([{"a": 1, "b": ["x"]}])),
+            json!([{"a": null, "b": [null]}])
+        );
     }
 
     #[test]

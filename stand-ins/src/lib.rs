@@ -1,13 +1,14 @@
 //! Strict loopback stand-ins of Statuspage, Opsgenie and PagerDuty.
 //!
-//! Each stand-in is an HTTP server on a free loopback port that answers the way the vendor documents it, holds a small
-//! invented account, and changes it as requests say: an incident that is created shows up in the lists, an alert that is
-//! acknowledged is acknowledged once its request has been processed. What the stand-ins expect is written by hand from
-//! the documented facts of each API, never derived from this project's own descriptions of them, so that a mistake in
-//! those cannot hide in both places.
+//! Each stand-in is an HTTP server on a free loopback port that answers the way the vendor documents it, holds a
+//! small invented account, and changes it as requests say: an incident that is created shows up in the lists, an
+//! alert that is acknowledged is acknowledged once its request has been processed. What the stand-ins expect is
+//! written by hand from the documented facts of each API, never derived from this project's own descriptions of
+//! them, so that a mistake in those cannot hide in both places.
 //!
-//! They are stricter than the vendors. A real API ignores a query parameter that it does not know, and a typo then returns
-//! unfiltered data; here it is refused and written down in [`StandIn::violations`], which a test asserts to be empty.
+//! They are stricter than the vendors. A real API ignores a query parameter that it does not know, and a typo then
+//! returns unfiltered data; here it is refused and written down in [`StandIn::violations`], which a test asserts to
+//! be empty.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -34,8 +35,9 @@
 //! - [`Fault`]: what the next answer does wrong, still within HTTP.
 //! - [`RawServer`]: what lies below HTTP: endless bodies, cut connections, silence.
 //!
-//! A request's path is seen as the URL standard normalises it (`/a/../b` arrives as `/b`); keys are invented and never leave
-//! the loopback interface.
+//! A request's path is seen as the URL standard normalises it (`/a/../b` arrives as `/b`); for the bytes themselves
+//! there is [`RawServer::heads`]. Seeded times count back from the moment of the start, so that "a month back" and
+//! "upcoming" mean what they say whenever it runs; ids are the same in every run.
 
 mod answer;
 mod call;

@@ -4,12 +4,12 @@ use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use jiff::civil::Date;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
 /// Milliseconds since the Unix epoch; arithmetic saturates, so that no seed and no request can make it fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Moment(i64);
+pub struct Moment(i64);
 
 impl Moment {
     /// The wall clock, moved forward by `skew`.
@@ -19,23 +19,36 @@ impl Moment {
 
     /// Parses an ISO 8601 date-time that carries its offset; anything else is `None`.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        text.parse::<Timestamp>().ok().map(|time| Self(time.as_millisecond()))
+        text.parse::<Timestamp>()
+            .ok()
+            .map(|time| Self(time.as_millisecond()))
     }
 
-    /// Parses a date-time, or a plain day, which starts at midnight UTC.
-    pub(crate) fn parse_or_day(text: &str) -> Option<Self> {
+    /// Parses a date-time, with its offset or in UTC without one, or a plain day, which starts at midnight UTC.
+    pub(crate) fn parse_loosely(text: &str) -> Option<Self> {
         Self::parse(text).or_else(|| {
-            let day = text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok()?;
-            Some(Self(day.timestamp().as_millisecond()))
+            let local = text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok()?;
+            Some(Self(local.timestamp().as_millisecond()))
         })
     }
 
+    /// Whether the text is a day of the calendar, `YYYY-MM-DD`.
+    pub(crate) fn is_day(text: &str) -> bool {
+        text.len() == "YYYY-MM-DD".len() && text.parse::<Date>().is_ok()
+    }
+
     pub(crate) fn plus(self, by: Duration) -> Self {
-        Self(self.0.saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)),
+        )
     }
 
     pub(crate) fn minus(self, by: Duration) -> Self {
-        Self(self.0.saturating_sub(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_sub(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)),
+        )
     }
 
     pub(crate) fn minutes_ago(self, minutes: u64) -> Self {
@@ -90,10 +103,23 @@ mod tests {
     }
 
     #[test]
-    fn an_offset_is_required_of_a_date_time_and_a_day_is_told_apart() {
+    fn an_offset_is_required_unless_the_reading_is_loose() {
+        assert!(
+            Moment::is_day("2024-02-29") && !Moment::is_day("2023-02-29") && !Moment::is_day("2024-02-29T01")
+        );
+        assert_eq!(
+            Moment::parse_loosely("2026-03-04T05:06:07"),
+            Moment::parse("2026-03-04T05:06:07Z")
+        );
         assert_eq!(Moment::parse("2026-03-04T05:06:07"), None);
         assert_eq!(Moment::parse("2026-03-04"), None);
-        assert_eq!(Moment::parse_or_day("2026-03-04"), Moment::parse("2026-03-04T00:00:00Z"));
-        assert_eq!(Moment::parse("2026-03-04T05:06:07+02:00"), Moment::parse("2026-03-04T03:06:07Z"));
+        assert_eq!(
+            Moment::parse_loosely("2026-03-04"),
+            Moment::parse("2026-03-04T00:00:00Z")
+        );
+        assert_eq!(
+            Moment::parse("2026-03-04T05:06:07+02:00"),
+            Moment::parse("2026-03-04T03:06:07Z")
+        );
     }
 }

@@ -45,6 +45,7 @@ pub enum Behaviour {
 #[derive(Debug)]
 pub struct RawServer {
     address: SocketAddr,
+    base: Url,
     record: Arc<Record>,
     task: JoinHandle<()>,
 }
@@ -64,15 +65,20 @@ impl RawServer {
     pub async fn start(behaviour: Behaviour) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
+        let base = Url::parse(&format!("http://{address}")).map_err(io::Error::other)?;
         let record = Arc::new(Record::default());
         let task = tokio::spawn(serve(listener, behaviour, Arc::clone(&record)));
-        Ok(Self { address, record, task })
+        Ok(Self {
+            address,
+            base,
+            record,
+            task,
+        })
     }
 
     /// The address that takes the place of a vendor's, `http://127.0.0.1:PORT/`.
-    #[expect(clippy::expect_used, reason = "a socket address always makes a valid http address")]
     pub fn base_url(&self) -> Url {
-        Url::parse(&format!("http://{}", self.address)).expect("a loopback address parses")
+        self.base.clone()
     }
 
     /// The socket address.
@@ -87,7 +93,11 @@ impl RawServer {
 
     /// The heads of the requests that were read (first line and headers, as they were sent).
     pub fn heads(&self) -> Vec<String> {
-        self.record.heads.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.record
+            .heads
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -107,7 +117,7 @@ async fn serve(listener: TcpListener, behaviour: Behaviour, record: Arc<Record>)
                 record.connections.fetch_add(1, Ordering::SeqCst);
                 let (behaviour, record) = (behaviour.clone(), Arc::clone(&record));
                 // The other side closes when it has had enough: an error here is the expected end.
-                open.spawn(async move { drop(play(stream, &behaviour, &record).await) });
+                open.spawn(async move { drop(Box::pin(play(stream, &behaviour, &record)).await) });
             }
             Some(_) = open.join_next() => {}
         }
@@ -121,7 +131,11 @@ async fn play(mut stream: TcpStream, behaviour: &Behaviour, record: &Record) -> 
         _ => {}
     }
     let head = read_head(&mut stream).await?;
-    record.heads.lock().unwrap_or_else(PoisonError::into_inner).push(head);
+    record
+        .heads
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(head);
     answer(&mut stream, behaviour).await?;
     stream.shutdown().await?;
     // A socket closed over unread input resets the connection and takes the answer with it.
@@ -143,7 +157,9 @@ async fn answer(stream: &mut TcpStream, behaviour: &Behaviour) -> io::Result<()>
         Behaviour::EndlessHeaders => {
             stream.write_all(b"HTTP/1.1 200 OK\r\n").await?;
             loop {
-                stream.write_all(b"x-filler: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n").await?;
+                stream
+                    .write_all(b"x-filler: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n")
+                    .await?;
             }
         }
         Behaviour::SlowLoris(pause) => {
@@ -157,10 +173,16 @@ async fn answer(stream: &mut TcpStream, behaviour: &Behaviour) -> io::Result<()>
         Behaviour::CutAfterHeaders => stream.write_all(&sized_head(1000)).await,
         Behaviour::CutMidBody => {
             stream.write_all(&sized_head(1000)).await?;
-            stream.write_all(format!("[\"{}", "a".repeat(498)).as_bytes()).await
+            stream
+                .write_all(format!("[\"{}", "a".repeat(498)).as_bytes())
+                .await
         }
         Behaviour::HugeBody(size) => huge_body(stream, *size).await,
-        Behaviour::GarbageStatusLine => stream.write_all(b"\x16\x03\x01 this is no status line\r\n\r\n").await,
+        Behaviour::GarbageStatusLine => {
+            stream
+                .write_all(b"\x16\x03\x01 this is no status line\r\n\r\n")
+                .await
+        }
         Behaviour::Bytes(bytes) => stream.write_all(bytes).await,
         Behaviour::NeverAnswers | Behaviour::CloseImmediately | Behaviour::ConnectThenSilent => {
             std::future::pending().await
@@ -172,7 +194,8 @@ const CHUNKED_HEAD: &[u8] =
     b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
 
 fn sized_head(size: u64) -> Vec<u8> {
-    format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {size}\r\n\r\n").into_bytes()
+    format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {size}\r\n\r\n")
+        .into_bytes()
 }
 
 fn chunk_of(content: &[u8]) -> Vec<u8> {
@@ -193,7 +216,7 @@ async fn trickle(stream: &mut TcpStream, bytes: &[u8], pause: Duration) -> io::R
 async fn huge_body(stream: &mut TcpStream, size: u64) -> io::Result<()> {
     stream.write_all(&sized_head(size.max(2))).await?;
     stream.write_all(b"\"").await?;
-    let filler = [b'a'; 16 * 1024];
+    let filler = vec![b'a'; 16 * 1024];
     let mut left = size.saturating_sub(2);
     while left > 0 {
         let now = usize::try_from(left).unwrap_or(usize::MAX).min(filler.len());

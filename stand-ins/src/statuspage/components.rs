@@ -3,13 +3,20 @@
 use serde_json::{Map, Value, json};
 
 use super::component::{Component, Kind};
-use super::{Page, Statuspage, errors, json_body, malformed, no_such_operation, not_found, page_of, plain, shapes};
+use super::{
+    Page, Statuspage, errors, json_body, malformed, no_such_operation, not_found, page_of, plain, shapes,
+};
 use crate::answer::Answer;
 use crate::call::Call;
 use crate::check::Finding;
 
 impl Statuspage {
-    pub(super) fn components(&mut self, call: &mut Call<'_>, page: &str, rest: &[&str]) -> Result<Answer, Answer> {
+    pub(super) fn components(
+        &mut self,
+        call: &mut Call<'_>,
+        page: &str,
+        rest: &[&str],
+    ) -> Result<Answer, Answer> {
         match (call.seen().method(), rest) {
             ("GET", []) => {
                 let pairs = plain(call, shapes::PAGED)?;
@@ -34,7 +41,7 @@ impl Statuspage {
         let page = self.page(page)?;
         let name = fields.get("name").and_then(Value::as_str).unwrap_or_default();
         if name.trim().is_empty() {
-            return Err(errors(422, vec!["Name can't be blank".to_owned()]));
+            return Err(errors(422, &["Name can't be blank".to_owned()]));
         }
         page.refuse_unknown_group(&fields)?;
         let mut component = Component::new(id.clone(), &page.id, name, call.now());
@@ -49,13 +56,18 @@ impl Statuspage {
         let page = self.page(page)?;
         page.refuse_unknown_group(&fields)?;
         let component = page.component(id)?;
-        let is_renamed_to_nothing =
-            fields.get("name").and_then(Value::as_str).is_some_and(|name| name.trim().is_empty());
+        let is_renamed_to_nothing = fields
+            .get("name")
+            .and_then(Value::as_str)
+            .is_some_and(|name| name.trim().is_empty());
         if is_renamed_to_nothing {
-            return Err(errors(422, vec!["Name can't be blank".to_owned()]));
+            return Err(errors(422, &["Name can't be blank".to_owned()]));
         }
         if component.kind == Kind::Group && fields.contains_key("status") {
-            return Err(errors(422, vec!["The status of a group follows its components".to_owned()]));
+            return Err(errors(
+                422,
+                &["The status of a group follows its components".to_owned()],
+            ));
         }
         component.change(&fields, call.now());
         page.component_json(id, 200)
@@ -67,9 +79,13 @@ impl Statuspage {
         page.component(id)?;
         page.components.retain(|component| component.id != id);
         // A group without components goes with the last of them.
-        let groups: Vec<String> =
-            page.components.iter().filter_map(|component| component.group.clone()).collect();
-        page.components.retain(|component| component.kind == Kind::Component || groups.contains(&component.id));
+        let groups: Vec<String> = page
+            .components
+            .iter()
+            .filter_map(|component| component.group.clone())
+            .collect();
+        page.components
+            .retain(|component| component.kind == Kind::Component || groups.contains(&component.id));
         Ok(Answer::empty(204))
     }
 
@@ -82,10 +98,16 @@ impl Statuspage {
             return Err(malformed(&call.refuse_body(missing)));
         }
         let page = self.page(page)?;
-        let strangers: Vec<&str> =
-            users.iter().copied().filter(|user| !page.access_users.iter().any(|known| known == user)).collect();
+        let strangers: Vec<&str> = users
+            .iter()
+            .copied()
+            .filter(|user| !page.access_users.iter().any(|known| known == user))
+            .collect();
         if !strangers.is_empty() {
-            return Err(errors(422, vec![format!("No page access user has the id {}", strangers.join(", "))]));
+            return Err(errors(
+                422,
+                &[format!("No page access user has the id {}", strangers.join(", "))],
+            ));
         }
         let component = page.component(id)?;
         for user in users {
@@ -101,30 +123,52 @@ impl Statuspage {
 
 impl Page {
     pub(super) fn components_json(&self) -> Vec<Value> {
-        self.components.iter().enumerate().map(|(at, component)| component.to_json(at + 1)).collect()
+        self.components
+            .iter()
+            .enumerate()
+            .map(|(at, component)| component.to_json(at + 1))
+            .collect()
     }
 
     pub(super) fn component(&mut self, id: &str) -> Result<&mut Component, Answer> {
-        self.components.iter_mut().find(|component| component.id == id).ok_or_else(not_found)
+        self.components
+            .iter_mut()
+            .find(|component| component.id == id)
+            .ok_or_else(not_found)
     }
 
     fn component_json(&self, id: &str, status: u16) -> Result<Answer, Answer> {
-        let at = self.components.iter().position(|component| component.id == id).ok_or_else(not_found)?;
+        let at = self
+            .components
+            .iter()
+            .position(|component| component.id == id)
+            .ok_or_else(not_found)?;
         let component = self.components.get(at).ok_or_else(not_found)?;
         Ok(Answer::json(status, component.to_json(at + 1)))
     }
 
     fn refuse_unknown_group(&self, fields: &Map<String, Value>) -> Result<(), Answer> {
-        let Some(group) = fields.get("group_id").and_then(Value::as_str) else { return Ok(()) };
-        let is_known =
-            self.components.iter().any(|component| component.kind == Kind::Group && component.id == group);
-        if is_known { Ok(()) } else { Err(errors(422, vec![format!("No component group has the id {group}")])) }
+        let Some(group) = fields.get("group_id").and_then(Value::as_str) else {
+            return Ok(());
+        };
+        let is_known = self
+            .components
+            .iter()
+            .any(|component| component.kind == Kind::Group && component.id == group);
+        if is_known {
+            Ok(())
+        } else {
+            Err(errors(422, &[format!("No component group has the id {group}")]))
+        }
     }
 }
 
 /// The object under the single root key of a body.
 pub(super) fn wrapped(body: &Value, wrapper: &str) -> Map<String, Value> {
-    body.get(wrapper).and_then(Value::as_object).cloned().unwrap_or_default()
+    body.get(wrapper)
+        .and_then(Value::as_object)
+        .cloned()
+        .unwrap_or_default()
 }
 
 fn merged(into: Value, more: Value) -> Value {

@@ -4,13 +4,20 @@ use serde_json::{Map, Value};
 
 use super::components::wrapped;
 use super::incident::{Incident, REALTIME, SCHEDULED, Update};
-use super::{Mail, Page, Statuspage, errors, json_body, no_such_operation, not_found, page_of, plain, shapes};
+use super::{
+    Mail, Page, Statuspage, errors, json_body, no_such_operation, not_found, page_of, plain, shapes,
+};
 use crate::answer::Answer;
 use crate::call::Call;
 use crate::moment::Moment;
 
 impl Statuspage {
-    pub(super) fn incidents(&mut self, call: &mut Call<'_>, page: &str, rest: &[&str]) -> Result<Answer, Answer> {
+    pub(super) fn incidents(
+        &mut self,
+        call: &mut Call<'_>,
+        page: &str,
+        rest: &[&str],
+    ) -> Result<Answer, Answer> {
         match (call.seen().method(), rest) {
             ("GET", []) => self.list_all(call, page),
             ("GET", ["unresolved"]) => self.list_some(call, page, |incident, _| incident.is_unresolved()),
@@ -60,7 +67,9 @@ impl Statuspage {
     ) -> Result<Answer, Answer> {
         let pairs = plain(call, shapes::PAGED)?;
         let now = call.now();
-        let found = self.page(page)?.incidents_json(|incident| is_listed(incident, now));
+        let found = self
+            .page(page)?
+            .incidents_json(|incident| is_listed(incident, now));
         Ok(page_of(found, &pairs, "per_page", 1))
     }
 
@@ -82,7 +91,7 @@ impl Statuspage {
         };
         let status = text("status").unwrap_or(otherwise).to_owned();
         incident.enter(&status, call.now());
-        if let Some(date) = text("backfill_date").and_then(Moment::parse_or_day) {
+        if let Some(date) = text("backfill_date").and_then(Moment::parse_loosely) {
             (incident.started, incident.created) = (date, date);
         }
         let mail = page.post_update(&mut incident, &fields, update_id, call.now());
@@ -97,7 +106,11 @@ impl Statuspage {
         let fields = wrapped(&body, "incident");
         let update_id = self.mint.lower(12);
         let page = self.page(page)?;
-        let at = page.incidents.iter().position(|incident| incident.id == id).ok_or_else(not_found)?;
+        let at = page
+            .incidents
+            .iter()
+            .position(|incident| incident.id == id)
+            .ok_or_else(not_found)?;
         let mut incident = page.incidents.get(at).cloned().ok_or_else(not_found)?;
         page.refuse_contradictions(&fields, Some(&incident))?;
         incident.change(&fields, call.now());
@@ -122,16 +135,26 @@ impl Statuspage {
 impl Page {
     fn incidents_json(&self, is_listed: impl Fn(&Incident) -> bool) -> Vec<Value> {
         let listed = self.incidents.iter().filter(|incident| is_listed(incident));
-        listed.map(|incident| incident.to_json(&self.components)).collect()
+        listed
+            .map(|incident| incident.to_json(&self.components))
+            .collect()
     }
 
     fn incident_json(&self, id: &str, status: u16) -> Result<Answer, Answer> {
-        let incident = self.incidents.iter().find(|incident| incident.id == id).ok_or_else(not_found)?;
+        let incident = self
+            .incidents
+            .iter()
+            .find(|incident| incident.id == id)
+            .ok_or_else(not_found)?;
         Ok(Answer::json(status, incident.to_json(&self.components)))
     }
 
     /// What the vendor refuses although every single member has the right shape.
-    fn refuse_contradictions(&self, fields: &Map<String, Value>, known: Option<&Incident>) -> Result<(), Answer> {
+    fn refuse_contradictions(
+        &self,
+        fields: &Map<String, Value>,
+        known: Option<&Incident>,
+    ) -> Result<(), Answer> {
         let mut problems = Vec::new();
         let text = |name: &str| fields.get(name).and_then(Value::as_str);
         if text("name").is_some_and(|name| name.trim().is_empty()) {
@@ -146,8 +169,12 @@ impl Page {
         if is_backfilled && (fields.contains_key("components") || fields.contains_key("component_ids")) {
             problems.push("A backfilled incident takes no components".to_owned());
         }
-        let start = text("scheduled_for").and_then(Moment::parse).or(known.and_then(|known| known.scheduled_for));
-        let end = text("scheduled_until").and_then(Moment::parse).or(known.and_then(|known| known.scheduled_until));
+        let start = text("scheduled_for")
+            .and_then(Moment::parse)
+            .or(known.and_then(|known| known.scheduled_for));
+        let end = text("scheduled_until")
+            .and_then(Moment::parse)
+            .or(known.and_then(|known| known.scheduled_until));
         let status = text("status").or(known.map(|known| known.status.as_str()));
         let is_maintenance = status.map_or(start.is_some(), |status| SCHEDULED.contains(&status));
         match (start, end) {
@@ -155,15 +182,24 @@ impl Page {
                 problems.push("Scheduled until must be after scheduled for".to_owned());
             }
             (Some(_), Some(_)) | (None, None) if is_maintenance == start.is_some() => {}
-            _ if is_maintenance => problems.push("A maintenance needs scheduled_for and scheduled_until".to_owned()),
-            _ => problems.push(format!("An incident with a schedule cannot be in one of {}", REALTIME.join(", "))),
+            _ if is_maintenance => {
+                problems.push("A maintenance needs scheduled_for and scheduled_until".to_owned());
+            }
+            _ => problems.push(format!(
+                "An incident with a schedule cannot be in one of {}",
+                REALTIME.join(", ")
+            )),
         }
         if is_maintenance && text("reminder_intervals").is_some() {
             problems.push("A maintenance takes no reminder intervals".to_owned());
         } else if text("reminder_intervals").is_some_and(|text| !is_reminder(text)) {
             problems.push("Reminder intervals must be hours from 1 to 24 in rising order".to_owned());
         }
-        if problems.is_empty() { Ok(()) } else { Err(errors(422, problems)) }
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(errors(422, &problems))
+        }
     }
 
     /// Attaches components, sets their status, and posts the update; the mail is what went out for it.
@@ -175,7 +211,10 @@ impl Page {
         now: Moment,
     ) -> Option<Mail> {
         let affected = self.attach(incident, fields, now);
-        let delivered = fields.get("deliver_notifications").and_then(Value::as_bool).unwrap_or(true)
+        let delivered = fields
+            .get("deliver_notifications")
+            .and_then(Value::as_bool)
+            .unwrap_or(true)
             && !incident.backfilled;
         let body = fields.get("body").and_then(Value::as_str).unwrap_or_default();
         incident.updates.insert(
@@ -209,7 +248,11 @@ impl Page {
             incident.components = ids.iter().filter_map(Value::as_str).map(str::to_owned).collect();
         }
         let mut affected = Vec::new();
-        let statuses = fields.get("components").and_then(Value::as_object).cloned().unwrap_or_default();
+        let statuses = fields
+            .get("components")
+            .and_then(Value::as_object)
+            .cloned()
+            .unwrap_or_default();
         for (id, status) in &statuses {
             if !incident.components.contains(id) {
                 incident.components.push(id.clone());
@@ -232,8 +275,18 @@ fn is_true(fields: &Map<String, Value>, name: &str) -> bool {
 }
 
 fn named_components(fields: &Map<String, Value>) -> Vec<&str> {
-    let listed = fields.get("component_ids").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-    let mapped = fields.get("components").and_then(Value::as_object).into_iter().flatten().map(|(id, _)| id.as_str());
+    let listed = fields
+        .get("component_ids")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str);
+    let mapped = fields
+        .get("components")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+        .map(|(id, _)| id.as_str());
     listed.chain(mapped).collect()
 }
 
@@ -245,7 +298,8 @@ fn is_reminder(text: &str) -> bool {
         Ok(Value::Array(hours)) => {
             let hours: Option<Vec<u64>> = hours.iter().map(Value::as_u64).collect();
             hours.is_some_and(|hours| {
-                hours.iter().copied().all(is_hour) && hours.iter().zip(hours.iter().skip(1)).all(|(a, b)| a < b)
+                hours.iter().copied().all(is_hour)
+                    && hours.iter().zip(hours.iter().skip(1)).all(|(a, b)| a < b)
             })
         }
         _ => false,

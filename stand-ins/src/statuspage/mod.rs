@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::answer::Answer;
 use crate::call::{Call, Malformed, Pairs};
-use crate::check::{Param, Shape};
+use crate::check::{Finding, Param, Shape};
 use crate::mint::Mint;
 use crate::moment::Moment;
 use crate::stand_in::{StandIn, Vendor};
@@ -138,8 +138,13 @@ impl StandIn<Statuspage> {
     pub fn component_ids(&self) -> Vec<String> {
         self.look(|state| {
             let page = state.pages.first();
-            page.map(|page| page.components.iter().map(|component| component.id.clone()).collect())
-                .unwrap_or_default()
+            page.map(|page| {
+                page.components
+                    .iter()
+                    .map(|component| component.id.clone())
+                    .collect()
+            })
+            .unwrap_or_default()
         })
     }
 }
@@ -162,7 +167,10 @@ impl Vendor for Statuspage {
     }
 
     fn throttled(&self, wait: Option<u64>) -> Answer {
-        let answer = error(420, "Too many requests: the limit is one per second over a rolling minute");
+        let answer = error(
+            420,
+            "Too many requests: the limit is one per second over a rolling minute",
+        );
         match wait {
             Some(seconds) => answer.with_header("retry-after", seconds.to_string()),
             None => answer,
@@ -179,7 +187,13 @@ impl Statuspage {
             call.violate("the authorization scheme is not `OAuth`");
             return Err(refused());
         };
-        if call.seen().query_pairs().iter().any(|(name, _)| name == "api_key") || key != self.key {
+        if call
+            .seen()
+            .query_pairs()
+            .iter()
+            .any(|(name, _)| name == "api_key")
+            || key != self.key
+        {
             return Err(refused());
         }
         match self.rate.as_mut().map(|window| window.admit(call.now())) {
@@ -212,12 +226,19 @@ impl Statuspage {
 
     fn get_page(&self, call: &mut Call<'_>, id: &str) -> Result<Answer, Answer> {
         plain(call, &[])?;
-        let page = self.pages.iter().find(|page| page.id == id).ok_or_else(not_found)?;
+        let page = self
+            .pages
+            .iter()
+            .find(|page| page.id == id)
+            .ok_or_else(not_found)?;
         Ok(Answer::json(200, page.to_json()))
     }
 
     fn page(&mut self, id: &str) -> Result<&mut Page, Answer> {
-        self.pages.iter_mut().find(|page| page.id == id).ok_or_else(not_found)
+        self.pages
+            .iter_mut()
+            .find(|page| page.id == id)
+            .ok_or_else(not_found)
     }
 }
 
@@ -259,7 +280,9 @@ impl Page {
 
 impl fmt::Debug for Statuspage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Statuspage").field("pages", &self.pages.len()).finish_non_exhaustive()
+        f.debug_struct("Statuspage")
+            .field("pages", &self.pages.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -285,12 +308,13 @@ fn page_of(all: Vec<Value>, pairs: &Pairs, size: &str, first: usize) -> Answer {
 
 fn malformed(why: &Malformed) -> Answer {
     match why {
-        Malformed::ContentType => error(415, "The content type does not fit the body that this operation takes"),
+        Malformed::ContentType => error(
+            415,
+            "The content type does not fit the body that this operation takes",
+        ),
         Malformed::Syntax => error(400, "The body cannot be parsed"),
-        Malformed::Query(findings) => {
-            errors(400, findings.iter().map(ToString::to_string).collect())
-        }
-        Malformed::Body(findings) => errors(422, findings.iter().map(ToString::to_string).collect()),
+        Malformed::Query(findings) => errors(400, &texts(findings)),
+        Malformed::Body(findings) => errors(422, &texts(findings)),
     }
 }
 
@@ -307,6 +331,10 @@ fn error(status: u16, text: &str) -> Answer {
     Answer::json(status, json!({"error": text}))
 }
 
-fn errors(status: u16, texts: Vec<String>) -> Answer {
+fn errors(status: u16, texts: &[String]) -> Answer {
     Answer::json(status, json!({"error": texts}))
+}
+
+fn texts(findings: &[Finding]) -> Vec<String> {
+    findings.iter().map(ToString::to_string).collect()
 }

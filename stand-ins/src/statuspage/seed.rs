@@ -19,7 +19,12 @@ const TRACKING: &str = "gtr9d3f6h1ne";
 const COMPONENTS: &[(&str, &str, Option<&str>, &str)] = &[
     (BOOKING, "Booking", None, "operational"),
     ("c01quotesapi", "Quote engine", Some(BOOKING), "operational"),
-    ("c02bookapi11", "Booking API", Some(BOOKING), "degraded_performance"),
+    (
+        "c02bookapi11",
+        "Booking API",
+        Some(BOOKING),
+        "degraded_performance",
+    ),
     ("c03bookportl", "Booking portal", Some(BOOKING), "operational"),
     ("c04docsgen22", "Shipping documents", Some(BOOKING), "operational"),
     ("c05customs33", "Customs filing", Some(BOOKING), "operational"),
@@ -27,7 +32,12 @@ const COMPONENTS: &[(&str, &str, Option<&str>, &str)] = &[
     ("c06trackapi4", "Tracking API", Some(TRACKING), "operational"),
     ("c07events555", "Event feed", Some(TRACKING), "operational"),
     ("c08webhooks6", "Customer webhooks", Some(TRACKING), "operational"),
-    ("c09aisfeed77", "Vessel positions", Some(TRACKING), "under_maintenance"),
+    (
+        "c09aisfeed77",
+        "Vessel positions",
+        Some(TRACKING),
+        "under_maintenance",
+    ),
     ("c10reefers88", "Reefer telemetry", Some(TRACKING), "operational"),
     ("c11gateway99", "API gateway", None, "operational"),
     ("c12signin000", "Sign-in", None, "operational"),
@@ -71,7 +81,11 @@ pub(super) fn pages(mint: &mut Mint, now: Moment) -> Vec<Page> {
             components,
             incidents,
             subscribers: subscribers(mint, created),
-            access_users: vec!["pau1lotte000".to_owned(), "pau2kwame000".to_owned(), "pau3ingrid00".to_owned()],
+            access_users: vec![
+                "pau1lotte000".to_owned(),
+                "pau2kwame000".to_owned(),
+                "pau3ingrid00".to_owned(),
+            ],
         },
         Page {
             id: SECOND_PAGE.to_owned(),
@@ -106,8 +120,16 @@ const STORIES: &[Story] = &[
         components: &["c02bookapi11"],
         schedule: None,
         updates: &[
-            (12, "identified", "A full connection pool makes about one in forty bookings fail. A retry goes through."),
-            (25, "investigating", "Some bookings are answered with an error. We are looking into it."),
+            (
+                12,
+                "identified",
+                "A full connection pool makes about one in forty bookings fail. A retry goes through.",
+            ),
+            (
+                25,
+                "investigating",
+                "Some bookings are answered with an error. We are looking into it.",
+            ),
         ],
     },
     Story {
@@ -116,8 +138,16 @@ const STORIES: &[Story] = &[
         components: &["c20portsg888"],
         schedule: None,
         updates: &[
-            (40, "monitoring", "Messages flow again. We watch the backlog drain."),
-            (170, "identified", "The terminal's message queue is unreachable; their team is on it."),
+            (
+                40,
+                "monitoring",
+                "Messages flow again. We watch the backlog drain.",
+            ),
+            (
+                170,
+                "identified",
+                "The terminal's message queue is unreachable; their team is on it.",
+            ),
             (195, "investigating", "Gate moves in Singapore are not coming in."),
         ],
     },
@@ -127,8 +157,16 @@ const STORIES: &[Story] = &[
         components: &["c09aisfeed77"],
         schedule: Some((-60, 120)),
         updates: &[
-            (60, "in_progress", "The move has begun. Positions may be up to ten minutes old."),
-            (60 * 24 * 3, "scheduled", "Vessel positions are switched to new receivers."),
+            (
+                60,
+                "in_progress",
+                "The move has begun. Positions may be up to ten minutes old.",
+            ),
+            (
+                60 * 24 * 3,
+                "scheduled",
+                "Vessel positions are switched to new receivers.",
+            ),
         ],
     },
     Story {
@@ -136,7 +174,11 @@ const STORIES: &[Story] = &[
         name: "Database upgrade for invoicing",
         components: &["c13billing11", "c14payments2"],
         schedule: Some((60 * 24 * 2, 60 * 24 * 2 + 90)),
-        updates: &[(60 * 20, "scheduled", "Invoices cannot be opened for about an hour while we upgrade.")],
+        updates: &[(
+            60 * 20,
+            "scheduled",
+            "Invoices cannot be opened for about an hour while we upgrade.",
+        )],
     },
     Story {
         id: "m3signincert",
@@ -145,7 +187,11 @@ const STORIES: &[Story] = &[
         schedule: Some((-60 * 24 * 6, -60 * 24 * 6 + 30)),
         updates: &[
             (60 * 24 * 6 - 20, "completed", "Done without interruption."),
-            (60 * 24 * 9, "scheduled", "We replace the certificate of the sign-in service."),
+            (
+                60 * 24 * 9,
+                "scheduled",
+                "We replace the certificate of the sign-in service.",
+            ),
         ],
     },
     Story {
@@ -155,7 +201,11 @@ const STORIES: &[Story] = &[
         schedule: None,
         updates: &[
             (60 * 24 * 4, "resolved", "All held back deliveries went out."),
-            (60 * 24 * 4 + 55, "identified", "A stuck worker holds deliveries back."),
+            (
+                60 * 24 * 4 + 55,
+                "identified",
+                "A stuck worker holds deliveries back.",
+            ),
         ],
     },
     Story {
@@ -165,20 +215,31 @@ const STORIES: &[Story] = &[
         schedule: None,
         updates: &[
             (60 * 24 * 11, "resolved", "The carrier restored the route."),
-            (60 * 24 * 11 + 80, "investigating", "Requests from South America time out."),
+            (
+                60 * 24 * 11 + 80,
+                "investigating",
+                "Requests from South America time out.",
+            ),
         ],
     },
 ];
 
 fn incidents(mint: &mut Mint, components: &[Component], now: Moment) -> Vec<Incident> {
-    STORIES.iter().map(|story| story.told(mint, components, now)).collect()
+    STORIES
+        .iter()
+        .map(|story| story.told(mint, components, now))
+        .collect()
 }
 
 impl Story {
     fn told(&self, mint: &mut Mint, components: &[Component], now: Moment) -> Incident {
         let at = |minutes: i64| {
             let away = minutes.unsigned_abs();
-            if minutes < 0 { now.minutes_ago(away) } else { now.in_minutes(away) }
+            if minutes < 0 {
+                now.minutes_ago(away)
+            } else {
+                now.in_minutes(away)
+            }
         };
         let first = self.updates.last().map_or(0, |(ago, _, _)| *ago);
         let mut incident = Incident::new(self.id.to_owned(), PAGE, self.name, now.minutes_ago(first));
@@ -211,13 +272,37 @@ impl Story {
 }
 
 fn metadata(id: &str) -> Value {
-    if id.starts_with('i') { json!({"tracker": {"key": format!("OPS-{}", id.len() * 37)}}) } else { json!({}) }
+    if !id.starts_with('i') {
+        return json!({});
+    }
+    let number: String = id.chars().filter(char::is_ascii_digit).collect();
+    json!({"tracker": {"key": format!("OPS-4{number}")}})
 }
 
 const PEOPLE: &[&str] = &[
-    "lotte.vandijk", "kwame.boateng", "ingrid.solheim", "mateus.rocha", "yuki.tanabe", "priya.raman", "tomas.novak",
-    "amara.okafor", "elif.demir", "niko.laine", "sofia.conti", "jonas.keller", "mei.lin", "omar.haddad", "clara.dubois",
-    "pavel.orlov", "hana.kim", "diego.paz", "freya.lund", "samir.patel", "greta.holm", "luca.moretti", "zoe.martin",
+    "lotte.vandijk",
+    "kwame.boateng",
+    "ingrid.solheim",
+    "mateus.rocha",
+    "yuki.tanabe",
+    "priya.raman",
+    "tomas.novak",
+    "amara.okafor",
+    "elif.demir",
+    "niko.laine",
+    "sofia.conti",
+    "jonas.keller",
+    "mei.lin",
+    "omar.haddad",
+    "clara.dubois",
+    "pavel.orlov",
+    "hana.kim",
+    "diego.paz",
+    "freya.lund",
+    "samir.patel",
+    "greta.holm",
+    "luca.moretti",
+    "zoe.martin",
 ];
 
 fn subscribers(mint: &mut Mint, since: Moment) -> Vec<Subscriber> {
@@ -225,7 +310,13 @@ fn subscribers(mint: &mut Mint, since: Moment) -> Vec<Subscriber> {
     let mut add = |mode: &'static str, address: String, state: &'static str| {
         let day = u64::try_from(list.len()).unwrap_or_default();
         let created = since.in_minutes(day * 60 * 24);
-        list.push(Subscriber { id: mint.lower(12), mode, address, state, created });
+        list.push(Subscriber {
+            id: mint.lower(12),
+            mode,
+            address,
+            state,
+            created,
+        });
     };
     for person in PEOPLE {
         add("email", format!("{person}@example.com"), "active");
@@ -233,7 +324,11 @@ fn subscribers(mint: &mut Mint, since: Moment) -> Vec<Subscriber> {
     for number in ["+31 20 555 0101", "+31 20 555 0102", "+65 5550 0103"] {
         add("sms", number.to_owned(), "active");
     }
-    add("webhook", "https://hooks.example.com/harbourline".to_owned(), "active");
+    add(
+        "webhook",
+        "https://hooks.example.com/harbourline".to_owned(),
+        "active",
+    );
     add("email", "new.customer@example.com".to_owned(), "unconfirmed");
     add("email", "returned.mail@example.com".to_owned(), "quarantined");
     list

@@ -81,8 +81,10 @@ pub(super) const NEW_INCIDENT: Shape = incident_body!(Field::required("name", Sh
 pub(super) const CHANGED_INCIDENT: Shape = incident_body!(Field::optional("name", Shape::Text(255)));
 
 /// Lists that count pages from 1 and name their size `per_page`.
-pub(super) const PAGED: &[Param] =
-    &[Param::once("page", Shape::Whole(1, i32::MAX as i64)), Param::once("per_page", Shape::Whole(1, 100))];
+pub(super) const PAGED: &[Param] = &[
+    Param::once("page", Shape::Whole(1, i32::MAX as i64)),
+    Param::once("per_page", Shape::Whole(1, 100)),
+];
 
 /// The list of all incidents names its size `limit`.
 pub(super) const INCIDENT_LIST: &[Param] = &[
@@ -102,13 +104,18 @@ pub(super) const SUBSCRIBER_LIST: &[Param] = &[
     Param::once("state", SUBSCRIBER_STATE),
     Param::once("limit", Shape::Whole(1, 100)),
     Param::once("page", Shape::Whole(0, i32::MAX as i64)),
-    Param::once("sort_field", Shape::OneOf(&["primary", "created_at", "quarantined_at", "relevance"])),
+    Param::once(
+        "sort_field",
+        Shape::OneOf(&["primary", "created_at", "quarantined_at", "relevance"]),
+    ),
     Param::once("sort_direction", Shape::OneOf(&["asc", "desc"])),
 ];
 
 /// The count of subscribers.
-pub(super) const SUBSCRIBER_COUNT: &[Param] =
-    &[Param::once("type", SUBSCRIBER_TYPE), Param::once("state", SUBSCRIBER_STATE)];
+pub(super) const SUBSCRIBER_COUNT: &[Param] = &[
+    Param::once("type", SUBSCRIBER_TYPE),
+    Param::once("state", SUBSCRIBER_STATE),
+];
 
 /// The form of `POST …/components/{id}/page_access_users`: arrays carry the suffix `[]`.
 pub(super) const ACCESS_USERS: &[Param] = &[Param::many("page_access_user_ids[]", TEXT)];

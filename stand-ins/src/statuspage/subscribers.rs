@@ -29,7 +29,9 @@ impl Statuspage {
         let mut found: Vec<&Subscriber> = page
             .subscribers
             .iter()
-            .filter(|subscriber| subscriber.is_asked_for(&pairs) && subscriber.address.to_lowercase().contains(&wanted))
+            .filter(|subscriber| {
+                subscriber.is_asked_for(&pairs) && subscriber.address.to_lowercase().contains(&wanted)
+            })
             .collect();
         match pairs.one("sort_field") {
             Some("primary") => found.sort_by(|one, other| one.address.cmp(&other.address)),
@@ -39,7 +41,12 @@ impl Statuspage {
         if pairs.one("sort_direction") == Some("desc") {
             found.reverse();
         }
-        Ok(page_of(found.into_iter().map(Subscriber::to_json).collect(), &pairs, "limit", 0))
+        Ok(page_of(
+            found.into_iter().map(Subscriber::to_json).collect(),
+            &pairs,
+            "limit",
+            0,
+        ))
     }
 
     pub(super) fn count_subscribers(&mut self, call: &mut Call<'_>, page: &str) -> Result<Answer, Answer> {
@@ -49,8 +56,18 @@ impl Statuspage {
             .iter()
             .filter(|mode| pairs.one("type").is_none_or(|wanted| wanted == **mode))
             .map(|mode| {
-                let of_mode = page.subscribers.iter().filter(|subscriber| subscriber.mode == *mode);
-                ((*mode).to_owned(), json!(of_mode.filter(|subscriber| subscriber.is_asked_for(&pairs)).count()))
+                let of_mode = page
+                    .subscribers
+                    .iter()
+                    .filter(|subscriber| subscriber.mode == *mode);
+                (
+                    (*mode).to_owned(),
+                    json!(
+                        of_mode
+                            .filter(|subscriber| subscriber.is_asked_for(&pairs))
+                            .count()
+                    ),
+                )
             })
             .collect();
         Ok(Answer::json(200, Value::Object(counts)))
@@ -60,7 +77,10 @@ impl Statuspage {
 impl Page {
     /// How many get a mail when an update goes out.
     pub(super) fn mail_recipients(&self) -> usize {
-        let active = self.subscribers.iter().filter(|subscriber| subscriber.state == "active");
+        let active = self
+            .subscribers
+            .iter()
+            .filter(|subscriber| subscriber.state == "active");
         active.filter(|subscriber| subscriber.mode == "email").count()
     }
 }

@@ -1,0 +1,51 @@
+//! Checks of the [`Lease`](mcp_govern_core::ports::Lease) port.
+
+use std::time::Duration;
+
+use super::{Storage, open};
+use crate::failure::{Verdict, ensure};
+
+const TENANT: &str = "acme";
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// A name has one holder across nodes.
+///
+/// # Errors
+///
+/// What is wrong.
+pub async fn a_name_has_one_holder(storage: &dyn Storage) -> Verdict {
+    let (one, two) = (open(storage, TENANT).await?.lease, open(storage, TENANT).await?.lease);
+    let held = one.hold("sync", HOUR).await?;
+    ensure!(held.as_ref().is_some_and(|guard| guard.is_held()), "a free lease is not given");
+    ensure!(two.hold("sync", HOUR).await?.is_none(), "a second node holds the same lease");
+    ensure!(one.hold("sync", HOUR).await?.is_none(), "the same node holds a lease twice");
+    Ok(())
+}
+
+/// A lease whose time is over can be taken by somebody else, and its guard knows.
+///
+/// # Errors
+///
+/// What is wrong.
+pub async fn a_lease_past_its_time_is_free(storage: &dyn Storage) -> Verdict {
+    let (one, two) = (open(storage, TENANT).await?.lease, open(storage, TENANT).await?.lease);
+    let held = one.hold("sync", Duration::ZERO).await?;
+    ensure!(held.as_ref().is_none_or(|guard| !guard.is_held()), "a lease of no length is held");
+    ensure!(two.hold("sync", HOUR).await?.is_some(), "a lease past its time is not free");
+    drop(held);
+    ensure!(one.hold("sync", HOUR).await?.is_none(), "dropping an old guard gave away somebody else's lease");
+    Ok(())
+}
+
+/// Names do not touch each other.
+///
+/// # Errors
+///
+/// What is wrong.
+pub async fn leases_of_other_names_are_independent(storage: &dyn Storage) -> Verdict {
+    let lease = open(storage, TENANT).await?.lease;
+    let one = lease.hold("sync", HOUR).await?;
+    let two = lease.hold("refresh", HOUR).await?;
+    ensure!(one.is_some() && two.is_some(), "two names share one lease");
+    Ok(())
+}

@@ -1,0 +1,286 @@
+//! PagerDuty: the account, its credentials and scopes, and the way to each operation.
+
+mod directory;
+mod door;
+mod entities;
+mod errors;
+mod incident;
+mod incidents;
+mod lists;
+mod seed;
+mod shapes;
+
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::answer::Answer;
+use crate::call::{Call, Pairs};
+use crate::check::{Param, Shape};
+use crate::mint::Mint;
+use crate::moment::Moment;
+use crate::stand_in::{StandIn, Vendor};
+use crate::window::Window;
+use door::Caller;
+use entities::Account;
+use errors::{error, invalid, malformed, not_found};
+use incident::Incident;
+
+/// A running stand-in of the PagerDuty REST API, version 2.
+pub type PagerDutyStandIn = StandIn<PagerDuty>;
+
+/// Every scope that the played operations ask for.
+const SCOPES: &[&str] = &[
+    "abilities.read",
+    "incidents.read",
+    "incidents.write",
+    "oncalls.read",
+    "services.read",
+    "users.read",
+];
+
+/// The choices before a PagerDuty stand-in starts, and its state afterwards.
+#[derive(Clone)]
+pub struct PagerDuty {
+    keys: Keys,
+    scopes: Vec<String>,
+    rate: Window,
+    mint: Mint,
+    account: Account,
+    /// Newest first.
+    incidents: Vec<Incident>,
+    number: u64,
+}
+
+#[derive(Clone)]
+struct Keys {
+    account: String,
+    read_only: String,
+    user: String,
+    token: String,
+}
+
+impl PagerDuty {
+    /// Sets the general-access REST key.
+    #[must_use]
+    pub fn with_key(mut self, key: impl Into<String>) -> Self {
+        self.keys.account = key.into();
+        self
+    }
+
+    /// Sets the user's OAuth access token.
+    #[must_use]
+    pub fn with_user_token(mut self, token: impl Into<String>) -> Self {
+        self.keys.token = token.into();
+        self
+    }
+
+    /// Sets the scopes of the OAuth token; without this it has all that the played operations ask for.
+    #[must_use]
+    pub fn with_token_scopes(mut self, scopes: &[&str]) -> Self {
+        self.scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+        self
+    }
+
+    /// Sets how many requests a rolling minute admits before 429; 960 by default, as the vendor has it.
+    #[must_use]
+    pub fn with_rate_limit(mut self, per_minute: usize) -> Self {
+        self.rate = Window::per_minute(per_minute);
+        self
+    }
+
+    /// Starts the stand-in on a free loopback port.
+    pub async fn start(self) -> PagerDutyStandIn {
+        StandIn::open(self).await
+    }
+}
+
+impl StandIn<PagerDuty> {
+    /// The id of a service that takes new incidents.
+    pub const SERVICE: &'static str = seed::SERVICE;
+
+    /// Starts a stand-in with everything at its default.
+    pub async fn start() -> Self {
+        Self::builder().start().await
+    }
+
+    /// The choices before the start.
+    pub fn builder() -> PagerDuty {
+        PagerDuty {
+            keys: Keys {
+                account: "u+standinACCOUNT0001".to_owned(),
+                read_only: "u+standinREADER00001".to_owned(),
+                user: "u+standinUSER0000001".to_owned(),
+                token: "pdus+_STANDIN_4e1b7c02-9d35-oauth-user-token".to_owned(),
+            },
+            scopes: SCOPES.iter().map(|scope| (*scope).to_owned()).collect(),
+            rate: Window::per_minute(960),
+            mint: Mint::new(0x9d),
+            account: Account::default(),
+            incidents: Vec::new(),
+            number: 0,
+        }
+    }
+
+    /// The general-access REST key, sent as `Token token=…`. Writes need `From`.
+    pub fn good_key(&self) -> String {
+        self.look(|state| state.keys.account.clone())
+    }
+
+    /// A general-access key that may only read.
+    pub fn read_only_key(&self) -> String {
+        self.look(|state| state.keys.read_only.clone())
+    }
+
+    /// A user's own REST key, sent as `Token token=…`. Writes need no `From`.
+    pub fn user_key(&self) -> String {
+        self.look(|state| state.keys.user.clone())
+    }
+
+    /// A user's OAuth token, sent as `Bearer …`. `From` must not be sent with it.
+    pub fn user_token(&self) -> String {
+        self.look(|state| state.keys.token.clone())
+    }
+
+    /// The e-mail address of a user of the account, for `From`.
+    pub fn actor_email(&self) -> String {
+        self.look(|state| {
+            state
+                .account
+                .users
+                .first()
+                .map(|user| user.email.clone())
+                .unwrap_or_default()
+        })
+    }
+
+    /// The ids of the incidents in a status, newest first.
+    pub fn incident_ids(&self, status: &str) -> Vec<String> {
+        self.look(|state| {
+            let of_status = state
+                .incidents
+                .iter()
+                .filter(|incident| incident.status == status);
+            of_status.map(|incident| incident.id.clone()).collect()
+        })
+    }
+}
+
+impl Vendor for PagerDuty {
+    const ROOT: &'static str = "";
+
+    fn opened(&mut self, base: &str, now: Moment) {
+        self.account = seed::account(base);
+        self.incidents = seed::incidents(&mut self.mint, &self.account, now);
+        self.number = 4100 + u64::try_from(self.incidents.len()).unwrap_or_default();
+    }
+
+    fn secrets(&self) -> Vec<String> {
+        let Keys {
+            account,
+            read_only,
+            user,
+            token,
+        } = &self.keys;
+        vec![account.clone(), read_only.clone(), user.clone(), token.clone()]
+    }
+
+    fn answer(&mut self, call: &mut Call<'_>) -> Answer {
+        let request_id = self.mint.uuid();
+        let answer = match self.admit(call) {
+            Err(answer) => answer,
+            Ok(caller) => match self.rate.admit(call.now()) {
+                Err(wait) => self.throttled(Some(wait)),
+                Ok(left) => {
+                    let reset = self.rate.seconds_left(call.now());
+                    let answer = match self.route(call, &caller) {
+                        Ok(answer) | Err(answer) => answer,
+                    };
+                    self.with_rate(answer, left, reset)
+                }
+            },
+        };
+        answer.with_header("x-request-id", request_id)
+    }
+
+    fn throttled(&self, wait: Option<u64>) -> Answer {
+        let answer = error(429, 2020, "Rate Limit Exceeded", &[]);
+        match wait {
+            Some(seconds) => self.with_rate(answer, 0, seconds),
+            None => answer,
+        }
+    }
+}
+
+impl PagerDuty {
+    fn route(&mut self, call: &mut Call<'_>, caller: &Caller) -> Result<Answer, Answer> {
+        let segments = call.segments();
+        let parts: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let (method, parts) = (call.seen().method(), parts.as_slice());
+        let scope = match (method, parts) {
+            ("GET", ["incidents", ..]) => Some("incidents.read"),
+            ("POST" | "PUT", ["incidents", ..]) => Some("incidents.write"),
+            ("GET", ["services", ..]) => Some("services.read"),
+            ("GET", ["oncalls"]) => Some("oncalls.read"),
+            ("GET", ["users"]) => Some("users.read"),
+            ("GET", ["abilities"]) => Some("abilities.read"),
+            _ => None,
+        };
+        self.permit(caller, method, scope)?;
+        match (method, parts) {
+            ("GET", ["incidents"]) => self.list_incidents(call),
+            ("POST", ["incidents"]) => {
+                let actor = self.actor(call, caller)?;
+                self.create_incident(call, &actor)
+            }
+            ("PUT", ["incidents"]) => {
+                let actor = self.actor(call, caller)?;
+                self.manage_incidents(call, &actor)
+            }
+            ("GET", ["incidents", id]) => self.get_incident(call, id),
+            ("PUT", ["incidents", id]) => {
+                let actor = self.actor(call, caller)?;
+                self.update_incident(call, id, &actor)
+            }
+            ("GET", ["services"]) => self.list_services(call),
+            ("GET", ["services", id]) => self.get_service(call, id),
+            ("GET", ["oncalls"]) => self.list_on_calls(call),
+            ("GET", ["users"]) => self.list_users(call),
+            ("GET", ["users", "me"]) => self.get_me(call, caller),
+            ("GET", ["abilities"]) => Self::list_abilities(call),
+            _ => {
+                call.violate("no operation has this method and path");
+                Err(not_found())
+            }
+        }
+    }
+
+    fn with_rate(&self, answer: Answer, left: usize, reset: u64) -> Answer {
+        answer
+            .with_header("ratelimit-limit", self.rate.limit().to_string())
+            .with_header("ratelimit-remaining", left.to_string())
+            .with_header("ratelimit-reset", reset.to_string())
+    }
+}
+
+impl fmt::Debug for PagerDuty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PagerDuty")
+            .field("incidents", &self.incidents.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A request that has parameters from a list and no body.
+fn plain(call: &mut Call<'_>, params: &[Param]) -> Result<Pairs, Answer> {
+    let pairs = call.query(params).map_err(|why| malformed(&why))?;
+    call.no_body().map_err(|why| malformed(&why))?;
+    Ok(pairs)
+}
+
+/// A JSON body of the shape, and parameters from a list.
+fn json_body(call: &mut Call<'_>, params: &[Param], shape: &Shape) -> Result<(Pairs, Value), Answer> {
+    let pairs = call.query(params).map_err(|why| malformed(&why))?;
+    let body = call.json(shape).map_err(|why| malformed(&why))?;
+    Ok((pairs, body))
+}
