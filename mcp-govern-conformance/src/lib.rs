@@ -1,10 +1,13 @@
 #![doc = include_str!("../README.md")]
 
 mod failure;
+mod harness;
 mod leak;
+pub mod provider;
 pub mod store;
 
 pub use failure::{Failure, Verdict};
+pub use harness::{Harness, HarnessBuilder};
 pub use leak::LeakDetector;
 
 /// A text that is planted as a secret and must appear nowhere else.

@@ -3,7 +3,7 @@
 use mcp_govern_core::{
     CallId, DenialCode, Digest, Timestamp, ToolId,
     audit::RecordKind,
-    ports::{AuditFilter, AuditHead, AuditLog, StoreErrorKind, StoredRecord, WriterId},
+    ports::{AuditFilter, AuditHead, StoreErrorKind, StoredRecord, WriterId},
 };
 
 use super::{Storage, open};

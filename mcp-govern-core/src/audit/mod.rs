@@ -1,8 +1,31 @@
 //! The audit of tool calls: records, their chain, and its verification.
+//!
+//! Every record is one JSON object; each holds the hash of the one before, and a store keeps the exact bytes with their
+//! SHA-256. That makes the log *tamper-evident*, not immutable: [`verify`] finds the first record that was changed, moved,
+//! taken out or put in. Whoever can rewrite the whole store can rewrite a whole chain; an [`AuditHead`](crate::ports::AuditHead)
+//! that was kept elsewhere ([`verify_to`]) shows that too, and also that the newest records are gone.
 
+mod acts;
+mod chain;
+mod commit;
+mod key;
 mod record;
+mod verify;
+mod writer;
 
-pub use self::record::{
-    AuditRecord, CallDenial, CallIntent, CallOutcome, CallResult, Caller, ChainedRecord, CredentialUse, RecordKind,
-    WriterMark,
+pub use self::{
+    acts::{JournalVerification, verify_acts},
+    chain::{AuditChain, RecordError},
+    key::{AuditKey, ReadableNames},
+    record::{
+        AuditRecord, CallDenial, CallIntent, CallOutcome, CallResult, Caller, ChainedRecord, CredentialUse, RecordKind,
+        WriterMark,
+    },
+    verify::{BreakKind, ChainBreak, Verification, Verifier, verify, verify_to},
+    writer::AuditHealth,
+};
+pub(crate) use self::{
+    commit::AuditCommitter,
+    key::escaped,
+    writer::{AuditWriter, Receipt, RecordUnavailable, SentFlag},
 };

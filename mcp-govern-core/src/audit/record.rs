@@ -228,6 +228,11 @@ pub enum WriterMark {
         /// The journal's last hash: the two streams vouch for each other.
         journal: Digest,
     },
+    /// Denials came faster than they could be written: so many are not on record. Every one of those calls was denied.
+    DenialsLost {
+        /// How many.
+        count: u64,
+    },
     /// The writer ended in order: nothing follows.
     Closed,
 }

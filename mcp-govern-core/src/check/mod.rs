@@ -1,1 +1,23 @@
-//! Arguments: schema and rules.
+//! Arguments: the tool's schema, defaults, and the rules of those who hand the tool out.
+//!
+//! [`check`] takes a [`Permit`](crate::access::Permit) and the arguments of a call and answers with the arguments that are sent,
+//! or with a denial that says what to correct. [`narrow`] makes the schema that a model is shown, [`redact`] the arguments that
+//! are put on record.
+
+mod arguments;
+mod bounds;
+mod fault;
+mod narrow;
+mod narrowing;
+mod nearest;
+mod redact;
+mod rules;
+mod schemas;
+
+pub use self::{
+    arguments::{Checked, check},
+    bounds::{MAX_BYTES, MAX_DEPTH},
+    narrow::narrow,
+    redact::{REDACTED, redact},
+};
+pub(crate) use self::{narrow::narrow_shown, schemas::Schemas};

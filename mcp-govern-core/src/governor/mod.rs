@@ -1,4 +1,132 @@
-//! The shell.
-/// scaffold
-#[derive(Debug)]
-pub struct Governor;
+//! The shell around the pure centre: the one way to act, to list and to call.
+//!
+//! [`Governor::builder`] opens a tenant; the [`Driver`] that comes with it must run. Every entry - list, search, describe,
+//! preview, call - goes through the same admission.
+
+mod act;
+mod acts;
+mod blueprint;
+mod builder;
+mod call;
+mod chores;
+mod core;
+mod credentials;
+mod driver;
+mod error;
+mod follow;
+mod list;
+mod pulse;
+mod records;
+mod refresh;
+mod request;
+mod servers;
+mod status;
+mod sync;
+mod time;
+mod watch;
+
+use std::{sync::Arc, time::Duration};
+
+pub(crate) use self::{pulse::Pulse, time::Time};
+pub use self::{
+    act::{ActOutcome, Acted},
+    acts::Acts,
+    blueprint::Applied,
+    builder::GovernorBuilder,
+    credentials::{CredentialAccepted, Probe},
+    driver::Driver,
+    error::{GovernError, GovernErrorKind},
+    list::ListedTool,
+    refresh::{ConnectUrls, CredentialRefresher},
+    request::{CallError, CallFailure, CallRequest, CallSuccess, ToolRef},
+    status::Status,
+};
+use crate::{
+    access::Snapshot,
+    journal::{Command, Head, Revision, State},
+    vocabulary::{Actor, TenantId, Timestamp},
+};
+
+/// How long discovery and probing may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Governs one tenant on this node: the only way to act, to list and to call. Cheap to clone; clones share everything.
+///
+/// Several governors over the same stores, on one node or on many, govern the same tenant: each follows what the others do.
+#[derive(Debug, Clone)]
+pub struct Governor {
+    core: Arc<core::Core>,
+}
+
+impl Governor {
+    /// Puts a governor for a tenant together.
+    pub fn builder(tenant: TenantId) -> GovernorBuilder {
+        GovernorBuilder::new(tenant)
+    }
+
+    /// Carries a command out, once: a repeated id answers what the first time answered, also where the acknowledgement of the
+    /// first time was lost. What it changes is visible to the next call on this node, and soon on every other.
+    ///
+    /// # Errors
+    ///
+    /// A refusal as [`decide`](crate::journal::decide) says it, or a store that failed. Only with
+    /// [`GovernErrorKind::Unknown`] may something have been done: send the same command again.
+    pub async fn act(&self, actor: &Actor, command: Command) -> Result<Acted, GovernError> {
+        self.core.act(actor, &command, act::JustLoaded::Nothing).await
+    }
+
+    /// The tenant.
+    pub fn tenant(&self) -> &TenantId {
+        &self.core.tenant
+    }
+
+    /// The state of the moment. Keep it no longer than needed: while somebody does, the next act copies it.
+    pub fn state(&self) -> Arc<State> {
+        self.core.state()
+    }
+
+    /// The rules of the moment, as calls are admitted by them.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.core.view().snapshot)
+    }
+
+    /// The revision of the rules.
+    pub fn revision(&self) -> Revision {
+        self.core.view().snapshot.revision()
+    }
+
+    /// Where the journal stands, as far as this node has read it: keep it elsewhere as an anchor.
+    pub fn journal_head(&self) -> Head {
+        self.core.view().snapshot.head()
+    }
+
+    /// The time by which the rules go: the largest of the clock, the last act and every time seen before.
+    pub fn now(&self) -> Timestamp {
+        self.core.time.now()
+    }
+
+    /// Waits until this node's rules are of at least this revision: for a node that is told of an act of another one.
+    ///
+    /// # Errors
+    ///
+    /// When the driver has ended, so that nothing is followed any more.
+    pub async fn reached(&self, revision: Revision) -> Result<(), GovernError> {
+        let ended = || GovernError::new(GovernErrorKind::Unavailable, "the driver has ended: nothing is followed");
+        let (mut at, mut end) = (self.core.revision.subscribe(), self.core.ended.subscribe());
+        let reached = watch::race(at.wait_for(|at| *at >= revision), end.wait_for(|ended| *ended)).await;
+        match reached {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(ended()),
+        }
+    }
+
+    /// Ends in order: no new call is let in, calls in flight finish, the audit chain is closed, and the driver's future ends.
+    /// Waits for that; without a driver that runs there is nothing to wait for.
+    pub async fn close(&self) {
+        self.core.audit.close();
+        if self.core.pulse.is_running() {
+            let mut ended = self.core.ended.subscribe();
+            let _ = ended.wait_for(|ended| *ended).await;
+        }
+    }
+}

@@ -1,13 +1,26 @@
 //! Governance acts: commands in, events out, state as their fold. Pure: no clock, no randomness, no I/O.
+//!
+//! [`decide`] turns a [`Command`] into events or a [`Refusal`]; [`State::act`] makes an [`Act`] of the events, which
+//! [`StoredAct::seal`] writes; [`State::apply`], [`State::apply_stored`] and [`State::follow`] take an act in. Who may do what
+//! is one table, [`may`]; how a tool is approved is one state machine, [`approval::next`]; how far a definition has moved is
+//! graded in [`drift`]; who gains a tool is shown by [`gains`].
 
 mod act;
+mod apply;
+pub mod approval;
 mod command;
+mod decide;
+pub mod drift;
 mod event;
+mod gains;
+mod refusal;
 mod state;
+mod table;
 
 pub use self::{
     act::{Act, ActError, Head, Revision, StoredAct},
     command::{Action, Command},
+    decide::{Decided, SCHEMA, decide},
     event::{
         AccessRequested, CatalogueSynced, ClientClosed, ClientReopened, ClientSet, CredentialRemoved, CredentialSet,
         Event, GovernanceActivated, GrantRevoked, KillScope, KillSwitchReleased, KillSwitchThrown, ProfileChanged,
@@ -17,7 +30,10 @@ pub use self::{
         ToolGone, ToolReset, ToolReturned, ToolStaged, ToolsetBound, ToolsetCreated, ToolsetDeleted, ToolsetLabelled,
         ToolsetToolsRemoved, ToolsetToolsSet, ToolsetUnbound, UserOffboarded,
     },
+    gains::{Gain, gains},
+    refusal::{Refusal, RefusalKind},
     state::{
         AccessRequest, Client, Grant, Profile, RequestStatus, Server, State, StoredCredential, Tool, ToolState, Toolset,
     },
+    table::{RESTRICTIONS, Right, may},
 };

@@ -372,6 +372,7 @@ impl AccessRequest {
 
 /// What is known of an AI client.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_field_names, reason = "`type` is a keyword, and the vocabulary says client type")]
 pub struct Client {
     pub(crate) label: Label,
     pub(crate) client_type: Option<ClientType>,

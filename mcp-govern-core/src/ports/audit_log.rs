@@ -62,8 +62,9 @@ impl AuditHead {
 }
 
 /// A record as a store keeps it: the exact bytes, their hash, and what a store indexes.
+///
+/// A store must keep every field, so the struct is exhaustive on purpose: a new field is a change that every store must make.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct StoredRecord {
     /// The position in the writer's chain, from 1.
     pub sequence: u64,

@@ -45,9 +45,7 @@ impl Digest {
     /// When the value has no JSON form, is nested too deep or holds an integer beyond 2^53.
     pub fn of_json(value: &impl Serialize) -> Result<Self, DigestError> {
         let value = serde_json::to_value(value).map_err(|error| DigestError::Json(error.to_string()))?;
-        check_canonical(&value, 0)?;
-        let bytes = serde_json_canonicalizer::to_vec(&value).map_err(|error| DigestError::Json(error.to_string()))?;
-        Ok(Self::of_bytes(&bytes))
+        Ok(Self::of_bytes(&canonical_json(&value)?))
     }
 
     /// The 32 bytes.
@@ -59,6 +57,12 @@ impl Digest {
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
+}
+
+/// The RFC 8785 canonical JSON form of a value.
+pub(crate) fn canonical_json(value: &Value) -> Result<Vec<u8>, DigestError> {
+    check_canonical(value, 0)?;
+    serde_json_canonicalizer::to_vec(value).map_err(|error| DigestError::Json(error.to_string()))
 }
 
 fn check_canonical(value: &Value, depth: usize) -> Result<(), DigestError> {

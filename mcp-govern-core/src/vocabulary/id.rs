@@ -227,6 +227,11 @@ impl CallId {
     pub fn random() -> Result<Self, crate::RandomError> {
         crate::random::slug("call").map(Self)
     }
+
+    /// The `number`th call of a node that drew `node` at random when it opened.
+    pub(crate) fn numbered(node: u64, number: u64) -> Self {
+        Self(format!("call-{node:016x}{number:016x}").into())
+    }
 }
 
 /// A tool of a server. Written `server/tool`.
@@ -365,6 +370,12 @@ mod tests {
         }
         assert!(GroupId::new("on call\r\n").is_err());
         assert!(GroupId::new("On-Call Leads").is_ok());
+    }
+
+    #[test]
+    fn a_numbered_call_id_is_a_call_id() {
+        let id = CallId::numbered(u64::MAX, 7);
+        assert_eq!(CallId::new(id.as_str()).unwrap(), id);
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod settings;
 mod time;
 mod tool;
 
+pub(crate) use self::digest::canonical_json;
 pub use self::{
     access::{
         ApprovalStep, ApproverRule, Justification, Label, ProfileSpec, ProfileVisibility, RequestPolicy, SelfApproval,

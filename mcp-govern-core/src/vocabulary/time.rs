@@ -18,7 +18,7 @@ pub struct ParseTimestampError {
 
 impl Timestamp {
     /// The largest value: year 9999.
-    pub const MAX: Self = Self(253_402_207_200_999);
+    pub const MAX: Self = Self(253_402_207_200_000);
 
     /// From milliseconds since the Unix epoch; values before 1970 or after year 9999 are clamped.
     pub fn from_millis(millis: i64) -> Self {

@@ -1,0 +1,67 @@
+//! A principal, looked up once.
+
+use std::{fmt, sync::Arc};
+
+use super::holders::{HeldGrant, Until};
+use crate::{
+    denial::DenialCode,
+    vocabulary::{ClientType, Principal},
+};
+
+/// A principal that was looked up in a [`Snapshot`](super::Snapshot), and can be used with that one alone: with another, every
+/// tool is denied with `state_stale`. Cheap to clone.
+#[derive(Clone)]
+pub struct Caller {
+    pub(super) inner: Arc<Resolved>,
+}
+
+#[derive(Debug)]
+pub(super) struct Resolved {
+    /// The snapshot that it was looked up in.
+    pub(super) stamp: u64,
+    /// The first check on source and client that fails.
+    pub(super) fault: Option<DenialCode>,
+    /// The bit of the client's type; none when it has no type.
+    pub(super) type_bit: u8,
+    /// Each profile that the caller has or had, with the latest end of its grants; ordered.
+    pub(super) held: Box<[(u32, Until)]>,
+    /// Every grant, ordered by profile, then by grant id.
+    pub(super) grants: Box<[HeldGrant]>,
+    /// The per-user servers to which the person has connected an account, in order.
+    pub(super) connected: Arc<[u32]>,
+    pub(super) client_type: Option<ClientType>,
+    pub(super) principal: Principal,
+}
+
+impl Caller {
+    /// The principal.
+    pub fn principal(&self) -> &Principal {
+        &self.inner.principal
+    }
+
+    /// The type of the AI client, where it is set or a rule gives one.
+    pub fn client_type(&self) -> Option<ClientType> {
+        self.inner.client_type
+    }
+}
+
+impl fmt::Debug for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Caller")
+            .field("principal", &self.inner.principal)
+            .field("client_type", &self.inner.client_type)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Each profile once, with the latest end of its grants.
+pub(super) fn held(grants: &[HeldGrant]) -> Box<[(u32, Until)]> {
+    let mut held: Vec<(u32, Until)> = Vec::new();
+    for grant in grants {
+        match held.last_mut() {
+            Some((profile, until)) if *profile == grant.profile => *until = grant.until.max(*until),
+            _ => held.push((grant.profile, grant.until)),
+        }
+    }
+    held.into()
+}

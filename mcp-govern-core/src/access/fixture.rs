@@ -1,0 +1,49 @@
+//! Small things that unit tests of this module are made of.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::vocabulary::{
+    Annotations, Binding, CatalogueVersion, Effect, OperationBinding, Risk, ServerId, ToolDefinition, ToolId,
+    ToolName,
+};
+
+pub(super) fn server(id: &str) -> ServerId {
+    ServerId::new(id).unwrap()
+}
+
+pub(super) fn tool(server_id: &str, name: &str) -> ToolId {
+    ToolId::new(server(server_id), ToolName::new(name).unwrap())
+}
+
+pub(super) fn version(number: u64) -> CatalogueVersion {
+    CatalogueVersion(number)
+}
+
+pub(super) fn definition(name: &str, schema: &Value) -> ToolDefinition {
+    ToolDefinition {
+        name: ToolName::new(name).unwrap(),
+        title: name.to_owned(),
+        description: String::new(),
+        input_schema: Arc::new(schema.clone()),
+        output_schema: None,
+        annotations: Annotations::of(Effect::Read, true),
+        effect: Effect::Read,
+        risk: Risk::None,
+        risk_reason: None,
+        notifies: None,
+        scopes: Vec::new(),
+        deprecated: false,
+        area: None,
+        binding: Binding::Operation(OperationBinding {
+            method: "GET".into(),
+            origin: "api".into(),
+            path: format!("/{name}"),
+            arguments: Vec::new(),
+            fixed: Vec::new(),
+            security: Vec::new(),
+            content_type: None,
+        }),
+    }
+}

@@ -1,0 +1,143 @@
+//! A set of interned ids: a sorted list while it is sparse, a bitset once that is smaller.
+
+/// A set of ids below a limit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum IdSet {
+    /// Sorted ids.
+    Few(Box<[u32]>),
+    /// One bit for each id.
+    Many(Box<[u64]>),
+}
+
+impl IdSet {
+    /// The smaller of the two forms.
+    pub(super) fn of(bits: &Bits) -> Self {
+        // A listed id costs as much as 32 bits.
+        if bits.len() < bits.words.len() * 2 {
+            Self::Few(bits.iter().collect())
+        } else {
+            Self::Many(bits.words.clone().into_boxed_slice())
+        }
+    }
+
+    pub(super) fn contains(&self, id: u32) -> bool {
+        match self {
+            Self::Few(ids) if ids.len() <= 16 => ids.contains(&id),
+            Self::Few(ids) => ids.binary_search(&id).is_ok(),
+            Self::Many(words) => has_bit(words, id),
+        }
+    }
+
+    /// Adds every id to `bits`.
+    pub(super) fn add_to(&self, bits: &mut Bits) {
+        match self {
+            Self::Few(ids) => ids.iter().for_each(|id| bits.insert(*id)),
+            Self::Many(words) => bits
+                .words
+                .iter_mut()
+                .zip(words)
+                .for_each(|(to, from)| *to |= from),
+        }
+    }
+}
+
+/// A plain bitset over ids below a limit: what sets are built and joined in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Bits {
+    words: Vec<u64>,
+}
+
+impl Bits {
+    /// The empty set over ids below `limit`.
+    pub(super) fn new(limit: usize) -> Self {
+        Self {
+            words: vec![0; limit.div_ceil(64)],
+        }
+    }
+
+    /// Adds an id; one at or above the limit is left out.
+    pub(super) fn insert(&mut self, id: u32) {
+        if let Some(word) = self.words.get_mut(id as usize / 64) {
+            *word |= 1 << (id % 64);
+        }
+    }
+
+    pub(super) fn contains(&self, id: u32) -> bool {
+        has_bit(&self.words, id)
+    }
+
+    /// Empties the set.
+    pub(super) fn clear(&mut self) {
+        self.words.fill(0);
+    }
+
+    /// Adds what is in `other`.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.words
+            .iter_mut()
+            .zip(&other.words)
+            .for_each(|(to, from)| *to |= from);
+    }
+
+    /// Keeps what is in `other` too.
+    pub(super) fn keep(&mut self, other: &Self) {
+        self.words
+            .iter_mut()
+            .zip(&other.words)
+            .for_each(|(to, with)| *to &= with);
+    }
+
+    /// How many ids it holds.
+    pub(super) fn len(&self) -> usize {
+        self.words.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
+    /// The ids in order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = u32> + '_ {
+        (0_u32..).zip(&self.words).flat_map(|(at, word)| {
+            std::iter::successors(Some(*word), |rest| Some(rest & rest.wrapping_sub(1)))
+                .take_while(|rest| *rest != 0)
+                .map(move |rest| at * 64 + rest.trailing_zeros())
+        })
+    }
+}
+
+fn has_bit(words: &[u64], id: u32) -> bool {
+    words
+        .get(id as usize / 64)
+        .is_some_and(|word| word & (1 << (id % 64)) != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn both_forms_hold_exactly_what_was_put_in(ids in proptest::collection::btree_set(0_u32..500, 0..400)) {
+            let mut bits = Bits::new(500);
+            for id in &ids {
+                bits.insert(*id);
+            }
+            prop_assert_eq!(bits.iter().collect::<Vec<_>>(), ids.iter().copied().collect::<Vec<_>>());
+            let set = IdSet::of(&bits);
+            let mut back = Bits::new(500);
+            set.add_to(&mut back);
+            prop_assert_eq!(&back, &bits);
+            for id in 0..520 {
+                prop_assert_eq!(set.contains(id), ids.contains(&id));
+                prop_assert_eq!(bits.contains(id), ids.contains(&id));
+            }
+        }
+    }
+
+    #[test]
+    fn an_id_beyond_the_limit_is_never_in_the_set() {
+        let mut bits = Bits::new(10);
+        bits.insert(64);
+        assert_eq!(bits.len(), 0);
+        assert!(!IdSet::of(&bits).contains(64));
+    }
+}

@@ -1,0 +1,186 @@
+//! Listing: the tools of one caller, from the caller's own profiles rather than from the catalogue.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{
+    admit::{Moment, Refused},
+    caller::Caller,
+    id_set::Bits,
+    shelf::ToolRecord,
+    snapshot::Snapshot,
+    tool_view::ToolIndex,
+};
+use crate::{
+    check,
+    denial::DenialCode,
+    vocabulary::{CredentialSharing, RequestableTools},
+};
+
+/// A tool in a caller's list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listed {
+    /// The tool.
+    pub tool: ToolIndex,
+    /// What the caller may do with it; never [`Visibility::Hidden`].
+    pub visibility: Visibility,
+}
+
+/// What a caller sees of a tool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Visibility {
+    /// It can be called.
+    Callable,
+    /// It is listed; a call asks the person to connect an account first.
+    NeedsConnection,
+    /// Its server is paused: it stays listed, so that lists do not flicker, and calls are denied with `server_paused`.
+    Paused,
+    /// The caller may ask for a profile that holds it. Listed only where the tenant says so.
+    Requestable,
+    /// The caller is not told of it.
+    Hidden,
+}
+
+impl Snapshot {
+    /// The caller's tools, ordered by exposed name: what can be called or needs a connection, what is paused, and, where the
+    /// tenant says so, what can be asked for. Empty when [`Snapshot::entry`] refuses the caller; ask that first, so that a
+    /// refusal is not mistaken for an empty list.
+    pub fn list(&self, caller: &Caller, moment: &Moment) -> Vec<Listed> {
+        if self.entry(caller, moment).is_err() {
+            return Vec::new();
+        }
+        let mut granted = Bits::new(self.shelf.tools.len());
+        for (profile, until) in &caller.inner.held {
+            if let Some(profile) = self.shelf.profile(*profile).filter(|_| until.holds(moment.now)) {
+                profile.tools.add_to(&mut granted);
+            }
+        }
+        let Some(open) = self
+            .shelf
+            .open_to
+            .get(caller.inner.type_bit.trailing_zeros() as usize)
+        else {
+            return Vec::new();
+        };
+        granted.keep(&self.shelf.sound);
+        granted.keep(open);
+        if self.gates.list_requestable == RequestableTools::Unlisted {
+            return granted.iter().map(|tool| self.listed(caller, tool)).collect();
+        }
+        let mut all = self.askable_tools(caller);
+        all.keep(&self.shelf.sound);
+        all.keep(open);
+        all.add(&granted);
+        let listed = |index| {
+            let requestable = Listed {
+                tool: self.index(index),
+                visibility: Visibility::Requestable,
+            };
+            if granted.contains(index) {
+                self.listed(caller, index)
+            } else {
+                requestable
+            }
+        };
+        // A tool that can only be asked for is left out while its server is paused: a request would not help.
+        let shown =
+            |tool: &Listed| tool.visibility != Visibility::Requestable || !self.is_paused(tool.tool.index);
+        all.iter().map(listed).filter(shown).collect()
+    }
+
+    /// What the caller sees of one tool: the answer that [`Snapshot::list`] gives for all. Whether the tenant lists what can be
+    /// asked for is not asked here.
+    pub fn visibility(&self, caller: &Caller, tool: ToolIndex, moment: &Moment) -> Visibility {
+        match self.examine(caller, tool, moment) {
+            Ok(()) if self.needs_connection(caller, tool.index) => Visibility::NeedsConnection,
+            Ok(()) => Visibility::Callable,
+            Err(refused) => match refused.code {
+                DenialCode::ServerPaused if self.would_be_admitted(caller, tool.index, moment) => {
+                    Visibility::Paused
+                }
+                DenialCode::NoGrant | DenialCode::GrantExpired if self.can_ask(caller, &refused) => {
+                    Visibility::Requestable
+                }
+                _ => Visibility::Hidden,
+            },
+        }
+    }
+
+    /// The schema of a tool's arguments as the caller's model should see it: narrowed by the rules of the caller's paths, and
+    /// without our own `x-` keywords.
+    pub fn input_schema(&self, caller: &Caller, tool: ToolIndex, moment: &Moment) -> Option<Arc<Value>> {
+        let record = self.record(tool)?;
+        let server = self.shelf.server(record.server)?;
+        let paths = self.paths(caller, record, moment.now);
+        let bare = self.schemas.shown(record.digest, &record.definition.input_schema);
+        let rules: Vec<Vec<_>> = paths
+            .iter()
+            .map(|path| server.rules.iter().chain(path.rules()).collect())
+            .collect();
+        if rules.iter().all(Vec::is_empty) {
+            return Some(bare);
+        }
+        let once_had = |argument: &str| record.gone.iter().any(|gone| **gone == *argument);
+        Some(check::narrow_shown(
+            &record.definition.input_schema,
+            &bare,
+            &rules,
+            &once_had,
+        ))
+    }
+
+    fn listed(&self, caller: &Caller, index: u32) -> Listed {
+        let visibility = if !self.shelf.conditional.contains(index) {
+            Visibility::Callable
+        } else if self.is_paused(index) {
+            Visibility::Paused
+        } else if self.needs_connection(caller, index) {
+            Visibility::NeedsConnection
+        } else {
+            Visibility::Callable
+        };
+        Listed {
+            tool: self.index(index),
+            visibility,
+        }
+    }
+
+    fn is_paused(&self, index: u32) -> bool {
+        self.shelf.rows.get(index as usize).is_none_or(|row| row.paused)
+    }
+
+    /// Whether the tool's server wants each person's own account and this one has connected none.
+    fn needs_connection(&self, caller: &Caller, index: u32) -> bool {
+        let Some(row) = self.shelf.rows.get(index as usize) else {
+            return true;
+        };
+        let own = self
+            .shelf
+            .server(row.server)
+            .is_none_or(|server| server.sharing == CredentialSharing::PerUser);
+        own && caller.inner.connected.binary_search(&row.server).is_err()
+    }
+
+    /// Whether nothing but the pause stands in the way.
+    fn would_be_admitted(&self, caller: &Caller, index: u32, moment: &Moment) -> bool {
+        let Some(row) = self.shelf.rows.get(index as usize) else {
+            return false;
+        };
+        let mut held = caller
+            .inner
+            .held
+            .iter()
+            .filter(|(_, until)| until.holds(moment.now));
+        row.fault.is_none()
+            && row.client_types & caller.inner.type_bit != 0
+            && held.any(|(profile, _)| row.profiles.contains(*profile))
+    }
+
+    fn can_ask(&self, caller: &Caller, refused: &Refused) -> bool {
+        let record: Option<&Arc<ToolRecord>> = refused.tool.and_then(|tool| self.record(tool));
+        record.is_some_and(|record| !self.askable_for(caller, record).is_empty())
+    }
+}

@@ -1,0 +1,141 @@
+//! The definitions that this node's own providers have loaded.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use crate::vocabulary::{Catalogue, Digest, DigestError, ServerId, ToolDefinition, ToolId, ToolName};
+
+/// The definitions that this node's providers have loaded, by server.
+///
+/// A call is admitted under the digest of the definition found here, never under the one that sync saw last: during a rolling
+/// upgrade every node answers for what it really does. Definitions are interned by digest, so that ten servers of one provider
+/// hold each definition once.
+#[derive(Debug, Clone, Default)]
+pub struct Loaded {
+    servers: BTreeMap<ServerId, HashMap<ToolName, (Digest, Arc<ToolDefinition>)>>,
+}
+
+/// A catalogue was not taken in: one of its definitions has no digest, so that nobody can approve it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the definition of `{tool}` has no digest: {source}")]
+pub struct LoadError {
+    tool: ToolName,
+    source: DigestError,
+}
+
+impl LoadError {
+    /// The tool.
+    pub fn tool(&self) -> &ToolName {
+        &self.tool
+    }
+}
+
+impl Loaded {
+    /// Nothing is loaded: every tool is denied.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes in what a server's provider states, in place of what it stated before.
+    ///
+    /// # Errors
+    ///
+    /// When a definition has no digest. What was loaded before stays.
+    pub fn set_catalogue(&mut self, server: &ServerId, catalogue: &Catalogue) -> Result<(), LoadError> {
+        let mut tools = HashMap::with_capacity(catalogue.tools.len());
+        for definition in &catalogue.tools {
+            let digest = definition.digest().map_err(|source| LoadError {
+                tool: definition.name.clone(),
+                source,
+            })?;
+            let definition = self
+                .interned(&definition.name, digest)
+                .unwrap_or_else(|| Arc::clone(definition));
+            tools.insert(definition.name.clone(), (digest, definition));
+        }
+        self.servers.insert(server.clone(), tools);
+        Ok(())
+    }
+
+    /// Takes in what a server's provider states.
+    ///
+    /// # Errors
+    ///
+    /// As [`Loaded::set_catalogue`].
+    pub fn with_catalogue(mut self, server: &ServerId, catalogue: &Catalogue) -> Result<Self, LoadError> {
+        self.set_catalogue(server, catalogue)?;
+        Ok(self)
+    }
+
+    /// Forgets a server: its provider could not be opened, or the server is gone. Its tools are denied.
+    pub fn remove(&mut self, server: &ServerId) {
+        self.servers.remove(server);
+    }
+
+    /// The loaded definition of a tool and its digest.
+    pub fn get(&self, tool: &ToolId) -> Option<(Digest, &Arc<ToolDefinition>)> {
+        let (digest, definition) = self.servers.get(tool.server())?.get(tool.name())?;
+        Some((*digest, definition))
+    }
+
+    /// The servers whose definitions are loaded.
+    pub fn servers(&self) -> impl Iterator<Item = &ServerId> {
+        self.servers.keys()
+    }
+
+    fn interned(&self, name: &ToolName, digest: Digest) -> Option<Arc<ToolDefinition>> {
+        let mut known = self.servers.values().filter_map(|tools| tools.get(name));
+        known
+            .find(|(other, _)| *other == digest)
+            .map(|(_, definition)| Arc::clone(definition))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::access::fixture;
+
+    #[test]
+    fn two_servers_of_one_provider_hold_a_definition_once() {
+        let one = Arc::new(fixture::definition("list_pages", &json!({"type": "object"})));
+        let other = Arc::new(ToolDefinition::clone(&one));
+        let catalogue = |definition| Catalogue::new(fixture::version(1), vec![definition]).unwrap();
+        let loaded = Loaded::new()
+            .with_catalogue(&fixture::server("a"), &catalogue(one))
+            .unwrap()
+            .with_catalogue(&fixture::server("b"), &catalogue(other))
+            .unwrap();
+        let (_, a) = loaded.get(&fixture::tool("a", "list_pages")).unwrap();
+        let (_, b) = loaded.get(&fixture::tool("b", "list_pages")).unwrap();
+        assert!(Arc::ptr_eq(a, b));
+    }
+
+    #[test]
+    fn a_catalogue_without_a_digest_leaves_what_was_loaded() {
+        let server = fixture::server("a");
+        let good = fixture::definition("list_pages", &json!({"type": "object"}));
+        let bad = fixture::definition("list_pages", &json!({"maximum": 18_014_398_509_481_985_u64}));
+        let mut loaded = Loaded::new();
+        loaded
+            .set_catalogue(
+                &server,
+                &Catalogue::new(fixture::version(1), vec![Arc::new(good)]).unwrap(),
+            )
+            .unwrap();
+        let error = loaded
+            .set_catalogue(
+                &server,
+                &Catalogue::new(fixture::version(2), vec![Arc::new(bad)]).unwrap(),
+            )
+            .unwrap_err();
+        assert_eq!(error.tool().as_str(), "list_pages");
+        assert!(loaded.get(&fixture::tool("a", "list_pages")).is_some());
+        loaded.remove(&server);
+        assert!(loaded.get(&fixture::tool("a", "list_pages")).is_none());
+    }
+}

@@ -1,0 +1,215 @@
+//! The proof that a call was admitted, and the ways to the tool that it was admitted by.
+
+use std::sync::Arc;
+
+use super::{
+    caller::{Caller, Resolved},
+    shelf::ToolRecord,
+    snapshot::Snapshot,
+};
+use crate::{
+    check::Schemas,
+    journal::Revision,
+    vocabulary::{
+        ArgumentRule, CredentialSharing, Digest, GrantId, ProfileId, ServerId, Timestamp, ToolDefinition,
+        ToolId, ToolsetId,
+    },
+};
+
+/// The proof that a call was admitted. Only [`admit`](super::admit) makes one.
+#[derive(Debug)]
+pub struct Permit {
+    snapshot: Arc<Snapshot>,
+    caller: Caller,
+    tool: Arc<ToolRecord>,
+    now: Timestamp,
+}
+
+/// One way from the caller to the tool: a grant of a profile that binds a toolset with the tool.
+#[derive(Debug, Clone, Copy)]
+pub struct Path<'a> {
+    grant: &'a GrantId,
+    profile: &'a ProfileId,
+    toolset: &'a ToolsetId,
+    until: Option<Timestamp>,
+    binding_rules: &'a [ArgumentRule],
+    entry_rules: &'a [ArgumentRule],
+}
+
+impl Permit {
+    pub(super) fn new(
+        snapshot: &Arc<Snapshot>,
+        caller: &Caller,
+        tool: &Arc<ToolRecord>,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            snapshot: Arc::clone(snapshot),
+            caller: caller.clone(),
+            tool: Arc::clone(tool),
+            now,
+        }
+    }
+
+    /// The tool.
+    pub fn tool(&self) -> &ToolId {
+        &self.tool.id
+    }
+
+    /// The name that AI clients see: `<prefix>_<tool>`.
+    pub fn exposed_name(&self) -> &str {
+        &self.tool.exposed
+    }
+
+    /// The tool's server.
+    pub fn server(&self) -> &ServerId {
+        self.tool.id.server()
+    }
+
+    /// Whose credential the call uses.
+    pub fn sharing(&self) -> CredentialSharing {
+        // A server that were missing would have denied the call; the stricter answer costs nothing.
+        self.snapshot
+            .shelf
+            .server(self.tool.server)
+            .map_or(CredentialSharing::PerUser, |server| server.sharing)
+    }
+
+    /// The definition under which the call was admitted: approved, and loaded on this node.
+    pub fn definition(&self) -> &Arc<ToolDefinition> {
+        &self.tool.definition
+    }
+
+    /// The digest of that definition.
+    pub fn digest(&self) -> Digest {
+        self.tool.digest
+    }
+
+    /// Who was admitted.
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// The moment of admission.
+    pub fn at(&self) -> Timestamp {
+        self.now
+    }
+
+    /// The revision of the rules.
+    pub fn revision(&self) -> Revision {
+        self.snapshot.head.revision
+    }
+
+    /// The snapshot that admitted the call.
+    pub fn snapshot(&self) -> &Arc<Snapshot> {
+        &self.snapshot
+    }
+
+    /// The ways to the tool through grants that hold, ordered by profile, toolset and grant id. At least one.
+    pub fn paths(&self) -> Vec<Path<'_>> {
+        self.snapshot.paths(&self.caller, &self.tool, self.now)
+    }
+
+    /// The rules that hold for every tool of the server.
+    pub fn server_rules(&self) -> &[ArgumentRule] {
+        self.snapshot
+            .shelf
+            .server(self.tool.server)
+            .map_or(&[], |server| &server.rules)
+    }
+
+    /// Whether the tool once had an argument that its definition no longer has.
+    pub fn once_had(&self, argument: &str) -> bool {
+        self.tool.gone.iter().any(|gone| **gone == *argument)
+    }
+
+    pub(crate) fn schemas(&self) -> &Schemas {
+        &self.snapshot.schemas
+    }
+}
+
+impl<'a> Path<'a> {
+    /// The grant.
+    pub fn grant(&self) -> &'a GrantId {
+        self.grant
+    }
+
+    /// The profile that was granted.
+    pub fn profile(&self) -> &'a ProfileId {
+        self.profile
+    }
+
+    /// The toolset that holds the tool.
+    pub fn toolset(&self) -> &'a ToolsetId {
+        self.toolset
+    }
+
+    /// When the grant ends.
+    pub fn until(&self) -> Option<Timestamp> {
+        self.until
+    }
+
+    /// The rules of the profile's binding.
+    pub fn binding_rules(&self) -> &'a [ArgumentRule] {
+        self.binding_rules
+    }
+
+    /// The rules of the tool's entry in the toolset.
+    pub fn entry_rules(&self) -> &'a [ArgumentRule] {
+        self.entry_rules
+    }
+
+    /// The rules of the binding, then those of the entry.
+    pub fn rules(&self) -> impl Iterator<Item = &'a ArgumentRule> + use<'a> {
+        self.binding_rules.iter().chain(self.entry_rules)
+    }
+}
+
+impl Snapshot {
+    /// The caller's ways to a tool through grants that hold at `now`, ordered by profile, toolset and grant id.
+    pub(super) fn paths<'a>(
+        &'a self,
+        caller: &'a Caller,
+        tool: &ToolRecord,
+        now: Timestamp,
+    ) -> Vec<Path<'a>> {
+        let mut paths = Vec::new();
+        let index = self.shelf.by_id.get(&tool.id);
+        let Resolved { held, grants, .. } = &*caller.inner;
+        for (profile_index, _) in held.iter().filter(|(_, until)| until.holds(now)) {
+            let Some(profile) = self.shelf.profile(*profile_index) else {
+                continue;
+            };
+            let first = grants.partition_point(|held| held.profile < *profile_index);
+            let of_profile = grants
+                .iter()
+                .skip(first)
+                .take_while(|held| held.profile == *profile_index);
+            for toolset_index in &tool.toolsets {
+                let bound = profile
+                    .binding(*toolset_index)
+                    .zip(self.shelf.toolsets.get(*toolset_index as usize));
+                let Some((binding_rules, toolset)) = bound else {
+                    continue;
+                };
+                let entry_rules = index
+                    .and_then(|index| toolset.rules.get(index))
+                    .map_or(&[][..], |rules| rules);
+                paths.extend(
+                    of_profile
+                        .clone()
+                        .filter(|held| held.until.holds(now))
+                        .map(|held| Path {
+                            grant: &held.grant,
+                            profile: &profile.id,
+                            toolset: &toolset.id,
+                            until: held.until.timestamp(),
+                            binding_rules,
+                            entry_rules,
+                        }),
+                );
+            }
+        }
+        paths
+    }
+}

@@ -1,0 +1,230 @@
+//! Servers, tools, toolsets and profiles, with their ids interned: everything that does not name a person.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use super::{
+    id_set::{Bits, IdSet},
+    loaded::Loaded,
+    shelf_build,
+};
+use crate::{
+    denial::DenialCode,
+    journal::{State, ToolState},
+    vocabulary::{
+        ArgumentRule, ClientType, CredentialSharing, Digest, Effect, Grantee, ProfileId, ProfileVisibility,
+        Risk, ServerId, ToolDefinition, ToolId, ToolsetId,
+    },
+};
+
+/// Everything that does not name a person. Tools are numbered in the order of their exposed names; servers, toolsets and
+/// profiles in the order of their ids.
+#[derive(Debug)]
+pub(super) struct Shelf {
+    /// Tells one shelf from another, so that an index is never used on a shelf that it does not belong to.
+    pub(super) stamp: u32,
+    pub(super) names: Arc<Names>,
+    /// What admission reads, by tool.
+    pub(super) rows: Box<[Row]>,
+    /// What everything else reads, by tool.
+    pub(super) tools: Box<[Arc<ToolRecord>]>,
+    pub(super) by_id: HashMap<ToolId, u32>,
+    pub(super) servers: Box<[ServerRecord]>,
+    pub(super) toolsets: Box<[ToolsetRecord]>,
+    pub(super) profiles: Box<[ProfileRecord]>,
+    /// Profiles that everybody may ask for.
+    pub(super) open_profiles: Box<[u32]>,
+    /// Profiles that some may ask for.
+    pub(super) askable: HashMap<Grantee, Vec<u32>>,
+    /// Tools without a fault.
+    pub(super) sound: Bits,
+    /// Tools that a client type may call, in the order of [`ClientType::ALL`].
+    pub(super) open_to: [Bits; 4],
+    /// Tools that need a closer look when they are listed: the server is paused or wants the person's own account.
+    pub(super) conditional: Bits,
+}
+
+/// The interned ids of servers and profiles.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Names {
+    servers: Vec<ServerId>,
+    server_index: HashMap<ServerId, u32>,
+    profile_index: HashMap<ProfileId, u32>,
+}
+
+impl Names {
+    pub(super) fn of(state: &State) -> Self {
+        Self {
+            servers: state.servers.keys().cloned().collect(),
+            server_index: state.servers.keys().cloned().zip(0..).collect(),
+            profile_index: state.profiles.keys().cloned().zip(0..).collect(),
+        }
+    }
+
+    pub(super) fn server(&self, server: &ServerId) -> Option<u32> {
+        self.server_index.get(server).copied()
+    }
+
+    pub(super) fn server_at(&self, server: u32) -> Option<&ServerId> {
+        self.servers.get(server as usize)
+    }
+
+    pub(super) fn profile(&self, profile: &ProfileId) -> Option<u32> {
+        self.profile_index.get(profile).copied()
+    }
+}
+
+/// What admission reads of a tool.
+#[derive(Debug)]
+pub(super) struct Row {
+    /// Whether its server is paused; checked before `fault`.
+    pub(super) paused: bool,
+    /// The first check that fails for everybody, from the server's kill switch to the approval.
+    pub(super) fault: Option<Fault>,
+    /// The client types that may call it, see [`type_bit`].
+    pub(super) client_types: u8,
+    pub(super) server: u32,
+    /// The profiles through which it can be reached.
+    pub(super) profiles: IdSet,
+}
+
+impl Row {
+    /// The first check on the tool that fails for everybody.
+    pub(super) fn verdict(&self, tool: u32) -> Option<Fault> {
+        if self.paused {
+            Some(Fault {
+                code: DenialCode::ServerPaused,
+                blamed: tool,
+            })
+        } else {
+            self.fault
+        }
+    }
+}
+
+/// Why a tool cannot be called by anybody, and the tool that is to blame: itself, or one that it uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) code: DenialCode,
+    pub(super) blamed: u32,
+}
+
+/// A tool as this node knows it.
+#[derive(Debug)]
+pub(super) struct ToolRecord {
+    pub(super) id: ToolId,
+    pub(super) exposed: Box<str>,
+    pub(super) server: u32,
+    /// The loaded definition; the one that sync saw last where none is loaded.
+    pub(super) definition: Arc<ToolDefinition>,
+    /// The digest of `definition`.
+    pub(super) digest: Digest,
+    /// Whether this node has loaded the definition.
+    pub(super) loaded: Option<Digest>,
+    pub(super) state: ToolState,
+    pub(super) approvals: Box<[Digest]>,
+    pub(super) killed: bool,
+    pub(super) effect: Effect,
+    pub(super) risk: Risk,
+    pub(super) client_types: Option<BTreeSet<ClientType>>,
+    /// Arguments that it once had and that the definition no longer has.
+    pub(super) gone: Box<[Box<str>]>,
+    /// The toolsets that hold it, in order.
+    pub(super) toolsets: Box<[u32]>,
+    /// The tools that it uses, those that they use included.
+    pub(super) uses: Box<[u32]>,
+    /// The name of a used tool that does not exist.
+    pub(super) missing: Option<Box<str>>,
+}
+
+#[derive(Debug)]
+pub(super) struct ServerRecord {
+    pub(super) id: ServerId,
+    pub(super) paused: bool,
+    pub(super) killed: bool,
+    pub(super) sharing: CredentialSharing,
+    pub(super) rules: Box<[ArgumentRule]>,
+}
+
+#[derive(Debug)]
+pub(super) struct ToolsetRecord {
+    pub(super) id: ToolsetId,
+    /// The rules of entries that have any.
+    pub(super) rules: HashMap<u32, Box<[ArgumentRule]>>,
+}
+
+#[derive(Debug)]
+pub(super) struct ProfileRecord {
+    pub(super) id: ProfileId,
+    /// The bound toolsets with the bindings' rules, in order.
+    pub(super) bindings: Box<[(u32, Box<[ArgumentRule]>)]>,
+    /// Every tool of the bound toolsets.
+    pub(super) tools: IdSet,
+    pub(super) visibility: ProfileVisibility,
+}
+
+impl ProfileRecord {
+    /// The rules of a toolset's binding.
+    pub(super) fn binding(&self, toolset: u32) -> Option<&[ArgumentRule]> {
+        let at = self
+            .bindings
+            .binary_search_by_key(&toolset, |(bound, _)| *bound)
+            .ok()?;
+        self.bindings.get(at).map(|(_, rules)| &**rules)
+    }
+}
+
+impl Shelf {
+    /// Interns what the state and this node's providers say.
+    pub(super) fn build(state: &State, loaded: &Loaded) -> Self {
+        shelf_build::build(state, loaded, fresh_stamp())
+    }
+
+    /// The tool of an exposed name; none where two tools would answer to it.
+    pub(super) fn named(&self, exposed: &str) -> Option<u32> {
+        let at = self.tools.partition_point(|tool| *tool.exposed < *exposed);
+        let is = |at: usize| self.tools.get(at).is_some_and(|tool| *tool.exposed == *exposed);
+        if is(at) && !is(at + 1) {
+            u32::try_from(at).ok()
+        } else {
+            None
+        }
+    }
+
+    pub(super) fn tool(&self, tool: u32) -> Option<&Arc<ToolRecord>> {
+        self.tools.get(tool as usize)
+    }
+
+    pub(super) fn server(&self, server: u32) -> Option<&ServerRecord> {
+        self.servers.get(server as usize)
+    }
+
+    pub(super) fn profile(&self, profile: u32) -> Option<&ProfileRecord> {
+        self.profiles.get(profile as usize)
+    }
+}
+
+/// The bit of a client type.
+pub(super) fn type_bit(client_type: ClientType) -> u8 {
+    1 << type_place(client_type)
+}
+
+/// The place of a client type in [`ClientType::ALL`].
+pub(super) fn type_place(client_type: ClientType) -> usize {
+    match client_type {
+        ClientType::Personal => 0,
+        ClientType::Shared => 1,
+        ClientType::Service => 2,
+        ClientType::Ephemeral => 3,
+    }
+}
+
+fn fresh_stamp() -> u32 {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}

@@ -1,0 +1,329 @@
+//! The index that calls are admitted by: built from the state, published whole, never locked.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use super::{
+    caller::{Caller, Resolved, held},
+    gates::{self, ClientRow, Clients, Gates},
+    holders::{HeldGrant, Holders},
+    loaded::Loaded,
+    shelf::{Shelf, ToolRecord, type_bit},
+    tool_view::{ToolIndex, ToolView},
+};
+use crate::{
+    check::Schemas,
+    denial::DenialCode,
+    journal::{Act, Event, Head, KillScope, Revision, State},
+    vocabulary::{ClientId, ClientType, CredentialOwner, Grantee, Principal, ToolId},
+};
+
+/// A tenant's rules at one revision, together with the definitions that this node has loaded.
+///
+/// Immutable: readers share it behind an [`Arc`] and a publisher makes the next one with [`Snapshot::after`]. What an act
+/// did not touch is shared between the two.
+#[derive(Debug)]
+pub struct Snapshot {
+    pub(super) stamp: u64,
+    pub(super) head: Head,
+    pub(super) gates: Arc<Gates>,
+    pub(super) shelf: Arc<Shelf>,
+    pub(super) holders: Arc<Holders>,
+    pub(super) clients: Arc<Clients>,
+    pub(super) schemas: Arc<Schemas>,
+}
+
+impl Snapshot {
+    /// The index of a whole state.
+    pub fn build(state: &State, loaded: &Loaded) -> Self {
+        let shelf = Shelf::build(state, loaded);
+        Self {
+            stamp: fresh_stamp(),
+            head: state.head,
+            gates: Arc::new(Gates::of(state)),
+            holders: Arc::new(Holders::build(state, &shelf.names)),
+            clients: Arc::new(gates::clients(state)),
+            shelf: Arc::new(shelf),
+            schemas: Arc::new(Schemas::new()),
+        }
+    }
+
+    /// The index after one more act. `state_after` is the state to which the act has been applied, and this snapshot is of the
+    /// state right before it; where it is not, the whole index is built anew.
+    ///
+    /// Grants, requests, connections, clients and tenant-wide switches cost the same whatever the size of the tenant; an act on
+    /// tools, toolsets or profiles builds everything that names no person anew.
+    #[must_use]
+    pub fn after(&self, state_after: &State, act: &Act, loaded: &Loaded) -> Self {
+        let follows = self.head.revision.next() == act.revision && state_after.head.revision == act.revision;
+        let reach = act.events.iter().map(Reach::of).max().unwrap_or(Reach::Nothing);
+        if !follows || reach == Reach::Everything {
+            return Self {
+                schemas: Arc::clone(&self.schemas),
+                ..Self::build(state_after, loaded)
+            };
+        }
+        let mut next = self.successor(state_after);
+        if reach == Reach::Shelf {
+            let rebuilt = Shelf::build(state_after, loaded);
+            if rebuilt.names != self.shelf.names {
+                return Self {
+                    schemas: Arc::clone(&self.schemas),
+                    ..Self::build(state_after, loaded)
+                };
+            }
+            next.shelf = Arc::new(rebuilt);
+        }
+        for event in &act.events {
+            next.follow(event, state_after);
+        }
+        next
+    }
+
+    /// The same rules with what the providers have loaded meanwhile.
+    #[must_use]
+    pub fn reloaded(&self, state: &State, loaded: &Loaded) -> Self {
+        if state.head != self.head {
+            return Self {
+                schemas: Arc::clone(&self.schemas),
+                ..Self::build(state, loaded)
+            };
+        }
+        Self {
+            shelf: Arc::new(Shelf::build(state, loaded)),
+            ..self.successor(state)
+        }
+    }
+
+    /// Where the journal stood.
+    pub fn head(&self) -> Head {
+        self.head
+    }
+
+    /// The revision of the rules.
+    pub fn revision(&self) -> Revision {
+        self.head.revision
+    }
+
+    /// Looks a principal up.
+    ///
+    /// The grants that count are those to the user and to the groups that the identity provider states; for a client of type
+    /// `service` those to the client too.
+    pub fn resolve(&self, principal: &Principal) -> Caller {
+        let row = self.clients.get(&principal.client);
+        let client_type = self.gates.client_type(&principal.client, row);
+        let own = self.holders.get(&Grantee::User(principal.user.clone()));
+        let groups = principal.groups.iter().map(|group| Grantee::Group(group.clone()));
+        let service =
+            (client_type == Some(ClientType::Service)).then(|| Grantee::Service(principal.client.clone()));
+        let others = groups
+            .chain(service)
+            .filter_map(|grantee| self.holders.get(&grantee));
+        let mut grants: Vec<HeldGrant> = own
+            .into_iter()
+            .chain(others)
+            .flat_map(|holder| holder.grants.iter().cloned())
+            .collect();
+        grants.sort_by(|a, b| (a.profile, &a.grant).cmp(&(b.profile, &b.grant)));
+        Caller {
+            inner: Arc::new(Resolved {
+                stamp: self.stamp,
+                fault: self.gates.caller_fault(principal, row),
+                type_bit: client_type.map_or(0, type_bit),
+                held: held(&grants),
+                grants: grants.into(),
+                connected: own.map_or_else(Arc::default, |holder| Arc::clone(&holder.connected)),
+                client_type,
+                principal: principal.clone(),
+            }),
+        }
+    }
+
+    /// The tool of an id.
+    pub fn tool(&self, tool: &ToolId) -> Option<ToolIndex> {
+        self.shelf.by_id.get(tool).map(|index| self.index(*index))
+    }
+
+    /// The tool that AI clients know as `<prefix>_<tool>`.
+    pub fn tool_named(&self, exposed: &str) -> Option<ToolIndex> {
+        self.shelf.named(exposed).map(|index| self.index(index))
+    }
+
+    /// What is known of a tool; none for an index of another snapshot.
+    pub fn view(&self, tool: ToolIndex) -> Option<ToolView<'_>> {
+        let record = self.record(tool)?;
+        Some(ToolView::new(record, self.shelf.server(record.server)?))
+    }
+
+    /// Every tool, ordered by exposed name, whoever may call it: for administrators.
+    pub fn tools(&self) -> impl Iterator<Item = (ToolIndex, ToolView<'_>)> {
+        let numbered = (0_u32..).zip(&self.shelf.tools);
+        numbered.filter_map(|(index, tool)| {
+            Some((
+                self.index(index),
+                ToolView::new(tool, self.shelf.server(tool.server)?),
+            ))
+        })
+    }
+
+    /// The kill switch that stops calls of this tool by this client, if one does: the tenant's, the client's, the server's, the
+    /// tool's or that of a tool it uses. For a look at a newer snapshot once a call is on its way.
+    pub fn killed(&self, tool: &ToolId, client: &ClientId) -> Option<DenialCode> {
+        if self.gates.killed {
+            return Some(DenialCode::TenantKilled);
+        }
+        if self.gates.killed_clients.contains(client) {
+            return Some(DenialCode::ClientKilled);
+        }
+        let record = self.shelf.tool(*self.shelf.by_id.get(tool)?)?;
+        if self
+            .shelf
+            .server(record.server)
+            .is_some_and(|server| server.killed)
+        {
+            return Some(DenialCode::ServerKilled);
+        }
+        let used = || record.uses.iter().filter_map(|used| self.shelf.tool(*used));
+        (record.killed || used().any(|used| used.killed)).then_some(DenialCode::ToolKilled)
+    }
+
+    pub(super) fn index(&self, index: u32) -> ToolIndex {
+        ToolIndex {
+            index,
+            shelf: self.shelf.stamp,
+        }
+    }
+
+    /// The record of a tool; none for an index of another shelf.
+    pub(super) fn record(&self, tool: ToolIndex) -> Option<&Arc<ToolRecord>> {
+        if tool.shelf == self.shelf.stamp {
+            self.shelf.tool(tool.index)
+        } else {
+            None
+        }
+    }
+
+    /// A copy of this snapshot at the state's head, with the tenant-wide switches of the state.
+    fn successor(&self, state: &State) -> Self {
+        Self {
+            stamp: fresh_stamp(),
+            head: state.head,
+            gates: Arc::new(Gates::of(state)),
+            shelf: Arc::clone(&self.shelf),
+            holders: Arc::clone(&self.holders),
+            clients: Arc::clone(&self.clients),
+            schemas: Arc::clone(&self.schemas),
+        }
+    }
+
+    /// Brings what an event names of people and clients in line with the state.
+    fn follow(&mut self, event: &Event, state: &State) {
+        let names = &self.shelf.names;
+        match event {
+            Event::ProfileGranted(e) => Arc::make_mut(&mut self.holders).follow_grant(&e.grant, state, names),
+            Event::GrantRevoked(e) => Arc::make_mut(&mut self.holders).follow_grant(&e.grant, state, names),
+            Event::CredentialSet(e) => self.follow_credential(&e.server, &e.owner, state),
+            Event::CredentialRemoved(e) => self.follow_credential(&e.server, &e.owner, state),
+            Event::ClientSet(e) => self.follow_client(&e.client, state),
+            Event::ClientClosed(e) => self.follow_client(&e.client, state),
+            Event::ClientReopened(e) => self.follow_client(&e.client, state),
+            Event::UserOffboarded(e) => {
+                Arc::make_mut(&mut self.holders).follow_leaver(&e.user, state, names);
+                self.clients = Arc::new(gates::clients(state));
+            }
+            _ => {}
+        }
+    }
+
+    fn follow_credential(&mut self, server: &crate::ServerId, owner: &CredentialOwner, state: &State) {
+        if let CredentialOwner::User(user) = owner {
+            Arc::make_mut(&mut self.holders).follow_connection(user, server, state, &self.shelf.names);
+        }
+    }
+
+    fn follow_client(&mut self, client: &ClientId, state: &State) {
+        let row = state.clients.get(client).map(ClientRow::of);
+        Arc::make_mut(&mut self.clients).set(client, row);
+    }
+}
+
+/// How much of the index an event touches; the later, the more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Reach {
+    /// Nothing but the tenant-wide switches, which are always read anew.
+    Nothing,
+    /// One grant, connection or client.
+    Entry,
+    /// Whatever names no person.
+    Shelf,
+    /// Interned ids come or go.
+    Everything,
+}
+
+impl Reach {
+    // INVARIANT: there is no wildcard arm, so that a new event cannot be forgotten here
+    // (`a_snapshot_that_follows_the_acts_equals_one_built_from_the_state`).
+    fn of(event: &Event) -> Self {
+        match event {
+            Event::GovernanceActivated(_)
+            | Event::SchemaActivated(_)
+            | Event::SettingsChanged(_)
+            | Event::AccessRequested(_)
+            | Event::RequestApproved(_)
+            | Event::RequestDenied(_)
+            | Event::RequestCancelled(_) => Self::Nothing,
+            Event::KillSwitchThrown(e) => Self::of_switch(&e.scope),
+            Event::KillSwitchReleased(e) => Self::of_switch(&e.scope),
+            Event::ProfileGranted(_)
+            | Event::GrantRevoked(_)
+            | Event::ClientSet(_)
+            | Event::ClientClosed(_)
+            | Event::ClientReopened(_)
+            | Event::CredentialSet(_)
+            | Event::CredentialRemoved(_)
+            | Event::UserOffboarded(_) => Self::Entry,
+            Event::ServerPaused(_)
+            | Event::ServerResumed(_)
+            | Event::CatalogueSynced(_)
+            | Event::ToolDiscovered(_)
+            | Event::ToolChanged(_)
+            | Event::ToolGone(_)
+            | Event::ToolReturned(_)
+            | Event::ToolStaged(_)
+            | Event::ToolApproved(_)
+            | Event::ToolApprovedAhead(_)
+            | Event::ToolDisabled(_)
+            | Event::ToolReset(_)
+            | Event::ToolClassified(_)
+            | Event::ToolClientTypesSet(_)
+            | Event::ToolsetCreated(_)
+            | Event::ToolsetLabelled(_)
+            | Event::ToolsetToolsSet(_)
+            | Event::ToolsetToolsRemoved(_)
+            | Event::ToolsetDeleted(_)
+            | Event::ProfileChanged(_)
+            | Event::ToolsetBound(_)
+            | Event::ToolsetUnbound(_) => Self::Shelf,
+            // A changed row may take credentials away, a removed server or profile what hangs on it.
+            Event::ServerRegistered(_)
+            | Event::ServerChanged(_)
+            | Event::ServerRemoved(_)
+            | Event::ProfileCreated(_)
+            | Event::ProfileDeleted(_) => Self::Everything,
+        }
+    }
+
+    fn of_switch(scope: &KillScope) -> Self {
+        match scope {
+            KillScope::Tenant | KillScope::Client(_) => Self::Nothing,
+            KillScope::Server(_) | KillScope::Tool(_) => Self::Shelf,
+        }
+    }
+}
+
+fn fresh_stamp() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}

@@ -1,0 +1,140 @@
+//! The tenant's audit key: what makes salted hashes of people and keyed digests of arguments.
+
+use std::{fmt, sync::Arc};
+
+use hmac::{Hmac, KeyInit, Mac};
+use secrecy::{ExposeSecret, SecretBox};
+use serde_json::Value;
+use sha2::Sha256;
+
+use crate::{
+    RandomError,
+    vocabulary::{Digest, UserId, canonical_json},
+};
+
+/// Whether records hold readable names of people beside their salted hashes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReadableNames {
+    /// Hashes alone: forgetting the key, or the link between a person and a hash, forgets the person and keeps the chain.
+    #[default]
+    Omitted,
+    /// Issuer and subject, and whom a person's own credential is authorised as, stand in the records in clear text.
+    Recorded,
+}
+
+/// The tenant's audit key: 32 bytes under which people and arguments are hashed.
+///
+/// Plain hashes of short values can be guessed; without the key these cannot. All nodes of a tenant need the same key, else
+/// the same person has another hash on each. The key is never written anywhere; `Debug` shows no part of it.
+#[derive(Clone)]
+pub struct AuditKey(Arc<SecretBox<[u8; 32]>>);
+
+impl AuditKey {
+    /// A fresh key. It is lost with the process: keep a key of your own where records must stay comparable.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system gives no random bytes.
+    pub fn random() -> Result<Self, RandomError> {
+        crate::random::bytes().map(Self::from_bytes)
+    }
+
+    /// A key that is kept elsewhere.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(Arc::new(SecretBox::new(Box::new(bytes))))
+    }
+
+    /// The salted hash of a person, as records name it.
+    pub fn user(&self, user: &UserId) -> Digest {
+        let (issuer, subject) = (user.issuer.as_str(), user.subject.as_str());
+        let length = u64::try_from(issuer.len()).unwrap_or(u64::MAX).to_be_bytes();
+        self.mac(b"mcp-govern/user/v1", &[&length, issuer.as_bytes(), subject.as_bytes()])
+    }
+
+    /// The keyed digest of arguments: over their RFC 8785 canonical JSON; where they have none (an integer beyond 2^53),
+    /// over their JSON with sorted keys.
+    pub fn arguments(&self, arguments: &Value) -> Digest {
+        match canonical_json(arguments) {
+            Ok(bytes) => self.mac(b"mcp-govern/arguments/v1", &[&bytes]),
+            Err(_) => self.mac(b"mcp-govern/arguments-as-written/v1", &[arguments.to_string().as_bytes()]),
+        }
+    }
+
+    /// A text about a person, hashed.
+    pub(crate) fn text(&self, text: &str) -> String {
+        let digest = self.mac(b"mcp-govern/text/v1", &[text.as_bytes()]);
+        format!("hmac-{digest}")
+    }
+
+    fn mac(&self, domain: &[u8], parts: &[&[u8]]) -> Digest {
+        // HMAC pads a key that is shorter than a block with zeros (RFC 2104, section 2).
+        let mut block = [0_u8; 64];
+        for (to, from) in block.iter_mut().zip(self.0.expose_secret()) {
+            *to = *from;
+        }
+        let mut mac = Hmac::<Sha256>::new(&block.into());
+        mac.update(domain);
+        mac.update(&[0]);
+        for part in parts {
+            mac.update(part);
+        }
+        Digest::from_bytes(mac.finalize().into_bytes().into())
+    }
+}
+
+impl fmt::Debug for AuditKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AuditKey(***)")
+    }
+}
+
+/// A text that a caller chose, fit for a record: at most 128 characters, control characters and look-invisible ones escaped.
+pub(crate) fn escaped(text: &str) -> String {
+    text.chars().take(128).flat_map(char::escape_debug).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn key() -> AuditKey {
+        AuditKey::from_bytes([7; 32])
+    }
+
+    #[test]
+    fn another_key_and_another_issuer_make_another_hash() {
+        let (ada, other) = (UserId::new("a", "bc").unwrap(), UserId::new("ab", "c").unwrap());
+        assert_eq!(key().user(&ada), key().user(&ada));
+        assert_ne!(key().user(&ada), key().user(&other));
+        assert_ne!(key().user(&ada), AuditKey::from_bytes([8; 32]).user(&ada));
+    }
+
+    #[test]
+    fn the_digest_of_arguments_does_not_depend_on_their_order_and_always_exists() {
+        let one: Value = serde_json::from_str(r#"{"b":1,"a":"x"}"#).unwrap();
+        assert_eq!(key().arguments(&one), key().arguments(&json!({"a": "x", "b": 1})));
+        let (huge, huger) = (json!({"id": (1u64 << 53) + 1}), json!({"id": (1u64 << 53) + 2}));
+        assert_ne!(key().arguments(&huge), key().arguments(&huger));
+    }
+
+    #[test]
+    fn the_mac_is_hmac_sha_256() {
+        // Computed with another implementation: HMAC-SHA-256 under 32 bytes of 0x07 over "d\0m".
+        let expected = "sha256:656fa4b0fd4fae822e12a2389731597b63f63d06d9dd7749d8807beb3f3d073f";
+        assert_eq!(key().mac(b"d", &[b"m"]).to_string(), expected);
+    }
+
+    #[test]
+    fn debug_shows_no_part_of_the_key() {
+        assert_eq!(format!("{:?}", key()), "AuditKey(***)");
+    }
+
+    #[test]
+    fn a_hostile_name_is_cut_and_escaped() {
+        let text = escaped(&format!("a\r\n\u{202e}{}", "x".repeat(500)));
+        assert!(text.starts_with("a\\r\\n\\u{202e}"), "{text}");
+        assert!(!text.contains('\n') && text.len() < 200);
+    }
+}

@@ -1,0 +1,305 @@
+//! Planning: the blueprint is played through on a copy of the state, so that a plan holds exactly the commands that change
+//! something, and only such as will be accepted.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    Blueprint, BlueprintError, GovernanceBlueprint, Plan, PlannedStep, ProfileBlueprint, ServerBlueprint,
+    Unnamed,
+};
+use crate::{
+    journal::{Action, Command, Decided, State, Tool, decide},
+    vocabulary::{Actor, CommandId, Digest, GrantId, ProfileId, ServerId, Timestamp, ToolId},
+};
+
+impl Blueprint {
+    /// The commands that lead from a state to this blueprint when `actor` sends them at `now`.
+    ///
+    /// # Errors
+    ///
+    /// When the blueprint contradicts itself, or a command would be refused: the actor may not, the provider of a known server
+    /// differs, a toolset of that name is of another kind.
+    pub fn plan(&self, state: &State, actor: &Actor, now: Timestamp) -> Result<Plan, BlueprintError> {
+        let digest = Digest::of_json(self)
+            .map_err(|error| BlueprintError::invalid("the blueprint", error.to_string()))?;
+        let mut planner = Planner {
+            state: state.clone(),
+            actor,
+            now,
+            seed: [state.head().hash.as_bytes().as_slice(), digest.as_bytes()].concat(),
+            plan: Plan {
+                steps: Vec::new(),
+                to_sync: BTreeSet::new(),
+                waiting: Vec::new(),
+            },
+        };
+        planner.blueprint(self)?;
+        Ok(planner.plan)
+    }
+}
+
+pub(super) struct Planner<'a> {
+    /// The state as it will be after the steps planned so far.
+    pub(super) state: State,
+    actor: &'a Actor,
+    now: Timestamp,
+    /// What the commands' ids are made of.
+    seed: Vec<u8>,
+    pub(super) plan: Plan,
+}
+
+pub(super) type Planned = Result<(), BlueprintError>;
+
+impl Planner<'_> {
+    /// Activation comes last: calls are admitted once everything is in place.
+    fn blueprint(&mut self, blueprint: &Blueprint) -> Planned {
+        let settings = blueprint.settings.over(&self.state.settings);
+        if settings != self.state.settings {
+            self.step(
+                "settings",
+                "change the settings",
+                Action::ChangeSettings { settings },
+            )?;
+        }
+        for (id, server) in &blueprint.servers {
+            self.server(id, server)?;
+        }
+        for (id, toolset) in &blueprint.toolsets {
+            self.toolset(id, toolset, blueprint.unnamed)?;
+        }
+        for (id, profile) in &blueprint.profiles {
+            self.profile(id, profile, blueprint.unnamed)?;
+        }
+        for id in blueprint.grants.keys() {
+            self.grant(id, blueprint)?;
+        }
+        if blueprint.unnamed == Unnamed::Remove {
+            self.remove_unnamed(blueprint)?;
+        }
+        if blueprint.governance == GovernanceBlueprint::Activated {
+            self.step("governance", "activate governance", Action::ActivateGovernance)?;
+        }
+        Ok(())
+    }
+
+    fn server(&mut self, id: &ServerId, server: &ServerBlueprint) -> Planned {
+        let place = format!("servers.{id}");
+        let spec = server.spec();
+        if self.state.servers.contains_key(id) {
+            self.step(
+                &place,
+                &format!("change server `{id}`"),
+                Action::ChangeServer {
+                    server: id.clone(),
+                    spec,
+                },
+            )?;
+        } else {
+            self.step(
+                &place,
+                &format!("register server `{id}`"),
+                Action::RegisterServer {
+                    server: id.clone(),
+                    spec,
+                },
+            )?;
+        }
+        if self.is_synced(id) {
+            self.approvals(&place, id, server)
+        } else {
+            self.plan.to_sync.insert(id.clone());
+            Ok(())
+        }
+    }
+
+    fn profile(&mut self, id: &ProfileId, profile: &ProfileBlueprint, unnamed: Unnamed) -> Planned {
+        let place = format!("profiles.{id}");
+        if let Some(toolset) = profile
+            .rules
+            .keys()
+            .find(|toolset| !profile.toolsets.contains(*toolset))
+        {
+            return Err(BlueprintError::invalid(
+                place,
+                format!("there are rules on `{toolset}`, which is not bound to it"),
+            ));
+        }
+        let spec = profile.spec();
+        if self.state.profiles.contains_key(id) {
+            self.step(
+                &place,
+                &format!("change profile `{id}`"),
+                Action::ChangeProfile {
+                    profile: id.clone(),
+                    spec,
+                },
+            )?;
+        } else {
+            self.step(
+                &place,
+                &format!("create profile `{id}`"),
+                Action::CreateProfile {
+                    profile: id.clone(),
+                    spec,
+                },
+            )?;
+        }
+        for binding in profile.bindings() {
+            let why = format!("bind toolset `{}` to profile `{id}`", binding.toolset);
+            self.step(
+                &place,
+                &why,
+                Action::BindToolset {
+                    profile: id.clone(),
+                    binding,
+                },
+            )?;
+        }
+        if unnamed == Unnamed::Keep {
+            return Ok(());
+        }
+        let bound = self
+            .state
+            .profiles
+            .get(id)
+            .map(|row| row.bindings.keys().cloned().collect::<Vec<_>>());
+        for toolset in bound
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|toolset| !profile.toolsets.contains(toolset))
+        {
+            let why = format!("unbind toolset `{toolset}` from profile `{id}`");
+            self.step(
+                &place,
+                &why,
+                Action::UnbindToolset {
+                    profile: id.clone(),
+                    toolset,
+                },
+            )?;
+        }
+        Ok(())
+    }
+
+    fn grant(&mut self, id: &GrantId, blueprint: &Blueprint) -> Planned {
+        let Some(grant) = blueprint.grants.get(id) else {
+            return Ok(());
+        };
+        let place = format!("grants.{id}");
+        if grant
+            .until
+            .is_some_and(|until| until <= self.now.max(self.state.last_at))
+        {
+            return Ok(());
+        }
+        if let Some(row) = self.state.grants.get(id) {
+            if row.profile == grant.profile && row.grantee == grant.grantee && row.until == grant.until {
+                return Ok(());
+            }
+            let why = format!("take grant `{id}` back, to give it anew");
+            self.step(&place, &why, Action::RevokeGrant { grant: id.clone() })?;
+        }
+        let why = format!("grant profile `{}` to {}", grant.profile, grant.grantee);
+        let (profile, grantee) = (grant.profile.clone(), grant.grantee.clone());
+        self.step(
+            &place,
+            &why,
+            Action::GrantProfile {
+                grant: id.clone(),
+                profile,
+                grantee,
+                until: grant.until,
+            },
+        )
+    }
+
+    /// A server goes last: a toolset that follows it holds it.
+    fn remove_unnamed(&mut self, blueprint: &Blueprint) -> Planned {
+        let place = "unnamed";
+        let grants = self
+            .state
+            .grants
+            .iter()
+            .filter(|(id, row)| row.request.is_none() && !blueprint.grants.contains_key(*id));
+        for grant in grants.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
+            self.step(
+                place,
+                &format!("take grant `{grant}` back"),
+                Action::RevokeGrant { grant },
+            )?;
+        }
+        for profile in absent(self.state.profiles.keys(), &blueprint.profiles) {
+            self.step(
+                place,
+                &format!("delete profile `{profile}`"),
+                Action::DeleteProfile { profile },
+            )?;
+        }
+        for toolset in absent(self.state.toolsets.keys(), &blueprint.toolsets) {
+            self.step(
+                place,
+                &format!("delete toolset `{toolset}`"),
+                Action::DeleteToolset { toolset },
+            )?;
+        }
+        for server in absent(self.state.servers.keys(), &blueprint.servers) {
+            self.step(
+                place,
+                &format!("remove server `{server}`"),
+                Action::RemoveServer { server },
+            )?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_synced(&self, server: &ServerId) -> bool {
+        self.state
+            .servers
+            .get(server)
+            .is_some_and(|server| server.catalogue.is_some())
+    }
+
+    pub(super) fn known(&self, place: &str, tool: &ToolId) -> Result<&Tool, BlueprintError> {
+        let found = self.state.tools.get(tool);
+        found.ok_or_else(|| BlueprintError::invalid(place, format!("there is no tool `{tool}`")))
+    }
+
+    /// Plans a command if it changes something.
+    pub(super) fn step(&mut self, place: &str, why: &str, action: Action) -> Planned {
+        let invalid = |reason: String| BlueprintError::invalid(place, reason);
+        let mut seed = self.seed.clone();
+        seed.extend_from_slice(format!("{}/{}", self.plan.steps.len(), action.name()).as_bytes());
+        let digest = Digest::of_bytes(&seed).to_string();
+        let digits: String = digest.chars().skip("sha256:".len()).take(48).collect();
+        let id = CommandId::new(format!("blueprint-{digits}")).map_err(|error| invalid(error.to_string()))?;
+        let command = Command::new(id, action).with_reason(format!("blueprint: {why}"));
+        let decided = decide(&self.state, &command, self.actor, self.now).map_err(|refusal| {
+            BlueprintError::Refused {
+                place: place.to_owned(),
+                refusal,
+            }
+        })?;
+        if let Decided::Events(events) = decided {
+            let act = self.state.act(&command, self.actor, self.now, events);
+            self.state.apply(&act);
+            self.plan.steps.push(PlannedStep {
+                command,
+                place: place.to_owned(),
+                why: why.to_owned(),
+            });
+        }
+        Ok(())
+    }
+}
+
+fn absent<'a, K: Ord + Clone + 'a, V>(keys: impl Iterator<Item = &'a K>, named: &BTreeMap<K, V>) -> Vec<K> {
+    keys.filter(|key| !named.contains_key(*key)).cloned().collect()
+}
+
+pub(super) fn count(number: usize, what: &str) -> String {
+    if number == 1 {
+        format!("1 {what}")
+    } else {
+        format!("{number} {what}s")
+    }
+}

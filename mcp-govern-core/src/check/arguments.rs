@@ -1,0 +1,324 @@
+//! From the arguments that a caller gave to those that are sent.
+
+use serde_json::{Map, Value};
+
+use super::{
+    bounds::bounded,
+    fault::{MOST, faults, unknown_names},
+    redact::is_marked,
+    rules::{Bearing, bearing, fill_fixed, violation},
+    schemas::Compiled,
+};
+use crate::{
+    access::Permit,
+    denial::{ArgumentFault, Denial, DenialCode, Remedy},
+    provider::CheckedArguments,
+    vocabulary::{ArgumentRule, GrantId, ProfileId, ToolsetId},
+};
+
+/// Arguments that may be sent, and the path whose rules they satisfy.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checked {
+    arguments: CheckedArguments,
+    grant: GrantId,
+    profile: ProfileId,
+    toolset: ToolsetId,
+}
+
+impl Checked {
+    /// The arguments as they are sent: fixed values and defaults filled in.
+    pub fn arguments(&self) -> &CheckedArguments {
+        &self.arguments
+    }
+
+    /// The arguments alone.
+    pub fn into_arguments(self) -> CheckedArguments {
+        self.arguments
+    }
+
+    /// The grant of the path.
+    pub fn grant(&self) -> &GrantId {
+        &self.grant
+    }
+
+    /// The profile of the path.
+    pub fn profile(&self) -> &ProfileId {
+        &self.profile
+    }
+
+    /// The toolset of the path.
+    pub fn toolset(&self) -> &ToolsetId {
+        &self.toolset
+    }
+}
+
+/// Holds arguments to the tool's schema and to the rules of the caller's paths.
+///
+/// The paths are tried one by one, ordered by profile, toolset and grant id, and the first that lets the arguments pass is taken.
+/// Along a path: the values that its rules fix are filled in, then the schema's own defaults, then the whole is validated
+/// (Draft 2020-12, formats asserted), then every rule of server, binding and entry must hold, and an argument that a rule names
+/// must be there.
+///
+/// # Errors
+///
+/// `invalid_arguments` when they do not fit the schema, are nested deeper than 64 levels or longer than 1 MiB; `rule_violated`
+/// when no path's rules allow them; `rule_stale` when a rule names an argument that the tool no longer has. The remedy names
+/// every fault; no value that the caller gave is repeated.
+pub fn check(permit: &Permit, arguments: Map<String, Value>) -> Result<Checked, Denial> {
+    let tool = permit.exposed_name();
+    let schema = &*permit.definition().input_schema;
+    if let Err(fault) = bounded(&arguments) {
+        return Err(invalid(tool, vec![fault]));
+    }
+    let unknown = unknown_names(&arguments, schema);
+    if !unknown.is_empty() {
+        return Err(invalid(tool, unknown));
+    }
+    let compiled = permit.schemas().compiled(permit.digest(), schema);
+    let trial = Trial {
+        permit,
+        schema,
+        compiled: &compiled,
+    };
+    let paths = permit.paths();
+    let mut failure: Option<Failure> = None;
+    let mut left = Some(arguments);
+    for (at, path) in paths.iter().enumerate() {
+        let rules: Vec<&ArgumentRule> = permit.server_rules().iter().chain(path.rules()).collect();
+        // The last path takes the arguments themselves: most callers have one path only.
+        let tried = if at + 1 == paths.len() {
+            left.take()
+        } else {
+            left.clone()
+        };
+        match trial.run(tried.unwrap_or_default(), &rules) {
+            Ok(arguments) => {
+                return Ok(Checked {
+                    arguments: CheckedArguments::new(arguments),
+                    grant: path.grant().clone(),
+                    profile: path.profile().clone(),
+                    toolset: path.toolset().clone(),
+                });
+            }
+            Err(next) => {
+                failure = Some(match failure {
+                    Some(first) => first.or(next),
+                    None => next,
+                });
+            }
+        }
+    }
+    Err(failure.unwrap_or(Failure::NoPath).into_denial(tool, paths.len()))
+}
+
+/// Why a path does not let the arguments pass.
+#[derive(Debug)]
+enum Failure {
+    /// They do not fit the schema.
+    Invalid(Vec<ArgumentFault>),
+    /// A rule does not allow them.
+    Violated(Vec<ArgumentFault>),
+    /// Whatever the caller gives, the path lets nothing pass.
+    Closed(DenialCode, String),
+    /// There is no path.
+    NoPath,
+}
+
+/// The arguments of one call, tried along one path after the other.
+struct Trial<'a> {
+    permit: &'a Permit,
+    schema: &'a Value,
+    compiled: &'a Compiled,
+}
+
+impl Trial<'_> {
+    fn run(
+        &self,
+        mut arguments: Map<String, Value>,
+        rules: &[&ArgumentRule],
+    ) -> Result<Map<String, Value>, Failure> {
+        let rules = self.standing(rules)?;
+        let filled = fill_fixed(&mut arguments, &rules);
+        self.fill_defaults(&mut arguments);
+        let arguments = self.validated(arguments, &filled)?;
+        let violations = rules
+            .iter()
+            .filter_map(|rule| self.violated(rule, arguments.get(&rule.argument)));
+        let violations: Vec<ArgumentFault> = violations.take(MOST).collect();
+        if violations.is_empty() {
+            Ok(arguments)
+        } else {
+            Err(Failure::Violated(violations))
+        }
+    }
+
+    /// The rules that apply, unless one stands on an argument that the tool does not have.
+    fn standing<'r>(&self, rules: &[&'r ArgumentRule]) -> Result<Vec<&'r ArgumentRule>, Failure> {
+        let mut standing: Vec<&ArgumentRule> = Vec::with_capacity(rules.len());
+        for rule in rules {
+            let name = &rule.argument;
+            match bearing(
+                rule,
+                |name| self.property(name).is_some(),
+                |name| self.permit.once_had(name),
+            ) {
+                Bearing::Applies => standing.push(rule),
+                Bearing::LeftAlone => {}
+                Bearing::Stale => {
+                    let sentence =
+                        format!("a rule guards the argument `{name}`, which the tool no longer has");
+                    return Err(Failure::Closed(DenialCode::RuleStale, sentence));
+                }
+                Bearing::Absent => {
+                    let sentence =
+                        format!("a rule guards the argument `{name}`, which the tool does not have");
+                    return Err(Failure::Closed(DenialCode::RuleViolated, sentence));
+                }
+            }
+        }
+        Ok(standing)
+    }
+
+    fn fill_defaults(&self, arguments: &mut Map<String, Value>) {
+        let properties = self.schema.get("properties").and_then(Value::as_object);
+        for (name, property) in properties.into_iter().flatten() {
+            if let Some(default) = property.get("default").filter(|default| !default.is_null()) {
+                arguments.entry(name.as_str()).or_insert_with(|| default.clone());
+            }
+        }
+    }
+
+    fn validated(
+        &self,
+        arguments: Map<String, Value>,
+        filled: &[&str],
+    ) -> Result<Map<String, Value>, Failure> {
+        let validator = self.compiled.as_ref().map_err(|reason| {
+            Failure::Closed(
+                DenialCode::InvalidArguments,
+                format!("the tool's schema cannot be used: {reason}"),
+            )
+        })?;
+        let arguments = Value::Object(arguments);
+        if !validator.is_valid(&arguments) {
+            let faults = faults(validator.iter_errors(&arguments), self.schema);
+            return Err(blame(faults, filled));
+        }
+        match arguments {
+            Value::Object(map) => Ok(map),
+            _ => Err(Failure::Invalid(Vec::new())),
+        }
+    }
+
+    fn violated(&self, rule: &ArgumentRule, value: Option<&Value>) -> Option<ArgumentFault> {
+        let fault = match value {
+            None => "is required by a rule".to_owned(),
+            Some(value) => {
+                let fault = violation(&rule.constraint, value)?;
+                // What a rule allows of a secret or personal argument is not told.
+                let marked = self
+                    .property(&rule.argument)
+                    .and_then(Value::as_object)
+                    .is_some_and(is_marked);
+                if marked {
+                    "is outside of what a rule allows".to_owned()
+                } else {
+                    fault
+                }
+            }
+        };
+        Some(ArgumentFault {
+            argument: rule.argument.clone(),
+            fault,
+        })
+    }
+
+    fn property(&self, name: &str) -> Option<&Value> {
+        self.schema.get("properties")?.get(name)
+    }
+}
+
+/// Whose fault it is: a value that a rule filled in is not the caller's to correct.
+fn blame(faults: Vec<ArgumentFault>, filled: &[&str]) -> Failure {
+    let concerns = |fault: &ArgumentFault, name: &str| {
+        fault
+            .argument
+            .strip_prefix(name)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let set = filled
+        .iter()
+        .find(|name| faults.iter().any(|fault| concerns(fault, name)));
+    set.map_or(Failure::Invalid(faults), |name| {
+        let sentence = format!("a rule sets the argument `{name}` to a value that the tool does not take");
+        Failure::Closed(DenialCode::RuleViolated, sentence)
+    })
+}
+
+impl Failure {
+    /// What is told of two paths: the first that the caller could satisfy.
+    fn or(self, next: Self) -> Self {
+        match (&self, &next) {
+            (Self::Closed(..) | Self::NoPath, Self::Invalid(_) | Self::Violated(_)) => next,
+            _ => self,
+        }
+    }
+
+    fn into_denial(self, tool: &str, paths: usize) -> Denial {
+        match self {
+            Self::Invalid(faults) => invalid(tool, faults),
+            Self::Violated(faults) => {
+                let ways = if paths > 1 {
+                    format!(" on any of your {paths} ways to it")
+                } else {
+                    String::new()
+                };
+                let sentence = format!(
+                    "the rules on `{tool}` do not allow these arguments{ways}: {}",
+                    told(&faults)
+                );
+                Denial::new(
+                    DenialCode::RuleViolated,
+                    sentence,
+                    Remedy::CorrectArguments { faults },
+                )
+            }
+            Self::Closed(code, reason) => Denial::new(
+                code,
+                format!("`{tool}` cannot be called: {reason}"),
+                Remedy::AskAdministrator,
+            ),
+            Self::NoPath => Denial::new(
+                DenialCode::NoGrant,
+                format!("no access profile leads to `{tool}`"),
+                Remedy::AskAdministrator,
+            ),
+        }
+    }
+}
+
+fn invalid(tool: &str, faults: Vec<ArgumentFault>) -> Denial {
+    let sentence = format!("the arguments do not fit `{tool}`: {}", told(&faults));
+    Denial::new(
+        DenialCode::InvalidArguments,
+        sentence,
+        Remedy::CorrectArguments { faults },
+    )
+}
+
+/// The first faults in one line; the remedy holds them all.
+fn told(faults: &[ArgumentFault]) -> String {
+    const TOLD: usize = 5;
+    let told = faults
+        .iter()
+        .take(TOLD)
+        .map(|fault| match fault.argument.as_str() {
+            "" => fault.fault.clone(),
+            name => format!("`{name}` {}", fault.fault),
+        });
+    let mut text = told.collect::<Vec<_>>().join("; ");
+    if faults.len() > TOLD {
+        text.push_str("; and more");
+    }
+    text
+}

@@ -1,0 +1,252 @@
+//! The schema that a model is shown.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    narrowing::Narrowing,
+    redact::is_marked,
+    rules::{Bearing, at_most, bearing},
+};
+use crate::vocabulary::ArgumentRule;
+
+/// The schema that a model is shown: our own `x-` keywords stripped, each property narrowed by the rules of all paths.
+///
+/// `paths` holds the rules of each path, those of the server included; `once_had` says which arguments the tool once had. Fixed
+/// arguments are left out when every path fixes the same value; `one of` becomes `enum`, `subset` an `enum` of the items, `max`
+/// a `maximum`, a pattern an anchored `pattern`; what a rule names is required. What several paths leave is joined, or left open
+/// where one word cannot say it: the schema may show more than a call is granted, never less. The root stays a plain object
+/// without `anyOf` or `allOf`, because some model vendors refuse a whole list for one such schema.
+pub fn narrow(
+    schema: &Arc<Value>,
+    paths: &[Vec<&ArgumentRule>],
+    once_had: &dyn Fn(&str) -> bool,
+) -> Arc<Value> {
+    narrow_shown(schema, &stripped(schema), paths, once_had)
+}
+
+/// As [`narrow`], with the schema that was stripped before.
+pub(crate) fn narrow_shown(
+    schema: &Value,
+    shown: &Arc<Value>,
+    paths: &[Vec<&ArgumentRule>],
+    once_had: &dyn Fn(&str) -> bool,
+) -> Arc<Value> {
+    let Some(properties) = shown.get("properties").and_then(Value::as_object) else {
+        return Arc::clone(shown);
+    };
+    let stands = |rule: &&ArgumentRule| bearing(rule, |name| properties.contains_key(name), once_had);
+    let dead = |bearing| matches!(bearing, Bearing::Stale | Bearing::Absent);
+    // A path with a rule that cannot hold lets no call through, so that it has no say in what is shown.
+    let live: Vec<_> = paths
+        .iter()
+        .filter(|rules| !rules.iter().any(|rule| dead(stands(rule))))
+        .collect();
+    if live.iter().all(|rules| rules.is_empty()) {
+        return Arc::clone(shown);
+    }
+    let mut narrowed = Value::clone(shown);
+    for name in properties.keys() {
+        let along = |rules: &&Vec<&ArgumentRule>| {
+            let own = rules.iter().filter(|rule| rule.argument == *name);
+            own.map(|rule| Narrowing::of(&rule.constraint))
+                .reduce(Narrowing::and)
+                .unwrap_or(Narrowing::Open)
+        };
+        let narrowing = live
+            .iter()
+            .copied()
+            .map(|rules| along(&rules))
+            .reduce(Narrowing::or);
+        // What a rule allows of a secret or personal argument is secret or personal too.
+        let marked = schema
+            .pointer("/properties")
+            .and_then(|all| all.get(name)?.as_object())
+            .is_some_and(is_marked);
+        let narrowing = narrowing.unwrap_or(Narrowing::Open);
+        apply(
+            &mut narrowed,
+            name,
+            if marked { narrowing.untold() } else { narrowing },
+        );
+    }
+    Arc::new(narrowed)
+}
+
+/// The schema without keywords that start with `x-`; the same one where there are none.
+pub(super) fn stripped(schema: &Arc<Value>) -> Arc<Value> {
+    if has_own_keyword(schema) {
+        Arc::new(strip(schema))
+    } else {
+        Arc::clone(schema)
+    }
+}
+
+fn apply(schema: &mut Value, name: &str, narrowing: Narrowing) {
+    let required = narrowing.is_required();
+    let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else {
+        return;
+    };
+    if matches!(narrowing, Narrowing::Fixed(_)) {
+        properties.remove(name);
+        if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
+            required.retain(|other| other != name);
+        }
+        return;
+    }
+    if let Some(property) = properties.get_mut(name) {
+        narrow_property(property, narrowing);
+    }
+    if required {
+        require(schema, name);
+    }
+}
+
+fn narrow_property(property: &mut Value, narrowing: Narrowing) {
+    if *property == Value::Bool(true) {
+        *property = json!({});
+    }
+    let Some(map) = property.as_object_mut() else {
+        return;
+    };
+    match narrowing {
+        Narrowing::Open | Narrowing::Required | Narrowing::Fixed(_) => {}
+        Narrowing::Enum(values) | Narrowing::Choice(values) => narrow_enum(map, values),
+        Narrowing::Items(values) => {
+            let items = map.entry("items").or_insert_with(|| json!({}));
+            if items.as_object().is_none() {
+                *items = json!({});
+            }
+            if let Some(items) = items.as_object_mut() {
+                narrow_enum(items, values);
+            }
+            map.entry("minItems").or_insert_with(|| json!(1));
+            map.remove("default");
+        }
+        Narrowing::Max(max) => {
+            let smaller = map
+                .get("maximum")
+                .and_then(Value::as_number)
+                .filter(|known| at_most(known, &max))
+                .cloned();
+            if map
+                .get("default")
+                .and_then(Value::as_number)
+                .is_some_and(|default| !at_most(default, &max))
+            {
+                map.remove("default");
+            }
+            map.insert("maximum".into(), Value::Number(smaller.unwrap_or(max)));
+        }
+        Narrowing::Pattern(pattern) => {
+            map.insert("pattern".into(), Value::String(format!("^(?:{pattern})$")));
+        }
+    }
+}
+
+fn narrow_enum(map: &mut Map<String, Value>, mut values: Vec<Value>) {
+    if let Some(known) = map.get("enum").and_then(Value::as_array) {
+        let common: Vec<Value> = values
+            .iter()
+            .filter(|value| known.contains(value))
+            .cloned()
+            .collect();
+        if !common.is_empty() {
+            values = common;
+        }
+    }
+    if map
+        .get("default")
+        .is_some_and(|default| !values.contains(default))
+    {
+        map.remove("default");
+    }
+    map.insert("enum".into(), Value::Array(values));
+}
+
+fn require(schema: &mut Value, name: &str) {
+    let Some(schema) = schema.as_object_mut() else {
+        return;
+    };
+    let required = schema.entry("required").or_insert_with(|| json!([]));
+    if let Some(required) = required.as_array_mut()
+        && !required.iter().any(|other| other == name)
+    {
+        required.push(name.into());
+    }
+}
+
+/// How the value of a keyword is read.
+enum Holds {
+    /// A schema, or a list of schemas.
+    Schemas,
+    /// Schemas by a name of the author's choice.
+    Named,
+    /// Data.
+    Data,
+}
+
+fn holds(keyword: &str) -> Holds {
+    match keyword {
+        "properties" | "patternProperties" | "dependentSchemas" | "$defs" | "definitions" => Holds::Named,
+        "items"
+        | "prefixItems"
+        | "additionalProperties"
+        | "unevaluatedProperties"
+        | "unevaluatedItems"
+        | "contains"
+        | "propertyNames"
+        | "allOf"
+        | "anyOf"
+        | "oneOf"
+        | "not"
+        | "if"
+        | "then"
+        | "else"
+        | "contentSchema"
+        | "additionalItems" => Holds::Schemas,
+        _ => Holds::Data,
+    }
+}
+
+fn has_own_keyword(schema: &Value) -> bool {
+    match schema {
+        Value::Object(map) => map.iter().any(|(keyword, value)| {
+            keyword.starts_with("x-")
+                || match holds(keyword) {
+                    Holds::Schemas => has_own_keyword(value),
+                    Holds::Named => value
+                        .as_object()
+                        .is_some_and(|named| named.values().any(has_own_keyword)),
+                    Holds::Data => false,
+                }
+        }),
+        Value::Array(items) => items.iter().any(has_own_keyword),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+fn strip(schema: &Value) -> Value {
+    match schema {
+        Value::Object(map) => {
+            let kept = map.iter().filter(|(keyword, _)| !keyword.starts_with("x-"));
+            let stripped = |value: &Value, keyword: &str| match (holds(keyword), value) {
+                (Holds::Schemas, _) => strip(value),
+                (Holds::Named, Value::Object(named)) => Value::Object(
+                    named
+                        .iter()
+                        .map(|(name, schema)| (name.clone(), strip(schema)))
+                        .collect(),
+                ),
+                (Holds::Named | Holds::Data, _) => value.clone(),
+            };
+            Value::Object(
+                kept.map(|(keyword, value)| (keyword.clone(), stripped(value, keyword)))
+                    .collect(),
+            )
+        }
+        Value::Array(items) => Value::Array(items.iter().map(strip).collect()),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => schema.clone(),
+    }
+}

@@ -1,0 +1,77 @@
+//! Following the acts, for those who build on them.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use tokio::sync::watch;
+
+use super::{GovernError, GovernErrorKind, Governor, core::Core};
+use crate::journal::{Act, Head, Revision};
+
+const PAGE: usize = 128;
+
+/// The acts after a revision, one after the other, none left out. Reads the journal itself: a slow reader loses nothing.
+#[derive(Debug)]
+pub struct Acts {
+    core: Arc<Core>,
+    revision: watch::Receiver<Revision>,
+    /// The last act that was handed out.
+    at: Start,
+    read: VecDeque<Act>,
+    /// Where the acts that were read end.
+    head: Head,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Start {
+    /// The hash of the act before the first is still to be looked up.
+    Unknown(Revision),
+    Known,
+}
+
+impl Governor {
+    /// The acts after a revision ([`Revision::ZERO`] for all), and then each new one as this node learns of it.
+    pub fn subscribe(&self, after: Revision) -> Acts {
+        Acts {
+            core: Arc::clone(&self.core),
+            revision: self.core.revision.subscribe(),
+            at: if after == Revision::ZERO { Start::Known } else { Start::Unknown(after) },
+            read: VecDeque::new(),
+            head: Head::EMPTY,
+        }
+    }
+}
+
+impl Acts {
+    /// The next act; waits for it. May be dropped and called again: no act is lost.
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read: unavailable for a time, or unreadable from here on. Call again to try again.
+    pub async fn next(&mut self) -> Result<Act, GovernError> {
+        if let Start::Unknown(after) = self.at {
+            self.begin_after(after).await?;
+        }
+        loop {
+            if let Some(act) = self.read.pop_front() {
+                return Ok(act);
+            }
+            let after = self.head.revision;
+            let gone = |_| GovernError::new(GovernErrorKind::Unavailable, "the governor is gone");
+            self.revision.wait_for(|at| *at > after).await.map_err(gone)?;
+            for stored in self.core.stores.journal.read(after, PAGE).await? {
+                let act = stored.open(self.head)?;
+                self.head = stored.head();
+                self.read.push_back(act);
+            }
+        }
+    }
+
+    async fn begin_after(&mut self, after: Revision) -> Result<(), GovernError> {
+        let before = Revision(after.0.saturating_sub(1));
+        let stored = self.core.stores.journal.read(before, 1).await?.into_iter().next();
+        let stored = stored.filter(|stored| stored.revision() == after);
+        self.head = stored.ok_or_else(|| GovernError::not_found("revision", after))?.head();
+        self.at = Start::Known;
+        Ok(())
+    }
+}

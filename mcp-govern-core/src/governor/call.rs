@@ -1,0 +1,439 @@
+//! The governed call: admitted, checked, put on record, authorised, sent, its end put on record.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::{
+    CallError, CallRequest, CallSuccess, Governor, ToolRef,
+    chores::Chore,
+    core::{Core, View},
+    servers::OpenServer,
+    watch::{Observer, Watched, race},
+};
+use crate::{
+    access::{self, Admission, Permit, Refused, ToolIndex, admit},
+    audit::{self, CallDenial, CallIntent, CallResult, CredentialUse, ReadableNames, Receipt, SentFlag, escaped},
+    check::{Checked, check, redact},
+    denial::{Denial, DenialCode, Remedy},
+    journal::{StoredCredential, ToolState},
+    ports::{VaultEntry, VaultError},
+    provider::{
+        AuthorizedCall, CallContext, Exchange, NoProgress, ProviderError, ProviderErrorKind,
+        RequestPreview, ToolOutput, TraceContext,
+    },
+    vocabulary::{
+        Binding, CallId, CredentialOwner, CredentialSharing, Digest, Effect, Principal, ToolDefinition,
+        ToolId,
+    },
+};
+
+impl Governor {
+    /// Calls a tool: the one way to a vendor.
+    ///
+    /// In this order: admission; arguments against the schema and the rules; the intent on record, durable; a look whether a kill
+    /// switch was thrown meanwhile; the credential; the vendor; the outcome on record. A kill switch stops the call wherever it
+    /// is; a grant that ends or a tool that is disabled lets it finish. Nothing is sent twice, except that a vendor which refused
+    /// the credential, and so did nothing, is asked once more with a refreshed one.
+    ///
+    /// The future may be dropped at any time: the record then says `abandoned`, and whether anything may have been sent. It may be
+    /// polled on any runtime.
+    ///
+    /// # Errors
+    ///
+    /// A [`CallError`]: a denial with its code and remedy, or the provider's error. Either way the call is on record, unless the
+    /// audit log is not there: then nothing was sent.
+    pub async fn call(&self, principal: &Principal, request: CallRequest) -> Result<CallSuccess, CallError> {
+        let call = self.core.next_call();
+        match self.core.call(&call, principal, request).await {
+            Ok((tool, output)) => Ok(CallSuccess { call, tool, output }),
+            Err(Stop::Denied(denial)) => Err(CallError::denied(call, denial)),
+            Err(Stop::Failed(error)) => Err(CallError::failed(call, error)),
+        }
+    }
+
+    /// The exact request that a call would send, secrets masked. Goes through admission and the check of the arguments like a
+    /// call; sends nothing and leaves no record.
+    ///
+    /// # Errors
+    ///
+    /// As [`Governor::call`].
+    pub fn preview(&self, principal: &Principal, request: CallRequest) -> Result<RequestPreview, CallError> {
+        let call = self.core.next_call();
+        let view = self.core.view();
+        let denied = |denial| CallError::denied(call.clone(), denial);
+        let caller = view.snapshot.resolve(principal);
+        let admitted = self.core.admit(&view, &caller, &request.tool).map_err(|refused| denied(refused.public))?;
+        let checked = check(&admitted.permit, request.arguments).map_err(denied)?;
+        let failed = |error| CallError::failed(call.clone(), error);
+        let server = admitted.server().map_err(failed)?;
+        let facts = self.core.credential_facts(&admitted, principal).map(|known| known.facts().clone());
+        let tool = admitted.permit.definition();
+        server.preview(&tool.name, checked.arguments(), &facts.unwrap_or_default()).map_err(|error| CallError::failed(call, error))
+    }
+}
+
+/// Why a call did not come to its end.
+enum Stop {
+    Denied(Denial),
+    Failed(ProviderError),
+}
+
+/// A call that was admitted.
+struct Admitted {
+    permit: Permit,
+    open: Option<Arc<OpenServer>>,
+}
+
+/// A call that was not admitted.
+struct NotAdmitted {
+    /// What the caller may be told.
+    public: Denial,
+    /// The true code, for the record.
+    code: DenialCode,
+    tool: Option<ToolId>,
+}
+
+impl Admitted {
+    fn server(&self) -> Result<&Arc<dyn crate::provider::ToolServer>, ProviderError> {
+        let closed = |reason: String| Err(ProviderError::new(ProviderErrorKind::Config, reason));
+        match self.open.as_deref() {
+            None => closed(format!("server `{}` is not open on this node", self.permit.server())),
+            Some(open) => open.ready().or_else(|error| closed(error.message().to_owned())),
+        }
+    }
+
+    fn owner(&self, principal: &Principal) -> CredentialOwner {
+        match self.permit.sharing() {
+            CredentialSharing::Shared => CredentialOwner::Shared,
+            CredentialSharing::PerUser => CredentialOwner::User(principal.user.clone()),
+        }
+    }
+}
+
+impl Core {
+    async fn call(
+        &self,
+        call: &CallId,
+        principal: &Principal,
+        request: CallRequest,
+    ) -> Result<(ToolId, ToolOutput), Stop> {
+        // INVARIANT: the alarm is subscribed to before the view is loaded
+        // (`a_kill_between_admission_and_sending_stops_the_call`).
+        let alarm = self.alarm.subscribe();
+        let view = self.view();
+        let CallRequest { tool: asked, arguments, deadline, trace, progress } = request;
+        let caller = view.snapshot.resolve(principal);
+        let who = self.recorded_caller(&caller, trace.as_ref());
+        let admitted = match self.admit(&view, &caller, &asked) {
+            Ok(admitted) => admitted,
+            Err(refused) => {
+                let digest = self.key.arguments(&Value::Object(arguments));
+                self.record_denial(call, who, &asked, &view, refused.tool, refused.code, digest);
+                return Err(Stop::Denied(refused.public));
+            }
+        };
+        let permit = &admitted.permit;
+        let tool = permit.tool().clone();
+        let checked = match self.checked(permit, arguments) {
+            Ok(checked) => checked,
+            Err((denial, digest)) => {
+                self.record_denial(call, who, &asked, &view, Some(tool), denial.code(), digest);
+                return Err(Stop::Denied(denial));
+            }
+        };
+        let credential = self.credential_facts(&admitted, principal);
+        let sent = SentFlag::new();
+        let intent = self.intent(call, who.clone(), permit, &checked, credential.as_ref());
+        let digest = intent.arguments_digest;
+        let Ok(receipt) = self.audit.intent(Box::new(intent), Arc::clone(&sent)).await else {
+            let code = DenialCode::RecordUnavailable;
+            self.record_denial(call, who, &asked, &view, Some(tool), code, digest);
+            let message = "the call could not be put on record, so it was not made; try again later";
+            return Err(Stop::Denied(Denial::new(code, message, Remedy::Retry)));
+        };
+        let (definition, client) = (Arc::clone(permit.definition()), &principal.client);
+        let watched = Watched::new(self, permit.revision(), client, &tool, &definition);
+        let authorized = AuthorizedCall::new(
+            call.clone(),
+            tool.clone(),
+            Arc::clone(&definition),
+            checked.into_arguments(),
+            principal.user.clone(),
+        );
+        let observer = Observer::new(&watched, Arc::clone(&sent));
+        let cx = CallContext::new(&observer)
+            .with_deadline(deadline)
+            .with_trace(trace.as_ref())
+            .with_progress(progress.as_deref().unwrap_or(&NoProgress));
+        let ended = match watched.stopped() {
+            Some(code) => Err(Stop::Denied(stopped(code))),
+            None => {
+                let work = self.authorised(&admitted, principal, &authorized, cx);
+                match race(work, watched.until_stopped(alarm)).await {
+                    Ok(Err(Stop::Failed(error))) if error.kind() == ProviderErrorKind::Cancelled => {
+                        Err(watched.stopped().map_or(Stop::Failed(error), |code| Stop::Denied(stopped(code))))
+                    }
+                    Ok(ended) => ended,
+                    Err(code) => Err(Stop::Denied(stopped(code))),
+                }
+            }
+        };
+        record_outcome(receipt, &sent, ended).map(|output| (tool, output))
+    }
+
+    /// Whether the principal may call the tool now.
+    fn admit(&self, view: &View, caller: &access::Caller, asked: &ToolRef) -> Result<Admitted, NotAdmitted> {
+        let snapshot = &view.snapshot;
+        let moment = self.moment(view);
+        let admission = match self.find(view, asked) {
+            Some(tool) => admit(snapshot, caller, tool, &moment),
+            None => Admission::Deny(snapshot.refuse_unknown(caller, &moment)),
+        };
+        match admission {
+            Admission::Permit(permit) => {
+                let open = view.servers.get(permit.server()).cloned();
+                Ok(Admitted { permit, open })
+            }
+            Admission::Deny(refused) => {
+                let public = snapshot.public_denial(caller, &refused);
+                let tool = refused.tool().and_then(|tool| snapshot.view(tool)).map(|tool| tool.id().clone());
+                self.note_unloaded(&refused, tool.as_ref());
+                Err(NotAdmitted { public, code: refused.code(), tool })
+            }
+        }
+    }
+
+    pub(super) fn find(&self, view: &View, asked: &ToolRef) -> Option<ToolIndex> {
+        match asked {
+            ToolRef::Exposed(name) => view.snapshot.tool_named(name),
+            ToolRef::Id(id) => view.snapshot.tool(id),
+        }
+    }
+
+    /// A tool whose server could not be discovered is asked for: the driver tries again.
+    fn note_unloaded(&self, refused: &Refused, tool: Option<&ToolId>) {
+        let Some(tool) = tool.filter(|_| refused.code() == DenialCode::DefinitionNotApproved) else { return };
+        if self.desk().faults.contains_key(tool.server()) {
+            self.chores.push([Chore::Load(tool.server().clone())]);
+        }
+    }
+
+    /// Checks the arguments; a refusal comes with the keyed digest of what was refused.
+    fn checked(&self, permit: &Permit, arguments: Map<String, Value>) -> Result<Checked, (Denial, Digest)> {
+        // The arguments are given away, so their digest must be made first; only a refusal needs it.
+        let kept = arguments.clone();
+        check(permit, arguments).map_err(|denial| (denial, self.key.arguments(&Value::Object(kept))))
+    }
+
+    /// Finds the credential and makes the call, once more with a refreshed credential where the vendor refused it.
+    async fn authorised(
+        &self,
+        admitted: &Admitted,
+        principal: &Principal,
+        call: &AuthorizedCall,
+        cx: CallContext<'_>,
+    ) -> Result<ToolOutput, Stop> {
+        let server = admitted.server().map_err(Stop::Failed)?;
+        let Some(open) = admitted.open.as_deref() else {
+            return Err(Stop::Failed(ProviderError::new(ProviderErrorKind::Config, "the server is not open")));
+        };
+        let owner = admitted.owner(principal);
+        let entry = self.credential(admitted, open, &owner, principal).await.map_err(Stop::Denied)?;
+        let credential = entry.as_ref().map(|entry| &entry.credential);
+        let error = match server.invoke(call, cx.with_credential(credential)).await {
+            Ok(output) => return Ok(output),
+            Err(error) => error,
+        };
+        let Some(stale) = entry.filter(|_| may_repeat(&error, call.definition())) else {
+            return Err(Stop::Failed(error));
+        };
+        match self.refreshed(open, &owner, &stale).await {
+            Some(fresh) => {
+                let again = server.invoke(call, cx.with_credential(Some(&fresh.credential))).await;
+                again.map_err(Stop::Failed)
+            }
+            None => Err(Stop::Failed(error)),
+        }
+    }
+
+    /// The credential of a call; none where the tool needs none.
+    async fn credential(
+        &self,
+        admitted: &Admitted,
+        open: &OpenServer,
+        owner: &CredentialOwner,
+        principal: &Principal,
+    ) -> Result<Option<VaultEntry>, Denial> {
+        let found = self.vault_entry(open, owner).await;
+        let unusable = |reason: String| {
+            let remedy = self.connect_remedy(open, owner, principal);
+            Denial::new(DenialCode::CredentialUnusable, reason, remedy)
+        };
+        match found {
+            Ok(Some(entry)) => {
+                let expired = entry.credential.facts().expires.is_some_and(|end| end <= self.time.now());
+                if !expired {
+                    return Ok(Some(entry));
+                }
+                let fresh = self.refreshed(open, owner, &entry).await;
+                fresh.map(Some).ok_or_else(|| unusable(format!("the credential for server `{}` has expired", open.config.server)))
+            }
+            Ok(None) if !self.needs_credential(admitted.permit.definition(), admitted) => Ok(None),
+            Ok(None) => {
+                let message = match owner {
+                    CredentialOwner::Shared => {
+                        format!("nobody has set a credential for server `{}` yet", open.config.server)
+                    }
+                    CredentialOwner::User(_) => {
+                        format!("connect your own account with server `{}` first", open.config.server)
+                    }
+                };
+                let remedy = self.connect_remedy(open, owner, principal);
+                Err(Denial::new(DenialCode::CredentialMissing, message, remedy))
+            }
+            Err(VaultError::Store(error)) => {
+                tracing::warn!(server = %open.config.server, %error, "the vault cannot be read");
+                let message = format!("the credential for server `{}` cannot be read now; try again", open.config.server);
+                Err(Denial::new(DenialCode::CredentialUnusable, message, Remedy::Retry))
+            }
+            Err(VaultError::Unsealable(_) | VaultError::Conflict(_)) => {
+                Err(unusable(format!("the credential for server `{}` cannot be opened: set it again", open.config.server)))
+            }
+        }
+    }
+
+    fn connect_remedy(&self, open: &OpenServer, owner: &CredentialOwner, principal: &Principal) -> Remedy {
+        match owner {
+            CredentialOwner::Shared => Remedy::AskAdministrator,
+            CredentialOwner::User(_) => Remedy::ConnectAccount {
+                server: open.config.server.clone(),
+                url: self.connect.as_ref().and_then(|urls| urls.connect_url(principal, &open.config)),
+            },
+        }
+    }
+
+    /// Whether a tool's requests, or those of a tool that it uses, are authenticated.
+    fn needs_credential(&self, definition: &ToolDefinition, admitted: &Admitted) -> bool {
+        let Binding::Recipe(recipe) = &definition.binding else { return needs_own_credential(definition) };
+        let snapshot = admitted.permit.snapshot();
+        let server = admitted.permit.server();
+        recipe.uses.iter().any(|name| {
+            let used = snapshot.tool(&ToolId::new(server.clone(), name.clone())).and_then(|tool| snapshot.view(tool));
+            used.is_none_or(|used| used.state() == ToolState::Removed || needs_own_credential(used.definition()))
+        })
+    }
+
+    fn credential_facts(&self, admitted: &Admitted, principal: &Principal) -> Option<StoredCredential> {
+        self.state().credential(admitted.permit.server(), &admitted.owner(principal)).cloned()
+    }
+
+    fn recorded_caller(&self, caller: &access::Caller, trace: Option<&TraceContext>) -> audit::Caller {
+        let (principal, client_type) = (caller.principal(), caller.client_type());
+        let mut caller = audit::Caller::new(self.key.user(&principal.user), principal.client.to_string());
+        caller.user_name = (self.names == ReadableNames::Recorded).then(|| principal.user.to_string());
+        caller.client_type = client_type;
+        caller.source = principal.source;
+        caller.trace_id = trace.map(|trace| trace.trace_id().to_owned());
+        caller
+    }
+
+    fn intent(
+        &self,
+        call: &CallId,
+        caller: audit::Caller,
+        permit: &Permit,
+        checked: &Checked,
+        credential: Option<&StoredCredential>,
+    ) -> CallIntent {
+        let arguments = Value::Object(checked.arguments().as_map().clone());
+        let authorized_as = credential.and_then(|known| known.facts().authorized_as.as_deref());
+        let named = authorized_as.map(|name| match (permit.sharing(), self.names) {
+            (CredentialSharing::PerUser, ReadableNames::Omitted) => self.key.text(name),
+            _ => name.to_owned(),
+        });
+        CallIntent {
+            call: call.clone(),
+            caller,
+            tool: permit.tool().clone(),
+            digest: permit.digest(),
+            grant: checked.grant().clone(),
+            profile: checked.profile().clone(),
+            revision: permit.revision(),
+            arguments_digest: self.key.arguments(&arguments),
+            arguments: redact(&permit.definition().input_schema, &arguments),
+            credential: CredentialUse::new(permit.sharing(), credential.map(StoredCredential::version), named),
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "each is a column of the record")]
+    fn record_denial(
+        &self,
+        call: &CallId,
+        caller: audit::Caller,
+        asked: &ToolRef,
+        view: &View,
+        tool: Option<ToolId>,
+        code: DenialCode,
+        arguments_digest: Digest,
+    ) {
+        self.audit.denial(Box::new(CallDenial {
+            call: call.clone(),
+            caller,
+            name: escaped(&asked.to_string()),
+            tool,
+            code,
+            revision: view.snapshot.revision(),
+            arguments_digest: Some(arguments_digest),
+        }));
+    }
+}
+
+fn needs_own_credential(definition: &ToolDefinition) -> bool {
+    match &definition.binding {
+        Binding::Operation(operation) => !operation.security.is_empty(),
+        Binding::Recipe(_) => true,
+    }
+}
+
+/// Whether a call may be made once more with another credential: the vendor refused the first, and nothing was done before.
+fn may_repeat(error: &ProviderError, definition: &ToolDefinition) -> bool {
+    let refused = |exchange: &Exchange| exchange.status == Some(401);
+    error.credential_rejected() && (definition.effect == Effect::Read || error.exchanges().iter().all(refused))
+}
+
+fn stopped(code: DenialCode) -> Denial {
+    let (message, remedy) = match code {
+        DenialCode::CallKilled => {
+            ("a kill switch was thrown while the call ran; look before you try again", Remedy::AskAdministrator)
+        }
+        DenialCode::StateStale => {
+            ("this node lost sight of its rules while the call ran; look before you try again", Remedy::Retry)
+        }
+        _ => ("the rules became unreadable while the call ran; look before you try again", Remedy::AskAdministrator),
+    };
+    Denial::new(code, message, remedy)
+}
+
+/// Puts the end of a call on record. The result is passed on whatever becomes of the record.
+fn record_outcome(receipt: Receipt, sent: &SentFlag, ended: Result<ToolOutput, Stop>) -> Result<ToolOutput, Stop> {
+    match &ended {
+        Ok(output) => {
+            let bytes = output.content.get().as_bytes();
+            let result = CallResult::Success {
+                digest: Digest::of_bytes(bytes),
+                bytes: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+            };
+            receipt.outcome(result, output.exchanges.clone());
+        }
+        Err(Stop::Denied(denial)) => {
+            receipt.outcome(CallResult::Denied { code: denial.code(), sent: sent.get() }, Vec::new());
+        }
+        Err(Stop::Failed(error)) => {
+            let status = error.exchanges().last().and_then(|exchange| exchange.status);
+            let result = CallResult::Failure { kind: error.kind(), sent: error.sent(), status };
+            receipt.outcome(result, error.exchanges().to_vec());
+        }
+    }
+    ended
+}

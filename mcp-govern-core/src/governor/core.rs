@@ -1,0 +1,312 @@
+//! What all handles of a governor and its driver share, and how a new state is published.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use arc_swap::ArcSwap;
+use tokio::sync::watch;
+
+use super::{
+    ConnectUrls, CredentialRefresher, GovernError, GovernErrorKind, Pulse, Time,
+    chores::{Chore, Chores},
+    refresh::SingleFlight,
+    servers::{OpenServer, Providers},
+};
+use crate::{
+    access::{self, Loaded, Moment, Snapshot},
+    audit::{AuditKey, AuditWriter, ReadableNames},
+    journal::{Act, Event, Head, KillScope, Revision, State},
+    ports::{TenantStores, WriterId},
+    vocabulary::{CallId, Catalogue, ServerId, TenantId},
+};
+
+/// What calls read: published whole, never locked.
+#[derive(Debug)]
+pub(crate) struct View {
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) servers: Arc<BTreeMap<ServerId, Arc<OpenServer>>>,
+    /// When each kill switch was last thrown on this node's watch: a call that was admitted before is stopped, also when the
+    /// switch has been released meanwhile.
+    pub(crate) thrown: Arc<HashMap<KillScope, Revision>>,
+    /// Why the journal cannot be read in full.
+    pub(crate) unreadable: Option<Arc<str>>,
+}
+
+/// What publishers change, one at a time.
+#[derive(Debug, Default)]
+pub(crate) struct Desk {
+    pub(crate) loaded: Loaded,
+    /// Servers whose tools could not be discovered or loaded.
+    pub(crate) faults: BTreeMap<ServerId, String>,
+}
+
+/// What all handles of a governor and its driver share.
+pub(crate) struct Core {
+    pub(crate) tenant: TenantId,
+    pub(crate) stores: TenantStores,
+    pub(crate) providers: Providers,
+    pub(crate) time: Arc<Time>,
+    pub(crate) pulse: Pulse,
+    pub(crate) audit: AuditWriter,
+    pub(crate) writer: WriterId,
+    pub(crate) key: AuditKey,
+    pub(crate) names: ReadableNames,
+    pub(crate) refresher: Option<Arc<dyn CredentialRefresher>>,
+    pub(crate) connect: Option<Arc<dyn ConnectUrls>>,
+    pub(crate) chores: Chores,
+    pub(crate) refreshing: SingleFlight,
+    /// Local acts take turns: they would only get in each other's way. The driver does not take a turn.
+    pub(crate) turn: tokio::sync::Mutex<()>,
+    /// Local changes of credentials take turns, so that a clean-up never meets a secret whose act is still to come.
+    pub(crate) vault_turn: tokio::sync::Mutex<()>,
+    /// Raised when calls in flight must look whether they may go on.
+    pub(crate) alarm: watch::Sender<u64>,
+    /// The revision that is published.
+    pub(crate) revision: watch::Sender<Revision>,
+    /// Says that the driver has ended.
+    pub(crate) ended: watch::Sender<bool>,
+    view: ArcSwap<View>,
+    state: Mutex<Arc<State>>,
+    desk: Mutex<Desk>,
+    node: u64,
+    calls: AtomicU64,
+}
+
+/// What a builder hands over.
+pub(super) struct Parts {
+    pub(super) tenant: TenantId,
+    pub(super) stores: TenantStores,
+    pub(super) providers: Providers,
+    pub(super) time: Arc<Time>,
+    pub(super) pulse: Pulse,
+    pub(super) audit: AuditWriter,
+    pub(super) writer: WriterId,
+    pub(super) key: AuditKey,
+    pub(super) names: ReadableNames,
+    pub(super) refresher: Option<Arc<dyn CredentialRefresher>>,
+    pub(super) connect: Option<Arc<dyn ConnectUrls>>,
+    pub(super) state: State,
+    pub(super) unreadable: Option<Arc<str>>,
+    pub(super) node: u64,
+}
+
+impl Core {
+    pub(super) fn new(parts: Parts) -> Self {
+        let Parts { tenant, stores, providers, time, pulse, audit, writer, key, names, refresher, connect, .. } = parts;
+        let state = parts.state;
+        time.see(state.last_at());
+        let view = View {
+            snapshot: Arc::new(Snapshot::build(&state, &Loaded::new())),
+            servers: Arc::new(OpenServer::open_all(&tenant, &state, &providers)),
+            thrown: Arc::default(),
+            unreadable: parts.unreadable,
+        };
+        Self {
+            tenant,
+            stores,
+            providers,
+            time,
+            pulse,
+            audit,
+            writer,
+            key,
+            names,
+            refresher,
+            connect,
+            chores: Chores::default(),
+            refreshing: SingleFlight::default(),
+            turn: tokio::sync::Mutex::default(),
+            vault_turn: tokio::sync::Mutex::default(),
+            alarm: watch::Sender::new(0),
+            revision: watch::Sender::new(state.head().revision),
+            ended: watch::Sender::new(false),
+            view: ArcSwap::from_pointee(view),
+            state: Mutex::new(Arc::new(state)),
+            desk: Mutex::default(),
+            node: parts.node,
+            calls: AtomicU64::new(0),
+        }
+    }
+
+    /// What calls read.
+    pub(crate) fn view(&self) -> Arc<View> {
+        self.view.load_full()
+    }
+
+    /// The state. Whoever keeps it makes the next act copy it.
+    pub(crate) fn state(&self) -> Arc<State> {
+        Arc::clone(&self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn next_call(&self) -> CallId {
+        CallId::numbered(self.node, self.calls.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// When a question is asked, and whether the rules in `view` can be trusted.
+    pub(crate) fn moment(&self, view: &View) -> Moment {
+        let freshness =
+            if view.unreadable.is_some() { access::Freshness::Unreadable } else { self.pulse.freshness() };
+        Moment::new(self.time.now(), freshness)
+    }
+
+    /// That acts can be decided: the journal is readable.
+    pub(crate) fn readable(&self) -> Result<(), GovernError> {
+        match &self.view().unreadable {
+            None => Ok(()),
+            Some(reason) => Err(GovernError::new(GovernErrorKind::Unreadable, format!("the journal is unreadable: {reason}"))),
+        }
+    }
+
+    /// Calls in flight look whether they may go on.
+    pub(crate) fn raise_alarm(&self) {
+        self.alarm.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// From now on nothing is admitted and nothing decided.
+    pub(crate) fn set_unreadable(&self, reason: &str) {
+        tracing::error!(tenant = %self.tenant, reason, "the journal is unreadable: every call is denied");
+        let desk = self.desk();
+        let view = self.view();
+        self.view.store(Arc::new(View { unreadable: Some(reason.into()), ..view.copy() }));
+        drop(desk);
+        self.raise_alarm();
+    }
+
+    /// Takes acts in that follow the state, and publishes what they lead to. Acts that are known already are skipped: this node's
+    /// own acts are taken in by whoever is first, the sender or the driver.
+    ///
+    /// Answers what is to be done about them, and whether there was no gap.
+    pub(crate) fn publish(&self, acts: Vec<(Act, Head)>) -> Published {
+        let mut desk = self.desk();
+        let known = self.state().head();
+        let new: Vec<(Act, Head)> = acts.into_iter().filter(|(act, _)| act.revision > known.revision).collect();
+        let Some((first, _)) = new.first() else { return Published::default() };
+        if first.revision != known.revision.next() || first.previous != known.hash {
+            return Published { chores: Vec::new(), gap: true };
+        }
+        let state = {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            let changed = Arc::make_mut(&mut state);
+            new.iter().for_each(|(act, head)| changed.apply_stored(act, *head));
+            Arc::clone(&state)
+        };
+        self.time.see(state.last_at());
+        let view = self.view();
+        let mut next = view.copy();
+        let (mut chores, mut killed) = (Vec::new(), false);
+        for (act, _) in &new {
+            for event in &act.events {
+                killed |= next.follow_kill(event, act.revision);
+                self.follow_server(event, &state, &mut next, &mut desk);
+                chores.extend(Chore::of(event));
+            }
+        }
+        if let Some((last, _)) = new.last() {
+            // Where several acts came at once, the snapshot is built anew by itself.
+            next.snapshot = Arc::new(view.snapshot.after(&state, last, &desk.loaded));
+        }
+        let revision = state.head().revision;
+        self.view.store(Arc::new(next));
+        drop((state, desk));
+        // INVARIANT: the view is stored before the alarm is raised, and a call subscribes to the alarm before it loads the view:
+        // no kill falls between (`a_kill_between_admission_and_sending_stops_the_call`).
+        if killed {
+            self.raise_alarm();
+        }
+        self.revision.send_if_modified(|at| std::mem::replace(at, revision.max(*at)) < revision);
+        Published { chores, gap: false }
+    }
+
+    /// Opens, reopens or forgets the server that an event names.
+    fn follow_server(&self, event: &Event, state: &State, next: &mut View, desk: &mut Desk) {
+        let id = match event {
+            Event::ServerRegistered(event) => &event.server,
+            Event::ServerChanged(event) => &event.server,
+            Event::ServerRemoved(event) => &event.server,
+            _ => return,
+        };
+        let servers = Arc::make_mut(&mut next.servers);
+        let before = servers.remove(id);
+        let now = state.servers().get(id).map(|row| OpenServer::open(&self.tenant, id, row.spec(), &self.providers));
+        let same_tools = before.zip(now.as_ref()).is_some_and(|(before, now)| before.has_the_tools_of(now));
+        if !same_tools {
+            desk.loaded.remove(id);
+            desk.faults.remove(id);
+        }
+        if let Some(now) = now {
+            servers.insert(id.clone(), Arc::new(now));
+        }
+    }
+
+    /// Loads what `open`'s provider states, unless the server has been reopened meanwhile.
+    pub(crate) fn set_loaded(&self, open: &Arc<OpenServer>, catalogue: &Catalogue) -> Result<(), GovernError> {
+        let id = &open.config.server;
+        let mut desk = self.desk();
+        let view = self.view();
+        if !view.servers.get(id).is_some_and(|now| now.has_the_tools_of(open)) {
+            return Err(GovernError::new(GovernErrorKind::Conflict, format!("server `{id}` has been changed meanwhile")));
+        }
+        if let Err(error) = desk.loaded.set_catalogue(id, catalogue) {
+            desk.faults.insert(id.clone(), error.to_string());
+            return Err(GovernError::new(GovernErrorKind::Invalid, error.to_string()));
+        }
+        desk.faults.remove(id);
+        let snapshot = Arc::new(view.snapshot.reloaded(&self.state(), &desk.loaded));
+        self.view.store(Arc::new(View { snapshot, ..view.copy() }));
+        Ok(())
+    }
+
+    pub(crate) fn set_fault(&self, server: &ServerId, fault: Option<String>) {
+        let mut desk = self.desk();
+        match fault {
+            Some(fault) => desk.faults.insert(server.clone(), fault),
+            None => desk.faults.remove(server),
+        };
+    }
+}
+
+/// What came of taking acts in.
+#[derive(Debug, Default)]
+pub(crate) struct Published {
+    /// What is to be done about them.
+    pub(crate) chores: Vec<Chore>,
+    /// The acts do not follow the state: read again.
+    pub(crate) gap: bool,
+}
+
+impl View {
+    fn copy(&self) -> Self {
+        Self {
+            snapshot: Arc::clone(&self.snapshot),
+            servers: Arc::clone(&self.servers),
+            thrown: Arc::clone(&self.thrown),
+            unreadable: self.unreadable.clone(),
+        }
+    }
+
+    fn follow_kill(&mut self, event: &Event, revision: Revision) -> bool {
+        let Event::KillSwitchThrown(event) = event else { return false };
+        Arc::make_mut(&mut self.thrown).insert(event.scope.clone(), revision);
+        true
+    }
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Core")
+            .field("tenant", &self.tenant)
+            .field("revision", &*self.revision.borrow())
+            .field("pulse", &self.pulse)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,311 @@
+//! Credentials: put away, probed, found for a call, refreshed.
+
+use super::{
+    Acted, GovernError, GovernErrorKind, Governor,
+    act::JustLoaded,
+    core::Core,
+    servers::OpenServer,
+};
+use crate::{
+    journal::{Action, Command},
+    ports::{VaultEntry, VaultError, VaultKey},
+    provider::{Credential, CredentialReport, CredentialVerdict, ProbeContext},
+    vocabulary::{Actor, CommandId, CredentialFacts, CredentialOwner, ServerId},
+};
+
+/// Whether a credential is tried before it counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Probe {
+    /// The vendor must accept it.
+    Required,
+    /// It is taken as it is.
+    Skip,
+}
+
+/// A credential that counts from now on.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct CredentialAccepted {
+    /// The act.
+    pub acted: Acted,
+    /// The version in the vault.
+    pub version: u64,
+    /// What the probe found; none when it was skipped.
+    pub report: Option<CredentialReport>,
+}
+
+impl Governor {
+    /// Puts a server's shared credential in place, or a new one in place of the old: calls in flight finish with the old one.
+    ///
+    /// # Errors
+    ///
+    /// When the actor may not set it, the server takes no such credential, the vendor refuses it
+    /// ([`GovernErrorKind::CredentialRejected`]), or somebody else set one at the same moment. The old one counts on then.
+    pub async fn set_shared_credential(
+        &self,
+        actor: &Actor,
+        server: &ServerId,
+        credential: Credential,
+        probe: Probe,
+    ) -> Result<CredentialAccepted, GovernError> {
+        self.core.put_credential(actor, server, CredentialOwner::Shared, credential, probe).await
+    }
+
+    /// Connects the actor's own account with a server whose credentials are per user.
+    ///
+    /// # Errors
+    ///
+    /// As [`Governor::set_shared_credential`].
+    pub async fn connect(
+        &self,
+        actor: &Actor,
+        server: &ServerId,
+        credential: Credential,
+        probe: Probe,
+    ) -> Result<CredentialAccepted, GovernError> {
+        let owner = CredentialOwner::User(actor.user().clone());
+        self.core.put_credential(actor, server, owner, credential, probe).await
+    }
+
+    /// Takes a credential away, out of the vault too.
+    ///
+    /// # Errors
+    ///
+    /// When the actor may not.
+    pub async fn remove_credential(
+        &self,
+        actor: &Actor,
+        server: &ServerId,
+        owner: CredentialOwner,
+    ) -> Result<Acted, GovernError> {
+        let action = Action::RemoveCredential { server: server.clone(), owner };
+        self.core.act(actor, &Command::new(CommandId::random()?, action), JustLoaded::Nothing).await
+    }
+
+    /// Says whether a credential that is in place works, whose it is and what it may do. Whoever may set it may ask.
+    ///
+    /// # Errors
+    ///
+    /// When the actor may not, there is no credential, or the vendor does not answer.
+    pub async fn probe(
+        &self,
+        actor: &Actor,
+        server: &ServerId,
+        owner: &CredentialOwner,
+    ) -> Result<CredentialReport, GovernError> {
+        let open = self.core.open_server(server)?;
+        self.core.allowed(actor, &self.core.setting(server, owner, &CredentialFacts::new())?)?;
+        let entry = self.core.vault_entry(&open, owner).await?.ok_or_else(|| {
+            GovernError::new(GovernErrorKind::NotFound, format!("server `{server}` has no such credential"))
+        })?;
+        self.core.probe(&open, &entry.credential).await
+    }
+
+    /// Says whether a credential works that is not in place. Whoever may set it may ask.
+    ///
+    /// # Errors
+    ///
+    /// When the actor may not, the server takes no such credential, or the vendor does not answer.
+    pub async fn probe_with(
+        &self,
+        actor: &Actor,
+        server: &ServerId,
+        owner: &CredentialOwner,
+        credential: &Credential,
+    ) -> Result<CredentialReport, GovernError> {
+        let open = self.core.open_server(server)?;
+        self.core.allowed(actor, &self.core.setting(server, owner, credential.facts())?)?;
+        self.core.fits(&open, credential)?;
+        self.core.probe(&open, credential).await
+    }
+}
+
+impl Core {
+    /// The secret is put away first, then the act that points at its version.
+    async fn put_credential(
+        &self,
+        actor: &Actor,
+        server: &ServerId,
+        owner: CredentialOwner,
+        credential: Credential,
+        probe: Probe,
+    ) -> Result<CredentialAccepted, GovernError> {
+        let open = self.open_server(server)?;
+        // Nobody's secret replaces another one's before it is known that it may.
+        self.allowed(actor, &self.setting(server, &owner, credential.facts())?)?;
+        self.fits(&open, &credential)?;
+        let (credential, report) = match probe {
+            Probe::Skip => (credential, None),
+            Probe::Required => {
+                let report = self.probe(&open, &credential).await?;
+                if report.verdict == CredentialVerdict::Rejected {
+                    return Err(rejected(server, &report));
+                }
+                let facts = report.facts.clone();
+                (credential.with_facts(facts), Some(report))
+            }
+        };
+        let turn = self.vault_turn.lock().await;
+        let key = VaultKey::new(server.clone(), owner.clone(), open.origin.clone());
+        let before = match self.stores.vault.get(&key).await {
+            Ok(entry) => entry.map_or(Before::None, Before::Entry),
+            Err(VaultError::Unsealable(_)) => Before::Sealed,
+            Err(error) => return Err(error.into()),
+        };
+        let expected = match &before {
+            Before::None => 0,
+            Before::Entry(entry) => entry.version,
+            Before::Sealed => self.listed_version(&key).await?,
+        };
+        let version = self.stores.vault.put(&key, expected, &credential).await?;
+        let facts = credential.facts().clone();
+        let action = Action::SetCredential { server: server.clone(), owner: owner.clone(), version, facts };
+        let acted = match self.act(actor, &Command::new(CommandId::random()?, action), JustLoaded::Nothing).await {
+            Ok(acted) => acted,
+            Err(error) => {
+                // Where it is not known whether the act was written, the secret must stay.
+                if error.kind() != GovernErrorKind::Unknown {
+                    self.restore(&key, version, before).await;
+                }
+                return Err(error);
+            }
+        };
+        drop(turn);
+        if self.open_server(server)?.origin != open.origin {
+            let action = Action::RemoveCredential { server: server.clone(), owner };
+            self.act(actor, &Command::new(CommandId::random()?, action), JustLoaded::Nothing).await?;
+            let message = format!("the base URL of server `{server}` was changed meanwhile: set the credential again");
+            return Err(GovernError::new(GovernErrorKind::Conflict, message));
+        }
+        Ok(CredentialAccepted { acted, version, report })
+    }
+
+    /// Puts back what stood under the key before a put whose act was refused.
+    async fn restore(&self, key: &VaultKey, version: u64, before: Before) {
+        let restored = match before {
+            Before::Entry(entry) => self.stores.vault.put(key, version, &entry.credential).await.map(drop),
+            Before::None | Before::Sealed => self.stores.vault.delete(key).await,
+        };
+        if let Err(error) = restored {
+            tracing::warn!(server = %key.server, %error, "a secret that does not count could not be taken out of the vault");
+        }
+    }
+
+    async fn listed_version(&self, key: &VaultKey) -> Result<u64, GovernError> {
+        let listed = self.stores.vault.list().await?;
+        Ok(listed.into_iter().find(|(other, _)| other == key).map_or(0, |(_, version)| version))
+    }
+
+    /// The command that sets a credential, as far as it matters to whether the actor may.
+    fn setting(
+        &self,
+        server: &ServerId,
+        owner: &CredentialOwner,
+        facts: &CredentialFacts,
+    ) -> Result<Command, GovernError> {
+        let known = self.state().credential(server, owner).map_or(0, crate::journal::StoredCredential::version);
+        let (server, owner, facts) = (server.clone(), owner.clone(), facts.clone());
+        let action = Action::SetCredential { server, owner, version: known.saturating_add(1), facts };
+        Ok(Command::new(CommandId::random()?, action))
+    }
+
+    /// That the credential is of the server's auth method and holds what that needs.
+    fn fits(&self, open: &OpenServer, credential: &Credential) -> Result<(), GovernError> {
+        let spec = &open.config.spec;
+        let invalid = |message| Err(GovernError::new(GovernErrorKind::Invalid, message));
+        if *credential.method() != spec.auth_method {
+            let message = format!(
+                "server `{}` is authenticated by `{}`, the credential by `{}`",
+                open.config.server,
+                spec.auth_method,
+                credential.method()
+            );
+            return invalid(message);
+        }
+        let info = self.providers.get(&spec.provider).map(|provider| provider.info());
+        let Some(method) = info.and_then(|info| info.auth_method(&spec.auth_method)) else { return Ok(()) };
+        for field in method.fields.iter().filter(|field| field.required) {
+            if credential.field(&field.name).is_none_or(crate::vocabulary::Secret::is_empty) {
+                return invalid(format!("the credential lacks `{}` ({})", field.name, field.title));
+            }
+        }
+        let unknown = credential.fields().keys().find(|name| !method.fields.iter().any(|field| field.name == **name));
+        match unknown {
+            Some(name) => invalid(format!("the auth method `{}` has no field `{name}`", method.id)),
+            None => Ok(()),
+        }
+    }
+
+    async fn probe(&self, open: &OpenServer, credential: &Credential) -> Result<CredentialReport, GovernError> {
+        let cx = ProbeContext::new(credential).with_deadline(std::time::Instant::now() + super::PATIENCE);
+        Ok(open.ready()?.probe(cx).await?)
+    }
+
+    /// The credential that counts for a server and owner: the state knows of it, and the vault holds that version or, where a
+    /// refresh or an act that this node has not yet seen was first, a newer one. It is bound to the server's origin.
+    pub(crate) async fn vault_entry(
+        &self,
+        open: &OpenServer,
+        owner: &CredentialOwner,
+    ) -> Result<Option<VaultEntry>, VaultError> {
+        let server = &open.config.server;
+        let known = self.state().credential(server, owner).map(crate::journal::StoredCredential::version);
+        let Some(known) = known else { return Ok(None) };
+        let key = VaultKey::new(server.clone(), owner.clone(), open.origin.clone());
+        match self.stores.vault.get(&key).await? {
+            Some(entry) if entry.version >= known => Ok(Some(entry)),
+            Some(_) | None => Err(VaultError::Unsealable(format!("the vault holds no version {known} of it"))),
+        }
+    }
+
+    /// A fresh credential in place of one that the vendor refused or that has expired; none where there is no way to one. Stored
+    /// before it is answered; of many callers with the same stale credential one refreshes.
+    pub(crate) async fn refreshed(
+        &self,
+        open: &OpenServer,
+        owner: &CredentialOwner,
+        stale: &VaultEntry,
+    ) -> Option<VaultEntry> {
+        let refresher = self.refresher.as_ref()?;
+        let key = VaultKey::new(open.config.server.clone(), owner.clone(), open.origin.clone());
+        let lock = self.refreshing.of(&key);
+        let _alone = lock.lock().await;
+        let current = self.vault_entry(open, owner).await.ok().flatten()?;
+        if current.version > stale.version {
+            return Some(current);
+        }
+        let fresh = match refresher.refresh(&open.config, owner, &current.credential).await {
+            Ok(fresh) => fresh?,
+            Err(error) => {
+                tracing::warn!(server = %open.config.server, error = %error.kind(), "a credential could not be refreshed");
+                return None;
+            }
+        };
+        match self.stores.vault.put(&key, current.version, &fresh).await {
+            Ok(version) => Some(VaultEntry::new(version, fresh)),
+            // Another node was first.
+            Err(VaultError::Conflict(_)) => self.vault_entry(open, owner).await.ok().flatten(),
+            Err(error) => {
+                tracing::warn!(server = %open.config.server, %error, "a refreshed credential could not be stored");
+                None
+            }
+        }
+    }
+}
+
+/// What stood under a key before.
+enum Before {
+    None,
+    Entry(VaultEntry),
+    /// Something that cannot be opened any more: it is replaced.
+    Sealed,
+}
+
+fn rejected(server: &ServerId, report: &CredentialReport) -> GovernError {
+    let mut message = format!("the vendor refuses the credential for server `{server}`");
+    for remark in &report.remarks {
+        message.push_str("; ");
+        message.push_str(remark);
+    }
+    GovernError::new(GovernErrorKind::CredentialRejected, message)
+}

@@ -1,0 +1,176 @@
+//! Why the governor did not do what was asked, calls aside.
+
+use crate::{
+    RandomError,
+    blueprint::BlueprintError,
+    journal::{ActError, Refusal, RefusalKind},
+    ports::{StoreError, StoreErrorKind, VaultError},
+    provider::{ProviderError, ProviderErrorKind},
+};
+
+/// Something was not done. [`CallError`](super::CallError) is the one of calls.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct GovernError {
+    kind: GovernErrorKind,
+    message: String,
+    #[source]
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// What the caller should do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum GovernErrorKind {
+    /// The actor may not: somebody with another role must send it.
+    NotAllowed,
+    /// Something that was named does not exist: correct the id.
+    NotFound,
+    /// The id of the new thing is taken: choose another.
+    AlreadyExists,
+    /// What the request was based on has moved: read again, decide again.
+    Conflict,
+    /// The state does not allow it; the message says what is possible.
+    NotPossible,
+    /// The request makes no sense, whatever the state: correct it.
+    Invalid,
+    /// The vendor refuses the credential: use another one. Nothing was stored.
+    CredentialRejected,
+    /// The provider failed; the source is its [`ProviderError`].
+    Provider,
+    /// A store cannot be reached, or nobody gave way. Nothing was done: try again.
+    Unavailable,
+    /// A store broke off while it was writing: it may have been done. Send the same command, with the same id, again.
+    Unknown,
+    /// The journal, or an entry of the vault, cannot be read in full by this release. Nothing is done until that is mended.
+    Unreadable,
+}
+
+impl GovernErrorKind {
+    /// The kind's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotAllowed => "not_allowed",
+            Self::NotFound => "not_found",
+            Self::AlreadyExists => "already_exists",
+            Self::Conflict => "conflict",
+            Self::NotPossible => "not_possible",
+            Self::Invalid => "invalid",
+            Self::CredentialRejected => "credential_rejected",
+            Self::Provider => "provider",
+            Self::Unavailable => "unavailable",
+            Self::Unknown => "unknown",
+            Self::Unreadable => "unreadable",
+        }
+    }
+}
+
+impl std::fmt::Display for GovernErrorKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl GovernError {
+    pub(super) fn new(kind: GovernErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), source: None }
+    }
+
+    fn caused(kind: GovernErrorKind, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self { kind, message: source.to_string(), source: Some(Box::new(source)) }
+    }
+
+    pub(super) fn not_found(what: &str, id: impl std::fmt::Display) -> Self {
+        Self::new(GovernErrorKind::NotFound, format!("there is no {what} `{id}`"))
+    }
+
+    /// What the caller should do.
+    pub fn kind(&self) -> GovernErrorKind {
+        self.kind
+    }
+
+    /// The sentence.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The provider's error, where the kind is [`GovernErrorKind::Provider`].
+    pub fn provider_error(&self) -> Option<&ProviderError> {
+        self.source.as_deref().and_then(|source| source.downcast_ref())
+    }
+}
+
+impl From<Refusal> for GovernError {
+    fn from(refusal: Refusal) -> Self {
+        let kind = match refusal.kind() {
+            RefusalKind::NotAllowed => GovernErrorKind::NotAllowed,
+            RefusalKind::NotFound => GovernErrorKind::NotFound,
+            RefusalKind::AlreadyExists => GovernErrorKind::AlreadyExists,
+            RefusalKind::Conflict => GovernErrorKind::Conflict,
+            RefusalKind::NotPossible => GovernErrorKind::NotPossible,
+            RefusalKind::Invalid => GovernErrorKind::Invalid,
+        };
+        Self::caused(kind, refusal)
+    }
+}
+
+impl From<StoreError> for GovernError {
+    fn from(error: StoreError) -> Self {
+        let kind = match error.kind() {
+            StoreErrorKind::Unavailable => GovernErrorKind::Unavailable,
+            StoreErrorKind::Unknown => GovernErrorKind::Unknown,
+            StoreErrorKind::Corrupt => GovernErrorKind::Unreadable,
+            StoreErrorKind::Conflict => GovernErrorKind::Conflict,
+        };
+        Self::caused(kind, error)
+    }
+}
+
+impl From<VaultError> for GovernError {
+    fn from(error: VaultError) -> Self {
+        match error {
+            VaultError::Store(error) => error.into(),
+            VaultError::Conflict(_) => Self::caused(GovernErrorKind::Conflict, error),
+            VaultError::Unsealable(_) => Self::caused(GovernErrorKind::Unreadable, error),
+        }
+    }
+}
+
+impl From<ActError> for GovernError {
+    fn from(error: ActError) -> Self {
+        let kind = match error {
+            ActError::Unwritable(_) => GovernErrorKind::Invalid,
+            ActError::Unreadable { .. } | ActError::Tampered { .. } | ActError::Broken { .. } => {
+                GovernErrorKind::Unreadable
+            }
+        };
+        Self::caused(kind, error)
+    }
+}
+
+impl From<ProviderError> for GovernError {
+    fn from(error: ProviderError) -> Self {
+        let kind = match error.kind() {
+            ProviderErrorKind::Config => GovernErrorKind::Invalid,
+            _ => GovernErrorKind::Provider,
+        };
+        Self::caused(kind, error)
+    }
+}
+
+impl From<BlueprintError> for GovernError {
+    fn from(error: BlueprintError) -> Self {
+        let kind = match &error {
+            BlueprintError::Refused { refusal, .. } => Self::from(refusal.clone()).kind,
+            BlueprintError::Invalid { .. } => GovernErrorKind::Invalid,
+        };
+        Self::caused(kind, error)
+    }
+}
+
+impl From<RandomError> for GovernError {
+    fn from(error: RandomError) -> Self {
+        Self::caused(GovernErrorKind::Unavailable, error)
+    }
+}

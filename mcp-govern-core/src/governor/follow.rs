@@ -1,0 +1,139 @@
+//! Reading the journal: whole when a governor opens, then act by act.
+
+use std::{
+    collections::BTreeSet,
+    future::poll_fn,
+    sync::Arc,
+    task::Poll,
+};
+
+use super::{
+    GovernError,
+    chores::{Chore, Forget},
+    core::Core,
+};
+use crate::{
+    journal::State,
+    ports::{Journal, StoreErrorKind},
+};
+
+/// How many acts are read at once.
+const PAGE: usize = 512;
+
+/// A journal that was read from its beginning.
+#[derive(Debug)]
+pub(super) struct Replayed {
+    pub(super) state: State,
+    pub(super) unreadable: Option<Arc<str>>,
+    /// Secrets that should be gone: an earlier life may have ended before it took them out of the vault.
+    pub(super) forget: BTreeSet<Forget>,
+}
+
+/// Reads a journal from its beginning.
+///
+/// # Errors
+///
+/// When the store cannot be reached. A journal that cannot be read in full is no error: the state is as of the last act that can.
+pub(super) async fn replay(journal: &dyn Journal) -> Result<Replayed, GovernError> {
+    let mut replayed = Replayed { state: State::new(), unreadable: None, forget: BTreeSet::new() };
+    loop {
+        let page = match journal.read(replayed.state.head().revision, PAGE).await {
+            Ok(page) => page,
+            Err(error) if error.kind() == StoreErrorKind::Corrupt => {
+                replayed.unreadable = Some(error.to_string().into());
+                return Ok(replayed);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        for stored in &page {
+            match replayed.state.follow(stored) {
+                Ok(act) => replayed.forget.extend(act.events.iter().filter_map(Forget::of)),
+                Err(error) => {
+                    replayed.unreadable = Some(error.to_string().into());
+                    return Ok(replayed);
+                }
+            }
+        }
+        if page.len() < PAGE {
+            return Ok(replayed);
+        }
+    }
+}
+
+impl Core {
+    /// Takes in what the journal holds beyond the state.
+    pub(super) async fn catch_up(&self) -> Result<Vec<Chore>, GovernError> {
+        let mut chores = Vec::new();
+        loop {
+            let mut head = self.state().head();
+            let page = match self.stores.journal.read(head.revision, PAGE).await {
+                Ok(page) => page,
+                Err(error) => {
+                    if error.kind() == StoreErrorKind::Corrupt {
+                        self.set_unreadable(&error.to_string());
+                    }
+                    return Err(error.into());
+                }
+            };
+            let mut acts = Vec::with_capacity(page.len());
+            let mut broken = None;
+            for stored in &page {
+                match stored.open(head) {
+                    Ok(act) => {
+                        head = stored.head();
+                        acts.push((act, head));
+                    }
+                    Err(error) => {
+                        broken = Some(error);
+                        break;
+                    }
+                }
+            }
+            let published = self.publish(acts);
+            chores.extend(published.chores);
+            if let Some(error) = broken {
+                self.set_unreadable(&error.to_string());
+                return Err(error.into());
+            }
+            if page.len() < PAGE && !published.gap {
+                self.pulse.confirm();
+                return Ok(chores);
+            }
+        }
+    }
+
+    /// Follows the journal until it becomes unreadable; then there is nothing more to follow.
+    pub(super) async fn follow(self: Arc<Self>) {
+        while self.view().unreadable.is_none() {
+            let after = self.state().head().revision;
+            let changed = match self.stores.journal.changed(after).await {
+                Ok(()) => self.catch_up().await,
+                Err(error) => Err(error.into()),
+            };
+            match changed {
+                Ok(chores) => self.chores.push(chores),
+                Err(error) => {
+                    tracing::warn!(tenant = %self.tenant, %error, "the journal cannot be followed");
+                    self.pulse.lose();
+                    // Calls in flight end if the rules are too old by now.
+                    self.raise_alarm();
+                    // `changed` takes a pause before it fails, `read` does not: let others go on at least.
+                    yield_now().await;
+                }
+            }
+        }
+        std::future::pending().await
+    }
+}
+
+async fn yield_now() {
+    let mut yielded = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}

@@ -1,0 +1,130 @@
+//! Whether this node knows that its rules are current.
+
+use std::{
+    sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
+
+use crate::{access, ports::Freshness};
+
+const WAITING: u8 = 0;
+const RUNNING: u8 = 1;
+const ENDED: u8 = 2;
+
+/// Whether this node knows that its rules are current.
+///
+/// INVARIANT: without a driver that runs, nothing is fresh (`a_forgotten_driver_leaves_every_call_denied_as_stale`).
+#[derive(Debug)]
+pub(crate) struct Pulse {
+    how: Freshness,
+    max_staleness: Duration,
+    driver: AtomicU8,
+    /// Whether the driver waits in `changed` without an error.
+    in_touch: AtomicBool,
+    base: Instant,
+    /// When the journal was last confirmed, in nanoseconds after `base`.
+    confirmed: AtomicU64,
+}
+
+impl Pulse {
+    pub(crate) fn new(how: Freshness, max_staleness: Duration) -> Self {
+        Self {
+            how,
+            max_staleness,
+            driver: AtomicU8::new(WAITING),
+            in_touch: AtomicBool::new(true),
+            base: Instant::now(),
+            confirmed: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn start(&self) {
+        self.driver.store(RUNNING, Ordering::Release);
+    }
+
+    pub(crate) fn end(&self) {
+        self.driver.store(ENDED, Ordering::Release);
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.driver.load(Ordering::Acquire) == RUNNING
+    }
+
+    /// The journal has been read up to its end.
+    pub(crate) fn confirm(&self) {
+        self.note_now();
+        self.in_touch.store(true, Ordering::Release);
+    }
+
+    /// The journal cannot be reached. The clock of staleness starts with the first failure of a row where readers are pushed,
+    /// and with the last confirmation elsewhere.
+    pub(crate) fn lose(&self) {
+        if self.in_touch.swap(false, Ordering::AcqRel) && self.how == Freshness::Pushed {
+            self.note_now();
+        }
+    }
+
+    pub(crate) fn freshness(&self) -> access::Freshness {
+        let fresh = self.is_running()
+            && match self.how {
+                Freshness::Pushed => self.in_touch.load(Ordering::Acquire) || self.is_recent(),
+                Freshness::Confirmed => self.is_recent(),
+            };
+        if fresh { access::Freshness::Fresh } else { access::Freshness::Stale }
+    }
+
+    fn note_now(&self) {
+        let now = u64::try_from(self.base.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.confirmed.fetch_max(now, Ordering::AcqRel);
+    }
+
+    fn is_recent(&self) -> bool {
+        let confirmed = Duration::from_nanos(self.confirmed.load(Ordering::Acquire));
+        self.base.elapsed().saturating_sub(confirmed) < self.max_staleness
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn is_fresh(pulse: &Pulse) -> bool {
+        pulse.freshness() == access::Freshness::Fresh
+    }
+
+    #[test]
+    fn nothing_is_fresh_before_the_driver_runs_and_after_it_ended() {
+        let pulse = Pulse::new(Freshness::Pushed, HOUR);
+        assert!(!is_fresh(&pulse));
+        pulse.start();
+        assert!(is_fresh(&pulse));
+        pulse.end();
+        assert!(!is_fresh(&pulse));
+    }
+
+    #[test]
+    fn a_lost_journal_is_trusted_for_the_allowed_time_and_no_longer() {
+        for (max, fresh) in [(HOUR, true), (Duration::ZERO, false)] {
+            let pulse = Pulse::new(Freshness::Pushed, max);
+            pulse.start();
+            pulse.lose();
+            assert_eq!(is_fresh(&pulse), fresh);
+            pulse.confirm();
+            assert!(is_fresh(&pulse));
+        }
+    }
+
+    #[test]
+    fn where_readers_are_not_pushed_time_alone_counts() {
+        let pulse = Pulse::new(Freshness::Confirmed, Duration::ZERO);
+        pulse.start();
+        pulse.confirm();
+        assert!(!is_fresh(&pulse));
+        let pulse = Pulse::new(Freshness::Confirmed, HOUR);
+        pulse.start();
+        pulse.lose();
+        assert!(is_fresh(&pulse));
+    }
+}

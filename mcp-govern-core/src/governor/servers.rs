@@ -1,0 +1,152 @@
+//! The registered servers as this node's providers open them.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{GovernError, GovernErrorKind, core::Core};
+use crate::{
+    journal::State,
+    provider::{DiscoverContext, Provider, ProviderInfo, ServerConfig, ToolServer},
+    vocabulary::{Catalogue, CredentialOwner, ProviderId, ServerId, ServerSpec, TenantId},
+};
+
+/// The providers of this node by id.
+pub(crate) type Providers = BTreeMap<ProviderId, Arc<dyn Provider>>;
+
+/// A registered server as its provider opened it, or why it could not.
+#[derive(Debug)]
+pub(crate) struct OpenServer {
+    pub(crate) config: ServerConfig,
+    /// Where credentials may be sent: scheme, host and port.
+    pub(crate) origin: String,
+    pub(crate) server: Result<Arc<dyn ToolServer>, String>,
+}
+
+impl OpenServer {
+    pub(crate) fn open(tenant: &TenantId, id: &ServerId, spec: &ServerSpec, providers: &Providers) -> Self {
+        let config = ServerConfig::new(tenant.clone(), id.clone(), spec.clone());
+        let Some(provider) = providers.get(&spec.provider) else {
+            let server = Err(format!("no provider `{}` is registered on this node", spec.provider));
+            return Self { origin: origin(spec, None), config, server };
+        };
+        let server = provider.open(&config).map_err(|error| error.to_string());
+        Self { origin: origin(spec, Some(provider.info())), config, server }
+    }
+
+    /// All servers of a state.
+    pub(crate) fn open_all(tenant: &TenantId, state: &State, providers: &Providers) -> BTreeMap<ServerId, Arc<Self>> {
+        let open = |(id, server): (&ServerId, &crate::journal::Server)| {
+            (id.clone(), Arc::new(Self::open(tenant, id, server.spec(), providers)))
+        };
+        state.servers().iter().map(open).collect()
+    }
+
+    pub(crate) fn ready(&self) -> Result<&Arc<dyn ToolServer>, GovernError> {
+        let closed = |reason: &String| {
+            let message = format!("server `{}` cannot be opened: {reason}", self.config.server);
+            GovernError::new(GovernErrorKind::Invalid, message)
+        };
+        self.server.as_ref().map_err(closed)
+    }
+
+    /// Whether the two rows mean the same to a provider: then they have the same tools.
+    pub(crate) fn has_the_tools_of(&self, other: &Self) -> bool {
+        let (one, two) = (&self.config.spec, &other.config.spec);
+        one.provider == two.provider
+            && one.region == two.region
+            && one.base_url == two.base_url
+            && one.auth_method == two.auth_method
+            && one.config == two.config
+    }
+}
+
+/// Where a server's credentials may be sent. Without any URL it is the provider's name: still another one for another provider.
+fn origin(spec: &ServerSpec, info: Option<&ProviderInfo>) -> String {
+    let of_region = |info: &ProviderInfo| {
+        let wanted = spec.region.as_deref();
+        let region = info.regions.iter().find(|region| wanted.is_none_or(|id| id == region.id));
+        region.map(|region| region.base_url.origin().ascii_serialization())
+    };
+    let own = spec.base_url.as_ref().map(|url| url.origin().ascii_serialization());
+    own.or_else(|| info.and_then(of_region)).unwrap_or_else(|| format!("provider:{}", spec.provider))
+}
+
+impl Core {
+    /// The server as it is open now.
+    pub(crate) fn open_server(&self, server: &ServerId) -> Result<Arc<OpenServer>, GovernError> {
+        let view = self.view();
+        view.servers.get(server).cloned().ok_or_else(|| GovernError::not_found("server", server))
+    }
+
+    /// Discovers a server's tools and loads their definitions on this node.
+    pub(crate) async fn load(&self, server: &ServerId) -> Result<Arc<Catalogue>, GovernError> {
+        let open = self.open_server(server)?;
+        let found = self.discover(&open).await;
+        match found {
+            Ok(catalogue) => {
+                self.set_loaded(&open, &catalogue)?;
+                Ok(catalogue)
+            }
+            Err(error) => {
+                self.set_fault(server, Some(error.to_string()));
+                Err(error)
+            }
+        }
+    }
+
+    async fn discover(&self, open: &OpenServer) -> Result<Arc<Catalogue>, GovernError> {
+        let server = open.ready()?;
+        // Discovery needs no credential; where one is there it may help.
+        let credential = self.vault_entry(open, &CredentialOwner::Shared).await.ok().flatten();
+        let mut cx = DiscoverContext::new().with_deadline(std::time::Instant::now() + super::PATIENCE);
+        if let Some(entry) = &credential {
+            cx = cx.with_credential(&entry.credential);
+        }
+        Ok(server.discover(cx).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        provider::Region,
+        vocabulary::{AuthMethodId, ToolPrefix},
+    };
+
+    fn spec() -> ServerSpec {
+        ServerSpec::new(
+            ProviderId::new("acme").unwrap(),
+            "Acme",
+            ToolPrefix::new("acme").unwrap(),
+            AuthMethodId::new("api_key").unwrap(),
+        )
+    }
+
+    fn info() -> ProviderInfo {
+        let mut info = ProviderInfo::new(ProviderId::new("acme").unwrap(), "Acme");
+        let region = |id: &str, url: &str| Region::new(id, url.parse().unwrap(), id);
+        info.regions = vec![region("us", "https://api.acme.test/v1"), region("eu", "https://eu.acme.test:8443/v1")];
+        info
+    }
+
+    #[test]
+    fn credentials_belong_to_scheme_host_and_port() {
+        assert_eq!(origin(&spec(), Some(&info())), "https://api.acme.test");
+        assert_eq!(origin(&spec().with_region("eu"), Some(&info())), "https://eu.acme.test:8443");
+        let own = spec().with_base_url("http://127.0.0.1:9/x".parse().unwrap());
+        assert_eq!(origin(&own, Some(&info())), "http://127.0.0.1:9");
+        assert_eq!(origin(&spec().with_region("mars"), Some(&info())), "provider:acme");
+        assert_eq!(origin(&spec(), None), "provider:acme");
+    }
+
+    #[test]
+    fn a_server_whose_provider_is_not_here_says_so() {
+        let open = OpenServer::open(
+            &TenantId::new("t").unwrap(),
+            &ServerId::new("s").unwrap(),
+            &spec(),
+            &Providers::new(),
+        );
+        assert!(open.ready().unwrap_err().message().contains("no provider `acme`"));
+    }
+}

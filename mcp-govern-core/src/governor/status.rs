@@ -1,0 +1,55 @@
+//! How a governor is, for health checks.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::Governor;
+use crate::{access::Freshness, audit::AuditHealth, journal::Revision, ports::WriterId, vocabulary::ServerId};
+
+/// How a governor is.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Status {
+    /// The revision of the rules by which calls are admitted.
+    pub revision: Revision,
+    /// Whether the rules are known to be current: anything but `Fresh` denies every call.
+    pub freshness: Freshness,
+    /// Why the journal cannot be read in full.
+    pub unreadable: Option<Arc<str>>,
+    /// Whether calls can be put on record.
+    pub audit: AuditHealth,
+    /// The writer of this node's audit records.
+    pub writer: WriterId,
+    /// How many calls are in flight, those included whose outcome waits to be written.
+    pub calls_in_flight: usize,
+    /// Servers that cannot be opened or discovered on this node, and why. Their tools are denied.
+    pub faults: BTreeMap<ServerId, String>,
+}
+
+impl Status {
+    /// Whether calls are admitted by the rules at all.
+    pub fn is_ready(&self) -> bool {
+        self.freshness == Freshness::Fresh && self.audit == AuditHealth::Writable
+    }
+}
+
+impl Governor {
+    /// How the governor is.
+    pub fn status(&self) -> Status {
+        let view = self.core.view();
+        let mut faults = self.core.desk().faults.clone();
+        for (server, open) in view.servers.iter() {
+            if let Err(reason) = &open.server {
+                faults.insert(server.clone(), reason.clone());
+            }
+        }
+        Status {
+            revision: view.snapshot.revision(),
+            freshness: self.core.moment(&view).freshness,
+            unreadable: view.unreadable.clone(),
+            audit: self.core.audit.health(),
+            writer: self.core.writer.clone(),
+            calls_in_flight: self.core.audit.in_flight(),
+            faults,
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! What acts do to toolsets, profiles, grants, requests, clients, kill switches and credentials.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    journal::{
+        AccessRequest, AccessRequested, Act, Client, ClientSet, Event, Grant, Profile, ProfileGranted,
+        RequestStatus, State, StoredCredential, Toolset,
+    },
+    vocabulary::{
+        ClientId, CredentialOwner, Grantee, Label, ProfileId, RequestId, ToolsetContent, ToolsetId, UserId,
+    },
+};
+
+impl State {
+    pub(super) fn apply_access(&mut self, event: &Event, act: &Act) {
+        match event {
+            Event::ToolsetCreated(event) => {
+                let toolset = Toolset {
+                    label: event.label.clone(),
+                    content: event.content.clone(),
+                };
+                self.toolsets.insert(event.toolset.clone(), toolset);
+            }
+            Event::ToolsetLabelled(event) => {
+                if let Some(toolset) = self.toolsets.get_mut(&event.toolset) {
+                    toolset.label = event.label.clone();
+                }
+            }
+            Event::ToolsetToolsSet(event) => {
+                if let Some(ToolsetContent::Chosen(tools)) = self.content_mut(&event.toolset) {
+                    tools.extend(
+                        event
+                            .tools
+                            .iter()
+                            .map(|(tool, entry)| (tool.clone(), entry.clone())),
+                    );
+                }
+            }
+            Event::ToolsetToolsRemoved(event) => {
+                if let Some(ToolsetContent::Chosen(tools)) = self.content_mut(&event.toolset) {
+                    tools.retain(|tool, _| !event.tools.contains(tool));
+                }
+            }
+            Event::ToolsetDeleted(event) => {
+                self.toolsets.remove(&event.toolset);
+                for profile in self.profiles.values_mut() {
+                    profile.bindings.remove(&event.toolset);
+                }
+            }
+            Event::ProfileCreated(event) => {
+                let profile = Profile {
+                    spec: event.spec.clone(),
+                    bindings: BTreeMap::new(),
+                };
+                self.profiles.insert(event.profile.clone(), profile);
+            }
+            Event::ProfileChanged(event) => {
+                if let Some(profile) = self.profiles.get_mut(&event.profile) {
+                    profile.spec = event.spec.clone();
+                }
+            }
+            Event::ProfileDeleted(event) => self.profile_deleted(&event.profile),
+            Event::ToolsetBound(event) => {
+                if let Some(profile) = self.profiles.get_mut(&event.profile) {
+                    profile
+                        .bindings
+                        .insert(event.binding.toolset.clone(), event.binding.clone());
+                }
+            }
+            Event::ToolsetUnbound(event) => {
+                if let Some(profile) = self.profiles.get_mut(&event.profile) {
+                    profile.bindings.remove(&event.toolset);
+                }
+            }
+            Event::ProfileGranted(event) => self.profile_granted(event, act),
+            Event::GrantRevoked(event) => {
+                self.grants.remove(&event.grant);
+            }
+            Event::AccessRequested(event) => self.access_requested(event, act),
+            Event::RequestApproved(event) => {
+                if let Some(request) = self.requests.get_mut(&event.request) {
+                    request.approvals.push((event.step, act.actor.user.clone()));
+                }
+            }
+            Event::RequestDenied(event) => self.request_decided(&event.request, RequestStatus::Denied),
+            Event::RequestCancelled(event) => self.request_decided(&event.request, RequestStatus::Cancelled),
+            Event::ClientSet(event) => self.client_set(event),
+            Event::ClientClosed(event) => self.client_mut(&event.client).closed = true,
+            Event::ClientReopened(event) => {
+                if let Some(client) = self.clients.get_mut(&event.client) {
+                    client.closed = false;
+                }
+            }
+            Event::KillSwitchThrown(event) => {
+                self.kills.insert(event.scope.clone());
+            }
+            Event::KillSwitchReleased(event) => {
+                self.kills.remove(&event.scope);
+            }
+            Event::CredentialSet(event) => {
+                let credential = StoredCredential {
+                    version: event.version,
+                    facts: event.facts.clone(),
+                    at: act.at,
+                };
+                self.credentials
+                    .insert((event.server.clone(), event.owner.clone()), credential);
+            }
+            Event::CredentialRemoved(event) => {
+                self.credentials
+                    .remove(&(event.server.clone(), event.owner.clone()));
+            }
+            Event::UserOffboarded(event) => self.user_offboarded(&event.user),
+            // Everything else is applied by the caller, whose match names every event.
+            _ => {}
+        }
+    }
+
+    fn content_mut(&mut self, toolset: &ToolsetId) -> Option<&mut ToolsetContent> {
+        self.toolsets.get_mut(toolset).map(|toolset| &mut toolset.content)
+    }
+
+    fn profile_deleted(&mut self, profile: &ProfileId) {
+        self.profiles.remove(profile);
+        self.grants.retain(|_, grant| grant.profile != *profile);
+        for request in self
+            .requests
+            .values_mut()
+            .filter(|request| request.profile == *profile)
+        {
+            request.end(RequestStatus::Cancelled);
+        }
+    }
+
+    fn profile_granted(&mut self, event: &ProfileGranted, act: &Act) {
+        if let Some(request) = &event.request {
+            self.request_decided(request, RequestStatus::Approved);
+        }
+        let grant = Grant {
+            profile: event.profile.clone(),
+            grantee: event.grantee.clone(),
+            until: event.until,
+            by: act.actor.user.clone(),
+            at: act.at,
+            request: event.request.clone(),
+        };
+        self.grants.insert(event.grant.clone(), grant);
+    }
+
+    fn access_requested(&mut self, event: &AccessRequested, act: &Act) {
+        let request = AccessRequest {
+            profile: event.profile.clone(),
+            user: event.user.clone(),
+            justification: event.justification.clone(),
+            seconds: event.seconds,
+            policy: event.policy.clone(),
+            at: act.at,
+            expires: event.expires,
+            approvals: Vec::new(),
+            decided: RequestStatus::Pending,
+        };
+        self.requests.insert(event.request.clone(), request);
+    }
+
+    fn request_decided(&mut self, request: &RequestId, status: RequestStatus) {
+        if let Some(request) = self.requests.get_mut(request) {
+            request.end(status);
+        }
+    }
+
+    fn client_set(&mut self, event: &ClientSet) {
+        let client = self.client_mut(&event.client);
+        client.label = event.label.clone();
+        client.client_type = event.client_type;
+        client.owner.clone_from(&event.owner);
+    }
+
+    /// A client that only the tenant's rules knew until now is written down under its own name.
+    fn client_mut(&mut self, client: &ClientId) -> &mut Client {
+        self.clients.entry(client.clone()).or_insert_with(|| Client {
+            label: Label::new(client.name.as_str()),
+            client_type: None,
+            owner: None,
+            closed: false,
+        })
+    }
+
+    fn user_offboarded(&mut self, user: &UserId) {
+        let holder = Grantee::User(user.clone());
+        self.grants.retain(|_, grant| grant.grantee != holder);
+        for request in self.requests.values_mut().filter(|request| request.user == *user) {
+            request.end(RequestStatus::Cancelled);
+        }
+        let owner = CredentialOwner::User(user.clone());
+        self.credentials.retain(|(_, of), _| *of != owner);
+        for client in self
+            .clients
+            .values_mut()
+            .filter(|client| client.owner.as_ref() == Some(user))
+        {
+            client.closed = true;
+        }
+    }
+}
+
+impl AccessRequest {
+    /// A request is decided once.
+    fn end(&mut self, status: RequestStatus) {
+        if self.decided == RequestStatus::Pending {
+            self.decided = status;
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! The fold: what an act does to the state.
+//!
+//! Total: an event about something that is unknown changes nothing and never panics. What may happen was settled when the
+//! command was decided; here it has happened.
+//!
+//! INVARIANT: replaying a journal gives the state that its writers had (`replaying_a_journal_gives_the_same_state`).
+
+mod access;
+mod tools;
+
+use super::{Act, ActError, Command, Event, Head, Server, State, StoredAct};
+use crate::vocabulary::{Actor, Digest, Timestamp};
+
+impl State {
+    /// The act that a decided command makes of this state: the next revision, chained to the head, never before the last act.
+    pub fn act(&self, command: &Command, actor: &Actor, now: Timestamp, events: Vec<Event>) -> Act {
+        Act {
+            revision: self.head.revision.next(),
+            previous: self.head.hash,
+            command_id: command.id.clone(),
+            actor: actor.to_recorded(),
+            at: now.max(self.last_at),
+            reason: command.reason.clone(),
+            events,
+        }
+    }
+
+    /// Takes in an act that this release has just made; the head becomes that of its sealed form.
+    pub fn apply(&mut self, act: &Act) {
+        // INVARIANT: every act has a JSON form (`every_event_has_a_json_form`), so the fallback is never taken; were it, the
+        // next act would not follow and be refused.
+        let head = StoredAct::seal(act).map_or(
+            Head {
+                revision: act.revision,
+                hash: Digest::ZERO,
+            },
+            |act| act.head(),
+        );
+        self.apply_stored(act, head);
+    }
+
+    /// Takes in an act that a journal keeps under `head`.
+    pub fn apply_stored(&mut self, act: &Act, head: Head) {
+        for event in &act.events {
+            self.apply_event(event, act);
+        }
+        self.drop_staged(act);
+        self.commands
+            .entry(act.command_id.clone())
+            .or_insert(act.revision);
+        self.last_at = self.last_at.max(act.at);
+        self.head = head;
+    }
+
+    /// Reads the next act of a journal, checks that it follows, and takes it in.
+    ///
+    /// # Errors
+    ///
+    /// When the act was changed, does not follow, or cannot be read by this release; the state is then as before.
+    pub fn follow(&mut self, stored: &StoredAct) -> Result<Act, ActError> {
+        let act = stored.open(self.head)?;
+        self.apply_stored(&act, stored.head());
+        Ok(act)
+    }
+
+    fn apply_event(&mut self, event: &Event, act: &Act) {
+        match event {
+            Event::GovernanceActivated(_) => self.activated = true,
+            Event::SchemaActivated(event) => self.schema = event.schema,
+            Event::SettingsChanged(event) => self.settings = event.settings.clone(),
+
+            Event::ServerRegistered(event) => {
+                let server = Server {
+                    spec: event.spec.clone(),
+                    paused: false,
+                    catalogue: None,
+                    registered_at: act.at,
+                };
+                self.servers.insert(event.server.clone(), server);
+            }
+            Event::ServerChanged(event) => {
+                if let Some(server) = self.servers.get_mut(&event.server) {
+                    server.spec = event.spec.clone();
+                }
+            }
+            Event::ServerPaused(event) => {
+                if let Some(server) = self.servers.get_mut(&event.server) {
+                    server.paused = true;
+                }
+            }
+            Event::ServerResumed(event) => {
+                if let Some(server) = self.servers.get_mut(&event.server) {
+                    server.paused = false;
+                }
+            }
+            Event::ServerRemoved(event) => self.server_removed(&event.server),
+
+            Event::CatalogueSynced(event) => {
+                if let Some(server) = self.servers.get_mut(&event.server) {
+                    server.catalogue = Some(event.version);
+                }
+            }
+            Event::ToolDiscovered(event) => self.tool_discovered(event, act),
+            Event::ToolChanged(event) => self.tool_changed(event, act),
+            Event::ToolGone(event) => self.tool_gone(&event.tool, act),
+            Event::ToolReturned(event) => self.tool_returned(event, act),
+            Event::ToolStaged(event) => self.tool_staged(event),
+            Event::ToolApproved(event) => self.tool_approved(&event.tool, event.digest, act),
+            Event::ToolApprovedAhead(event) => self.tool_approved_ahead(&event.tool, event.digest, act),
+            Event::ToolDisabled(event) => self.tool_disabled(&event.tool, act),
+            Event::ToolReset(event) => self.tool_reset(&event.tool, act),
+            Event::ToolClassified(event) => {
+                if let Some(tool) = self.tools.get_mut(&event.tool) {
+                    (tool.effect, tool.risk) = (event.effect, event.risk);
+                }
+            }
+            Event::ToolClientTypesSet(event) => {
+                if let Some(tool) = self.tools.get_mut(&event.tool) {
+                    tool.client_types.clone_from(&event.types);
+                }
+            }
+
+            Event::ToolsetCreated(_)
+            | Event::ToolsetLabelled(_)
+            | Event::ToolsetToolsSet(_)
+            | Event::ToolsetToolsRemoved(_)
+            | Event::ToolsetDeleted(_)
+            | Event::ProfileCreated(_)
+            | Event::ProfileChanged(_)
+            | Event::ProfileDeleted(_)
+            | Event::ToolsetBound(_)
+            | Event::ToolsetUnbound(_)
+            | Event::ProfileGranted(_)
+            | Event::GrantRevoked(_)
+            | Event::AccessRequested(_)
+            | Event::RequestApproved(_)
+            | Event::RequestDenied(_)
+            | Event::RequestCancelled(_)
+            | Event::ClientSet(_)
+            | Event::ClientClosed(_)
+            | Event::ClientReopened(_)
+            | Event::KillSwitchThrown(_)
+            | Event::KillSwitchReleased(_)
+            | Event::CredentialSet(_)
+            | Event::CredentialRemoved(_)
+            | Event::UserOffboarded(_) => self.apply_access(event, act),
+        }
+    }
+
+    /// A kill switch of the server or its tools stays on until somebody releases it: should the id be used again, the new
+    /// server starts stopped.
+    fn server_removed(&mut self, server: &crate::vocabulary::ServerId) {
+        self.servers.remove(server);
+        self.tools.retain(|tool, _| tool.server() != server);
+        self.credentials.retain(|(of, _), _| of != server);
+        for toolset in self.toolsets.values_mut() {
+            if let crate::vocabulary::ToolsetContent::Chosen(tools) = &mut toolset.content {
+                tools.retain(|tool, _| tool.server() != server);
+            }
+        }
+    }
+}

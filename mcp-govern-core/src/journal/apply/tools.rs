@@ -1,0 +1,259 @@
+//! What acts do to tools and their review.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    journal::{
+        Act, Event, State, Tool, ToolChanged, ToolDiscovered, ToolReturned, ToolStaged, ToolState,
+        approval::{self, ApprovalEvent, Approvals},
+    },
+    vocabulary::{Digest, NewToolState, ToolDefinition, ToolId},
+};
+
+impl State {
+    pub(super) fn tool_discovered(&mut self, event: &ToolDiscovered, act: &Act) {
+        let mut tool = Tool {
+            state: ToolState::PendingReview,
+            digest: event.digest,
+            definition: event.definition.clone(),
+            approvals: BTreeSet::new(),
+            reviewed: None,
+            staged: BTreeMap::new(),
+            arguments_seen: arguments(&event.definition),
+            effect: None,
+            risk: None,
+            client_types: None,
+            changed_at: act.at,
+            reviewed_by: None,
+        };
+        if event.state == NewToolState::Approved {
+            // Nobody reviewed it; this is the definition that was trusted, and what drift is graded against.
+            tool.reviewed = Some((event.digest, event.definition.clone()));
+            tool.step(ApprovalEvent::Approve, event.digest, act);
+        }
+        self.tools.insert(event.tool.clone(), tool);
+    }
+
+    pub(super) fn tool_changed(&mut self, event: &ToolChanged, act: &Act) {
+        let Some(tool) = self.tools.get_mut(&event.tool) else {
+            return;
+        };
+        if tool.approvals.contains(&event.digest) && tool.staged.contains_key(&event.digest) {
+            tool.reviewed = Some((event.digest, event.definition.clone()));
+        }
+        tool.digest = event.digest;
+        tool.definition = event.definition.clone();
+        tool.arguments_seen.append(&mut arguments(&event.definition));
+        tool.step(ApprovalEvent::Changed(event.action), event.digest, act);
+    }
+
+    pub(super) fn tool_gone(&mut self, id: &ToolId, act: &Act) {
+        let Some(tool) = self.tools.get_mut(id) else {
+            return;
+        };
+        tool.step(ApprovalEvent::Gone, tool.digest, act);
+        tool.staged.clear();
+    }
+
+    pub(super) fn tool_returned(&mut self, event: &ToolReturned, act: &Act) {
+        let Some(tool) = self.tools.get_mut(&event.tool) else {
+            return;
+        };
+        let found = if tool.digest == event.digest {
+            ApprovalEvent::Same
+        } else {
+            ApprovalEvent::Changed(crate::vocabulary::DriftAction::Review)
+        };
+        tool.digest = event.digest;
+        tool.definition = event.definition.clone();
+        tool.arguments_seen.append(&mut arguments(&event.definition));
+        tool.step(found, event.digest, act);
+    }
+
+    pub(super) fn tool_staged(&mut self, event: &ToolStaged) {
+        if let Some(tool) = self.tools.get_mut(&event.tool) {
+            tool.staged
+                .insert(event.digest, (event.version, event.definition.clone()));
+        }
+    }
+
+    pub(super) fn tool_approved(&mut self, id: &ToolId, digest: Digest, act: &Act) {
+        let Some(tool) = self.tools.get_mut(id) else {
+            return;
+        };
+        // An approval of anything but the current definition would be no approval of what is called.
+        if tool.digest == digest && tool.step(ApprovalEvent::Approve, digest, act) {
+            tool.reviewed = Some((digest, tool.definition.clone()));
+            tool.reviewed_by = Some(act.actor.clone());
+        }
+    }
+
+    pub(super) fn tool_approved_ahead(&mut self, id: &ToolId, digest: Digest, act: &Act) {
+        let Some(tool) = self.tools.get_mut(id) else {
+            return;
+        };
+        if tool.staged.contains_key(&digest) && tool.step(ApprovalEvent::ApproveAhead, digest, act) {
+            tool.reviewed_by = Some(act.actor.clone());
+        }
+    }
+
+    pub(super) fn tool_disabled(&mut self, id: &ToolId, act: &Act) {
+        let Some(tool) = self.tools.get_mut(id) else {
+            return;
+        };
+        if tool.step(ApprovalEvent::Disable, tool.digest, act) {
+            tool.reviewed_by = Some(act.actor.clone());
+        }
+    }
+
+    pub(super) fn tool_reset(&mut self, id: &ToolId, act: &Act) {
+        if let Some(tool) = self.tools.get_mut(id) {
+            tool.step(ApprovalEvent::Reset, tool.digest, act);
+        }
+    }
+
+    /// Once a catalogue is there, nothing of it or of an older one is still to come.
+    pub(super) fn drop_staged(&mut self, act: &Act) {
+        for event in &act.events {
+            let Event::CatalogueSynced(synced) = event else {
+                continue;
+            };
+            for (_, tool) in self
+                .tools
+                .iter_mut()
+                .filter(|(id, _)| *id.server() == synced.server)
+            {
+                tool.staged.retain(|_, (version, _)| *version > synced.version);
+            }
+        }
+    }
+}
+
+impl Tool {
+    /// Takes a step of the state machine; a step that it refuses changes nothing and answers `false`.
+    fn step(&mut self, event: ApprovalEvent, digest: Digest, act: &Act) -> bool {
+        let Ok(transition) = approval::next(self.state, event) else {
+            return false;
+        };
+        match transition.approvals() {
+            Approvals::Stay => {}
+            Approvals::Add => {
+                self.approvals.insert(digest);
+            }
+            Approvals::Clear => self.approvals.clear(),
+        }
+        self.state = transition.to();
+        self.changed_at = act.at;
+        true
+    }
+}
+
+fn arguments(definition: &ToolDefinition) -> BTreeSet<String> {
+    definition.arguments().map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+
+    use crate::{
+        journal::{Act, Event, State, ToolChanged, ToolDiscovered, ToolGone, ToolReturned},
+        vocabulary::{DriftAction, NewToolState, RecordedActor, Timestamp, ToolDefinition, ToolId, UserId},
+    };
+
+    fn definition(arguments: &[&str]) -> Arc<ToolDefinition> {
+        let properties: serde_json::Map<_, _> = arguments
+            .iter()
+            .map(|name| ((*name).to_owned(), json!({"type": "string"})))
+            .collect();
+        let value = json!({
+            "name": "get_page", "title": "Get", "description": "Gets.",
+            "input_schema": {"type": "object", "properties": properties},
+            "annotations": {
+                "readOnlyHint": true, "destructiveHint": false, "idempotentHint": true, "openWorldHint": true
+            },
+            "effect": "read", "risk": "none",
+            "binding": {"kind": "recipe", "version": 1, "why": "A test.", "uses": []},
+        });
+        Arc::new(serde_json::from_value(value).unwrap())
+    }
+
+    fn take(state: &mut State, event: impl Into<Event>) {
+        let user = UserId::new("local", "olga").unwrap();
+        let act = Act {
+            revision: state.head.revision.next(),
+            previous: state.head.hash,
+            command_id: crate::vocabulary::CommandId::new(format!("cmd-{}", state.head.revision)).unwrap(),
+            actor: RecordedActor {
+                user,
+                roles: [].into(),
+            },
+            at: Timestamp::default(),
+            reason: None,
+            events: vec![event.into()],
+        };
+        state.apply(&act);
+    }
+
+    #[test]
+    fn a_tool_remembers_every_argument_that_it_ever_had() {
+        let tool: ToolId = "status/get_page".parse().unwrap();
+        let mut state = State::new();
+        let (one, two, three) = (
+            definition(&["a", "b"]),
+            definition(&["b", "c"]),
+            definition(&["d"]),
+        );
+        let digest = |definition: &Arc<ToolDefinition>| definition.digest().unwrap();
+        let start = NewToolState::Approved;
+        take(
+            &mut state,
+            ToolDiscovered {
+                tool: tool.clone(),
+                digest: digest(&one),
+                definition: one,
+                state: start,
+            },
+        );
+        let action = DriftAction::Review;
+        take(
+            &mut state,
+            ToolChanged {
+                tool: tool.clone(),
+                digest: digest(&two),
+                definition: two,
+                action,
+            },
+        );
+        take(&mut state, ToolGone { tool: tool.clone() });
+        take(
+            &mut state,
+            ToolReturned {
+                tool: tool.clone(),
+                digest: digest(&three),
+                definition: three,
+            },
+        );
+        let seen: Vec<&str> = state.tools[&tool]
+            .arguments_seen
+            .iter()
+            .map(String::as_str)
+            .collect();
+        assert_eq!(seen, ["a", "b", "c", "d"]);
+    }
+
+    #[test]
+    fn an_event_about_an_unknown_tool_changes_nothing() {
+        let mut state = State::new();
+        take(
+            &mut state,
+            ToolGone {
+                tool: "status/get_page".parse().unwrap(),
+            },
+        );
+        assert!(state.tools.is_empty());
+        assert_eq!(state.head.revision.0, 1);
+    }
+}

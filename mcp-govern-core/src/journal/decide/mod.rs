@@ -1,0 +1,161 @@
+//! Commands in, events out. Pure: no clock, no randomness, no I/O; ids of new things come with the command.
+
+mod authorise;
+mod client;
+mod credential;
+mod profile;
+mod request;
+mod review;
+mod server;
+mod sync;
+mod tenant;
+mod toolset;
+mod validate;
+
+use std::fmt;
+
+use super::{Action, Command, Event, Refusal, Revision, Server, State, Tool};
+use crate::vocabulary::{Actor, ServerId, Timestamp, ToolId};
+
+/// The newest schema of event forms that this release writes.
+pub const SCHEMA: u32 = 1;
+
+/// What comes of a command.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Decided {
+    /// These events make the next act. Never empty.
+    Events(Vec<Event>),
+    /// Nothing is to be written: the command was carried out at this revision, or what it asks for already holds.
+    AlreadyDone(Revision),
+}
+
+/// Decides a command against the state.
+///
+/// A command whose id was carried out before answers [`Decided::AlreadyDone`] with the revision of that time, whatever it says
+/// now and whoever sends it. `now` is the largest of wall clock and last time seen; the last act's time counts too.
+///
+/// # Errors
+///
+/// A [`Refusal`] when the actor may not ([`RefusalKind::NotAllowed`](super::RefusalKind::NotAllowed)), something that the
+/// command names is not there, the state does not allow it, or the command makes no sense. Nothing has changed then.
+pub fn decide(state: &State, command: &Command, actor: &Actor, now: Timestamp) -> Result<Decided, Refusal> {
+    if let Some(revision) = state.command(&command.id) {
+        return Ok(Decided::AlreadyDone(revision));
+    }
+    if state.schema > SCHEMA {
+        return Err(Refusal::not_possible(format!(
+            "the journal is written in schema {} and this release writes {SCHEMA}: send the command to a newer node",
+            state.schema
+        )));
+    }
+    validate::text("the reason", command.reason.as_deref().unwrap_or_default())?;
+    authorise::check(state, &command.action, actor)?;
+    let case = Case {
+        state,
+        actor,
+        now: now.max(state.last_at),
+    };
+    let events = case.events(&command.action)?;
+    Ok(if events.is_empty() {
+        Decided::AlreadyDone(state.head.revision)
+    } else {
+        Decided::Events(events)
+    })
+}
+
+/// The events of a command; none when what it asks for already holds.
+type Events = Result<Vec<Event>, Refusal>;
+
+/// A command's surroundings.
+struct Case<'a> {
+    state: &'a State,
+    actor: &'a Actor,
+    now: Timestamp,
+}
+
+impl Case<'_> {
+    fn events(&self, action: &Action) -> Events {
+        match action {
+            Action::ActivateGovernance => Ok(self.activate_governance()),
+            Action::ActivateSchema { schema } => self.activate_schema(*schema),
+            Action::ChangeSettings { settings } => Ok(self.change_settings(settings)),
+            Action::RegisterServer { server, spec } => self.register_server(server, spec),
+            Action::ChangeServer { server, spec } => self.change_server(server, spec),
+            Action::PauseServer { server } => self.pause_server(server),
+            Action::ResumeServer { server } => self.resume_server(server),
+            Action::RemoveServer { server } => self.remove_server(server),
+            Action::SyncServer { server, catalogue } => self.sync_server(server, catalogue),
+            Action::StageCatalogue { server, catalogue } => self.stage_catalogue(server, catalogue),
+            Action::ApproveTools { tools } => self.approve_tools(tools),
+            Action::DisableTools { tools } => self.disable_tools(tools),
+            Action::ResetTools { tools } => self.reset_tools(tools),
+            Action::ClassifyTool { tool, effect, risk } => self.classify_tool(tool, *effect, *risk),
+            Action::SetToolClientTypes { tool, types } => self.set_tool_client_types(tool, types.as_ref()),
+            Action::CreateToolset {
+                toolset,
+                label,
+                content,
+            } => self.create_toolset(toolset, label, content),
+            Action::LabelToolset { toolset, label } => self.label_toolset(toolset, label),
+            Action::SetToolsetTools { toolset, tools } => self.set_toolset_tools(toolset, tools),
+            Action::RemoveToolsetTools { toolset, tools } => self.remove_toolset_tools(toolset, tools),
+            Action::DeleteToolset { toolset } => self.delete_toolset(toolset),
+            Action::CreateProfile { profile, spec } => self.create_profile(profile, spec),
+            Action::ChangeProfile { profile, spec } => self.change_profile(profile, spec),
+            Action::DeleteProfile { profile } => self.delete_profile(profile),
+            Action::BindToolset { profile, binding } => self.bind_toolset(profile, binding),
+            Action::UnbindToolset { profile, toolset } => self.unbind_toolset(profile, toolset),
+            Action::GrantProfile {
+                grant,
+                profile,
+                grantee,
+                until,
+            } => self.grant_profile(grant, profile, grantee, *until),
+            Action::RevokeGrant { grant } => self.revoke_grant(grant),
+            Action::RequestAccess {
+                request,
+                grant,
+                profile,
+                justification,
+                seconds,
+            } => self.request_access(request, grant, profile, justification.as_deref(), *seconds),
+            Action::ApproveRequest { request, grant } => self.approve_request(request, grant),
+            Action::DenyRequest { request } => self.deny_request(request),
+            Action::CancelRequest { request } => self.cancel_request(request),
+            Action::SetClient {
+                client,
+                label,
+                client_type,
+                owner,
+            } => self.set_client(client, label, *client_type, owner.as_ref()),
+            Action::CloseClient { client } => Ok(self.close_client(client)),
+            Action::ReopenClient { client } => self.reopen_client(client),
+            Action::Kill { scope } => self.kill(scope),
+            Action::Release { scope } => Ok(self.release(scope)),
+            Action::SetCredential {
+                server,
+                owner,
+                version,
+                facts,
+            } => self.set_credential(server, owner, *version, facts),
+            Action::RemoveCredential { server, owner } => Ok(self.remove_credential(server, owner)),
+            Action::OffboardUser { user } => self.offboard_user(user),
+        }
+    }
+
+    fn server(&self, id: &ServerId) -> Result<&Server, Refusal> {
+        known(self.state.servers.get(id), "server", id)
+    }
+
+    fn tool(&self, id: &ToolId) -> Result<&Tool, Refusal> {
+        known(self.state.tools.get(id), "tool", id)
+    }
+}
+
+fn known<'a, T>(found: Option<&'a T>, what: &str, id: &impl fmt::Display) -> Result<&'a T, Refusal> {
+    found.ok_or_else(|| Refusal::not_found(what, id))
+}
+
+fn free<T>(found: Option<&T>, what: &str, id: &impl fmt::Display) -> Result<(), Refusal> {
+    found.map_or(Ok(()), |_| Err(Refusal::already_exists(what, id)))
+}

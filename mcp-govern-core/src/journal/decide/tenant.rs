@@ -1,0 +1,75 @@
+//! Activation, schema, settings, kill switches.
+
+use super::{Case, Events, SCHEMA};
+use crate::{
+    journal::{
+        Event, GovernanceActivated, KillScope, KillSwitchReleased, KillSwitchThrown, Refusal,
+        SchemaActivated, SettingsChanged,
+    },
+    vocabulary::Settings,
+};
+
+impl Case<'_> {
+    pub(super) fn activate_governance(&self) -> Vec<Event> {
+        if self.state.activated {
+            Vec::new()
+        } else {
+            vec![GovernanceActivated {}.into()]
+        }
+    }
+
+    pub(super) fn activate_schema(&self, schema: u32) -> Events {
+        let current = self.state.schema;
+        if schema == current {
+            return Ok(Vec::new());
+        }
+        if schema > SCHEMA {
+            return Err(Refusal::not_possible(format!(
+                "this release writes schema {SCHEMA} at most, not {schema}"
+            )));
+        }
+        if schema != current.saturating_add(1) {
+            return Err(Refusal::invalid(format!(
+                "schema {schema} does not follow {current}: schemas are activated one after the other, never back"
+            )));
+        }
+        Ok(vec![SchemaActivated { schema }.into()])
+    }
+
+    pub(super) fn change_settings(&self, settings: &Settings) -> Vec<Event> {
+        if *settings == self.state.settings {
+            return Vec::new();
+        }
+        vec![
+            SettingsChanged {
+                settings: settings.clone(),
+            }
+            .into(),
+        ]
+    }
+
+    /// A client need not be known: a rule of the tenant may have let it in.
+    pub(super) fn kill(&self, scope: &KillScope) -> Events {
+        match scope {
+            KillScope::Tenant | KillScope::Client(_) => {}
+            KillScope::Server(server) => {
+                self.server(server)?;
+            }
+            KillScope::Tool(tool) => {
+                self.tool(tool)?;
+            }
+        }
+        if self.state.kills.contains(scope) {
+            return Ok(Vec::new());
+        }
+        Ok(vec![KillSwitchThrown { scope: scope.clone() }.into()])
+    }
+
+    pub(super) fn release(&self, scope: &KillScope) -> Vec<Event> {
+        if self.state.kills.contains(scope) {
+            vec![KillSwitchReleased { scope: scope.clone() }.into()]
+        } else {
+            Vec::new()
+        }
+    }
+}

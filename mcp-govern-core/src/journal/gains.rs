@@ -1,0 +1,88 @@
+//! Who gains a tool by its approval, and where a request stands: views of the state that reviewers need.
+
+use std::collections::BTreeSet;
+
+use super::{AccessRequest, State, Tool, Toolset};
+use crate::vocabulary::{ApprovalStep, ProfileId, Risk, ToolId, ToolsetContent, ToolsetId};
+
+/// A profile that reaches a tool through a toolset.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[non_exhaustive]
+pub struct Gain {
+    /// The profile whose holders reach the tool.
+    pub profile: ProfileId,
+    /// The toolset through which they do.
+    pub toolset: ToolsetId,
+    /// The tool.
+    pub tool: ToolId,
+}
+
+/// Whose holders can call these tools once they are approved: through maintained toolsets that they enter, and through chosen
+/// ones that hold them already. Shown to whoever approves. Tools that are not known gain nobody anything.
+pub fn gains<'a>(state: &State, tools: impl IntoIterator<Item = &'a ToolId>) -> Vec<Gain> {
+    let tools: BTreeSet<&ToolId> = tools.into_iter().collect();
+    let mut gains = Vec::new();
+    for (profile, row) in &state.profiles {
+        for id in row.bindings.keys() {
+            let Some(toolset) = state.toolsets.get(id) else {
+                continue;
+            };
+            let held = tools.iter().filter(|tool| {
+                state
+                    .tools
+                    .get(**tool)
+                    .is_some_and(|row| toolset.holds(tool, row))
+            });
+            gains.extend(held.map(|tool| Gain {
+                profile: profile.clone(),
+                toolset: id.clone(),
+                tool: ToolId::clone(tool),
+            }));
+        }
+    }
+    gains
+}
+
+impl Toolset {
+    /// Whether the toolset holds the tool, were it approved: by choice, or by the rule that a maintained one follows. The
+    /// effect and risk that an administrator gave the tool count, else the provider's.
+    pub fn holds(&self, id: &ToolId, tool: &Tool) -> bool {
+        match &self.content {
+            ToolsetContent::Chosen(tools) => tools.contains_key(id),
+            ToolsetContent::Maintained { server, up_to } => {
+                id.server() == server
+                    && up_to.is_none_or(|most| tool.effect() <= most && tool.risk() == Risk::None)
+            }
+        }
+    }
+}
+
+impl AccessRequest {
+    /// The approval step that the request waits at, counted from 0; the number of steps once all are approved.
+    pub fn current_step(&self) -> u32 {
+        let open = (0u32..)
+            .zip(&self.policy.steps)
+            .find(|(index, step)| self.approvals_of(*index) < step.quorum);
+        open.map_or(
+            u32::try_from(self.policy.steps.len()).unwrap_or(u32::MAX),
+            |(index, _)| index,
+        )
+    }
+
+    pub(super) fn step(&self, index: u32) -> Option<&ApprovalStep> {
+        self.policy.steps.get(usize::try_from(index).ok()?)
+    }
+
+    /// Whether one more approval of the current step is all that is missing.
+    pub(super) fn is_last_approval(&self) -> bool {
+        let current = self.current_step();
+        let missing = self
+            .step(current)
+            .map_or(0, |step| step.quorum.saturating_sub(self.approvals_of(current)));
+        missing <= 1 && self.step(current.saturating_add(1)).is_none()
+    }
+
+    fn approvals_of(&self, step: u32) -> u32 {
+        u32::try_from(self.approvals.iter().filter(|(at, _)| *at == step).count()).unwrap_or(u32::MAX)
+    }
+}

@@ -1,0 +1,101 @@
+//! Leases in memory.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+
+use super::lock;
+use crate::{
+    governor::Time,
+    ports::{Lease, LeaseGuard, StoreError},
+    vocabulary::{Clock, Timestamp},
+};
+
+/// Leases in memory.
+#[derive(Debug)]
+pub struct MemoryLease(Arc<Held>);
+
+#[derive(Debug)]
+struct Held {
+    time: Time,
+    /// The end of each lease, and a number that tells its holder from an earlier one.
+    leases: Mutex<Leases>,
+}
+
+#[derive(Debug, Default)]
+struct Leases {
+    next: u64,
+    by_name: HashMap<String, (Timestamp, u64)>,
+}
+
+impl MemoryLease {
+    /// Nobody holds anything; leases end by this clock, and stay ended when it jumps back.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self(Arc::new(Held { time: Time::new(clock), leases: Mutex::default() }))
+    }
+}
+
+#[async_trait]
+impl Lease for MemoryLease {
+    async fn hold(&self, name: &str, ttl: Duration) -> Result<Option<Box<dyn LeaseGuard>>, StoreError> {
+        let now = self.0.time.now();
+        let mut leases = lock(&self.0.leases);
+        if leases.by_name.get(name).is_some_and(|(ends, _)| now < *ends) {
+            return Ok(None);
+        }
+        leases.next += 1;
+        let (ends, holder) = (now.plus(ttl), leases.next);
+        leases.by_name.insert(name.to_owned(), (ends, holder));
+        Ok(Some(Box::new(Guard { held: Arc::clone(&self.0), name: name.to_owned(), ends, holder })))
+    }
+}
+
+#[derive(Debug)]
+struct Guard {
+    held: Arc<Held>,
+    name: String,
+    ends: Timestamp,
+    holder: u64,
+}
+
+impl LeaseGuard for Guard {
+    fn is_held(&self) -> bool {
+        self.held.time.now() < self.ends
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let mut leases = lock(&self.held.leases);
+        if leases.by_name.get(&self.name).is_some_and(|(_, holder)| *holder == self.holder) {
+            leases.by_name.remove(&self.name);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vocabulary::ManualClock;
+
+    #[tokio::test]
+    async fn a_lease_has_one_holder_until_it_is_dropped_or_ends() {
+        let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_000)));
+        let lease = MemoryLease::new(clock.clone());
+        let minute = Duration::from_secs(60);
+        let first = lease.hold("sync", minute).await.unwrap().unwrap();
+        assert!(first.is_held() && lease.hold("sync", minute).await.unwrap().is_none());
+        assert!(lease.hold("other", minute).await.unwrap().is_some());
+        clock.advance(minute);
+        let second = lease.hold("sync", minute).await.unwrap().unwrap();
+        assert!(!first.is_held() && second.is_held());
+        drop(first);
+        assert!(lease.hold("sync", minute).await.unwrap().is_none(), "the first holder gave back the second one's lease");
+        drop(second);
+        assert!(lease.hold("sync", minute).await.unwrap().is_some());
+    }
+}

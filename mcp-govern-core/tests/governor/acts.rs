@@ -1,0 +1,186 @@
+//! Acting: two at once, lost acknowledgements, repeated commands, readers of the acts.
+
+use std::sync::atomic::Ordering;
+
+use mcp_govern_core::{
+    Actor, Label, ToolsetId,
+    governor::{ActOutcome, GovernErrorKind},
+    journal::{Action, Revision},
+};
+
+use super::world::{World, command, grant, owner, tenant, user};
+
+fn toolset(id: &str, title: &str) -> Action {
+    Action::CreateToolset {
+        toolset: ToolsetId::new(id).unwrap(),
+        label: Label::new(title),
+        content: mcp_govern_core::ToolsetContent::Chosen([].into()),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_admins_at_once_on_two_nodes_both_get_through_one_after_the_other() {
+    let one = World::open().await;
+    let two = World::bare(one.stores.clone(), |builder| builder).await;
+    let before = one.governor.revision();
+    let many = |world: &World, name: &'static str| {
+        let governor = world.governor.clone();
+        tokio::spawn(async move {
+            let mut revisions = Vec::new();
+            for number in 0..40 {
+                let id = format!("{name}-{number}");
+                let command = command(&id, grant(&id, &format!("user-{id}"), None));
+                revisions.push(governor.act(&owner(), command).await.unwrap().revision);
+            }
+            revisions
+        })
+    };
+    let (of_one, of_two) = (many(&one, "one"), many(&two, "two"));
+    let mut all = of_one.await.unwrap();
+    all.extend(of_two.await.unwrap());
+    all.sort();
+    let due: Vec<_> = (1..=80).map(|n| Revision(before.0 + n)).collect();
+    assert_eq!(all, due);
+    let last = *all.last().unwrap();
+    one.governor.reached(last).await.unwrap();
+    two.governor.reached(last).await.unwrap();
+    assert_eq!(one.governor.journal_head(), two.governor.journal_head());
+    assert_eq!(one.governor.state().grants().len(), 81);
+    one.assert_intact().await;
+}
+
+#[tokio::test]
+async fn of_two_admins_who_contradict_each_other_the_second_is_told() {
+    let one = World::open().await;
+    let two = World::bare(one.stores.clone(), |builder| builder).await;
+    let admin = owner();
+    let first = one.governor.act(&admin, command("a", toolset("new", "a")));
+    let second = two.governor.act(&admin, command("b", toolset("new", "b")));
+    let (first, second) = tokio::join!(first, second);
+    let kinds: Vec<_> = [first, second].into_iter().map(|acted| acted.map(|_| ()).map_err(|error| error.kind())).collect();
+    assert!(kinds.contains(&Ok(())) && kinds.contains(&Err(GovernErrorKind::AlreadyExists)), "{kinds:?}");
+}
+
+#[tokio::test]
+async fn a_lost_acknowledgement_is_found_again_and_the_command_is_carried_out_once() {
+    let world = World::open().await;
+    let before = world.governor.revision();
+    world.faults().act_acks_lost.store(1, Ordering::SeqCst);
+    let acted = world.governor.act(&owner(), command("once", grant("bea", "bea", None))).await.unwrap();
+    assert_eq!((acted.revision, acted.outcome), (before.next(), ActOutcome::Done));
+    assert_eq!(acted.events.len(), 1);
+    assert_eq!(world.governor.revision(), before.next());
+    world.call("bea", "list_pages").await.unwrap();
+}
+
+#[tokio::test]
+async fn an_act_that_was_lost_before_it_was_written_is_written_by_the_next_attempt() {
+    let world = World::open().await;
+    let before = world.governor.revision();
+    world.faults().acts_lost.store(3, Ordering::SeqCst);
+    let acted = world.governor.act(&owner(), command("once", grant("bea", "bea", None))).await.unwrap();
+    assert_eq!((acted.revision, acted.outcome), (before.next(), ActOutcome::Done));
+    assert_eq!(world.governor.state().grants().len(), 2);
+}
+
+#[tokio::test]
+async fn where_it_cannot_be_known_whether_it_was_done_the_sender_is_told_and_the_same_command_settles_it() {
+    let world = World::open().await;
+    let before = world.governor.revision();
+    world.faults().act_acks_lost.store(1, Ordering::SeqCst);
+    world.faults().reads_fail.store(100, Ordering::SeqCst);
+    let command = command("once", grant("bea", "bea", None));
+    let error = world.governor.act(&owner(), command.clone()).await.unwrap_err();
+    assert_eq!(error.kind(), GovernErrorKind::Unknown);
+    world.faults().reads_fail.store(0, Ordering::SeqCst);
+    let acted = world.governor.act(&owner(), command).await.unwrap();
+    assert_eq!((acted.revision, acted.outcome), (before.next(), ActOutcome::Repeated));
+    assert_eq!(acted.events.len(), 1);
+    assert_eq!(world.governor.revision(), before.next());
+}
+
+#[tokio::test]
+async fn a_repeated_command_answers_what_the_first_time_answered() {
+    let world = World::open().await;
+    let first = world.governor.act(&owner(), command("once", grant("bea", "bea", None))).await.unwrap();
+    world.act(grant("cleo", "cleo", None)).await;
+    // Whatever it says now.
+    let again = world.governor.act(&owner(), command("once", grant("dora", "dora", None))).await.unwrap();
+    assert_eq!((again.revision, &again.events), (first.revision, &first.events));
+    assert_eq!((first.outcome, again.outcome), (ActOutcome::Done, ActOutcome::Repeated));
+    assert!(!world.governor.state().grants().keys().any(|grant| grant.as_str() == "grant-dora"));
+}
+
+#[tokio::test]
+async fn a_command_whose_wish_already_holds_writes_nothing() {
+    let world = World::open().await;
+    let before = world.governor.revision();
+    let settings = world.governor.state().settings().clone();
+    let acted = world.act(Action::ChangeSettings { settings }).await;
+    assert_eq!((acted.outcome, acted.events.len()), (ActOutcome::Unchanged, 0));
+    assert_eq!(world.governor.revision(), before);
+}
+
+#[tokio::test]
+async fn a_refused_command_says_why_and_changes_nothing() {
+    let world = World::open().await;
+    let before = world.governor.journal_head();
+    let nobody = Actor::new(user("bob"), []);
+    let error = world.governor.act(&nobody, command("a", grant("bob", "bob", None))).await.unwrap_err();
+    assert_eq!(error.kind(), GovernErrorKind::NotAllowed);
+    let error = world.governor.act(&owner(), command("b", grant("olga", "olga", None))).await.unwrap_err();
+    assert_eq!(error.kind(), GovernErrorKind::NotAllowed, "{error}");
+    assert_eq!(world.governor.journal_head(), before);
+}
+
+#[tokio::test]
+async fn a_reader_of_the_acts_gets_each_of_them_once_and_in_order() {
+    let world = World::open().await;
+    let other = World::bare(world.stores.clone(), |builder| builder).await;
+    let mut all = world.governor.subscribe(Revision::ZERO);
+    let now = world.governor.revision();
+    let mut new = world.governor.subscribe(now);
+    for number in 0..300 {
+        let id = format!("g{number}");
+        let by = if number % 2 == 0 { &world } else { &other };
+        by.governor.act(&owner(), command(&id, grant(&id, "cleo", None))).await.unwrap();
+    }
+    for due in 1..=now.0 + 300 {
+        assert_eq!(all.next().await.unwrap().revision, Revision(due));
+    }
+    for due in 0..300 {
+        assert_eq!(new.next().await.unwrap().command_id.as_str(), format!("g{due}"));
+    }
+    let waiting = tokio::spawn(async move { new.next().await.unwrap().command_id });
+    world.governor.act(&owner(), command("last", grant("last", "cleo", None))).await.unwrap();
+    assert_eq!(waiting.await.unwrap().as_str(), "last");
+}
+
+#[tokio::test]
+async fn a_governor_acts_and_subscribes_without_its_driver() {
+    let builder = mcp_govern_core::Governor::builder(tenant());
+    let (governor, _driver) = builder.open().await.unwrap();
+    let acted = governor.act(&owner(), command("a", toolset("new", "New"))).await.unwrap();
+    assert_eq!(acted.revision, Revision(1));
+    assert_eq!(governor.subscribe(Revision::ZERO).next().await.unwrap().revision, Revision(1));
+    assert_eq!(governor.subscribe(Revision(7)).next().await.unwrap_err().kind(), GovernErrorKind::NotFound);
+}
+
+#[tokio::test]
+async fn acts_that_nobody_waits_for_any_more_are_carried_out_or_not_but_never_in_part() {
+    let world = World::open().await;
+    for number in 0..50 {
+        let id = format!("g{number}");
+        let act = tokio::spawn({
+            let governor = world.governor.clone();
+            let command = command(&id, grant(&id, &id, None));
+            async move { governor.act(&owner(), command).await }
+        });
+        act.abort();
+        let _ = act.await;
+    }
+    world.act(grant("last", "last", None)).await;
+    world.assert_intact().await;
+    let fresh = World::bare(world.stores.clone(), |builder| builder).await;
+    assert_eq!(fresh.governor.state().grants().len(), world.governor.state().grants().len());
+}

@@ -1,0 +1,198 @@
+//! Stores in memory that fail when they are told to.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use mcp_govern_core::{
+    Credential, TenantId,
+    journal::{Head, Revision, StoredAct},
+    memory::MemoryStores,
+    ports::{
+        AppendError, AuditCursor, AuditFilter, AuditHead, AuditLog, AuditPage, Freshness, Journal, StoreError,
+        StoreErrorKind, StoredRecord, Stores, TenantStores, Vault, VaultEntry, VaultError, VaultKey, WriterId,
+    },
+};
+use tokio::sync::Semaphore;
+
+/// What fails, and how often.
+#[derive(Debug, Default)]
+pub(crate) struct Faults {
+    /// So many appends of acts are written, and the acknowledgement is lost.
+    pub(crate) act_acks_lost: AtomicUsize,
+    /// So many appends of acts are lost before they are written.
+    pub(crate) acts_lost: AtomicUsize,
+    /// So many reads of the journal fail.
+    pub(crate) reads_fail: AtomicUsize,
+    /// The journal cannot be followed; told by [`Faults::lose_journal`].
+    pub(crate) journal_lost: AtomicBool,
+    pub(crate) lost: tokio::sync::Notify,
+    /// So many appends of audit records fail, by this kind.
+    pub(crate) records_fail: AtomicUsize,
+    /// So many appends of audit records are written, and the acknowledgement is lost.
+    pub(crate) record_acks_lost: AtomicUsize,
+    /// So many questions for an audit chain's head fail.
+    pub(crate) heads_fail: AtomicUsize,
+    /// While set, appends of audit records wait: each says so and needs a permit.
+    pub(crate) records_wait: AtomicBool,
+    pub(crate) records_arrived: Semaphore0,
+    pub(crate) records_go: Semaphore0,
+    /// How many appends of audit records there were.
+    pub(crate) record_appends: AtomicUsize,
+    /// So many deletions from the vault fail.
+    pub(crate) deletes_fail: AtomicUsize,
+}
+
+/// A semaphore without permits.
+#[derive(Debug)]
+pub(crate) struct Semaphore0(pub(crate) Semaphore);
+
+impl Default for Semaphore0 {
+    fn default() -> Self {
+        Self(Semaphore::new(0))
+    }
+}
+
+impl Faults {
+    pub(crate) fn lose_journal(&self) {
+        self.journal_lost.store(true, Ordering::SeqCst);
+        self.lost.notify_one();
+    }
+}
+
+/// Takes one off the count, if there is one.
+fn happens(count: &AtomicUsize) -> bool {
+    count.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
+}
+
+fn unknown() -> StoreError {
+    StoreError::new(StoreErrorKind::Unknown, "the connection broke")
+}
+
+fn unavailable() -> StoreError {
+    StoreError::new(StoreErrorKind::Unavailable, "the store is away")
+}
+
+/// Memory stores behind faults; clones share both.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct FaultyStores {
+    pub(crate) memory: MemoryStores,
+    pub(crate) faults: Arc<Faults>,
+}
+
+#[async_trait]
+impl Stores for FaultyStores {
+    async fn open(&self, tenant: &TenantId) -> Result<TenantStores, StoreError> {
+        let mut stores = self.memory.open(tenant).await?;
+        stores.journal = Arc::new(FaultyJournal(stores.journal, self.faults.clone()));
+        stores.audit = Arc::new(FaultyAudit(stores.audit, self.faults.clone()));
+        stores.vault = Arc::new(FaultyVault(stores.vault, self.faults.clone()));
+        Ok(stores)
+    }
+}
+
+#[derive(Debug)]
+struct FaultyJournal(Arc<dyn Journal>, Arc<Faults>);
+
+#[async_trait]
+impl Journal for FaultyJournal {
+    fn freshness(&self) -> Freshness {
+        self.0.freshness()
+    }
+
+    async fn head(&self) -> Result<Head, StoreError> {
+        self.0.head().await
+    }
+
+    async fn append(&self, expected: Head, act: &StoredAct) -> Result<Head, AppendError> {
+        if happens(&self.1.acts_lost) {
+            return Err(unknown().into());
+        }
+        let head = self.0.append(expected, act).await?;
+        if happens(&self.1.act_acks_lost) { Err(unknown().into()) } else { Ok(head) }
+    }
+
+    async fn read(&self, after: Revision, limit: usize) -> Result<Vec<StoredAct>, StoreError> {
+        if happens(&self.1.reads_fail) {
+            return Err(unavailable());
+        }
+        self.0.read(after, limit).await
+    }
+
+    async fn changed(&self, after: Revision) -> Result<(), StoreError> {
+        tokio::select! {
+            changed = self.0.changed(after), if !self.1.journal_lost.load(Ordering::SeqCst) => changed,
+            () = self.1.lost.notified() => Err(unavailable()),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct FaultyAudit(Arc<dyn AuditLog>, Arc<Faults>);
+
+#[async_trait]
+impl AuditLog for FaultyAudit {
+    async fn head(&self, writer: &WriterId) -> Result<AuditHead, StoreError> {
+        if happens(&self.1.heads_fail) { Err(unavailable()) } else { self.0.head(writer).await }
+    }
+
+    async fn append(&self, writer: &WriterId, expected: AuditHead, records: &[StoredRecord]) -> Result<(), StoreError> {
+        self.1.record_appends.fetch_add(1, Ordering::SeqCst);
+        if self.1.records_wait.load(Ordering::SeqCst) {
+            self.1.records_arrived.0.add_permits(1);
+            self.1.records_go.0.acquire().await.unwrap().forget();
+        }
+        if happens(&self.1.records_fail) {
+            return Err(unavailable());
+        }
+        self.0.append(writer, expected, records).await?;
+        if happens(&self.1.record_acks_lost) { Err(unknown()) } else { Ok(()) }
+    }
+
+    async fn read(&self, writer: &WriterId, after: u64, limit: usize) -> Result<Vec<StoredRecord>, StoreError> {
+        self.0.read(writer, after, limit).await
+    }
+
+    async fn writers(&self) -> Result<Vec<WriterId>, StoreError> {
+        self.0.writers().await
+    }
+
+    async fn query(
+        &self,
+        filter: &AuditFilter,
+        before: Option<&AuditCursor>,
+        limit: usize,
+    ) -> Result<AuditPage, StoreError> {
+        self.0.query(filter, before, limit).await
+    }
+}
+
+#[derive(Debug)]
+struct FaultyVault(Arc<dyn Vault>, Arc<Faults>);
+
+#[async_trait]
+impl Vault for FaultyVault {
+    async fn put(&self, key: &VaultKey, expected: u64, credential: &Credential) -> Result<u64, VaultError> {
+        self.0.put(key, expected, credential).await
+    }
+
+    async fn get(&self, key: &VaultKey) -> Result<Option<VaultEntry>, VaultError> {
+        self.0.get(key).await
+    }
+
+    async fn delete(&self, key: &VaultKey) -> Result<(), VaultError> {
+        if happens(&self.1.deletes_fail) { Err(unavailable().into()) } else { self.0.delete(key).await }
+    }
+
+    async fn list(&self) -> Result<Vec<(VaultKey, u64)>, VaultError> {
+        self.0.list().await
+    }
+}
+
+/// Short enough that a store which is away is given up at once.
+pub(crate) const AT_ONCE: Duration = Duration::ZERO;

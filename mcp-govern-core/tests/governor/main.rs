@@ -1,0 +1,15 @@
+//! The governor as a whole: a real journal, audit log and vault in memory, and a small provider that plays the vendor.
+
+mod acts;
+mod audit;
+mod blueprint;
+mod calls;
+mod credentials;
+mod faults;
+mod futures;
+mod kills;
+mod lists;
+mod nodes;
+mod unreadable;
+mod vendor;
+mod world;

@@ -1,0 +1,56 @@
+//! Percent-encoding and the text form of plain values.
+
+use std::borrow::Cow;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
+use serde_json::Value;
+
+/// Everything but the unreserved characters of RFC 3986, section 2.3.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The percent-encoded form.
+pub(crate) fn percent(text: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(text, RESERVED)
+}
+
+/// The text of a plain value: booleans in small letters, whole numbers without a fraction. `None` for null, lists and
+/// objects.
+pub(crate) fn scalar_text(value: &Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::String(text) => Some(Cow::Borrowed(text)),
+        Value::Bool(true) => Some(Cow::Borrowed("true")),
+        Value::Bool(false) => Some(Cow::Borrowed("false")),
+        Value::Number(number) => {
+            let whole = number.as_f64().filter(|n| n.fract() == 0.0 && n.abs() < 9_007_199_254_740_992.0);
+            match whole.filter(|_| number.is_f64()) {
+                Some(whole) => Some(Cow::Owned(format!("{whole:.0}"))),
+                None => Some(Cow::Owned(number.to_string())),
+            }
+        }
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_unreserved_characters_stay() {
+        assert_eq!(percent("aZ9-._~").to_string(), "aZ9-._~");
+        assert_eq!(percent("a+b c/d?é\r\n").to_string(), "a%2Bb%20c%2Fd%3F%C3%A9%0D%0A");
+    }
+
+    #[test]
+    fn plain_values_have_one_text() {
+        let text = |value: Value| scalar_text(&value).map(Cow::into_owned);
+        assert_eq!(text(json!(1.0)).as_deref(), Some("1"));
+        assert_eq!(text(json!(1.5)).as_deref(), Some("1.5"));
+        assert_eq!(text(json!(u64::MAX)).as_deref(), Some("18446744073709551615"));
+        assert_eq!(text(json!(false)).as_deref(), Some("false"));
+        assert_eq!(text(json!(null)), None);
+        assert_eq!(text(json!([])), None);
+    }
+}

@@ -1,0 +1,104 @@
+//! From arguments to a request.
+//!
+//! INVARIANT: whatever the arguments hold, the request stays on the server's base URL and the row's path template, its
+//! headers have the names that the document gives, and its query decodes to exactly the arguments
+//! (`tests/binding.rs`: the property tests).
+
+mod body;
+mod encode;
+mod header;
+mod multipart;
+mod path;
+mod query;
+
+use std::fmt::Write as _;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, header::CONTENT_TYPE};
+use serde_json::{Map, Value};
+
+pub(crate) use self::{
+    body::{BodyField, BodyKind, BodyPlan, PartKind, Payload},
+    encode::{percent, scalar_text},
+    header::{HeaderParam, check_header_name, check_header_value},
+    path::{PathParam, PathTemplate, Slash},
+    query::{QueryParam, QueryStyle},
+};
+use crate::row::Row;
+
+/// A request without its base URL and without authorization.
+#[derive(Debug)]
+pub(crate) struct BoundRequest {
+    pub(crate) method: Method,
+    /// Path and query, below the base URL.
+    pub(crate) target: String,
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) payload: Option<Payload>,
+}
+
+impl BoundRequest {
+    /// The body's bytes; empty where there is none.
+    pub(crate) fn body(&self) -> Bytes {
+        self.payload.as_ref().map(Payload::encode).unwrap_or_default()
+    }
+}
+
+/// Binds the arguments of a row, defaults filled in.
+///
+/// # Errors
+///
+/// A sentence that names the argument and what is expected.
+pub(crate) fn bind(row: &Row, arguments: &Map<String, Value>) -> Result<BoundRequest, String> {
+    refuse_unknown(row, arguments)?;
+    let target = bind_target(row, arguments)?;
+    let mut headers = row.fixed_headers.clone();
+    for param in &row.headers {
+        if let Some(value) = arguments.get(&param.argument) {
+            headers.push((param.name.clone(), param.bind(value)?));
+        }
+    }
+    let payload = row.body.as_ref().map(|plan| plan.bind(arguments)).transpose()?;
+    if let Some(payload) = &payload {
+        headers.push((CONTENT_TYPE, payload.content_type()));
+    }
+    Ok(BoundRequest { method: row.method.clone(), target, headers, payload })
+}
+
+/// Fills in what the schema states as defaults.
+pub(crate) fn with_defaults(row: &Row, mut arguments: Map<String, Value>) -> Map<String, Value> {
+    for (name, value) in &row.defaults {
+        if !arguments.contains_key(name) {
+            arguments.insert(name.clone(), value.clone());
+        }
+    }
+    arguments
+}
+
+fn bind_target(row: &Row, arguments: &Map<String, Value>) -> Result<String, String> {
+    let mut target = row.path.bind(arguments)?;
+    let path = target.len();
+    for param in &row.query {
+        if let Some(value) = arguments.get(&param.argument) {
+            param.write(value, &mut target, path)?;
+        }
+    }
+    if !row.fixed_query.is_empty() {
+        let separator = if target.len() == path { '?' } else { '&' };
+        let _ = write!(target, "{separator}{}", row.fixed_query);
+    }
+    Ok(target)
+}
+
+/// The vendor ignores what it does not know, so a typo would go unnoticed: unknown arguments are refused here.
+fn refuse_unknown(row: &Row, arguments: &Map<String, Value>) -> Result<(), String> {
+    let properties = row.definition.input_schema.get("properties").and_then(Value::as_object);
+    for name in arguments.keys() {
+        if !properties.is_some_and(|properties| properties.contains_key(name)) {
+            return Err(format!("`{name}` is no argument of `{}`", row.name));
+        }
+    }
+    match row.required.iter().find(|name| !arguments.contains_key(name.as_str())) {
+        Some(name) => Err(format!("`{name}` is missing")),
+        None => Ok(()),
+    }
+}

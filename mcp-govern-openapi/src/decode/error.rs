@@ -1,0 +1,251 @@
+//! What a vendor says when it refuses, in whatever shape it says it.
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, StatusCode};
+use mcp_govern_core::{ProviderErrorKind, VendorError};
+use serde_json::Value;
+
+use super::{Pointer, mask::Scrubber};
+
+/// Where the document says that errors keep their parts.
+#[derive(Debug, Default)]
+pub(crate) struct ErrorPlan {
+    pub(crate) message: Vec<Pointer>,
+    pub(crate) code: Vec<Pointer>,
+    pub(crate) details: Vec<Pointer>,
+    pub(crate) scopes: Vec<Pointer>,
+    pub(crate) request_id_headers: Vec<HeaderName>,
+    pub(crate) request_id_body: Vec<Pointer>,
+}
+
+/// What to tell people when an error has these marks; all marks given must be there.
+#[derive(Debug)]
+pub(crate) struct RemedyRule {
+    pub(crate) status: Option<u16>,
+    pub(crate) code: Option<String>,
+    /// In small letters.
+    pub(crate) contains: Option<String>,
+    pub(crate) header: Option<(HeaderName, Option<String>)>,
+    pub(crate) kind: Option<ProviderErrorKind>,
+    pub(crate) remedy: String,
+}
+
+/// An answer that is an error.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) kind: ProviderErrorKind,
+    pub(crate) vendor: VendorError,
+    /// The vendor's words and the remedy, as one text.
+    pub(crate) text: String,
+}
+
+const LONGEST_MESSAGE: usize = 1_000;
+const LONGEST_DETAIL: usize = 300;
+const MOST_DETAILS: usize = 20;
+
+/// Reads an error answer.
+pub(crate) fn read(
+    plan: &ErrorPlan,
+    remedies: &[RemedyRule],
+    throttled: bool,
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+    scrubber: &Scrubber,
+) -> Refusal {
+    let body = String::from_utf8_lossy(body);
+    let json = serde_json::from_str::<serde::de::IgnoredAny>(&body).is_ok();
+    let clean = |text: String, longest: usize| one_line(&scrubber.clean(text), longest);
+    let mut vendor = VendorError::new();
+    vendor.status = Some(status.as_u16());
+    if json {
+        let first = |pointers: &[Pointer]| pointers.iter().find_map(|p| printable(&p.value(&body)?, 0));
+        vendor.message = first(&plan.message).map(|text| clean(text, LONGEST_MESSAGE));
+        vendor.code = plan.code.iter().find_map(|p| p.text(&body)).map(|text| clean(text, 80));
+        let details = plan.details.iter().find_map(|p| Some(list(&p.value(&body)?)).filter(|list| !list.is_empty()));
+        vendor.details =
+            details.unwrap_or_default().into_iter().take(MOST_DETAILS).map(|t| clean(t, LONGEST_DETAIL)).collect();
+        let scopes = plan.scopes.iter().find_map(|p| Some(words(&p.value(&body)?)).filter(|words| !words.is_empty()));
+        vendor.missing_scopes =
+            scopes.unwrap_or_default().into_iter().take(MOST_DETAILS).map(|t| clean(t, 80)).collect();
+    } else if is_plain_text(headers, &body) {
+        vendor.message = Some(clean(body.trim().to_owned(), 300));
+    }
+    vendor.request_id = request_id(plan, headers, &body).map(|text| clean(text, 120));
+    let rule = remedies.iter().find(|rule| rule.matches(&vendor, headers));
+    let kind = rule.and_then(|rule| rule.kind).unwrap_or_else(|| kind_of(status, throttled));
+    let text = sentence(&vendor, rule.map(|rule| rule.remedy.as_str()));
+    Refusal { kind, vendor, text }
+}
+
+/// The vendor's id of a request, from its headers or the body.
+pub(crate) fn request_id(plan: &ErrorPlan, headers: &HeaderMap, body: &str) -> Option<String> {
+    let header = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let from_headers = plan.request_id_headers.iter().find_map(header);
+    from_headers.or_else(|| plan.request_id_body.iter().find_map(|p| p.text(body))).filter(|id| !id.is_empty())
+}
+
+/// What a status means where the document has no rule of its own.
+pub(crate) fn kind_of(status: StatusCode, throttled: bool) -> ProviderErrorKind {
+    if throttled {
+        return ProviderErrorKind::RateLimited;
+    }
+    match status.as_u16() {
+        401 | 407 => ProviderErrorKind::Unauthorized,
+        402 => ProviderErrorKind::PlanLimit,
+        403 => ProviderErrorKind::Forbidden,
+        404 | 410 => ProviderErrorKind::NotFound,
+        408 | 500..=599 => ProviderErrorKind::VendorFailure,
+        409 | 412 | 423 | 424 | 428 => ProviderErrorKind::Conflict,
+        429 => ProviderErrorKind::RateLimited,
+        400..=499 => ProviderErrorKind::InvalidArguments,
+        _ => ProviderErrorKind::BadAnswer,
+    }
+}
+
+/// The words that a document may use for a kind.
+pub(crate) fn kind_from_word(word: &str) -> Option<ProviderErrorKind> {
+    Some(match word {
+        "invalid" | "invalid_arguments" => ProviderErrorKind::InvalidArguments,
+        "unauthorized" => ProviderErrorKind::Unauthorized,
+        "forbidden" => ProviderErrorKind::Forbidden,
+        "plan_limit" => ProviderErrorKind::PlanLimit,
+        "not_found" | "gone" => ProviderErrorKind::NotFound,
+        "conflict" | "already_done" | "not_ready" => ProviderErrorKind::Conflict,
+        "rate_limited" => ProviderErrorKind::RateLimited,
+        "vendor_failure" => ProviderErrorKind::VendorFailure,
+        "rejected" => ProviderErrorKind::Rejected,
+        "config" => ProviderErrorKind::Config,
+        _ => return None,
+    })
+}
+
+impl RemedyRule {
+    fn matches(&self, vendor: &VendorError, headers: &HeaderMap) -> bool {
+        let text = || {
+            let details = vendor.details.iter().map(String::as_str);
+            let all: Vec<&str> = vendor.message.as_deref().into_iter().chain(details).collect();
+            all.join("\n").to_lowercase()
+        };
+        self.status.is_none_or(|status| vendor.status == Some(status))
+            && self.code.as_ref().is_none_or(|code| vendor.code.as_ref() == Some(code))
+            && self.contains.as_ref().is_none_or(|part| text().contains(part.as_str()))
+            && self.header.as_ref().is_none_or(|(name, wanted)| header_matches(headers, name, wanted.as_deref()))
+    }
+}
+
+/// Whether a header is there, with that value if one is wanted; capitals do not matter.
+pub(crate) fn header_matches(headers: &HeaderMap, name: &HeaderName, wanted: Option<&str>) -> bool {
+    headers.get_all(name).iter().any(|value| {
+        wanted.is_none_or(|wanted| value.to_str().is_ok_and(|value| value.trim().eq_ignore_ascii_case(wanted)))
+    })
+}
+
+fn sentence(vendor: &VendorError, remedy: Option<&str>) -> String {
+    let mut text = format!("answered {}", vendor.status.unwrap_or_default());
+    if let Some(code) = &vendor.code {
+        text.push_str(" (code ");
+        text.push_str(code);
+        text.push(')');
+    }
+    if let Some(message) = &vendor.message {
+        text.push_str(": ");
+        text.push_str(message);
+    }
+    if !vendor.details.is_empty() && vendor.message.as_ref() != Some(&vendor.details.join("; ")) {
+        text.push_str(" [");
+        text.push_str(&vendor.details.join("; "));
+        text.push(']');
+    }
+    if !vendor.missing_scopes.is_empty() {
+        text.push_str("; missing scopes: ");
+        text.push_str(&vendor.missing_scopes.join(", "));
+    }
+    if let Some(remedy) = remedy {
+        if !text.ends_with(['.', '!', '?']) {
+            text.push('.');
+        }
+        text.push(' ');
+        text.push_str(remedy);
+    }
+    text
+}
+
+/// A text for people: a text, or the texts within a list or object. Nothing where there is nothing to read.
+fn printable(value: &Value, depth: usize) -> Option<String> {
+    let joined = |parts: Vec<String>| Some(parts.join("; ")).filter(|text| !text.is_empty());
+    match value {
+        Value::String(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(_) | Value::Null => None,
+        Value::Array(_) | Value::Object(_) if depth > 2 => None,
+        Value::Array(items) => joined(items.iter().take(MOST_DETAILS).filter_map(|v| printable(v, depth + 1)).collect()),
+        Value::Object(members) => {
+            let member = |(name, value): (&String, &Value)| Some(format!("{name}: {}", printable(value, depth + 1)?));
+            joined(members.iter().take(MOST_DETAILS).filter_map(member).collect())
+        }
+    }
+}
+
+fn list(value: &Value) -> Vec<String> {
+    match value {
+        Value::Array(items) => items.iter().filter_map(|item| printable(item, 0)).collect(),
+        Value::Object(members) => {
+            members.iter().filter_map(|(name, value)| Some(format!("{name}: {}", printable(value, 0)?))).collect()
+        }
+        value => printable(value, 0).into_iter().collect(),
+    }
+}
+
+/// Scopes: a list, or a text with commas or spaces between.
+fn words(value: &Value) -> Vec<String> {
+    match value {
+        Value::String(text) => text.split([',', ' ']).filter(|word| !word.is_empty()).map(str::to_owned).collect(),
+        value => list(value),
+    }
+}
+
+fn is_plain_text(headers: &HeaderMap, body: &str) -> bool {
+    let kind = headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("text/plain");
+    let body = body.trim();
+    !body.is_empty() && !body.starts_with('<') && kind.to_ascii_lowercase().starts_with("text/plain")
+}
+
+/// One line without control characters, of bounded length.
+pub(crate) fn one_line(text: &str, longest: usize) -> String {
+    let mut line: String = text.chars().take(longest).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if line.len() < text.len() {
+        line.push('…');
+    }
+    line
+}
+
+/// How long the vendor asks to wait, by the first of the headers that is there and makes sense.
+pub(crate) fn wait_of(
+    headers: &HeaderMap,
+    wait: &[(HeaderName, crate::document::govern::WaitUnit)],
+    now: std::time::SystemTime,
+) -> Option<Duration> {
+    use crate::document::govern::WaitUnit;
+    wait.iter().find_map(|(name, unit)| {
+        let text = headers.get(name)?.to_str().ok()?.trim();
+        let Ok(number) = text.parse::<f64>() else {
+            let date = httpdate::parse_http_date(text).ok()?;
+            return Some(date.duration_since(now).unwrap_or_default());
+        };
+        let seconds = match unit {
+            WaitUnit::Seconds => number,
+            WaitUnit::Milliseconds => number / 1_000.0,
+            WaitUnit::EpochSeconds => {
+                number - now.duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+            }
+        };
+        // A day is longer than any deadline; the bound keeps nonsense out of the arithmetic.
+        seconds.is_finite().then(|| Duration::from_secs_f64(seconds.clamp(0.0, 86_400.0)))
+    })
+}
+
+#[cfg(test)]
+#[path = "error_tests.rs"]
+mod tests;

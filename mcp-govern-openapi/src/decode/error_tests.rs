@@ -1,0 +1,126 @@
+use http::HeaderValue;
+use mcp_govern_core::Secret;
+
+use super::*;
+use crate::document::govern::WaitUnit;
+
+fn pointers(texts: &[&str]) -> Vec<Pointer> {
+    texts.iter().map(|text| Pointer::parse(text).unwrap()).collect()
+}
+
+fn plan() -> ErrorPlan {
+    ErrorPlan {
+        message: pointers(&["/error/message", "/message", "/error", "/errors"]),
+        code: pointers(&["/error/code", "/code"]),
+        details: pointers(&["/error/errors", "/errors"]),
+        scopes: pointers(&["/error/required_scopes"]),
+        request_id_headers: vec![HeaderName::from_static("x-request-id")],
+        request_id_body: pointers(&["/requestId"]),
+    }
+}
+
+fn read_body(status: u16, body: &str, remedies: &[RemedyRule]) -> Refusal {
+    let status = StatusCode::from_u16(status).unwrap();
+    read(&plan(), remedies, false, status, &HeaderMap::new(), body.as_bytes(), &Scrubber::default())
+}
+
+#[test]
+fn the_shapes_of_the_three_vendors_are_all_understood() {
+    let shapes = [
+        (r#"{"error":"Could not authenticate"}"#, "Could not authenticate"),
+        (r#"{"error":["Name can't be blank","Body is too long"]}"#, "Name can't be blank; Body is too long"),
+        (r#"{"message":"Not found"}"#, "Not found"),
+        (r#"{"error":{"message":"Invalid Input Provided","code":2001,"errors":["Title cannot be empty."]}}"#, "Invalid Input Provided"),
+        (r#"{"error":{"message":"x","errors":"one text"}}"#, "x"),
+        (r#"{"errors":{"name":["is too long","is bad"]}}"#, "name: is too long; is bad"),
+        (r#"{"message":null,"error":"second"}"#, "second"),
+    ];
+    for (body, message) in shapes {
+        assert_eq!(read_body(400, body, &[]).vendor.message.as_deref(), Some(message), "{body}");
+    }
+    let refusal = read_body(403, r#"{"code":40301,"message":"No.","requestId":"r-1","took":0.1}"#, &[]);
+    assert_eq!(refusal.vendor.code.as_deref(), Some("40301"));
+    assert_eq!(refusal.vendor.request_id.as_deref(), Some("r-1"));
+    assert_eq!(refusal.text, "answered 403 (code 40301): No.");
+    let refusal = read_body(403, r#"{"error":{"message":"Denied","required_scopes":"a.read, b.read"}}"#, &[]);
+    assert_eq!(refusal.vendor.missing_scopes, ["a.read", "b.read"]);
+    let refusal = read_body(400, r#"{"error":{"message":"Bad","errors":[{"field":"a"},"b"]}}"#, &[]);
+    assert_eq!(refusal.vendor.details, ["field: a", "b"]);
+}
+
+#[test]
+fn html_and_nonsense_leave_only_the_status() {
+    for body in ["<html><body>Bad gateway</body></html>", "", "\u{0}\u{1}", "{\"error\":", "[]", "{\"error\":true}"] {
+        let refusal = read_body(502, body, &[]);
+        assert_eq!(refusal.kind, ProviderErrorKind::VendorFailure);
+        assert!(refusal.text.starts_with("answered 502") && !refusal.text.contains("html"), "{}", refusal.text);
+    }
+    assert_eq!(read_body(401, "Access denied.\r\n", &[]).vendor.message.as_deref(), Some("Access denied."));
+}
+
+#[test]
+fn every_status_has_a_kind() {
+    use ProviderErrorKind as K;
+    let table = [
+        (301, K::BadAnswer), (400, K::InvalidArguments), (401, K::Unauthorized), (402, K::PlanLimit), (403, K::Forbidden),
+        (404, K::NotFound), (405, K::InvalidArguments), (408, K::VendorFailure), (409, K::Conflict), (410, K::NotFound),
+        (413, K::InvalidArguments), (422, K::InvalidArguments), (428, K::Conflict), (429, K::RateLimited),
+        (500, K::VendorFailure), (503, K::VendorFailure), (599, K::VendorFailure),
+    ];
+    for (status, kind) in table {
+        assert_eq!(kind_of(StatusCode::from_u16(status).unwrap(), false), kind, "{status}");
+    }
+    assert_eq!(kind_of(StatusCode::from_u16(420).unwrap(), true), K::RateLimited);
+}
+
+#[test]
+fn the_first_remedy_whose_marks_are_all_there_is_told() {
+    let rule = |contains: Option<&str>, header: Option<&str>, remedy: &str| RemedyRule {
+        status: Some(403),
+        code: Some("40301".into()),
+        contains: contains.map(str::to_owned),
+        header: header.map(|value| (HeaderName::from_static("x-kind"), Some(value.to_owned()))),
+        kind: Some(ProviderErrorKind::Conflict),
+        remedy: remedy.into(),
+    };
+    let rules =
+        [rule(None, Some("Special"), "special"), rule(Some("api integration"), None, "key"), rule(None, None, "right")];
+    let read = |message: &str, header: Option<&'static str>| {
+        let mut headers = HeaderMap::new();
+        header.map(|value| headers.insert("x-kind", HeaderValue::from_static(value)));
+        let body = format!(r#"{{"message":"{message}","code":40301}}"#);
+        read(&plan(), &rules, false, StatusCode::FORBIDDEN, &headers, body.as_bytes(), &Scrubber::default())
+    };
+    assert!(read("Use an API Integration", None).text.ends_with("Use an API Integration. key"));
+    assert!(read("other.", None).text.ends_with("other. right"));
+    assert!(read("other", Some("SPECIAL")).text.ends_with(" special"));
+    assert_eq!(read("other", None).kind, ProviderErrorKind::Conflict);
+}
+
+#[test]
+fn a_message_is_one_bounded_line_and_repeats_no_secret() {
+    let body = format!("{{\"message\":\"key tops3cret bad\\r\\nX: {}\"}}", "x".repeat(5_000));
+    let scrubber = Scrubber::new([&Secret::new("tops3cret")]);
+    let refusal = read(&plan(), &[], false, StatusCode::UNAUTHORIZED, &HeaderMap::new(), body.as_bytes(), &scrubber);
+    assert!(refusal.text.chars().count() < 1_100 && !refusal.text.contains('\n'));
+    assert!(refusal.text.contains("key *** bad") && !refusal.text.contains("tops3cret"));
+}
+
+#[test]
+fn waiting_is_read_from_seconds_dates_and_epochs() {
+    let now = std::time::UNIX_EPOCH + Duration::from_secs(1_795_000_000);
+    let wait = |value: &'static str, unit| {
+        let name = HeaderName::from_static("retry-after");
+        let headers = HeaderMap::from_iter([(name.clone(), HeaderValue::from_static(value))]);
+        wait_of(&headers, &[(HeaderName::from_static("other"), WaitUnit::Seconds), (name, unit)], now)
+    };
+    assert_eq!(wait("60", WaitUnit::Seconds), Some(Duration::from_secs(60)));
+    assert_eq!(wait("250", WaitUnit::Milliseconds), Some(Duration::from_millis(250)));
+    assert_eq!(wait("1795000030", WaitUnit::EpochSeconds), Some(Duration::from_secs(30)));
+    assert_eq!(wait("-5", WaitUnit::Seconds), Some(Duration::ZERO));
+    assert_eq!(wait("1e300", WaitUnit::Seconds), Some(Duration::from_secs(86_400)));
+    let date = "Wed, 18 Nov 2026 10:27:30 GMT";
+    let expected = httpdate::parse_http_date(date).unwrap().duration_since(now).unwrap_or_default();
+    assert_eq!(wait(date, WaitUnit::Seconds), Some(expected));
+    assert_eq!(wait("soon", WaitUnit::Seconds), None);
+}

@@ -1,0 +1,187 @@
+//! From the vendor's answer to the tool's result. The vendor's own bytes pass through wherever nothing changes.
+
+pub(crate) mod error;
+mod list;
+mod mask;
+mod pointer;
+mod trim;
+
+use std::borrow::Cow;
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header};
+use mcp_govern_core::Effect;
+use serde_json::{Map, Value, json, value::RawValue};
+
+pub(crate) use self::{
+    list::{ListPlan, Paging},
+    mask::{MASK, Scrubber, SecretPath},
+    pointer::Pointer,
+    trim::trim,
+};
+use crate::row::{Accepts, Row, Shape};
+
+/// A decoded result.
+#[derive(Debug)]
+pub(crate) struct Decoded {
+    pub(crate) content: Box<RawValue>,
+    pub(crate) notes: Vec<String>,
+}
+
+/// Reads a good answer. The result is always a JSON object.
+///
+/// # Errors
+///
+/// A sentence that says what is wrong with the answer.
+pub(crate) fn decode(
+    row: &Row,
+    arguments: &Map<String, Value>,
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: Bytes,
+    scrubber: &Scrubber,
+) -> Result<Decoded, String> {
+    let blank = body.iter().all(u8::is_ascii_whitespace);
+    if blank {
+        return nothing(row, status);
+    }
+    match row.accepts {
+        Accepts::Json => {
+            check_content_type(headers, &body)?;
+            let mut text = text_of(body)?;
+            if let Some(clean) = scrubber.scrub(&text) {
+                text = clean;
+            }
+            decode_json(row, arguments, &text)
+        }
+        Accepts::Text => {
+            let text = scrubber.clean(String::from_utf8_lossy(&body).into_owned());
+            raw(&json!({ "text": text }))
+        }
+        Accepts::Bytes => {
+            let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+            raw(&json!({ "content_type": kind, "base64": BASE64_STANDARD.encode(&body) }))
+        }
+    }
+}
+
+/// The media type that a body claims to have must be JSON; without one, the body must look like it.
+pub(crate) fn check_content_type(headers: &HeaderMap, body: &[u8]) -> Result<(), String> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if essence == "application/json" || essence == "text/json" || essence.ends_with("+json") {
+        return Ok(());
+    }
+    let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
+    if (essence.is_empty() || essence == "text/plain" || essence == "application/octet-stream")
+        && matches!(first, Some(b'{' | b'['))
+    {
+        return Ok(());
+    }
+    let shown = if essence.is_empty() { "something that is no JSON" } else { essence.as_str() };
+    Err(format!("sent `{}` where JSON is due", error::one_line(shown, 80)))
+}
+
+fn decode_json(row: &Row, arguments: &Map<String, Value>, text: &str) -> Result<Decoded, String> {
+    let no_json = |error: serde_json::Error| format!("sent JSON that cannot be read ({})", category(&error));
+    let mut text = Cow::Borrowed(text);
+    if row.output.secrets.iter().any(|secret| secret.may_touch(&text)) {
+        let mut tree: Value = serde_json::from_str(&text).map_err(no_json)?;
+        row.output.secrets.iter().for_each(|secret| secret.mask(&mut tree));
+        text = Cow::Owned(tree.to_string());
+    }
+    match &row.output.shape {
+        Shape::List(plan) => decode_list(row, plan, arguments, &text),
+        Shape::Whole => object(row, whole(&text).map_err(no_json)?),
+        Shape::Root(pointer) => {
+            let found = pointer.find(&text).map_err(no_json)?;
+            let found = found.filter(|found| *found != "null");
+            let found = found.ok_or_else(|| format!("sent nothing at `{pointer}`, where the result should be"))?;
+            object(row, whole(found).map_err(no_json)?)
+        }
+    }
+}
+
+fn decode_list(row: &Row, plan: &ListPlan, arguments: &Map<String, Value>, text: &str) -> Result<Decoded, String> {
+    let place = || if plan.items.tokens().is_empty() { "the body".to_owned() } else { format!("`{}`", plan.items) };
+    let found = plan.items.find(text).map_err(|error| format!("sent JSON that cannot be read ({})", category(&error)))?;
+    let found = found.ok_or_else(|| format!("sent no list at {}", place()))?;
+    let items: Vec<&RawValue> =
+        serde_json::from_str(found).map_err(|_| format!("sent something that is no list at {}", place()))?;
+    let count = items.len();
+    let broken = |error: serde_json::Error| error.to_string();
+    let dropped;
+    let raw_items: &RawValue = if row.output.drop.is_empty() {
+        serde_json::from_str(found).map_err(broken)?
+    } else {
+        let items: Result<Vec<_>, _> = items.iter().map(|item| drop_members(item, &row.output.drop)).collect();
+        dropped = serde_json::value::to_raw_value(&items?).map_err(broken)?;
+        &dropped
+    };
+    let list = plan.decode(raw_items, count, text, arguments).map_err(broken)?;
+    Ok(Decoded { content: list.content, notes: list.note.into_iter().collect() })
+}
+
+/// A result that is an object stays as it is; a list becomes one, and so does a plain value.
+fn object(row: &Row, content: Box<RawValue>) -> Result<Decoded, String> {
+    let content = if row.output.drop.is_empty() { content } else { drop_members(&content, &row.output.drop)? };
+    match content.get().as_bytes().first() {
+        Some(b'{') => Ok(Decoded { content, notes: Vec::new() }),
+        Some(b'[') => wrap(&format!("{{\"items\":{content},\"has_more\":false,\"next\":null}}")),
+        _ => wrap(&format!("{{\"value\":{content}}}")),
+    }
+}
+
+fn wrap(text: &str) -> Result<Decoded, String> {
+    let content = RawValue::from_string(text.to_owned()).map_err(|error| error.to_string())?;
+    Ok(Decoded { content, notes: Vec::new() })
+}
+
+fn whole(text: &str) -> Result<Box<RawValue>, serde_json::Error> {
+    serde_json::from_str::<&RawValue>(text).map(ToOwned::to_owned)
+}
+
+fn drop_members(content: &RawValue, drop: &[String]) -> Result<Box<RawValue>, String> {
+    let mut value: Value =
+        serde_json::from_str(content.get()).map_err(|error| format!("sent JSON that cannot be read ({})", category(&error)))?;
+    if let Value::Object(members) = &mut value {
+        members.retain(|name, _| !drop.contains(name));
+    }
+    serde_json::value::to_raw_value(&value).map_err(|error| error.to_string())
+}
+
+/// No body: success where something was done, a broken answer where something was asked.
+fn nothing(row: &Row, status: StatusCode) -> Result<Decoded, String> {
+    let empty = matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT);
+    if row.definition.effect == Effect::Read && !empty {
+        return Err("sent an empty body where the result should be".to_owned());
+    }
+    raw(&json!({ "done": true, "status": status.as_u16() }))
+}
+
+fn raw(value: &Value) -> Result<Decoded, String> {
+    let content = serde_json::value::to_raw_value(value).map_err(|error| error.to_string())?;
+    Ok(Decoded { content, notes: Vec::new() })
+}
+
+fn text_of(body: Bytes) -> Result<String, String> {
+    let text = String::from_utf8(Vec::from(body)).map_err(|_| "sent JSON that is not in UTF-8".to_owned())?;
+    match text.strip_prefix('\u{feff}') {
+        Some(rest) => Ok(rest.to_owned()),
+        None => Ok(text),
+    }
+}
+
+/// What is wrong with JSON, without a piece of it.
+fn category(error: &serde_json::Error) -> &'static str {
+    match error.classify() {
+        serde_json::error::Category::Eof => "it ends too early",
+        serde_json::error::Category::Syntax => "broken syntax",
+        serde_json::error::Category::Data | serde_json::error::Category::Io => "unexpected types",
+    }
+}
+
+#[cfg(test)]
+#[path = "decode_tests.rs"]
+mod tests;

@@ -1,0 +1,320 @@
+//! The `x-govern` extension as it stands in a document. Every key is known here; any other is an error.
+
+use std::collections::BTreeMap;
+
+use mcp_govern_core::{CredentialSharing, Effect, Location, Risk};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// `x-govern` of an operation.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct OperationGovern {
+    pub(crate) ignore: bool,
+    pub(crate) hidden: bool,
+    pub(crate) effect: Option<Effect>,
+    pub(crate) idempotent: Option<IdempotentGovern>,
+    pub(crate) risk: Option<Risk>,
+    pub(crate) why: Option<String>,
+    pub(crate) unwrap: Option<String>,
+    pub(crate) page: Option<PageGovern>,
+    pub(crate) output: Option<OutputGovern>,
+    #[serde(rename = "async")]
+    pub(crate) poll: Option<PollGovern>,
+    pub(crate) rate_domain: Option<String>,
+    pub(crate) notifies: Option<String>,
+    pub(crate) secret_output: Vec<String>,
+    pub(crate) fixed: Vec<FixedGovern>,
+    pub(crate) retry: RetryGovern,
+    pub(crate) checks: Vec<CheckGovern>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged, deny_unknown_fields)]
+pub(crate) enum IdempotentGovern {
+    Always(bool),
+    With { with: String },
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PageGovern {
+    pub(crate) style: PageStyleGovern,
+    pub(crate) page: Option<String>,
+    pub(crate) size: Option<String>,
+    pub(crate) offset: Option<String>,
+    pub(crate) limit: Option<String>,
+    pub(crate) cursor: Option<String>,
+    pub(crate) first: Option<u64>,
+    pub(crate) default: Option<u64>,
+    pub(crate) max: Option<u64>,
+    pub(crate) window: Option<u64>,
+    pub(crate) more: Option<String>,
+    pub(crate) next: Option<String>,
+    pub(crate) total: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum PageStyleGovern {
+    Number,
+    Offset,
+    Cursor,
+    None,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct OutputGovern {
+    pub(crate) items: Option<String>,
+    pub(crate) root: Option<String>,
+    pub(crate) drop: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PollGovern {
+    pub(crate) poll: String,
+    pub(crate) id: String,
+    pub(crate) argument: String,
+    pub(crate) pending: PendingGovern,
+    pub(crate) success: String,
+    pub(crate) message: Option<String>,
+    pub(crate) result: Option<String>,
+    pub(crate) wait_ms: u64,
+    pub(crate) every_ms: u64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PendingGovern {
+    pub(crate) status: u16,
+    pub(crate) header: Option<String>,
+    pub(crate) value: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FixedGovern {
+    #[serde(rename = "in")]
+    pub(crate) location: Location,
+    pub(crate) name: String,
+    pub(crate) value: Value,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RetryGovern {
+    pub(crate) throttled: Option<bool>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CheckGovern {
+    pub(crate) kind: CheckKindGovern,
+    #[serde(default)]
+    pub(crate) arguments: Vec<String>,
+    pub(crate) argument: Option<String>,
+    pub(crate) other: Option<String>,
+    #[serde(default)]
+    pub(crate) needs: Vec<String>,
+    #[serde(default)]
+    pub(crate) when: Map<String, Value>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum CheckKindGovern {
+    Exclusive,
+    Requires,
+    OneOf,
+    AnyOf,
+    Before,
+    Future,
+}
+
+/// `x-govern` of a security scheme.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct SchemeGovern {
+    pub(crate) method: Option<String>,
+    pub(crate) title: Option<String>,
+    pub(crate) prefix: Option<String>,
+    pub(crate) field: Option<String>,
+    pub(crate) fallback: Option<String>,
+    pub(crate) fields: Vec<FieldGovern>,
+    pub(crate) sharing: Vec<CredentialSharing>,
+    pub(crate) config: Vec<FieldGovern>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FieldGovern {
+    pub(crate) name: String,
+    pub(crate) title: Option<String>,
+    #[serde(default)]
+    pub(crate) help: String,
+    #[serde(default = "yes")]
+    pub(crate) required: bool,
+    pub(crate) format: Option<FieldFormat>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum FieldFormat {
+    Email,
+}
+
+/// `x-govern` of the document.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct DocumentGovern {
+    pub(crate) provider: Option<String>,
+    pub(crate) catalogue: Option<u64>,
+    pub(crate) origin_roles: BTreeMap<String, String>,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) throttle: Option<Vec<ThrottleGovern>>,
+    pub(crate) wait: Option<Vec<WaitGovern>>,
+    pub(crate) wait_default_ms: Option<u64>,
+    pub(crate) rates: BTreeMap<String, RateGovern>,
+    pub(crate) errors: Option<ErrorsGovern>,
+    pub(crate) remedies: Vec<RemedyGovern>,
+    pub(crate) warnings: Vec<WarningGovern>,
+    pub(crate) probe: Vec<ProbeGovern>,
+    pub(crate) sunset: Option<SunsetGovern>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ThrottleGovern {
+    pub(crate) status: u16,
+    #[serde(default)]
+    pub(crate) nothing_done: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WaitGovern {
+    pub(crate) header: String,
+    pub(crate) unit: WaitUnit,
+}
+
+/// How a header says when to come again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum WaitUnit {
+    Seconds,
+    Milliseconds,
+    EpochSeconds,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RateGovern {
+    pub(crate) requests: usize,
+    pub(crate) per_ms: u64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ErrorsGovern {
+    pub(crate) message: Vec<String>,
+    pub(crate) code: Vec<String>,
+    pub(crate) details: Vec<String>,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) request_id: RequestIdGovern,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RequestIdGovern {
+    pub(crate) headers: Vec<String>,
+    pub(crate) body: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RemedyGovern {
+    pub(crate) status: Option<u16>,
+    pub(crate) code: Option<String>,
+    pub(crate) contains: Option<String>,
+    pub(crate) header: Option<String>,
+    pub(crate) equals: Option<String>,
+    pub(crate) kind: Option<String>,
+    pub(crate) remedy: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WarningGovern {
+    pub(crate) header: String,
+    pub(crate) equals: String,
+    pub(crate) text: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ProbeGovern {
+    pub(crate) operation: String,
+    #[serde(default)]
+    pub(crate) arguments: Map<String, Value>,
+    #[serde(default)]
+    pub(crate) grants: Vec<String>,
+    #[serde(default)]
+    pub(crate) facts: BTreeMap<String, String>,
+    pub(crate) scheme: Option<String>,
+    pub(crate) when: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SunsetGovern {
+    pub(crate) date: String,
+    pub(crate) notice: String,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Reads `x-govern` of a node; an unknown key or a wrong type is an error that says what is known.
+pub(crate) fn read<T: Default + for<'de> Deserialize<'de>>(node: &Map<String, Value>) -> Result<T, String> {
+    match node.get("x-govern") {
+        None => Ok(T::default()),
+        Some(value) => T::deserialize(value).map_err(|error| format!("`x-govern`: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn operation(value: Value) -> Result<OperationGovern, String> {
+        read(json!({ "x-govern": value }).as_object().unwrap())
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error_that_names_it_at_every_depth() {
+        for (value, key) in [
+            (json!({"efect": "read"}), "efect"),
+            (json!({"page": {"style": "number", "per_page": "x"}}), "per_page"),
+            (json!({"output": {"item": "/a"}}), "item"),
+            (json!({"checks": [{"kind": "exclusive", "argumens": []}]}), "argumens"),
+            (json!({"retry": {"throtled": true}}), "throtled"),
+            (json!({"effect": "reed"}), "reed"),
+        ] {
+            let error = operation(value).unwrap_err();
+            assert!(error.contains(key), "{error}");
+        }
+    }
+
+    #[test]
+    fn idempotent_is_a_boolean_or_names_an_argument() {
+        let with = operation(json!({"idempotent": {"with": "alias"}})).unwrap().idempotent;
+        assert!(matches!(with, Some(IdempotentGovern::With { with }) if with == "alias"));
+        assert!(matches!(operation(json!({"idempotent": true})).unwrap().idempotent, Some(IdempotentGovern::Always(true))));
+        assert!(operation(json!({"idempotent": "yes"})).is_err());
+    }
+}

@@ -1,0 +1,415 @@
+//! An operation of the document becomes a row.
+
+use std::{sync::Arc, time::Duration};
+
+use http::{HeaderName, HeaderValue, Method, header};
+use mcp_govern_core::{
+    Annotations, Binding, Effect, FixedValue, Location, OperationBinding, Risk, ToolDefinition, ToolName,
+};
+use serde_json::{Map, Value, json};
+
+use super::{
+    body,
+    govern::{IdempotentGovern, OperationGovern, PageGovern, PageStyleGovern, PollGovern},
+    names::to_snake,
+    parameter::{Argument, Parameters},
+    policy::{Policy, header_name},
+    refs::{Checked, Components},
+    response::Responses,
+    security::Schemes,
+};
+use crate::{
+    bind::{BodyPlan, PathTemplate, check_header_name, check_header_value, percent, scalar_text},
+    check::Check,
+    decode::{ListPlan, Paging, Pointer, SecretPath},
+    row::{Accepts, OutputPlan, Pending, PollPlan, Repeat, Row, Shape, Stated},
+    schema::{Schemas, Side},
+};
+
+/// Why an operation without a stated effect counts as dangerous.
+const EFFECT_UNKNOWN: &str = "The document does not say what this operation does to the data.";
+
+/// What operations share.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shared<'a> {
+    pub(crate) components: Components<'a>,
+    pub(crate) schemes: &'a Schemes,
+    pub(crate) policy: &'a Policy,
+    /// The document's own `security`.
+    pub(crate) security: Option<&'a Value>,
+}
+
+/// One operation as it stands in the document.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stands<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) path: &'a str,
+    pub(crate) of_path: Option<&'a Value>,
+    pub(crate) node: &'a Map<String, Value>,
+    pub(crate) place: &'a str,
+}
+
+/// Compiles an operation.
+pub(crate) fn compile<'a>(shared: Shared<'a>, at: Stands<'a>, govern: &OperationGovern) -> Checked<Row> {
+    let method = method_of(at.method)?;
+    for refused in ["servers", "callbacks"] {
+        if refused == "servers" && at.node.contains_key(refused) {
+            return Err("`servers` of an operation are not supported".to_owned());
+        }
+    }
+    let name = name_of(at.node)?;
+    let mut schemas = Schemas::new(shared.components, Side::Input);
+    let parameters = Parameters::read(shared.components, &mut schemas, at.of_path, at.node.get("parameters"))?;
+    let mut arguments = parameters.arguments;
+    let body = match at.node.get("requestBody") {
+        None if govern.unwrap.is_some() => return Err("`unwrap` without `requestBody`".to_owned()),
+        None => None,
+        Some(node) => Some(body::read(shared.components, &mut schemas, node, govern.unwrap.as_deref())?),
+    };
+    let mut body: Option<BodyPlan> = body.map(|(plan, of_body)| {
+        arguments.extend(of_body);
+        plan
+    });
+    refuse_collisions(&arguments)?;
+    let fixed = fixed_values(govern, &mut body)?;
+    let output = output_plan(govern, &mut arguments)?;
+    let mut of_answer = Schemas::new(shared.components, Side::Output);
+    let responses = Responses::read(shared.components, &mut of_answer, at.node.get("responses"))?;
+    let known = |name: &str| arguments.iter().any(|argument| argument.name == name);
+    let checks = govern.checks.iter().map(|check| Check::parse(check, &known)).collect::<Checked<Vec<_>>>()?;
+    let repeat = repeat_of(govern, &method, &known)?;
+    let poll = govern.poll.as_ref().map(poll_plan).transpose()?;
+    let output_schema = responses.output_schema(&output).filter(|_| poll.is_none()).map(Arc::new);
+    let path = PathTemplate::parse(at.path, &parameters.path)?;
+    let (security, names, scopes) = security_of(shared, at.node)?;
+
+    let mut bound = path.bindings();
+    bound.extend(parameters.bound.into_iter().filter(|argument| argument.location != Location::Path));
+    let mut always = always_of(shared.policy, &parameters.config, &fixed.stated);
+    let mut content_type = None;
+    if let Some(plan) = &body {
+        let (of_body, fixed_in_body) = plan.bindings();
+        bound.extend(of_body);
+        always.extend(fixed_in_body);
+        content_type = plan.content_type.to_str().ok().map(str::to_owned);
+    }
+    let class = Class::of(govern, &method, &repeat)?;
+    let definition = ToolDefinition {
+        name: name.clone(),
+        title: text(at.node, "summary").map_or_else(|| title_of(&name), str::to_owned),
+        description: description_of(at, &name),
+        input_schema: Arc::new(input_schema(&arguments)),
+        output_schema,
+        annotations: class.annotations,
+        effect: class.effect,
+        risk: class.risk,
+        risk_reason: class.reason,
+        notifies: govern.notifies.clone(),
+        scopes,
+        deprecated: at.node.get("deprecated") == Some(&Value::Bool(true)),
+        area: at.node.get("tags").and_then(|tags| tags.get(0)?.as_str()).map(str::to_owned),
+        binding: Binding::Operation(OperationBinding {
+            method: method.as_str().to_owned(),
+            origin: "api".to_owned(),
+            path: at.path.to_owned(),
+            arguments: bound,
+            fixed: always,
+            security: names,
+            content_type,
+        }),
+    };
+    let mut fixed_headers: Vec<(HeaderName, HeaderValue)> = shared.policy.headers.clone();
+    fixed_headers.extend(fixed.headers);
+    if fixed_headers.iter().all(|(name, _)| name != header::ACCEPT) {
+        let accept = if responses.accepts == Accepts::Json { "application/json" } else { responses.media.as_str() };
+        let accept = HeaderValue::from_str(accept).map_err(|_| format!("`{accept}` is no media type"))?;
+        fixed_headers.insert(0, (header::ACCEPT, accept));
+    }
+    Ok(Row {
+        name,
+        place: at.place.to_owned(),
+        hidden: govern.hidden,
+        method,
+        path,
+        query: parameters.query,
+        fixed_query: fixed.query,
+        headers: parameters.headers,
+        fixed_headers,
+        config_headers: parameters.config,
+        body,
+        defaults: defaults_of(&arguments),
+        required: arguments.iter().filter(|a| a.required).map(|a| a.name.clone()).collect(),
+        checks,
+        security,
+        repeat,
+        throttled: govern.retry.throttled,
+        rate_domain: Arc::from(govern.rate_domain.as_deref().unwrap_or("default")),
+        accepts: responses.accepts,
+        output,
+        poll,
+        stated: Stated {
+            effect: govern.effect,
+            risk: govern.risk,
+            description: text(at.node, "description").is_some() && text(at.node, "summary").is_some(),
+        },
+        definition: Arc::new(definition),
+    })
+}
+
+fn method_of(method: &str) -> Checked<Method> {
+    match method {
+        "get" => Ok(Method::GET),
+        "post" => Ok(Method::POST),
+        "put" => Ok(Method::PUT),
+        "patch" => Ok(Method::PATCH),
+        "delete" => Ok(Method::DELETE),
+        other => Err(format!("the method `{other}` is not supported")),
+    }
+}
+
+fn name_of(node: &Map<String, Value>) -> Checked<ToolName> {
+    let id = text(node, "operationId").ok_or("has no `operationId`, which gives the tool its name")?;
+    ToolName::new(to_snake(id)).map_err(|error| format!("`operationId: {id}`: {error}"))
+}
+
+fn refuse_collisions(arguments: &[Argument]) -> Checked<()> {
+    let mut names: Vec<&str> = arguments.iter().map(|argument| argument.name.as_str()).collect();
+    names.sort_unstable();
+    match names.windows(2).find(|pair| pair.first() == pair.last()) {
+        Some([name, ..]) => Err(format!("two parameters or members become the argument `{name}`: give one of them an `x-argument`")),
+        _ => Ok(()),
+    }
+}
+
+#[derive(Default)]
+struct Fixed {
+    headers: Vec<(HeaderName, HeaderValue)>,
+    query: String,
+    stated: Vec<FixedValue>,
+}
+
+/// `fixed` of the operation; what belongs into the body is put into its plan.
+fn fixed_values(govern: &OperationGovern, body: &mut Option<BodyPlan>) -> Checked<Fixed> {
+    let mut fixed = Fixed::default();
+    for stated in &govern.fixed {
+        let within = |fault: &str| format!("`fixed: {}` {fault}", stated.name);
+        let plain = || scalar_text(&stated.value).ok_or_else(|| within("must be a plain value"));
+        match stated.location {
+            Location::Header => {
+                let value = check_header_value(&plain()?).map_err(within)?;
+                fixed.headers.push((check_header_name(&stated.name)?, value));
+            }
+            Location::Query => {
+                if !fixed.query.is_empty() {
+                    fixed.query.push('&');
+                }
+                fixed.query.extend(percent(&stated.name));
+                fixed.query.push('=');
+                fixed.query.extend(percent(&plain()?));
+            }
+            Location::Body => {
+                let plan = body.as_mut().ok_or_else(|| within("needs a `requestBody`"))?;
+                plan.fixed.push((stated.name.split('.').map(str::to_owned).collect(), stated.value.clone()));
+                continue;
+            }
+            Location::Path => return Err(within("cannot stand in the path: write it into the path itself")),
+        }
+        let (location, name, value) = (stated.location, stated.name.clone(), stated.value.clone());
+        fixed.stated.push(FixedValue { location, name, value });
+    }
+    Ok(fixed)
+}
+
+/// What is sent with every call: the document's headers, the configuration's, the operation's own.
+fn always_of(policy: &Policy, config: &[crate::row::ConfigHeader], stated: &[FixedValue]) -> Vec<FixedValue> {
+    let header = |name: &HeaderName, value: Value| FixedValue {
+        location: Location::Header,
+        name: name.as_str().to_owned(),
+        value,
+    };
+    let constant = |(name, value): &(HeaderName, HeaderValue)| header(name, Value::from(value.to_str().unwrap_or_default()));
+    let configured = |from: &crate::row::ConfigHeader| {
+        let value = match &from.when {
+            None => json!({ "config": from.key }),
+            Some(method) => json!({ "config": from.key, "when": method.as_str() }),
+        };
+        header(&from.name, value)
+    };
+    let constants = policy.headers.iter().map(constant);
+    constants.chain(config.iter().map(configured)).chain(stated.iter().cloned()).collect()
+}
+
+fn output_plan(govern: &OperationGovern, arguments: &mut [Argument]) -> Checked<OutputPlan> {
+    let secrets = govern.secret_output.iter().map(|text| SecretPath::parse(text)).collect::<Checked<Vec<_>>>()?;
+    let (items, root, drop) = match &govern.output {
+        None => (None, None, Vec::new()),
+        Some(output) => (output.items.as_deref(), output.root.as_deref(), output.drop.clone()),
+    };
+    let shape = match (items, root, &govern.page) {
+        (Some(_), Some(_), _) => return Err("`output` has both `items` and `root`".to_owned()),
+        (None, _, Some(_)) => return Err("`page` needs `output: {items: …}`".to_owned()),
+        (None, None, None) => Shape::Whole,
+        (None, Some(root), None) => Shape::Root(Pointer::parse(root)?),
+        (Some(items), None, page) => Shape::List(list_plan(items, page.as_ref(), arguments)?),
+    };
+    Ok(OutputPlan { shape, drop, secrets })
+}
+
+fn list_plan(items: &str, page: Option<&PageGovern>, arguments: &mut [Argument]) -> Checked<ListPlan> {
+    let items = Pointer::parse(items)?;
+    let Some(page) = page else {
+        return Ok(ListPlan { items, page: Paging::None, more: None, next: None, total: None });
+    };
+    let pointer = |text: &Option<String>| text.as_deref().map(Pointer::parse).transpose();
+    let needed = |name: &Option<String>, key: &str| {
+        name.clone().ok_or_else(|| format!("`page` of this style needs `{key}`, the name of an argument"))
+    };
+    let size = match page.style {
+        PageStyleGovern::Number => page.size.as_ref(),
+        PageStyleGovern::Offset | PageStyleGovern::Cursor => page.limit.as_ref(),
+        PageStyleGovern::None => None,
+    };
+    let paging = match page.style {
+        PageStyleGovern::None => Paging::None,
+        PageStyleGovern::Number => {
+            Paging::Number { page: needed(&page.page, "page")?, size: needed(&page.size, "size")?, first: page.first.unwrap_or(1) }
+        }
+        PageStyleGovern::Offset => {
+            Paging::Offset { offset: needed(&page.offset, "offset")?, limit: needed(&page.limit, "limit")?, window: page.window }
+        }
+        PageStyleGovern::Cursor => {
+            if page.next.is_none() {
+                return Err("`page` of the style `cursor` needs `next`, the place of the next cursor".to_owned());
+            }
+            Paging::Cursor { cursor: needed(&page.cursor, "cursor")? }
+        }
+    };
+    for name in [&page.page, &page.size, &page.offset, &page.limit, &page.cursor].into_iter().flatten() {
+        if arguments.iter().all(|argument| argument.name != *name) {
+            return Err(format!("`page` names `{name}`, which is no argument"));
+        }
+    }
+    if let Some(argument) = size.and_then(|size| arguments.iter_mut().find(|argument| argument.name == *size)) {
+        let mut state = |key: &str, value: Option<u64>| {
+            if let Some(value) = value {
+                argument.schema.entry(key.to_owned()).or_insert(Value::from(value));
+            }
+        };
+        state("default", page.default);
+        state("maximum", page.max);
+        state("minimum", Some(1));
+    }
+    Ok(ListPlan { items, page: paging, more: pointer(&page.more)?, next: pointer(&page.next)?, total: pointer(&page.total)? })
+}
+
+fn repeat_of(govern: &OperationGovern, method: &Method, known: &dyn Fn(&str) -> bool) -> Checked<Repeat> {
+    match &govern.idempotent {
+        Some(IdempotentGovern::Always(true)) => Ok(Repeat::Always),
+        Some(IdempotentGovern::Always(false)) => Ok(Repeat::Never),
+        Some(IdempotentGovern::With { with }) if known(with) => Ok(Repeat::With(with.clone())),
+        Some(IdempotentGovern::With { with }) => Err(format!("`idempotent` names `{with}`, which is no argument")),
+        None if govern.effect == Some(Effect::Read) || *method == Method::GET => Ok(Repeat::Always),
+        None => Ok(Repeat::Never),
+    }
+}
+
+fn poll_plan(stated: &PollGovern) -> Checked<PollPlan> {
+    if stated.every_ms == 0 {
+        return Err("`async.every_ms` must be at least 1".to_owned());
+    }
+    if stated.pending.value.is_some() && stated.pending.header.is_none() {
+        return Err("`async.pending.value` needs `header`".to_owned());
+    }
+    let header = stated.pending.header.as_deref().map(header_name).transpose()?;
+    let pointer = |text: &Option<String>| text.as_deref().map(Pointer::parse).transpose();
+    Ok(PollPlan {
+        row: ToolName::new(to_snake(&stated.poll)).map_err(|error| format!("`async.poll`: {error}"))?,
+        id: Pointer::parse(&stated.id)?,
+        argument: stated.argument.clone(),
+        pending: Pending { status: stated.pending.status, header: header.map(|name| (name, stated.pending.value.clone())) },
+        success: Pointer::parse(&stated.success)?,
+        message: pointer(&stated.message)?,
+        result: pointer(&stated.result)?,
+        wait: Duration::from_millis(stated.wait_ms),
+        every: Duration::from_millis(stated.every_ms),
+    })
+}
+
+/// Alternatives as indexes, their names, and the scopes of the first that has any.
+type Security = (Vec<Vec<usize>>, Vec<String>, Vec<String>);
+
+fn security_of(shared: Shared<'_>, node: &Map<String, Value>) -> Checked<Security> {
+    let Some(stated) = node.get("security").or(shared.security) else { return Ok(Security::default()) };
+    let stated = stated.as_array().ok_or("`security` is no list")?;
+    let mut security = Security::default();
+    for alternative in stated {
+        let alternative = alternative.as_object().ok_or("`security` holds something that is no object")?;
+        let indexes = alternative.keys().map(|name| shared.schemes.index(name)).collect::<Checked<Vec<_>>>()?;
+        let scopes = alternative.values().filter_map(Value::as_array).flatten().filter_map(Value::as_str);
+        let mut scopes: Vec<String> = scopes.map(str::to_owned).collect();
+        if security.2.is_empty() {
+            scopes.sort();
+            scopes.dedup();
+            security.2 = scopes;
+        }
+        security.0.push(indexes);
+        security.1.push(alternative.keys().cloned().collect::<Vec<_>>().join("+"));
+    }
+    Ok(security)
+}
+
+struct Class {
+    effect: Effect,
+    risk: Risk,
+    reason: Option<String>,
+    annotations: Annotations,
+}
+
+impl Class {
+    fn of(govern: &OperationGovern, method: &Method, repeat: &Repeat) -> Checked<Self> {
+        if govern.effect == Some(Effect::Read) && matches!(*method, Method::PUT | Method::PATCH | Method::DELETE) {
+            return Err(format!("`effect: read` contradicts the method {method}"));
+        }
+        let stated = govern.risk.unwrap_or_default();
+        let told = govern.notifies.as_ref().map(|who| format!("It tells people: {who}"));
+        let (risk, reason) = match (govern.effect, stated) {
+            (None, _) => (Risk::Dangerous, Some(govern.why.clone().unwrap_or_else(|| EFFECT_UNKNOWN.to_owned()))),
+            (Some(_), Risk::None) if told.is_some() => (Risk::Sensitive, govern.why.clone().or(told)),
+            (Some(_), risk) => (risk, govern.why.clone()),
+        };
+        // Nothing is known of an unstated effect, so nothing is promised.
+        let effect = govern.effect.unwrap_or(Effect::Destructive);
+        let idempotent = *repeat == Repeat::Always && govern.effect.is_some();
+        Ok(Self { effect, risk, reason, annotations: Annotations::of(effect, idempotent) })
+    }
+}
+
+fn input_schema(arguments: &[Argument]) -> Value {
+    let properties: Map<String, Value> =
+        arguments.iter().map(|a| (a.name.clone(), Value::Object(a.schema.clone()))).collect();
+    let required: Vec<&str> = arguments.iter().filter(|a| a.required).map(|a| a.name.as_str()).collect();
+    let mut schema = json!({ "type": "object", "properties": properties, "additionalProperties": false });
+    if let (Some(schema), false) = (schema.as_object_mut(), required.is_empty()) {
+        schema.insert("required".to_owned(), json!(required));
+    }
+    schema
+}
+
+fn defaults_of(arguments: &[Argument]) -> Vec<(String, Value)> {
+    arguments.iter().filter_map(|a| Some((a.name.clone(), a.schema.get("default")?.clone()))).collect()
+}
+
+fn description_of(at: Stands<'_>, name: &ToolName) -> String {
+    let stated = text(at.node, "description").or_else(|| text(at.node, "summary"));
+    stated.map_or_else(|| format!("{}: {} {}.", title_of(name), at.method.to_uppercase(), at.path), |t| t.trim().to_owned())
+}
+
+fn title_of(name: &ToolName) -> String {
+    let text = name.as_str().replace('_', " ");
+    let mut characters = text.chars();
+    characters.next().map(|first| first.to_ascii_uppercase().to_string() + characters.as_str()).unwrap_or_default()
+}
+
+fn text<'a>(node: &'a Map<String, Value>, key: &str) -> Option<&'a str> {
+    node.get(key).and_then(Value::as_str).filter(|text| !text.trim().is_empty())
+}

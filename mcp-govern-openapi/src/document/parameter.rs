@@ -1,0 +1,293 @@
+//! Parameters of an operation: path, query, header.
+
+use std::borrow::Cow;
+
+use http::HeaderName;
+use mcp_govern_core::{AuthMethodId, BoundArgument, Location};
+use serde_json::{Map, Value};
+
+use super::{
+    names::argument_name,
+    refs::{Checked, Components, short},
+};
+use crate::{
+    bind::{HeaderParam, PathParam, QueryParam, QueryStyle, Slash, check_header_name},
+    row::ConfigHeader,
+    schema::{Codec, Schemas},
+};
+
+/// An argument as a model sees it.
+#[derive(Debug)]
+pub(crate) struct Argument {
+    pub(crate) name: String,
+    pub(crate) schema: Map<String, Value>,
+    pub(crate) required: bool,
+}
+
+/// The parameters of an operation.
+#[derive(Debug, Default)]
+pub(crate) struct Parameters {
+    pub(crate) arguments: Vec<Argument>,
+    pub(crate) path: Vec<PathParam>,
+    pub(crate) query: Vec<QueryParam>,
+    pub(crate) headers: Vec<HeaderParam>,
+    pub(crate) config: Vec<ConfigHeader>,
+    pub(crate) bound: Vec<BoundArgument>,
+}
+
+/// These belong to the request's body and credential; OpenAPI 3.1 (parameter object) says to ignore them.
+const IGNORED: [&str; 3] = ["accept", "content-type", "authorization"];
+
+impl Parameters {
+    /// Reads the parameters of the path and of the operation; the operation's own replace the path's.
+    pub(crate) fn read<'a>(
+        components: Components<'a>,
+        schemas: &mut Schemas<'a>,
+        of_path: Option<&'a Value>,
+        of_operation: Option<&'a Value>,
+    ) -> Checked<Self> {
+        let mut all: Vec<Cow<'a, Map<String, Value>>> = Vec::new();
+        for list in [of_path, of_operation].into_iter().flatten() {
+            let list = list.as_array().ok_or("`parameters` is no list")?;
+            let mut own: Vec<Cow<'a, Map<String, Value>>> = Vec::new();
+            for node in list {
+                let parameter = components.object(node)?;
+                if own.iter().any(|other| same(other, &parameter)) {
+                    return Err(format!("the parameter `{}` is defined twice", text(&parameter, "name")));
+                }
+                own.push(parameter);
+            }
+            all.retain(|other| own.iter().all(|parameter| !same(other, parameter)));
+            all.append(&mut own);
+        }
+        let mut parameters = Self::default();
+        for parameter in &all {
+            let name = text(parameter, "name").to_owned();
+            parameters.add(schemas, &name, parameter).map_err(|fault| format!("the parameter `{name}`: {fault}"))?;
+        }
+        Ok(parameters)
+    }
+
+    fn add(&mut self, schemas: &mut Schemas<'_>, name: &str, parameter: &Map<String, Value>) -> Checked<()> {
+        if name.is_empty() {
+            return Err("has no name".to_owned());
+        }
+        for refused in ["content", "allowReserved"] {
+            if parameter.get(refused).is_some_and(|value| *value != Value::Bool(false)) {
+                return Err(format!("`{refused}` is not supported"));
+            }
+        }
+        let location = text(parameter, "in");
+        if location == "header" && IGNORED.contains(&name.to_ascii_lowercase().as_str()) {
+            return Ok(());
+        }
+        if let Some(key) = parameter.get("x-config") {
+            return self.add_config(name, location, key, parameter);
+        }
+        let schema = parameter.get("schema").ok_or("has no `schema`")?;
+        let shown = schemas.show(schema)?;
+        if shown.codec != Codec::Same {
+            return Err("`x-argument`, `x-fixed` and `x-wraps` work within bodies only".to_owned());
+        }
+        let Value::Object(mut schema) = shown.schema else { return Err("needs a schema that names its type".to_owned()) };
+        for kept in ["description", "deprecated", "x-personal"] {
+            if let Some(value) = parameter.get(kept) {
+                schema.insert(kept.to_owned(), value.clone());
+            }
+        }
+        let argument = argument_name(name, parameter.get("x-argument").and_then(Value::as_str))?;
+        let required = parameter.get("required") == Some(&Value::Bool(true));
+        let location = self.place(name, &argument, location, parameter, &mut schema)?;
+        self.bound.push(BoundArgument { argument: argument.clone(), location, name: name.to_owned() });
+        self.arguments.push(Argument { name: argument, schema, required: required || location == Location::Path });
+        Ok(())
+    }
+
+    fn place(
+        &mut self,
+        name: &str,
+        argument: &str,
+        location: &str,
+        parameter: &Map<String, Value>,
+        schema: &mut Map<String, Value>,
+    ) -> Checked<Location> {
+        let kinds = types(schema);
+        let style = parameter.get("style").and_then(Value::as_str);
+        let explode = parameter.get("explode").and_then(Value::as_bool);
+        let argument = argument.to_owned();
+        match location {
+            "path" => {
+                if style.is_some_and(|style| style != "simple") || kinds.array || kinds.object {
+                    return Err("a path parameter is one plain value in the style `simple`".to_owned());
+                }
+                let slash = match parameter.get("x-slash").map(Value::as_str) {
+                    None => Slash::Refused,
+                    Some(Some("encoded")) => Slash::Encoded,
+                    Some(_) => return Err("`x-slash` can only be `encoded`".to_owned()),
+                };
+                if kinds.string && !schema.contains_key("enum") {
+                    schema.entry("minLength").or_insert(Value::from(1));
+                }
+                self.path.push(PathParam { name: name.to_owned(), argument, slash });
+                Ok(Location::Path)
+            }
+            "query" => {
+                let style = query_style(style, explode, &kinds)?;
+                if kinds.array {
+                    schema.entry("minItems").or_insert(Value::from(1));
+                }
+                self.query.push(QueryParam { name: name.to_owned(), argument, style });
+                Ok(Location::Query)
+            }
+            "header" => {
+                if style.is_some_and(|style| style != "simple") || kinds.object {
+                    return Err("a header parameter is a plain value or a list in the style `simple`".to_owned());
+                }
+                let name: HeaderName = check_header_name(name)?;
+                self.headers.push(HeaderParam { name, argument });
+                Ok(Location::Header)
+            }
+            "cookie" => Err("`in: cookie` is not supported".to_owned()),
+            other => Err(format!("`in: {other}` is not known: expected path, query or header")),
+        }
+    }
+
+    fn add_config(&mut self, name: &str, location: &str, key: &Value, parameter: &Map<String, Value>) -> Checked<()> {
+        if location != "header" {
+            return Err("`x-config` works for headers only".to_owned());
+        }
+        let key = key.as_str().ok_or_else(|| format!("`x-config: {}` is no text", short(key)))?;
+        let when = match parameter.get("x-when") {
+            None => None,
+            Some(Value::String(method)) => Some(AuthMethodId::new(method).map_err(|error| error.to_string())?),
+            Some(other) => return Err(format!("`x-when: {}` is no text", short(other))),
+        };
+        let required = parameter.get("required") == Some(&Value::Bool(true));
+        self.config.push(ConfigHeader { name: check_header_name(name)?, key: key.to_owned(), when, required });
+        Ok(())
+    }
+}
+
+struct Kinds {
+    array: bool,
+    object: bool,
+    string: bool,
+}
+
+fn types(schema: &Map<String, Value>) -> Kinds {
+    let has = |wanted: &str| match schema.get("type") {
+        Some(Value::String(kind)) => kind == wanted,
+        Some(Value::Array(kinds)) => kinds.iter().any(|kind| kind == wanted),
+        _ => false,
+    };
+    Kinds {
+        array: has("array") || schema.contains_key("items"),
+        object: has("object") || schema.contains_key("properties"),
+        string: has("string"),
+    }
+}
+
+fn query_style(style: Option<&str>, explode: Option<bool>, kinds: &Kinds) -> Checked<QueryStyle> {
+    let style = style.unwrap_or("form");
+    match (style, explode.unwrap_or(style == "form")) {
+        ("deepObject", _) if kinds.object => Ok(QueryStyle::Deep),
+        ("deepObject", _) => Err("`style: deepObject` needs a schema of type object".to_owned()),
+        _ if kinds.object => Err("an object in the query needs `style: deepObject`".to_owned()),
+        ("form", true) => Ok(QueryStyle::Repeat),
+        ("form", false) => Ok(QueryStyle::Separated(',')),
+        ("spaceDelimited", false) => Ok(QueryStyle::Separated(' ')),
+        ("pipeDelimited", false) => Ok(QueryStyle::Separated('|')),
+        (style, explode) => Err(format!("`style: {style}` with `explode: {explode}` is not supported in the query")),
+    }
+}
+
+fn text<'a>(parameter: &'a Map<String, Value>, key: &str) -> &'a str {
+    parameter.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn same(a: &Map<String, Value>, b: &Map<String, Value>) -> bool {
+    a.get("name") == b.get("name") && a.get("in") == b.get("in")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::schema::Side;
+
+    fn read(of_path: Value, of_operation: Value) -> Checked<Parameters> {
+        let document = Box::leak(Box::new(json!({})));
+        let components = Components::new(document);
+        let lists = Box::leak(Box::new((of_path, of_operation)));
+        let mut schemas = Schemas::new(components, Side::Input);
+        Parameters::read(components, &mut schemas, Some(&lists.0), Some(&lists.1))
+    }
+
+    fn one(parameter: Value) -> Checked<Parameters> {
+        read(json!([]), json!([parameter]))
+    }
+
+    #[test]
+    fn the_operations_parameter_replaces_the_paths() {
+        let of_path = json!([{"name": "a", "in": "query", "schema": {"type": "string"}}]);
+        let own = json!([{"name": "a", "in": "query", "required": true, "schema": {"type": "integer"}}]);
+        let parameters = read(of_path, own).unwrap();
+        assert_eq!(parameters.arguments.len(), 1);
+        assert!(parameters.arguments[0].required);
+    }
+
+    #[test]
+    fn styles_follow_the_rules_of_openapi() {
+        let style = |style: Option<&str>, explode: Option<bool>| {
+            let mut parameter = json!({"name": "a[]", "in": "query", "schema": {"type": "array", "items": {}}});
+            style.map(|style| parameter["style"] = json!(style));
+            explode.map(|explode| parameter["explode"] = json!(explode));
+            one(parameter).map(|p| p.query[0].style)
+        };
+        assert_eq!(style(None, None), Ok(QueryStyle::Repeat));
+        assert_eq!(style(Some("form"), Some(false)), Ok(QueryStyle::Separated(',')));
+        assert_eq!(style(Some("pipeDelimited"), None), Ok(QueryStyle::Separated('|')));
+        assert!(style(Some("spaceDelimited"), Some(true)).is_err());
+        assert!(style(Some("matrix"), None).unwrap_err().contains("matrix"));
+    }
+
+    #[test]
+    fn lists_in_the_query_and_texts_in_the_path_are_never_empty() {
+        let parameters = one(json!({"name": "a[]", "in": "query", "schema": {"type": "array"}})).unwrap();
+        assert_eq!(parameters.arguments[0].schema["minItems"], 1);
+        let parameters = one(json!({"name": "id", "in": "path", "required": true, "schema": {"type": "string"}})).unwrap();
+        assert_eq!(parameters.arguments[0].schema["minLength"], 1);
+    }
+
+    #[test]
+    fn a_header_of_the_configuration_is_no_argument() {
+        let stated = json!({"name": "From", "in": "header", "required": true, "x-config": "actor", "x-when": "api_key",
+                            "schema": {"type": "string"}});
+        let parameters = one(stated).unwrap();
+        assert!(parameters.arguments.is_empty());
+        assert_eq!(parameters.config[0].key, "actor");
+    }
+
+    #[test]
+    fn what_cannot_be_honoured_is_named() {
+        for (parameter, part) in [
+            (json!({"name": "a", "in": "cookie", "schema": {}}), "cookie"),
+            (json!({"name": "a", "in": "body", "schema": {}}), "in: body"),
+            (json!({"name": "a", "in": "path", "style": "matrix", "schema": {}}), "simple"),
+            (json!({"name": "a", "in": "path", "schema": {"type": "array"}}), "plain value"),
+            (json!({"name": "a", "in": "query", "content": {}}), "content"),
+            (json!({"name": "a", "in": "query", "allowReserved": true, "schema": {}}), "allowReserved"),
+            (json!({"name": "a", "in": "query", "schema": {"type": "object"}}), "deepObject"),
+            (json!({"name": "Host", "in": "header", "schema": {}}), "Host"),
+            (json!({"name": "a", "in": "query"}), "schema"),
+            (json!({"name": "a", "in": "query", "x-config": "k", "schema": {}}), "headers only"),
+            (json!({"name": "2a", "in": "query", "schema": {}}), "x-argument"),
+        ] {
+            let error = one(parameter).unwrap_err();
+            assert!(error.contains(part), "{error}");
+        }
+        let twice = json!([{"name": "a", "in": "query", "schema": {}}, {"name": "a", "in": "query", "schema": {}}]);
+        assert!(read(json!([]), twice).unwrap_err().contains("twice"));
+    }
+}

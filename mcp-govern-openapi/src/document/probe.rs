@@ -1,0 +1,65 @@
+//! Which reads prove a credential.
+
+use mcp_govern_core::{AuthMethodId, Effect, ToolName};
+use serde_json::{Map, Value};
+
+use super::{Document, govern::ProbeGovern, names::to_snake, refs::Checked};
+use crate::decode::Pointer;
+
+/// A read that proves a credential, and what it tells about it.
+#[derive(Debug)]
+pub(crate) struct ProbePlan {
+    pub(crate) row: ToolName,
+    pub(crate) arguments: Map<String, Value>,
+    pub(crate) grants: Vec<String>,
+    pub(crate) facts: Vec<(String, Pointer)>,
+    /// The scheme to prove; the operation's own when absent.
+    pub(crate) scheme: Option<usize>,
+    pub(crate) when: Option<AuthMethodId>,
+}
+
+/// Reads the document's probes. A document without any is probed by its first stated read that needs no argument.
+pub(crate) fn read(document: &Document, stated: &[ProbeGovern]) -> Checked<Vec<ProbePlan>> {
+    let plans = stated.iter().map(|probe| plan(document, probe)).collect::<Checked<Vec<_>>>()?;
+    if !plans.is_empty() {
+        return Ok(plans);
+    }
+    let usable = |row: &&crate::row::Row| {
+        row.stated.effect == Some(Effect::Read) && row.required.is_empty() && !row.security.is_empty() && !row.hidden
+    };
+    let row = document.rows.iter().find(usable);
+    Ok(row
+        .map(|row| ProbePlan {
+            row: row.name.clone(),
+            arguments: Map::new(),
+            grants: Vec::new(),
+            facts: Vec::new(),
+            scheme: None,
+            when: None,
+        })
+        .into_iter()
+        .collect())
+}
+
+fn plan(document: &Document, stated: &ProbeGovern) -> Checked<ProbePlan> {
+    let name = ToolName::new(to_snake(&stated.operation)).map_err(|error| error.to_string())?;
+    let row = document.row(&name).ok_or_else(|| format!("`{name}` is no operation"))?;
+    if row.definition.effect != Effect::Read {
+        return Err(format!("`{name}` is no read"));
+    }
+    if let Some(missing) = row.required.iter().find(|argument| !stated.arguments.contains_key(*argument)) {
+        return Err(format!("`{name}` needs the argument `{missing}`"));
+    }
+    if let Some(unknown) = stated.arguments.keys().find(|name| !row.definition.arguments().any(|a| a == **name)) {
+        return Err(format!("`{name}` has no argument `{unknown}`"));
+    }
+    let when = stated.when.as_deref().map(AuthMethodId::new).transpose().map_err(|error| error.to_string())?;
+    Ok(ProbePlan {
+        row: name,
+        arguments: stated.arguments.clone(),
+        grants: stated.grants.clone(),
+        facts: stated.facts.iter().map(|(name, at)| Ok((name.clone(), Pointer::parse(at)?))).collect::<Checked<_>>()?,
+        scheme: stated.scheme.as_deref().map(|scheme| document.schemes.index(scheme)).transpose()?,
+        when,
+    })
+}

@@ -1,0 +1,292 @@
+//! Security schemes: what a credential must hold, and which header it fills.
+
+use http::{HeaderName, HeaderValue, header};
+use mcp_govern_core::{
+    AuthMethod, AuthMethodId, ConfigField, Credential, CredentialFacts, CredentialSharing, SecretField,
+};
+use serde_json::{Map, Value};
+
+use super::{
+    govern::{self, FieldFormat, FieldGovern, SchemeGovern},
+    policy::header_name,
+    refs::{Checked, Components},
+};
+
+/// A security scheme of the document.
+#[derive(Debug)]
+pub(crate) struct Scheme {
+    pub(crate) name: String,
+    pub(crate) method: AuthMethodId,
+    pub(crate) header: HeaderName,
+    kind: SchemeKind,
+}
+
+#[derive(Debug)]
+enum SchemeKind {
+    /// A prefix and one secret field.
+    Token { prefix: String, field: String, fallback: Option<String> },
+    /// `Basic` with user name and password (RFC 7617).
+    Basic { user: String, password: String },
+}
+
+/// A configuration value that an auth method wants, with its form.
+#[derive(Debug, Clone)]
+pub(crate) struct ConfigRule {
+    pub(crate) method: AuthMethodId,
+    pub(crate) name: String,
+    pub(crate) required: bool,
+    pub(crate) email: bool,
+}
+
+/// All schemes of a document.
+#[derive(Debug, Default)]
+pub(crate) struct Schemes {
+    pub(crate) list: Vec<Scheme>,
+    pub(crate) methods: Vec<AuthMethod>,
+    pub(crate) config: Vec<ConfigRule>,
+}
+
+impl Scheme {
+    /// The secret field that is used, given the names of the fields that a credential has.
+    pub(crate) fn field<'a>(&'a self, has: &dyn Fn(&str) -> bool) -> Option<&'a str> {
+        match &self.kind {
+            SchemeKind::Token { field, fallback, .. } => {
+                if has(field) { Some(field) } else { fallback.as_deref().filter(|name| has(name)) }
+            }
+            SchemeKind::Basic { user, password } => (has(user) && has(password)).then_some(password.as_str()),
+        }
+    }
+
+    /// The field that the scheme is about, for messages.
+    pub(crate) fn own_field(&self) -> &str {
+        match &self.kind {
+            SchemeKind::Token { field, .. } => field,
+            SchemeKind::Basic { password, .. } => password,
+        }
+    }
+
+    /// The header's value, marked as sensitive. `None` when the credential lacks the field.
+    ///
+    /// # Errors
+    ///
+    /// When the secret holds characters that no header can carry.
+    pub(crate) fn value(&self, credential: &Credential) -> Option<Result<HeaderValue, String>> {
+        let has = |name: &str| credential.field(name).is_some_and(|secret| !secret.is_empty());
+        let field = self.field(&has)?;
+        let secret = credential.field(field)?;
+        let text = match &self.kind {
+            SchemeKind::Token { prefix, .. } => format!("{prefix}{}", secret.expose()),
+            SchemeKind::Basic { user, .. } => {
+                use base64::Engine as _;
+                let pair = format!("{}:{}", credential.field(user)?.expose(), secret.expose());
+                format!("Basic {}", base64::prelude::BASE64_STANDARD.encode(pair))
+            }
+        };
+        let text = mcp_govern_core::Secret::new(text);
+        Some(match crate::bind::check_header_value(text.expose()) {
+            Ok(mut value) => {
+                value.set_sensitive(true);
+                Ok(value)
+            }
+            Err(_) => Err(format!("the credential's `{field}` holds characters that no header can carry")),
+        })
+    }
+
+    /// The header for a preview, with the secret masked.
+    pub(crate) fn masked(&self, facts: &CredentialFacts) -> (String, bool) {
+        let known = facts.fields.is_empty() || self.field(&|name| facts.fields.contains(name)).is_some();
+        match &self.kind {
+            SchemeKind::Token { prefix, .. } => (format!("{prefix}{}", crate::decode::MASK), known),
+            SchemeKind::Basic { .. } => (format!("Basic {}", crate::decode::MASK), known),
+        }
+    }
+}
+
+impl Schemes {
+    /// Reads `components.securitySchemes`; `preferred` lists names in the order in which methods are recommended.
+    pub(crate) fn read(document: &Value, components: Components<'_>, preferred: &[String]) -> Checked<Self> {
+        let mut schemes = Self::default();
+        let Some(all) = document.pointer("/components/securitySchemes") else { return Ok(schemes) };
+        let all = all.as_object().ok_or("`components.securitySchemes` is no object")?;
+        let mut names: Vec<&String> = all.keys().collect();
+        names.sort_by_key(|name| preferred.iter().position(|other| other == *name).unwrap_or(usize::MAX));
+        for name in names {
+            let node = all.get(name).ok_or("a scheme is missing")?;
+            let object = components.object(node)?;
+            schemes.add(name, &object).map_err(|fault| format!("the security scheme `{name}`: {fault}"))?;
+        }
+        Ok(schemes)
+    }
+
+    /// The index of a scheme by its name.
+    pub(crate) fn index(&self, name: &str) -> Checked<usize> {
+        self.list.iter().position(|s| s.name == name).ok_or_else(|| format!("`security` names `{name}`, which is no scheme"))
+    }
+
+    fn add(&mut self, name: &str, object: &Map<String, Value>) -> Checked<()> {
+        let stated: SchemeGovern = govern::read(object)?;
+        let text = |key: &str| object.get(key).and_then(Value::as_str).unwrap_or_default();
+        let token = |prefix: &str, field: &str| SchemeKind::Token {
+            prefix: stated.prefix.clone().unwrap_or_else(|| prefix.to_owned()),
+            field: stated.field.clone().or_else(|| Some(stated.fields.first()?.name.clone())).unwrap_or_else(|| field.to_owned()),
+            fallback: stated.fallback.clone(),
+        };
+        let mut header = header::AUTHORIZATION;
+        let kind = match (text("type"), text("scheme").to_ascii_lowercase().as_str()) {
+            ("apiKey", _) if text("in") == "header" => {
+                header = header_name(text("name"))?;
+                token("", "api_key")
+            }
+            ("apiKey", _) => return Err(format!("`in: {}` is not supported: a key stands in a header only", text("in"))),
+            ("http", "bearer") => token("Bearer ", "token"),
+            ("http", "basic") => SchemeKind::Basic { user: "username".to_owned(), password: "password".to_owned() },
+            ("oauth2" | "openIdConnect", _) => token("Bearer ", "access_token"),
+            (kind, scheme) => return Err(format!("`type: {kind}` with `scheme: {scheme}` is not supported")),
+        };
+        let id = stated.method.clone().unwrap_or_else(|| super::names::to_snake(name));
+        let method = AuthMethodId::new(id).map_err(|error| error.to_string())?;
+        self.add_method(&method, &stated, &kind, matches!(text("type"), "oauth2" | "openIdConnect"))?;
+        self.list.push(Scheme { name: name.to_owned(), method, header, kind });
+        Ok(())
+    }
+
+    fn add_method(&mut self, id: &AuthMethodId, stated: &SchemeGovern, kind: &SchemeKind, oauth: bool) -> Checked<()> {
+        let at = self.methods.iter().position(|method| method.id == *id).unwrap_or_else(|| {
+            let mut method = AuthMethod::new(id.clone(), id.as_str());
+            method.sharing.clear();
+            self.methods.push(method);
+            self.methods.len() - 1
+        });
+        let method = self.methods.get_mut(at).ok_or("no auth method")?;
+        if let Some(title) = &stated.title {
+            method.title.clone_from(title);
+        }
+        for field in &stated.fields {
+            add_field(&mut method.fields, field)?;
+        }
+        let own = match kind {
+            SchemeKind::Token { field, .. } => vec![field],
+            SchemeKind::Basic { user, password } => vec![user, password],
+        };
+        for name in own {
+            if method.fields.iter().all(|field| field.name != *name) {
+                let mut field = SecretField::new(name.clone(), name.replace('_', " "));
+                field.required = stated.fallback.is_none();
+                method.fields.push(field);
+            }
+        }
+        for sharing in &stated.sharing {
+            if !method.sharing.contains(sharing) {
+                method.sharing.push(*sharing);
+            }
+        }
+        if method.sharing.is_empty() {
+            method.sharing.push(if oauth { CredentialSharing::PerUser } else { CredentialSharing::Shared });
+        }
+        for config in &stated.config {
+            if method.config.iter().any(|field| field.name == config.name) {
+                return Err(format!("`config` names `{}` twice", config.name));
+            }
+            let mut field = ConfigField::new(config.name.clone(), title_of(config));
+            field.help.clone_from(&config.help);
+            field.required = config.required;
+            method.config.push(field);
+            self.config.push(ConfigRule {
+                method: id.clone(),
+                name: config.name.clone(),
+                required: config.required,
+                email: config.format == Some(FieldFormat::Email),
+            });
+        }
+        Ok(())
+    }
+}
+
+fn add_field(fields: &mut Vec<SecretField>, stated: &FieldGovern) -> Checked<()> {
+    let mut field = SecretField::new(stated.name.clone(), title_of(stated));
+    field.help.clone_from(&stated.help);
+    field.required = stated.required;
+    match fields.iter_mut().find(|other| other.name == stated.name) {
+        Some(other) if other.help.is_empty() => *other = field,
+        Some(_) => return Err(format!("`fields` names `{}` twice", stated.name)),
+        None => fields.push(field),
+    }
+    Ok(())
+}
+
+fn title_of(stated: &FieldGovern) -> String {
+    stated.title.clone().unwrap_or_else(|| stated.name.replace('_', " "))
+}
+
+#[cfg(test)]
+mod tests {
+    use mcp_govern_core::Secret;
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(schemes: Value) -> Checked<Schemes> {
+        let document = json!({ "components": { "securitySchemes": schemes } });
+        Schemes::read(&document, Components::new(&document), &["second".to_owned()])
+    }
+
+    fn credential(fields: &[(&str, &str)]) -> Credential {
+        let method = AuthMethodId::new("api_key").unwrap();
+        fields.iter().fold(Credential::new(method), |c, (name, secret)| c.with_field(*name, Secret::new(*secret)))
+    }
+
+    fn header(scheme: &Scheme, fields: &[(&str, &str)]) -> Option<String> {
+        scheme.value(&credential(fields)).map(|value| value.unwrap().to_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn two_schemes_of_one_method_use_their_own_fields_and_fall_back() {
+        let schemes = read(json!({
+            "config_key": {"type": "apiKey", "in": "header", "name": "Authorization", "x-govern": {
+                "method": "api_key", "prefix": "GenieKey ", "field": "api_key",
+                "fields": [{"name": "api_key"}, {"name": "integration_key", "required": false}]}},
+            "alert_key": {"type": "apiKey", "in": "header", "name": "Authorization", "x-govern": {
+                "method": "api_key", "prefix": "GenieKey ", "field": "integration_key", "fallback": "api_key"}}}))
+        .unwrap();
+        assert_eq!(schemes.methods.len(), 1);
+        assert_eq!(schemes.methods[0].fields.len(), 2);
+        let alert = &schemes.list[schemes.index("alert_key").unwrap()];
+        assert_eq!(header(alert, &[("api_key", "k1")]).as_deref(), Some("GenieKey k1"));
+        assert_eq!(header(alert, &[("api_key", "k1"), ("integration_key", "k2")]).as_deref(), Some("GenieKey k2"));
+        assert_eq!(header(alert, &[]), None);
+    }
+
+    #[test]
+    fn plain_http_schemes_need_no_extension() {
+        let schemes = read(json!({
+            "first": {"type": "http", "scheme": "bearer"}, "second": {"type": "http", "scheme": "Basic"},
+            "third": {"type": "oauth2", "flows": {}}})).unwrap();
+        assert_eq!(schemes.methods[0].id.as_str(), "second", "the preferred one comes first");
+        assert_eq!(header(&schemes.list[0], &[("username", "a"), ("password", "b")]).as_deref(), Some("Basic YTpi"));
+        assert_eq!(header(&schemes.list[1], &[("token", "t")]).as_deref(), Some("Bearer t"));
+        assert_eq!(schemes.methods[2].sharing, [CredentialSharing::PerUser]);
+    }
+
+    #[test]
+    fn a_secret_that_no_header_can_carry_is_refused_without_showing_it() {
+        let schemes = read(json!({"a": {"type": "http", "scheme": "bearer"}})).unwrap();
+        let error = schemes.list[0].value(&credential(&[("token", "canary\r\nX: y")])).unwrap().unwrap_err();
+        assert!(error.contains("`token`") && !error.contains("canary"), "{error}");
+        let value = schemes.list[0].value(&credential(&[("token", "canary")])).unwrap().unwrap();
+        assert!(value.is_sensitive() && !format!("{value:?}").contains("canary"));
+    }
+
+    #[test]
+    fn keys_in_urls_and_cookies_and_unknown_schemes_are_refused_by_name() {
+        for (scheme, part) in [
+            (json!({"type": "apiKey", "in": "query", "name": "k"}), "in: query"),
+            (json!({"type": "apiKey", "in": "cookie", "name": "k"}), "in: cookie"),
+            (json!({"type": "http", "scheme": "digest"}), "digest"),
+            (json!({"type": "mutualTLS"}), "mutualTLS"),
+            (json!({"type": "http", "scheme": "bearer", "x-govern": {"prefx": "a"}}), "prefx"),
+        ] {
+            let error = read(json!({ "s": scheme })).unwrap_err();
+            assert!(error.contains(part) && error.contains("`s`"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Answers that promise: a 202 is followed by questions until the outcome is known or the time is up.
+
+use http::{HeaderMap, StatusCode};
+use mcp_govern_core::{CallContext, Exchange, ProviderError, ProviderErrorKind, Sent, VendorError};
+use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde_json::{Map, Value, value::RawValue};
+use tokio::time::{Instant, sleep_until};
+
+use crate::{
+    bind::with_defaults,
+    decode::{Scrubber, error, error::header_matches},
+    row::{Pending, PollPlan, Row},
+    send::Answer,
+    server::{OpenApiServer, RowResult, Scheme},
+};
+
+impl OpenApiServer {
+    /// Waits for what an accepted request promised. What stays open is a result that says so, not an error.
+    pub(crate) async fn poll(
+        &self,
+        row: &Row,
+        plan: &PollPlan,
+        accepted: Answer,
+        cx: &CallContext<'_>,
+        scrubber: &Scrubber,
+        deadline: Instant,
+    ) -> Result<RowResult, ProviderError> {
+        let mut exchanges = vec![accepted.exchange];
+        let text = String::from_utf8_lossy(&accepted.body);
+        let asked = self.shared.document.row(&plan.row);
+        let (Some(id), Some(asked)) = (plan.id.text(&text), asked) else {
+            let note = "The vendor accepted the request without saying how to ask for its outcome.".to_owned();
+            return pending(plan, None, note, exchanges);
+        };
+        let arguments = with_defaults(asked, Map::from_iter([(plan.argument.clone(), Value::from(id.as_str()))]));
+        let end = deadline.min(Instant::now() + plan.wait);
+        let mut turn = 0;
+        let note = loop {
+            let next = Instant::now() + plan.every;
+            if next >= end {
+                break format!("The vendor has not worked on the request yet. Ask `{}` for its outcome in a while.", plan.row);
+            }
+            sleep_until(next).await;
+            turn += 1;
+            cx.progress.report(turn, None, "waiting for the vendor to work on the request");
+            match self.request(asked, &arguments, cx, Scheme::Own, end).await {
+                Err(error) if gives_up(&error) => {
+                    exchanges.extend_from_slice(error.exchanges());
+                    return Err(error.with_sent(Sent::Yes).with_exchanges(exchanges));
+                }
+                Err(error) => {
+                    exchanges.extend_from_slice(error.exchanges());
+                    break format!("The outcome could not be asked for ({error}). Ask `{}` in a while.", plan.row);
+                }
+                Ok(answer) => {
+                    exchanges.push(answer.exchange.clone());
+                    match outcome(plan, &answer, scrubber) {
+                        Outcome::Pending => {}
+                        Outcome::Applied(text) => return applied(plan, asked, &id, &text, exchanges),
+                        Outcome::Failed(why) => return Err(self.rejected(row, why, exchanges)),
+                        Outcome::Unknown => {
+                            let text = self.refusal(asked, answer, scrubber).to_string();
+                            break format!("The outcome could not be asked for ({text}).");
+                        }
+                    }
+                }
+            }
+        };
+        pending(plan, Some(id), note, exchanges)
+    }
+
+    fn rejected(&self, row: &Row, why: Option<String>, exchanges: Vec<Exchange>) -> ProviderError {
+        let why = why.unwrap_or_else(|| "it gave no reason".to_owned());
+        let title = &self.shared.document.info.title;
+        let text = format!("`{}`: {title} accepted the request and then reported that it failed: {why}", row.name);
+        let mut vendor = VendorError::new();
+        vendor.message = Some(why);
+        let error = ProviderError::new(ProviderErrorKind::Rejected, text).with_sent(Sent::Yes);
+        error.with_exchanges(exchanges).with_vendor(vendor)
+    }
+}
+
+/// Whether an error ends the call; the others only mean that the outcome stays unknown.
+fn gives_up(error: &ProviderError) -> bool {
+    !matches!(
+        error.kind(),
+        ProviderErrorKind::Network
+            | ProviderErrorKind::Timeout
+            | ProviderErrorKind::RateLimited
+            | ProviderErrorKind::BadAnswer
+            | ProviderErrorKind::VendorFailure
+    )
+}
+
+enum Outcome {
+    Pending,
+    /// With the body of the answer.
+    Applied(String),
+    Failed(Option<String>),
+    Unknown,
+}
+
+fn outcome(plan: &PollPlan, answer: &Answer, scrubber: &Scrubber) -> Outcome {
+    if is_pending(&plan.pending, answer.status, &answer.headers) {
+        return Outcome::Pending;
+    }
+    if !answer.status.is_success() {
+        return Outcome::Unknown;
+    }
+    let text = scrubber.clean(String::from_utf8_lossy(&answer.body).into_owned());
+    match plan.success.value(&text) {
+        Some(Value::Bool(true)) => Outcome::Applied(text),
+        Some(Value::Bool(false)) => {
+            let why = plan.message.as_ref().and_then(|message| message.text(&text));
+            Outcome::Failed(why.map(|why| error::one_line(&why, 500)))
+        }
+        _ => Outcome::Pending,
+    }
+}
+
+fn is_pending(pending: &Pending, status: StatusCode, headers: &HeaderMap) -> bool {
+    status.as_u16() == pending.status
+        && pending.header.as_ref().is_none_or(|(name, value)| header_matches(headers, name, value.as_deref()))
+}
+
+fn applied(plan: &PollPlan, asked: &Row, id: &str, text: &str, exchanges: Vec<Exchange>) -> Result<RowResult, ProviderError> {
+    let mut text = std::borrow::Cow::Borrowed(text);
+    if asked.output.secrets.iter().any(|secret| secret.may_touch(&text))
+        && let Ok(mut tree) = serde_json::from_str::<Value>(&text)
+    {
+        asked.output.secrets.iter().for_each(|secret| secret.mask(&mut tree));
+        text = std::borrow::Cow::Owned(tree.to_string());
+    }
+    let result = plan.result.as_ref().and_then(|result| result.find(&text).ok().flatten());
+    let result = result.and_then(|result| serde_json::from_str::<&RawValue>(result).ok());
+    finish(&State { state: "applied", key: &plan.argument, id: Some(id), result }, Vec::new(), exchanges)
+}
+
+fn pending(plan: &PollPlan, id: Option<String>, note: String, exchanges: Vec<Exchange>) -> Result<RowResult, ProviderError> {
+    let state = State { state: "pending", key: &plan.argument, id: id.as_deref(), result: None };
+    finish(&state, vec![note], exchanges)
+}
+
+fn finish(state: &State<'_>, notes: Vec<String>, exchanges: Vec<Exchange>) -> Result<RowResult, ProviderError> {
+    match serde_json::value::to_raw_value(state) {
+        Ok(content) => Ok(RowResult { content, notes, exchanges }),
+        Err(error) => {
+            let error = ProviderError::new(ProviderErrorKind::Internal, error.to_string());
+            Err(error.with_sent(Sent::Yes).with_exchanges(exchanges))
+        }
+    }
+}
+
+/// `{"state": "applied", "request_id": "…", "result": {…}}`
+struct State<'a> {
+    state: &'static str,
+    key: &'a str,
+    id: Option<&'a str>,
+    result: Option<&'a RawValue>,
+}
+
+impl Serialize for State<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("state", self.state)?;
+        if let Some(id) = self.id {
+            map.serialize_entry(self.key, id)?;
+        }
+        if let Some(result) = self.result {
+            map.serialize_entry("result", result)?;
+        }
+        map.end()
+    }
+}

@@ -1,0 +1,86 @@
+//! The exact request that a call would send. Nothing is sent, and no secret is at hand.
+
+
+use mcp_govern_core::{CredentialFacts, ProviderError, RequestPreview, ToolName};
+use serde_json::{Map, Value};
+
+use crate::{
+    bind::{Payload, with_defaults},
+    decode::MASK,
+    row::Row,
+    server::{OpenApiServer, Scheme},
+};
+
+impl OpenApiServer {
+    /// Shows what a tool would send.
+    pub(crate) fn show(
+        &self,
+        name: &ToolName,
+        arguments: &Map<String, Value>,
+        facts: &CredentialFacts,
+    ) -> Result<RequestPreview, ProviderError> {
+        let Some(recipe) = self.shared.recipes.get(name) else {
+            return self.show_row(self.tool_row(name)?, arguments.clone(), facts);
+        };
+        let uses: Vec<String> = recipe.uses().iter().map(|row| format!("`{row}`")).collect();
+        let note = format!("`{name}` is made of several requests, one after the other: {}.", uses.join(", "));
+        match recipe.first_request(arguments) {
+            Some((row, arguments)) => {
+                let row = self.tool_row(&row)?;
+                Ok(self.show_row(row, arguments, facts)?.with_note(note).with_note("Only the first of them is shown."))
+            }
+            None => Ok(RequestPreview::new("", &self.base).with_note(note)),
+        }
+    }
+
+    fn show_row(
+        &self,
+        row: &Row,
+        arguments: Map<String, Value>,
+        facts: &CredentialFacts,
+    ) -> Result<RequestPreview, ProviderError> {
+        let arguments = with_defaults(row, arguments);
+        let bound = self.bind(row, &arguments)?;
+        let mut preview = RequestPreview::new(bound.method.as_str(), format!("{}{}", self.base, bound.target));
+        for (name, value) in &bound.headers {
+            preview = preview.with_header(name.as_str(), value.to_str().unwrap_or(MASK));
+        }
+        preview = self.show_credential(row, facts, preview)?;
+        if let Some(payload) = &bound.payload {
+            preview = preview.with_body(Some(payload.show()));
+            if let Payload::Multipart { boundary, .. } = payload {
+                preview = preview.with_note(format!("The parts are separated by `{boundary}`."));
+            }
+        }
+        if let Some(poll) = &row.poll {
+            let wait = crate::send::seconds(poll.wait);
+            preview = preview.with_note(format!("When the vendor answers 202, `{}` is asked for the outcome for up to {wait} s.", poll.row));
+        }
+        if let Some(who) = &row.definition.notifies {
+            preview = preview.with_note(format!("Tells: {who}"));
+        }
+        Ok(preview)
+    }
+
+    fn show_credential(
+        &self,
+        row: &Row,
+        facts: &CredentialFacts,
+        mut preview: RequestPreview,
+    ) -> Result<RequestPreview, ProviderError> {
+        let alternatives = self.alternatives(row, Scheme::Own)?;
+        let schemes = |alternative: &Vec<usize>| -> Vec<_> {
+            alternative.iter().filter_map(|index| self.shared.document.schemes.list.get(*index)).collect()
+        };
+        let filled = |alternative: &&Vec<usize>| schemes(alternative).iter().all(|scheme| scheme.masked(facts).1);
+        let Some(alternative) = alternatives.iter().find(filled).or(alternatives.first()) else { return Ok(preview) };
+        for scheme in schemes(alternative) {
+            let (value, known) = scheme.masked(facts);
+            preview = preview.with_header(scheme.header.as_str(), value);
+            if !known {
+                preview = preview.with_note(format!("The credential's field `{}` is not filled in.", scheme.own_field()));
+            }
+        }
+        Ok(preview)
+    }
+}

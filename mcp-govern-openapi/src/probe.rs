@@ -1,0 +1,138 @@
+//! Does a credential work, whose is it, what may it do?
+
+use mcp_govern_core::{
+    CallContext, Credential, CredentialFacts, CredentialReport, CredentialVerdict, NoObserver, ProbeContext,
+    ProviderError, ProviderErrorKind,
+};
+use tokio::time::Instant;
+
+use crate::{
+    bind::with_defaults,
+    document::ProbePlan,
+    server::{OpenApiServer, Scheme, scrubber},
+};
+
+/// Facts that say whom the vendor sees, the best one first.
+const IDENTITY: [&str; 7] = ["authorized_as", "user_email", "email", "user_name", "user", "account", "organization"];
+
+/// What the reads of one scheme say together.
+enum Verdict {
+    Accepted,
+    Rejected(String),
+    /// It works, but may do none of the reads.
+    Limited(String),
+}
+
+impl OpenApiServer {
+    /// Asks the document's probe reads, one group per scheme; the first success proves a group's key.
+    pub(crate) async fn prove(&self, cx: ProbeContext<'_>) -> Result<CredentialReport, ProviderError> {
+        let credential = cx.credential;
+        let deadline = self.deadline(cx.deadline);
+        let mut facts = CredentialFacts::new();
+        facts.fields = credential.fields().keys().cloned().collect();
+        facts.region.clone_from(&self.region);
+        let groups = self.groups(credential);
+        if groups.is_empty() {
+            let text = "the document names no read that could prove a credential of this method";
+            return Err(ProviderError::new(ProviderErrorKind::Config, text));
+        }
+        let mut remarks = Vec::new();
+        let (mut accepted, mut rejected) = (false, false);
+        for (scheme, plans) in &groups {
+            if let Some(missing) = self.unfilled(*scheme, credential) {
+                remarks.push(format!("`{missing}` is not filled in."));
+                continue;
+            }
+            match self.prove_group(*scheme, plans, credential, deadline, &mut facts).await? {
+                Verdict::Accepted => accepted = true,
+                Verdict::Limited(text) => {
+                    accepted = true;
+                    remarks.push(text);
+                }
+                Verdict::Rejected(text) => {
+                    rejected = true;
+                    remarks.push(text);
+                }
+            }
+        }
+        let verdict = if accepted && !rejected { CredentialVerdict::Accepted } else { CredentialVerdict::Rejected };
+        facts.authorized_as = IDENTITY.iter().find_map(|name| facts.more.get(*name).cloned());
+        let report = CredentialReport::new(verdict, facts);
+        Ok(remarks.into_iter().fold(report, CredentialReport::with_remark))
+    }
+
+    /// The probes of this server's auth method, by scheme, in the order of the document.
+    fn groups(&self, credential: &Credential) -> Vec<(Option<usize>, Vec<&ProbePlan>)> {
+        let mut groups: Vec<(Option<usize>, Vec<&ProbePlan>)> = Vec::new();
+        let document = &self.shared.document;
+        let mine = |plan: &&ProbePlan| {
+            let fits = plan.when.as_ref().is_none_or(|method| method == credential.method());
+            let scheme = plan.scheme.and_then(|index| document.schemes.list.get(index));
+            let open = document.row(&plan.row).is_some_and(|row| row.is_open_to(&document.schemes.list, &self.method));
+            fits && open && scheme.is_none_or(|scheme| scheme.method == self.method)
+        };
+        for plan in document.probes.iter().filter(mine) {
+            match groups.iter_mut().find(|(scheme, _)| *scheme == plan.scheme) {
+                Some((_, plans)) => plans.push(plan),
+                None => groups.push((plan.scheme, vec![plan])),
+            }
+        }
+        groups
+    }
+
+    /// The field of a scheme that the credential does not have itself; a fallback proves nothing about it.
+    fn unfilled(&self, scheme: Option<usize>, credential: &Credential) -> Option<String> {
+        let field = self.shared.document.schemes.list.get(scheme?)?.own_field();
+        let filled = credential.field(field).is_some_and(|secret| !secret.is_empty());
+        (!filled).then(|| field.to_owned())
+    }
+
+    async fn prove_group(
+        &self,
+        scheme: Option<usize>,
+        plans: &[&ProbePlan],
+        credential: &Credential,
+        deadline: Instant,
+        facts: &mut CredentialFacts,
+    ) -> Result<Verdict, ProviderError> {
+        let cx = CallContext::new(&NoObserver).with_credential(Some(credential));
+        let mut limited = None;
+        let mut unsettled = None;
+        for plan in plans {
+            let Some(row) = self.shared.document.row(&plan.row) else { continue };
+            let arguments = with_defaults(row, plan.arguments.clone());
+            let answer = self.request(row, &arguments, &cx, scheme.map_or(Scheme::Own, Scheme::Only), deadline).await;
+            let answer = match answer {
+                Err(error) if error.kind() == ProviderErrorKind::Unauthorized => {
+                    return Ok(Verdict::Rejected(error.to_string()));
+                }
+                answer => answer?,
+            };
+            if answer.status.is_success() {
+                let text = String::from_utf8_lossy(&answer.body);
+                for (name, pointer) in &plan.facts {
+                    if let Some(value) = pointer.text(&text).filter(|value| !value.is_empty()) {
+                        let value = scrubber(Some(credential)).clean(value);
+                        facts.more.insert(name.clone(), crate::decode::error::one_line(&value, 200));
+                    }
+                }
+                facts.scopes.extend(plan.grants.iter().cloned());
+                return Ok(Verdict::Accepted);
+            }
+            let refusal = self.refusal(row, answer, &scrubber(Some(credential)));
+            match refusal.kind() {
+                ProviderErrorKind::Unauthorized => return Ok(Verdict::Rejected(refusal.to_string())),
+                ProviderErrorKind::Forbidden | ProviderErrorKind::PlanLimit => limited = Some(refusal.to_string()),
+                ProviderErrorKind::InvalidArguments | ProviderErrorKind::NotFound | ProviderErrorKind::Conflict => {
+                    unsettled = Some(refusal);
+                }
+                _ => return Err(refusal),
+            }
+        }
+        match (limited, unsettled) {
+            (Some(text), _) => Ok(Verdict::Limited(text)),
+            (None, Some(error)) => Err(error),
+            (None, None) => Err(ProviderError::new(ProviderErrorKind::Config, "no read could be tried")),
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! A row: one operation of the document, checked and ready to be sent.
+
+use std::{sync::Arc, time::Duration};
+
+use http::{HeaderName, HeaderValue, Method};
+use mcp_govern_core::{AuthMethodId, Effect, Risk, ToolDefinition, ToolName};
+use serde_json::{Map, Value};
+
+use crate::{
+    bind::{BodyPlan, HeaderParam, PathTemplate, QueryParam},
+    check::Check,
+    decode::{ListPlan, Pointer, SecretPath},
+};
+
+/// One operation, compiled.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) name: ToolName,
+    /// Method, path, name and file, for messages to the document's author.
+    pub(crate) place: String,
+    pub(crate) definition: Arc<ToolDefinition>,
+    /// A helper that is no tool of its own.
+    pub(crate) hidden: bool,
+    pub(crate) method: Method,
+    pub(crate) path: PathTemplate,
+    pub(crate) query: Vec<QueryParam>,
+    /// Always sent, percent-encoded: `a=1&b=2`.
+    pub(crate) fixed_query: String,
+    pub(crate) headers: Vec<HeaderParam>,
+    pub(crate) fixed_headers: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) config_headers: Vec<ConfigHeader>,
+    pub(crate) body: Option<BodyPlan>,
+    pub(crate) defaults: Vec<(String, Value)>,
+    pub(crate) required: Vec<String>,
+    pub(crate) checks: Vec<Check>,
+    /// Alternatives; each lists the indexes of the schemes that it needs.
+    pub(crate) security: Vec<Vec<usize>>,
+    pub(crate) repeat: Repeat,
+    /// Whether a write may be sent again after a throttle status; as the status says when absent.
+    pub(crate) throttled: Option<bool>,
+    pub(crate) rate_domain: Arc<str>,
+    pub(crate) accepts: Accepts,
+    pub(crate) output: OutputPlan,
+    pub(crate) poll: Option<PollPlan>,
+    pub(crate) stated: Stated,
+}
+
+/// A header that comes from the server's configuration.
+#[derive(Debug)]
+pub(crate) struct ConfigHeader {
+    pub(crate) name: HeaderName,
+    pub(crate) key: String,
+    /// Only for this auth method.
+    pub(crate) when: Option<AuthMethodId>,
+    pub(crate) required: bool,
+}
+
+/// Whether a request may be sent again when nobody knows what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    Always,
+    Never,
+    /// Only when this argument is given.
+    With(String),
+}
+
+impl Repeat {
+    pub(crate) fn allows(&self, arguments: &Map<String, Value>) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Never => false,
+            Self::With(argument) => arguments.get(argument).is_some_and(|value| !value.is_null()),
+        }
+    }
+}
+
+/// What the body of a good answer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Accepts {
+    Json,
+    Text,
+    Bytes,
+}
+
+/// What becomes of the body of a good answer.
+#[derive(Debug, Default)]
+pub(crate) struct OutputPlan {
+    pub(crate) shape: Shape,
+    pub(crate) drop: Vec<String>,
+    pub(crate) secrets: Vec<SecretPath>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) enum Shape {
+    /// The body itself.
+    #[default]
+    Whole,
+    /// What stands at the pointer.
+    Root(Pointer),
+    /// A list with its paging.
+    List(ListPlan),
+}
+
+/// How to wait for what a 202 promised.
+#[derive(Debug)]
+pub(crate) struct PollPlan {
+    /// The row to ask.
+    pub(crate) row: ToolName,
+    /// Where the answer says what to ask for.
+    pub(crate) id: Pointer,
+    /// The argument of the row that takes it.
+    pub(crate) argument: String,
+    pub(crate) pending: Pending,
+    pub(crate) success: Pointer,
+    pub(crate) message: Option<Pointer>,
+    pub(crate) result: Option<Pointer>,
+    pub(crate) wait: Duration,
+    pub(crate) every: Duration,
+}
+
+/// How the vendor says "not yet".
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub(crate) status: u16,
+    pub(crate) header: Option<(HeaderName, Option<String>)>,
+}
+
+/// What the document stated of itself, for the lint and for recipes.
+#[derive(Debug, Clone)]
+pub(crate) struct Stated {
+    pub(crate) effect: Option<Effect>,
+    pub(crate) risk: Option<Risk>,
+    pub(crate) description: bool,
+}
+
+impl Row {
+    /// Whether the row's first alternative for an auth method exists, or none is needed.
+    pub(crate) fn is_open_to(&self, schemes: &[crate::document::security::Scheme], method: &AuthMethodId) -> bool {
+        self.security.is_empty()
+            || self.security.iter().any(|needed| {
+                needed.iter().all(|index| schemes.get(*index).is_some_and(|scheme| scheme.method == *method))
+            })
+    }
+}

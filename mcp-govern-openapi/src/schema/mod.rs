@@ -1,0 +1,361 @@
+//! Schemas: what the document says becomes what a model is shown, without references, and a codec that leads back.
+
+mod codec;
+
+use serde_json::{Map, Value};
+
+pub(crate) use self::codec::{Codec, FieldCodec, ObjectCodec, Places, Rest, WrapCodec, join};
+use crate::document::{
+    names::argument_name,
+    refs::{Checked, Components},
+};
+
+/// Which way the data goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// To the vendor: read-only members are left out, a schema that contains itself is an error.
+    Input,
+    /// From the vendor: write-only members are left out, a schema that contains itself is cut to "anything".
+    Output,
+}
+
+/// A schema as a model sees it, and the way from its values to the vendor's.
+#[derive(Debug, Clone)]
+pub(crate) struct Shown {
+    pub(crate) schema: Value,
+    pub(crate) codec: Codec,
+}
+
+/// A member of an object as a model sees it.
+#[derive(Debug, Clone)]
+pub(crate) struct Member {
+    /// The vendor's name.
+    pub(crate) name: String,
+    /// The name that the model sees.
+    pub(crate) argument: String,
+    pub(crate) shown: Shown,
+    pub(crate) required: bool,
+    /// The schema in the document, references resolved at its root.
+    pub(crate) source: Map<String, Value>,
+}
+
+/// The members of an object, the fixed ones apart.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Members {
+    pub(crate) shown: Vec<Member>,
+    pub(crate) fixed: Vec<(String, Value)>,
+}
+
+/// Nesting beyond this is refused.
+const DEEPEST: usize = 48;
+
+/// Keywords that hold one schema.
+const ONE: [&str; 8] =
+    ["not", "if", "then", "else", "contains", "propertyNames", "unevaluatedItems", "unevaluatedProperties"];
+/// Keywords that hold a list of schemas.
+const LISTS: [&str; 4] = ["oneOf", "anyOf", "allOf", "prefixItems"];
+/// Keywords that hold schemas by name.
+const MAPS: [&str; 2] = ["patternProperties", "dependentSchemas"];
+/// Keywords that are not shown to a model: they cost tokens and say nothing that holds.
+const HIDDEN: [&str; 9] =
+    ["$ref", "example", "examples", "externalDocs", "xml", "discriminator", "readOnly", "nullable", "$comment"];
+/// Keywords that refer in ways that are not supported.
+const REFUSED: [&str; 7] = ["$dynamicRef", "$dynamicAnchor", "$anchor", "$id", "$defs", "definitions", "$recursiveRef"];
+
+/// Resolves and rewrites the schemas of one document.
+#[derive(Debug)]
+pub(crate) struct Schemas<'a> {
+    components: Components<'a>,
+    side: Side,
+    stack: Vec<String>,
+    depth: usize,
+}
+
+impl<'a> Schemas<'a> {
+    /// For the schemas of a document, in one direction.
+    pub(crate) fn new(components: Components<'a>, side: Side) -> Self {
+        Self { components, side, stack: Vec::new(), depth: 0 }
+    }
+
+    /// The shown form of a schema.
+    pub(crate) fn show(&mut self, node: &Value) -> Checked<Shown> {
+        let Value::Object(node) = node else {
+            return match node {
+                Value::Bool(_) => Ok(Shown { schema: node.clone(), codec: Codec::Same }),
+                _ => Err("a schema is neither an object nor a boolean".to_owned()),
+            };
+        };
+        let opened = self.stack.len();
+        let result = match self.resolve(node)? {
+            Resolved::Object(object) => self.show_object(object),
+            Resolved::Circle => Ok(Shown { schema: Value::Object(Map::new()), codec: Codec::Same }),
+        };
+        self.stack.truncate(opened);
+        result
+    }
+
+    /// The members of a schema of an object, for where they stand side by side with other arguments.
+    pub(crate) fn members(&mut self, object: &Map<String, Value>) -> Checked<Members> {
+        let required: Vec<&str> =
+            object.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+        let mut members = Members::default();
+        let properties = match object.get("properties") {
+            None => return Ok(members),
+            Some(properties) => properties.as_object().ok_or("`properties` is no object")?,
+        };
+        if let Some(name) = required.iter().find(|name| !properties.contains_key(**name)) {
+            return Err(format!("`{name}` is required and has no property"));
+        }
+        for (name, node) in properties {
+            let within = |error| format!("`{name}`: {error}");
+            let source = self.root_of(node).map_err(within)?;
+            let flag = |key: &str| source.get(key).and_then(Value::as_bool) == Some(true);
+            if (self.side == Side::Input && flag("readOnly")) || (self.side == Side::Output && flag("writeOnly")) {
+                continue;
+            }
+            if let Some(value) = source.get("x-fixed").filter(|_| self.side == Side::Input) {
+                members.fixed.push((name.clone(), value.clone()));
+                continue;
+            }
+            let shown = self.show(node).map_err(within)?;
+            let stated = source.get("x-argument").and_then(Value::as_str).filter(|_| self.side == Side::Input);
+            // A nested member keeps the vendor's spelling unless the document states another.
+            let argument = stated.map_or_else(|| Ok(name.clone()), |stated| argument_name(name, Some(stated)));
+            let argument = argument.map_err(within)?;
+            if members.shown.iter().any(|member| member.argument == argument) {
+                return Err(format!("`{argument}` is the name of two members; give one of them an `x-argument`"));
+            }
+            let required = required.contains(&name.as_str());
+            members.shown.push(Member { name: name.clone(), argument, shown, required, source });
+        }
+        Ok(members)
+    }
+
+    /// The keys of a schema with its references resolved at the root, `allOf` of objects joined.
+    pub(crate) fn root_of(&mut self, node: &Value) -> Checked<Map<String, Value>> {
+        let Value::Object(node) = node else { return Ok(Map::new()) };
+        let opened = self.stack.len();
+        let resolved = self.resolve(node);
+        self.stack.truncate(opened);
+        match resolved? {
+            Resolved::Object(object) => self.join_all_of(object),
+            Resolved::Circle => Ok(Map::new()),
+        }
+    }
+
+    fn resolve(&mut self, node: &Map<String, Value>) -> Checked<Resolved> {
+        let mut object = node.clone();
+        while let Some(reference) = object.remove("$ref") {
+            let Value::String(reference) = reference else { return Err("`$ref` is no text".to_owned()) };
+            if self.stack.contains(&reference) {
+                return match self.side {
+                    Side::Input => Err(format!("`{reference}` contains itself; an argument cannot be shown without end")),
+                    Side::Output => Ok(Resolved::Circle),
+                };
+            }
+            let target = self.components.target(&reference)?;
+            let target = target.as_object().ok_or_else(|| format!("`{reference}` is no object"))?;
+            self.stack.push(reference);
+            let beside = std::mem::replace(&mut object, target.clone());
+            object.extend(beside);
+        }
+        if let Some(keyword) = REFUSED.iter().find(|keyword| object.contains_key(**keyword)) {
+            return Err(format!("`{keyword}` is not supported: put the schema into `components.schemas`"));
+        }
+        Ok(Resolved::Object(object))
+    }
+
+    fn show_object(&mut self, object: Map<String, Value>) -> Checked<Shown> {
+        self.depth += 1;
+        if self.depth > DEEPEST {
+            return Err(format!("a schema is nested deeper than {DEEPEST} levels"));
+        }
+        let object = self.join_all_of(object)?;
+        let shown = match object.get("x-wraps").filter(|_| self.side == Side::Input) {
+            Some(key) => self.show_wrapped(&object, key.as_str().ok_or("`x-wraps` is no text")?),
+            None => self.show_plain(&object),
+        };
+        self.depth -= 1;
+        shown
+    }
+
+    fn show_plain(&mut self, object: &Map<String, Value>) -> Checked<Shown> {
+        let mut schema = Map::new();
+        let mut codec = Codec::Same;
+        for (key, value) in object {
+            let key = key.as_str();
+            if HIDDEN.contains(&key) || (key.starts_with("x-") && key != "x-personal") {
+                continue;
+            }
+            let within = |error| format!("`{key}`: {error}");
+            let shown = if ONE.contains(&key) {
+                self.show_same(value).map_err(within)?
+            } else if LISTS.contains(&key) {
+                let items = value.as_array().ok_or_else(|| format!("`{key}` is no list"))?;
+                Value::Array(items.iter().map(|item| self.show_same(item)).collect::<Checked<_>>().map_err(within)?)
+            } else if MAPS.contains(&key) {
+                let items = value.as_object().ok_or_else(|| format!("`{key}` is no object"))?;
+                let show = |(name, item): (&String, &Value)| Ok((name.clone(), self.show_same(item)?));
+                Value::Object(items.iter().map(show).collect::<Checked<_>>().map_err(within)?)
+            } else if key == "items" {
+                let items = self.show(value).map_err(within)?;
+                if items.codec != Codec::Same {
+                    codec = Codec::Array(Box::new(items.codec));
+                }
+                items.schema
+            } else if matches!(key, "properties" | "required" | "additionalProperties") {
+                continue;
+            } else {
+                value.clone()
+            };
+            schema.insert(key.to_owned(), shown);
+        }
+        if ["properties", "required", "additionalProperties"].iter().any(|key| object.contains_key(*key)) {
+            let object_codec = self.show_members(object, &mut schema)?;
+            if codec != Codec::Same && object_codec != Codec::Same {
+                return Err("a schema rewrites both its members and its elements; split it".to_owned());
+            }
+            codec = if codec == Codec::Same { object_codec } else { codec };
+        }
+        if object.get("nullable") == Some(&Value::Bool(true)) {
+            allow_null(&mut schema);
+        }
+        Ok(Shown { schema: Value::Object(schema), codec })
+    }
+
+    /// Shows `properties`, `required` and `additionalProperties` in `schema`, and says how to lead them back.
+    fn show_members(&mut self, object: &Map<String, Value>, schema: &mut Map<String, Value>) -> Checked<Codec> {
+        let members = self.members(object)?;
+        let rewritten = !members.fixed.is_empty()
+            || members.shown.iter().any(|member| member.argument != member.name || member.shown.codec != Codec::Same);
+        let mut rest = Rest::Open(Box::new(Codec::Same));
+        match object.get("additionalProperties") {
+            None => {}
+            Some(Value::Bool(false)) => rest = Rest::Closed,
+            Some(node) => {
+                let shown = self.show(node).map_err(|error| format!("`additionalProperties`: {error}"))?;
+                schema.insert("additionalProperties".to_owned(), shown.schema);
+                rest = Rest::Open(Box::new(shown.codec));
+            }
+        }
+        let stated = object.contains_key("additionalProperties");
+        if rest == Rest::Closed || (rewritten && !stated) {
+            rest = Rest::Closed;
+            schema.insert("additionalProperties".to_owned(), Value::Bool(false));
+        }
+        if object.contains_key("properties") {
+            let required: Vec<Value> =
+                members.shown.iter().filter(|m| m.required).map(|m| Value::from(m.argument.as_str())).collect();
+            if !required.is_empty() {
+                schema.insert("required".to_owned(), Value::Array(required));
+            }
+            let properties = members.shown.iter().map(|m| (m.argument.clone(), m.shown.schema.clone())).collect();
+            schema.insert("properties".to_owned(), Value::Object(properties));
+        } else if let Some(required) = object.get("required") {
+            schema.insert("required".to_owned(), required.clone());
+        }
+        if !rewritten && (rest == Rest::Closed || rest == Rest::Open(Box::new(Codec::Same))) {
+            return Ok(Codec::Same);
+        }
+        let field = |m: Member| FieldCodec { argument: m.argument, name: m.name, codec: m.shown.codec };
+        let fields = members.shown.into_iter().map(field).collect();
+        Ok(Codec::Object(ObjectCodec { fields, fixed: members.fixed, rest }))
+    }
+
+    fn show_wrapped(&mut self, object: &Map<String, Value>, key: &str) -> Checked<Shown> {
+        let members = self.members(object)?;
+        let [member] = members.shown.as_slice() else {
+            return Err(format!("`x-wraps: {key}` needs every other member to be `x-fixed`"));
+        };
+        if member.name != key {
+            return Err(format!("`x-wraps: {key}` names no member of the object"));
+        }
+        let mut schema = match &member.shown.schema {
+            Value::Object(schema) => schema.clone(),
+            _ => Map::new(),
+        };
+        for kept in ["title", "description", "default", "deprecated", "x-personal"] {
+            if let Some(value) = object.get(kept) {
+                schema.insert(kept.to_owned(), value.clone());
+            }
+        }
+        if nullable(object) {
+            allow_null(&mut schema);
+        }
+        let inner = Box::new(member.shown.codec.clone());
+        let codec = Codec::Wrap(WrapCodec { key: key.to_owned(), inner, fixed: members.fixed.clone() });
+        Ok(Shown { schema: Value::Object(schema), codec })
+    }
+
+    /// A schema where nothing may be renamed or hidden, because it is not known which branch a value takes.
+    fn show_same(&mut self, node: &Value) -> Checked<Value> {
+        let shown = self.show(node)?;
+        if shown.codec == Codec::Same {
+            return Ok(shown.schema);
+        }
+        Err("`x-argument`, `x-fixed` and `x-wraps` cannot stand in a branch of a schema".to_owned())
+    }
+
+    /// `allOf` branches that only add members are joined with the object itself.
+    fn join_all_of(&mut self, mut object: Map<String, Value>) -> Checked<Map<String, Value>> {
+        let joinable = |schema: &Map<String, Value>| {
+            schema.contains_key("properties") && !LISTS.iter().any(|key| schema.contains_key(*key))
+        };
+        let Some(Value::Array(branches)) = object.get("allOf") else { return Ok(object) };
+        let branches = branches.iter().map(|branch| self.root_of(branch)).collect::<Checked<Vec<_>>>()?;
+        if !branches.iter().all(joinable) {
+            return Ok(object);
+        }
+        object.remove("allOf");
+        let mut required: Vec<Value> = Vec::new();
+        let mut properties = Map::new();
+        for schema in branches.into_iter().chain([std::mem::take(&mut object)]) {
+            for (key, value) in schema {
+                match (key.as_str(), value) {
+                    ("properties", Value::Object(members)) => properties.extend(members),
+                    ("required", Value::Array(names)) => {
+                        required.extend(names.into_iter().filter(|name| !required.contains(name)).collect::<Vec<_>>());
+                    }
+                    (_, value) => {
+                        object.insert(key, value);
+                    }
+                }
+            }
+        }
+        object.insert("properties".to_owned(), Value::Object(properties));
+        if !required.is_empty() {
+            object.insert("required".to_owned(), Value::Array(required));
+        }
+        Ok(object)
+    }
+}
+
+enum Resolved {
+    Object(Map<String, Value>),
+    Circle,
+}
+
+/// Whether `null` is among the types.
+fn nullable(object: &Map<String, Value>) -> bool {
+    let null = Value::from("null");
+    object.get("nullable") == Some(&Value::Bool(true))
+        || object.get("type").and_then(Value::as_array).is_some_and(|types| types.contains(&null))
+}
+
+/// Adds `null` to the types and to the allowed values.
+fn allow_null(schema: &mut Map<String, Value>) {
+    let null = Value::from("null");
+    match schema.get_mut("type") {
+        Some(Value::Array(types)) if !types.contains(&null) => types.push(null),
+        Some(kind @ Value::String(_)) => *kind = Value::Array(vec![kind.clone(), null]),
+        _ => {}
+    }
+    if let Some(Value::Array(values)) = schema.get_mut("enum")
+        && !values.contains(&Value::Null)
+    {
+        values.push(Value::Null);
+    }
+}
+
+#[cfg(test)]
+mod tests;

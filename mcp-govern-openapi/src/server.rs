@@ -1,0 +1,375 @@
+//! A registered server: binds, authorises, sends and decodes the calls of its tools.
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use async_trait::async_trait;
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use mcp_govern_core::{
+    AuthMethodId, AuthorizedCall, CallContext, Catalogue, CheckedArguments, Clock, Credential, CredentialFacts,
+    CredentialReport, DiscoverContext, Exchange, ProbeContext, ProviderError, ProviderErrorKind, RequestPreview, Sent,
+    ToolName, ToolOutput, ToolServer,
+};
+use serde_json::{Map, Value, value::RawValue};
+use tokio::time::Instant;
+use url::Url;
+
+use crate::{
+    bind::{BoundRequest, bind, with_defaults},
+    decode::{Scrubber, decode, error, trim},
+    document::{Document, policy::Throttle},
+    limits::Limits,
+    recipe::Recipes,
+    row::{Row, Shape},
+    send::{Answer, Limiter, Outgoing, Permission, Sender, header_map, seconds},
+    transport::{Transport, is_loopback},
+};
+
+/// What all servers of a provider share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) document: Document,
+    pub(crate) recipes: Recipes,
+    pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) limits: Limits,
+    pub(crate) limiter: Limiter,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// A registered server.
+pub(crate) struct OpenApiServer {
+    pub(crate) shared: Arc<Shared>,
+    /// Without a slash at its end.
+    pub(crate) base: String,
+    pub(crate) region: Option<String>,
+    pub(crate) method: AuthMethodId,
+    /// Checked to be sendable in a header.
+    pub(crate) config: BTreeMap<String, HeaderValue>,
+    /// The tools that the server's auth method can call.
+    pub(crate) catalogue: Arc<Catalogue>,
+}
+
+/// The result of a row, before it is cut to size.
+#[derive(Debug)]
+pub(crate) struct RowResult {
+    pub(crate) content: Box<RawValue>,
+    pub(crate) notes: Vec<String>,
+    pub(crate) exchanges: Vec<Exchange>,
+}
+
+/// Which of the row's alternatives authorises a request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Scheme {
+    /// The first that the credential can fill.
+    Own,
+    /// This one, whatever the row says (probes).
+    Only(usize),
+}
+
+impl OpenApiServer {
+    /// Runs a tool: a row or a recipe.
+    pub(crate) async fn execute(
+        &self,
+        name: &ToolName,
+        arguments: &Map<String, Value>,
+        cx: &CallContext<'_>,
+    ) -> Result<ToolOutput, ProviderError> {
+        let deadline = self.deadline(cx.deadline);
+        let (result, paging) = if let Some(recipe) = self.shared.recipes.get(name) {
+            (self.run_recipe(recipe, arguments, cx, deadline).await?, None)
+        } else {
+            let row = self.tool_row(name)?;
+            let paging = match &row.output.shape {
+                Shape::List(plan) => Some(&plan.page),
+                Shape::Whole | Shape::Root(_) => None,
+            };
+            (self.run_row(row, arguments.clone(), cx, deadline).await?, paging)
+        };
+        let trimmed = trim(&result.content, self.shared.limits.output_bytes, paging, arguments);
+        let mut output = ToolOutput::new(result.content, result.exchanges);
+        output.notes = result.notes;
+        match trimmed {
+            Ok(None) => {}
+            Ok(Some(trimmed)) => {
+                output.content = trimmed.content;
+                output.notes.extend(trimmed.notes);
+            }
+            Err(text) => {
+                let error = ProviderError::new(ProviderErrorKind::BadAnswer, format!("`{name}`: {text}"));
+                return Err(error.with_sent(Sent::Yes).with_exchanges(output.exchanges));
+            }
+        }
+        Ok(output)
+    }
+
+    /// Runs a row to its end, polling included.
+    pub(crate) async fn run_row(
+        &self,
+        row: &Row,
+        arguments: Map<String, Value>,
+        cx: &CallContext<'_>,
+        deadline: Instant,
+    ) -> Result<RowResult, ProviderError> {
+        let arguments = with_defaults(row, arguments);
+        let answer = self.request(row, &arguments, cx, Scheme::Own, deadline).await?;
+        let scrubber = scrubber(cx.credential);
+        if !answer.status.is_success() {
+            return Err(self.refusal(row, answer, &scrubber));
+        }
+        let mut notes: Vec<String> = self.shared.document.policy.warnings(&answer.headers).map(str::to_owned).collect();
+        if let (Some(plan), http::StatusCode::ACCEPTED) = (&row.poll, answer.status) {
+            let mut result = self.poll(row, plan, answer, cx, &scrubber, deadline).await?;
+            result.notes.splice(0..0, notes);
+            return Ok(result);
+        }
+        let exchanges = vec![answer.exchange];
+        match decode(row, &arguments, answer.status, &answer.headers, answer.body, &scrubber) {
+            Ok(decoded) => {
+                notes.extend(decoded.notes);
+                Ok(RowResult { content: decoded.content, notes, exchanges })
+            }
+            Err(text) => {
+                let text = format!("`{}`: the vendor {text}", row.name);
+                Err(ProviderError::new(ProviderErrorKind::BadAnswer, text).with_sent(Sent::Yes).with_exchanges(exchanges))
+            }
+        }
+    }
+
+    /// Sends one request of a row; the answer may have any status.
+    pub(crate) async fn request(
+        &self,
+        row: &Row,
+        arguments: &Map<String, Value>,
+        cx: &CallContext<'_>,
+        scheme: Scheme,
+        deadline: Instant,
+    ) -> Result<Answer, ProviderError> {
+        let bound = self.bind(row, arguments)?;
+        let credential = self.authorize(row, cx.credential, scheme)?;
+        let secrets: Vec<&[u8]> = credential.iter().map(|(_, value)| value.as_bytes()).collect();
+        let lane = self.shared.limiter.key(&self.base, &secrets, &row.rate_domain);
+        let body = bound.body();
+        let too_long = |_| invalid(row, "the address of the request would be too long");
+        let uri: Uri = format!("{}{}", self.base, bound.target).parse().map_err(too_long)?;
+        let out = Outgoing {
+            method: bound.method,
+            uri,
+            headers: header_map(bound.headers, credential),
+            body,
+            template: row.path.template(),
+            permission: Permission { repeat: row.repeat.allows(arguments), throttled: row.throttled },
+            lane,
+            rate: self.shared.document.policy.rates.get(&row.rate_domain).copied(),
+        };
+        if let Some(trace) = cx.trace {
+            tracing::debug!(trace = trace.trace_id(), tool = %row.name, "calling the vendor");
+        }
+        let sender = Sender {
+            transport: &*self.shared.transport,
+            limiter: &self.shared.limiter,
+            limits: &self.shared.limits,
+            policy: &self.shared.document.policy,
+        };
+        sender.exchange(&out, cx.observer, deadline).await
+    }
+
+    /// Checks and binds the arguments, defaults filled in already.
+    pub(crate) fn bind(&self, row: &Row, arguments: &Map<String, Value>) -> Result<BoundRequest, ProviderError> {
+        if !row.checks.is_empty() {
+            let now = self.shared.clock.now();
+            row.checks.iter().try_for_each(|check| check.hold(arguments, now)).map_err(|text| invalid(row, &text))?;
+        }
+        if let Shape::List(plan) = &row.output.shape {
+            plan.page.check(arguments).map_err(|text| invalid(row, &text))?;
+        }
+        let mut bound = bind(row, arguments).map_err(|text| invalid(row, &text))?;
+        for header in &row.config_headers {
+            if header.when.as_ref().is_some_and(|method| *method != self.method) {
+                continue;
+            }
+            match self.config.get(&header.key) {
+                Some(value) => bound.headers.push((header.name.clone(), value.clone())),
+                None if header.required => {
+                    let text = format!("`{}` needs `{}` in the server's configuration", row.name, header.key);
+                    return Err(ProviderError::new(ProviderErrorKind::Config, text));
+                }
+                None => {}
+            }
+        }
+        Ok(bound)
+    }
+
+    /// The headers that authorise a request.
+    fn authorize(
+        &self,
+        row: &Row,
+        credential: Option<&Credential>,
+        scheme: Scheme,
+    ) -> Result<Vec<(HeaderName, HeaderValue)>, ProviderError> {
+        let alternatives = self.alternatives(row, scheme)?;
+        if alternatives.iter().any(Vec::is_empty) && credential.is_none() || alternatives.is_empty() {
+            return Ok(Vec::new());
+        }
+        let unauthorized = |text: String| ProviderError::new(ProviderErrorKind::Unauthorized, text);
+        let Some(credential) = credential else {
+            return Err(unauthorized(format!("no credential: `{}` needs one of the method `{}`", row.name, self.method)));
+        };
+        if *credential.method() != self.method {
+            let text = format!("the credential is of the method `{}`, the server uses `{}`", credential.method(), self.method);
+            return Err(ProviderError::new(ProviderErrorKind::Config, text));
+        }
+        for alternative in &alternatives {
+            let mut headers = Vec::with_capacity(alternative.len());
+            for scheme in alternative.iter().filter_map(|index| self.shared.document.schemes.list.get(*index)) {
+                if let Some(value) = scheme.value(credential) {
+                    headers.push((scheme.header.clone(), value.map_err(unauthorized)?));
+                }
+            }
+            if headers.len() == alternative.len() {
+                return Ok(headers);
+            }
+        }
+        let fields = alternatives.iter().flatten().filter_map(|index| self.shared.document.schemes.list.get(*index));
+        let fields: Vec<String> = fields.map(|scheme| format!("`{}`", scheme.own_field())).collect();
+        Err(unauthorized(format!("no credential: `{}` needs the field {}, which is not filled in", row.name, fields.join(" or "))))
+    }
+
+    /// The row's alternatives that belong to the server's auth method.
+    pub(crate) fn alternatives(&self, row: &Row, scheme: Scheme) -> Result<Vec<Vec<usize>>, ProviderError> {
+        if let Scheme::Only(index) = scheme {
+            return Ok(vec![vec![index]]);
+        }
+        let schemes = &self.shared.document.schemes.list;
+        let mine = |index: &usize| schemes.get(*index).is_some_and(|scheme| scheme.method == self.method);
+        let fitting: Vec<Vec<usize>> = row.security.iter().filter(|needed| needed.iter().all(mine)).cloned().collect();
+        if fitting.is_empty() && !row.security.is_empty() {
+            let text = format!("`{}` cannot be called with the auth method `{}`", row.name, self.method);
+            return Err(ProviderError::new(ProviderErrorKind::Config, text));
+        }
+        Ok(fitting)
+    }
+
+    /// An answer that is no success becomes an error that says what to do.
+    pub(crate) fn refusal(&self, row: &Row, answer: Answer, scrubber: &Scrubber) -> ProviderError {
+        let policy = &self.shared.document.policy;
+        let throttled = answer.throttle != Throttle::No;
+        let (headers, status): (&HeaderMap, _) = (&answer.headers, answer.status);
+        let mut refusal = error::read(&policy.errors, &policy.remedies, throttled, status, headers, &answer.body, scrubber);
+        let title = &self.shared.document.info.title;
+        let mut text = format!("`{}`: {title} {}", row.name, refusal.text);
+        if status.is_redirection() {
+            text.push_str(": it points elsewhere, and redirects are not followed");
+        }
+        if refusal.kind == ProviderErrorKind::RateLimited {
+            let wait = policy.wait(headers).or_else(|| policy.wait_default().filter(|_| throttled));
+            refusal.vendor.retry_after = wait;
+            if let Some(wait) = wait {
+                text.push_str(&format!("; try again in {} s", seconds(wait)));
+            }
+        }
+        let error = ProviderError::new(refusal.kind, text).with_sent(answer.sent);
+        error.with_exchanges(vec![answer.exchange]).with_vendor(refusal.vendor)
+    }
+
+    /// The row of a tool of this server.
+    pub(crate) fn tool_row(&self, name: &ToolName) -> Result<&Row, ProviderError> {
+        let row = self.catalogue.tool(name).and_then(|_| self.shared.document.row(name)).filter(|row| !row.hidden);
+        row.ok_or_else(|| ProviderError::new(ProviderErrorKind::UnknownTool, format!("there is no tool `{name}`")))
+    }
+
+    /// When a call ends at the latest.
+    pub(crate) fn deadline(&self, asked: Option<std::time::Instant>) -> Instant {
+        let own = Instant::now() + self.shared.limits.deadline;
+        asked.map_or(own, |asked| own.min(Instant::from_std(asked)))
+    }
+}
+
+#[async_trait]
+impl ToolServer for OpenApiServer {
+    async fn discover(&self, _cx: DiscoverContext<'_>) -> Result<Arc<Catalogue>, ProviderError> {
+        Ok(self.catalogue.clone())
+    }
+
+    async fn invoke(&self, call: &AuthorizedCall, cx: CallContext<'_>) -> Result<ToolOutput, ProviderError> {
+        self.execute(call.tool().name(), call.arguments().as_map(), &cx).await
+    }
+
+    async fn probe(&self, cx: ProbeContext<'_>) -> Result<CredentialReport, ProviderError> {
+        self.prove(cx).await
+    }
+
+    fn preview(
+        &self,
+        tool: &ToolName,
+        arguments: &CheckedArguments,
+        facts: &CredentialFacts,
+    ) -> Result<RequestPreview, ProviderError> {
+        self.show(tool, arguments.as_map(), facts)
+    }
+}
+
+impl fmt::Debug for OpenApiServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("OpenApiServer");
+        shown.field("provider", &self.shared.document.info.id).field("base", &self.base).field("method", &self.method);
+        shown.finish_non_exhaustive()
+    }
+}
+
+/// Whether a URL can be a server's base.
+///
+/// # Errors
+///
+/// What is wrong with it.
+pub(crate) fn check_base(url: &Url) -> Result<(), &'static str> {
+    let host = url.host().ok_or("has no host")?;
+    match url.scheme() {
+        "https" => {}
+        "http" if is_loopback(&host) => {}
+        "http" => return Err("is plain http to another machine: expected https"),
+        _ => return Err("has a scheme other than https"),
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("holds a user name or password");
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("has a query or fragment");
+    }
+    Ok(())
+}
+
+/// Finds the credential's own secrets in whatever comes back.
+pub(crate) fn scrubber(credential: Option<&Credential>) -> Scrubber {
+    Scrubber::new(credential.into_iter().flat_map(|credential| credential.fields().values()))
+}
+
+fn invalid(row: &Row, text: &str) -> ProviderError {
+    ProviderError::new(ProviderErrorKind::InvalidArguments, format!("`{}`: {text}", row.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_url_is_https_or_loopback_and_holds_nothing_else() {
+        for good in ["https://api.example.com", "https://a.example/v1/", "http://127.0.0.1:8080", "http://localhost/v1", "http://[::1]:9"] {
+            assert_eq!(check_base(&Url::parse(good).unwrap()), Ok(()), "{good}");
+        }
+        for bad in [
+            "http://api.example.com", "http://localhost.example.com", "http://10.0.0.1", "ftp://a", "https://u@a", "https://u:p@a",
+            "https://a?x=1", "https://a#x", "file:///etc/passwd", "data:text/plain,x", "http://0.0.0.0",
+        ] {
+            assert!(check_base(&Url::parse(bad).unwrap()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn futures_can_move_between_threads() {
+        fn is_send<T: Send>(_: &T) {}
+        fn check(server: &OpenApiServer, name: &ToolName, map: &Map<String, Value>, cx: &CallContext<'_>) {
+            is_send(&server.execute(name, map, cx));
+        }
+        let _ = check;
+    }
+}

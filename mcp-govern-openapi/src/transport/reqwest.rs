@@ -1,0 +1,202 @@
+//! The transport that is used unless another is given.
+
+use std::{
+    fmt,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::header;
+use url::Url;
+
+use super::{BodySource, BodyStream, Transport, TransportError, is_loopback};
+
+/// HTTPS with the system's trust roots, HTTP/1.1 and HTTP/2, pooled connections.
+///
+/// Plain `http` goes to the loopback interface alone. Redirects are never followed. The proxies of the environment are
+/// used only when asked for ([`ReqwestTransport::with_system_proxy`]). The client behind it is made at the first request.
+pub struct ReqwestTransport {
+    connect_timeout: Duration,
+    proxy: SystemProxy,
+    client: OnceLock<Result<reqwest::Client, String>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SystemProxy {
+    Ignored,
+    Used,
+}
+
+impl Default for ReqwestTransport {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl ReqwestTransport {
+    /// With a connect timeout of 10 seconds and without proxies.
+    pub fn new() -> Self {
+        Self { connect_timeout: Duration::from_secs(10), proxy: SystemProxy::Ignored, client: OnceLock::new() }
+    }
+
+    /// With another connect timeout.
+    #[must_use]
+    pub fn with_connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self.client = OnceLock::new();
+        self
+    }
+
+    /// With the proxies that the environment names (`HTTPS_PROXY`, `NO_PROXY` and their kin).
+    #[must_use]
+    pub fn with_system_proxy(mut self) -> Self {
+        self.proxy = SystemProxy::Used;
+        self.client = OnceLock::new();
+        self
+    }
+
+    fn client(&self) -> Result<&reqwest::Client, TransportError> {
+        let client = self.client.get_or_init(|| self.build().map_err(|error| describe(&error.without_url())));
+        client.as_ref().map_err(|fault| TransportError::not_sent(format!("no HTTP client could be made: {fault}")))
+    }
+
+    fn build(&self) -> Result<reqwest::Client, reqwest::Error> {
+        // `localhost` is what this machine says it is; no name server is asked.
+        let localhost = [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), SocketAddr::from((Ipv6Addr::LOCALHOST, 0))];
+        let builder = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .retry(reqwest::retry::never())
+            .connect_timeout(self.connect_timeout)
+            .resolve_to_addrs("localhost", &localhost)
+            .tcp_nodelay(true)
+            .user_agent(concat!("mcp-govern/", env!("CARGO_PKG_VERSION")));
+        match self.proxy {
+            SystemProxy::Ignored => builder.no_proxy().build(),
+            SystemProxy::Used => builder.build(),
+        }
+    }
+}
+
+impl fmt::Debug for ReqwestTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("ReqwestTransport");
+        shown.field("connect_timeout", &self.connect_timeout).field("proxy", &self.proxy).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Transport for ReqwestTransport {
+    async fn send(
+        &self,
+        request: http::Request<Bytes>,
+        _deadline: Instant,
+    ) -> Result<http::Response<BodyStream>, TransportError> {
+        let (parts, body) = request.into_parts();
+        let url = Url::parse(&parts.uri.to_string()).map_err(|_| TransportError::not_sent("the address is no URL"))?;
+        check_scheme(&url)?;
+        // What the URL parser rewrites (a dot segment, for one) was not meant by whoever bound the request.
+        if url.path() != parts.uri.path() || url.query() != parts.uri.query() {
+            return Err(TransportError::not_sent("the address changes when it is read as a URL"));
+        }
+        let mut outgoing = reqwest::Request::new(parts.method, url);
+        let typed = parts.headers.contains_key(header::CONTENT_TYPE);
+        *outgoing.headers_mut() = parts.headers;
+        if typed || !body.is_empty() {
+            *outgoing.body_mut() = Some(body.into());
+        }
+        let response = self.client()?.execute(outgoing).await.map_err(failure)?;
+        let mut answer = http::Response::new(());
+        *answer.status_mut() = response.status();
+        *answer.version_mut() = response.version();
+        *answer.headers_mut() = response.headers().clone();
+        Ok(answer.map(|()| BodyStream::pieces(Pieces(response))))
+    }
+}
+
+struct Pieces(reqwest::Response);
+
+#[async_trait]
+impl BodySource for Pieces {
+    async fn next_chunk(&mut self) -> Result<Option<Bytes>, TransportError> {
+        self.0.chunk().await.map_err(failure)
+    }
+}
+
+/// https anywhere, http on loopback alone.
+fn check_scheme(url: &Url) -> Result<(), TransportError> {
+    match (url.scheme(), url.host()) {
+        ("https", Some(_)) => Ok(()),
+        ("http", Some(host)) if is_loopback(&host) => Ok(()),
+        _ => Err(TransportError::not_sent("plain http is spoken on the loopback interface alone: use https")),
+    }
+}
+
+fn failure(error: reqwest::Error) -> TransportError {
+    let error = error.without_url();
+    let message = describe(&error);
+    if error.is_connect() || error.is_builder() {
+        TransportError::not_sent(message)
+    } else {
+        TransportError::maybe_sent(message)
+    }
+}
+
+/// The error with its causes. None of them holds the URL, which was taken out, or a header.
+fn describe(error: &reqwest::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        let inner_text = inner.to_string();
+        if !text.contains(&inner_text) {
+            text.push_str(": ");
+            text.push_str(&inner_text);
+        }
+        cause = inner.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use mcp_govern_core::Sent;
+
+    use super::*;
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_secs(5)
+    }
+
+    async fn send(uri: &str) -> Result<http::Response<BodyStream>, TransportError> {
+        let request = http::Request::get(uri).body(Bytes::new()).unwrap();
+        ReqwestTransport::new().send(request, soon()).await
+    }
+
+    #[tokio::test]
+    async fn plain_http_leaves_the_machine_for_nobody() {
+        for uri in ["http://example.com/a", "http://127.0.0.1.example.com/", "http://10.0.0.1/", "ftp://localhost/"] {
+            let error = send(uri).await.unwrap_err();
+            assert_eq!(error.sent(), Sent::No, "{uri}");
+            assert!(error.to_string().contains("loopback"), "{uri}: {error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_that_a_url_parser_would_rewrite_is_not_sent() {
+        for uri in ["http://127.0.0.1:9/a/../b", "http://127.0.0.1:9/a/%2e%2e/b"] {
+            let error = send(uri).await.unwrap_err();
+            assert!(error.to_string().contains("changes"), "{uri}: {error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refused_connection_proves_that_nothing_was_sent_and_its_error_holds_no_query() {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let error = send(&format!("http://localhost:{port}/path?key=canary")).await.unwrap_err();
+        assert_eq!(error.sent(), Sent::No);
+        assert!(!error.to_string().contains("canary"), "{error}");
+    }
+}
