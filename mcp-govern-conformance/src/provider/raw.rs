@@ -66,7 +66,9 @@ async fn serve(mut stream: TcpStream, answer: Answer, requests: Arc<AtomicUsize>
     let mut buffer = [0; 4096];
     while !head.windows(4).any(|end| end == b"\r\n\r\n") {
         match stream.read(&mut buffer).await {
-            Ok(read) if read > 0 && head.len() < 1 << 20 => head.extend_from_slice(buffer.get(..read).unwrap_or(&[])),
+            Ok(read) if read > 0 && head.len() < 1 << 20 => {
+                head.extend_from_slice(buffer.get(..read).unwrap_or(&[]));
+            }
             _ => return,
         }
     }

@@ -181,7 +181,3 @@ fn category(error: &serde_json::Error) -> &'static str {
         serde_json::error::Category::Data | serde_json::error::Category::Io => "unexpected types",
     }
 }
-
-#[cfg(test)]
-#[path = "decode_tests.rs"]
-mod tests;

@@ -275,6 +275,3 @@ impl Document {
         Catalogue::new(self.version, own.chain(more).collect())
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,0 +1,43 @@
+//! One promised figure.
+
+use std::fmt;
+
+use serde_json::{Value, json};
+
+/// A measured value and the limit that it must not pass.
+#[derive(Debug)]
+pub(crate) struct Figure {
+    name: &'static str,
+    value: f64,
+    limit: f64,
+    unit: &'static str,
+    detail: String,
+}
+
+impl Figure {
+    /// A value that must be at most `limit`.
+    pub(crate) fn new(name: &'static str, value: f64, limit: f64, unit: &'static str, detail: String) -> Self {
+        Self { name, value, limit, unit, detail }
+    }
+
+    /// Whether the value keeps to the limit.
+    pub(crate) fn holds(&self) -> bool {
+        self.value <= self.limit
+    }
+
+    /// The figure for machines.
+    pub(crate) fn to_json(&self) -> Value {
+        json!({
+            "figure": self.name, "value": self.value, "limit": self.limit, "unit": self.unit,
+            "holds": self.holds(), "detail": self.detail,
+        })
+    }
+}
+
+impl fmt::Display for Figure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verdict = if self.holds() { "ok    " } else { "MISSED" };
+        let Self { name, value, limit, unit, detail, .. } = self;
+        write!(f, "{verdict} {name}: {value:.4} {unit} (at most {limit:.4}); {detail}")
+    }
+}

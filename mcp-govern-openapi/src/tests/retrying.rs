@@ -1,0 +1,168 @@
+//! Trying again: how often, when, and when not.
+
+use std::time::Duration;
+
+use mcp_govern_core::{CallContext, ProviderErrorKind, Sent, ToolName};
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::*;
+
+fn good() -> Step {
+    json(200, json!({"pet": {"id": 1}, "pets": []}))
+}
+
+fn cut() -> Step {
+    Step::Fail(TransportError::maybe_sent("connection reset"))
+}
+
+fn refused() -> Step {
+    Step::Fail(TransportError::not_sent("connection refused"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_survives_failures_that_pass() {
+    for failure in [cut(), refused(), plain(500, &[], ""), plain(503, &[], "x"), plain(408, &[], ""), Step::BrokenBody(200)] {
+        let script = Script::new([failure, good()]);
+        let output = call(&server(PETS, &script), "get_pet", json!({"pet_id": "1"})).await.unwrap();
+        assert_eq!(script.seen().len(), 2);
+        assert_eq!(output.exchanges[0].retries, 1);
+        assert_eq!(output.exchanges[0].status, Some(200));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_gives_up_after_four_attempts_with_growing_pauses() {
+    let script = Script::new([cut(), cut(), cut(), cut()]);
+    let error = failure(&server(PETS, &script), "get_pet", json!({"pet_id": "1"})).await;
+    assert_eq!((error.kind(), error.sent()), (ProviderErrorKind::Network, Sent::Maybe));
+    assert_eq!(error.exchanges()[0].retries, 3);
+    let seen = script.seen();
+    let pauses: Vec<Duration> = seen.windows(2).map(|pair| pair[1].at - pair[0].at).collect();
+    assert_eq!(pauses.len(), 3);
+    for (pause, full) in pauses.iter().zip([100, 200, 400]) {
+        assert!(*pause >= Duration::from_millis(full / 2) && *pause <= Duration::from_millis(full + 2), "{pauses:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_is_not_repeated_when_nobody_knows_what_became_of_it() {
+    for (step, sent, kind) in [
+        (cut(), Sent::Maybe, ProviderErrorKind::Network),
+        (plain(500, &[], ""), Sent::Yes, ProviderErrorKind::VendorFailure),
+        (plain(503, &[("retry-after", "1")], ""), Sent::Yes, ProviderErrorKind::VendorFailure),
+        (Step::BrokenBody(201), Sent::Yes, ProviderErrorKind::Network),
+        (Step::Hang, Sent::Maybe, ProviderErrorKind::Timeout),
+        (Step::HangingBody(201), Sent::Yes, ProviderErrorKind::Timeout),
+    ] {
+        let script = Script::new([step]);
+        let error = failure(&server(PETS, &script), "create_pet", json!({"name": "Mia"})).await;
+        assert_eq!((error.sent(), error.kind()), (sent, kind));
+        assert_eq!(script.seen().len(), 1);
+        assert_eq!(error.exchanges().len(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_is_repeated_when_nothing_can_have_been_done() {
+    for step in [refused(), plain(420, &[("retry-after", "2")], ""), plain(429, &[], "")] {
+        let script = Script::new([step, json(201, json!({"pet": {}}))]);
+        call(&server(PETS, &script), "create_pet", json!({"name": "Mia"})).await.unwrap();
+        assert_eq!(script.seen().len(), 2);
+        assert_eq!(script.seen()[0].body, script.seen()[1].body);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_with_its_key_of_its_own_is_repeated_and_without_it_not() {
+    let script = Script::new([cut(), json(201, json!({"pet": {}}))]);
+    call(&server(PETS, &script), "create_pet", json!({"name": "Mia", "alias": "m-1"})).await.unwrap();
+    assert_eq!(script.seen().len(), 2);
+    let script = Script::new([cut()]);
+    failure(&server(PETS, &script), "create_pet", json!({"name": "Mia", "alias": null})).await;
+    assert_eq!(script.seen().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_vendors_wait_is_honoured_and_holds_for_the_next_caller_too() {
+    let script = Script::new([plain(429, &[("retry-after", "7")], ""), good(), good()]);
+    let server = server(PETS, &script);
+    let start = Instant::now();
+    call(&server, "get_pet", json!({"pet_id": "1"})).await.unwrap();
+    assert!(start.elapsed() >= Duration::from_secs(7) && start.elapsed() < Duration::from_secs(8));
+
+    let script = Script::new([plain(429, &[("retry-after", "3600")], "")]);
+    let server = super::server(PETS, &script);
+    let error = failure(&server, "get_pet", json!({"pet_id": "1"})).await;
+    assert_eq!((error.kind(), error.sent()), (ProviderErrorKind::RateLimited, Sent::No));
+    assert_eq!(error.vendor().unwrap().retry_after, Some(Duration::from_secs(3600)));
+    assert!(error.message().contains("try again in 3600 s"), "{error}");
+    assert!(start.elapsed() < Duration::from_secs(9), "nobody waits longer than the deadline");
+    // The next one is not even sent.
+    let error = failure(&server, "list_pets", json!({})).await;
+    assert_eq!((error.kind(), error.sent()), (ProviderErrorKind::RateLimited, Sent::No));
+    assert!(error.exchanges().is_empty());
+    assert_eq!(script.seen().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rate_that_the_document_states_is_kept() {
+    let document = PETS.replace("  warnings:", "  rates: {default: {requests: 3, per_ms: 1000}}\n  warnings:");
+    let script = Script::new((0..7).map(|_| good()));
+    let server = server(&document, &script);
+    for _ in 0..7 {
+        call(&server, "get_pet", json!({"pet_id": "1"})).await.unwrap();
+    }
+    let seen = script.seen();
+    for window in seen.windows(4) {
+        assert!(window[3].at - window[0].at >= Duration::from_secs(1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_deadline_holds_whatever_the_vendor_does() {
+    for step in [Step::Hang, Step::HangingBody(200)] {
+        let script = Script::new([step]);
+        let start = Instant::now();
+        let error = failure(&server(PETS, &script), "get_pet", json!({"pet_id": "1"})).await;
+        assert_eq!(error.kind(), ProviderErrorKind::Timeout);
+        assert_eq!(start.elapsed().as_secs(), 30);
+    }
+    let script = Script::new([Step::Hang]);
+    let server = server(PETS, &script);
+    let credential = credential();
+    let sooner = Instant::now() + Duration::from_secs(3);
+    let cx = CallContext::new(&NoObserver).with_credential(Some(&credential)).with_deadline(Some(sooner.into_std()));
+    let start = Instant::now();
+    server.execute(&ToolName::new("get_pet").unwrap(), &map(json!({"pet_id": "1"})), &cx).await.unwrap_err();
+    assert!(start.elapsed() <= Duration::from_secs(4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_whose_body_never_ends_is_still_that_refusal() {
+    let script = Script::new([Step::HangingBody(403)]);
+    let error = failure(&server(PETS, &script), "get_pet", json!({"pet_id": "1"})).await;
+    assert_eq!(error.kind(), ProviderErrorKind::Forbidden);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_observer_is_asked_before_each_attempt_and_its_no_is_final() {
+    let credential = credential();
+    let name = ToolName::new("get_pet").unwrap();
+    let arguments = map(json!({"pet_id": "1"}));
+    let script = Script::new([cut(), good()]);
+    let counter = Counter::allowing(9);
+    let cx = CallContext::new(&counter).with_credential(Some(&credential));
+    server(PETS, &script).execute(&name, &arguments, &cx).await.unwrap();
+    assert_eq!(counter.told(), 2);
+
+    for (allowed, sent) in [(0, Sent::No), (1, Sent::Maybe)] {
+        let script = Script::new([cut(), good()]);
+        let counter = Counter::allowing(allowed);
+        let cx = CallContext::new(&counter).with_credential(Some(&credential));
+        let error = server(PETS, &script).execute(&name, &arguments, &cx).await.unwrap_err();
+        assert_eq!((error.kind(), error.sent()), (ProviderErrorKind::Cancelled, sent));
+        assert_eq!(script.seen().len(), allowed);
+        assert_eq!(error.exchanges().len(), allowed);
+    }
+}
