@@ -1,4 +1,5 @@
-//! scaffold
+#![doc = include_str!("../README.md")]
+
 pub mod access;
 pub mod audit;
 pub mod blueprint;
@@ -11,8 +12,26 @@ pub mod ports;
 pub mod provider;
 mod random;
 mod vocabulary;
-pub use denial::{ArgumentFault, Denial, DenialCode, Remedy};
-pub use governor::Governor;
-pub use provider::*;
-pub use random::RandomError;
-pub use vocabulary::*;
+
+pub use self::{
+    denial::{ArgumentFault, Denial, DenialCode, Remedy},
+    governor::Governor,
+    provider::{
+        AuthMethod, AuthorizedCall, CallContext, CallObserver, CheckedArguments, ConfigField, Credential,
+        CredentialReport, CredentialVerdict, DiscoverContext, Exchange, NoObserver, NoProgress, ProbeContext, Progress,
+        Provider, ProviderError, ProviderErrorKind, ProviderInfo, Region, RequestPreview, SecretField, Sent,
+        ServerConfig, SunsetNotice, ToolOutput, ToolServer, TraceContext, VendorError,
+    },
+    random::RandomError,
+    vocabulary::{
+        AbsentArgument, Actor, Annotations, ApprovalStep, ApproverRule, ArgumentRule, AuthMethodId, Binding,
+        BoundArgument, CallId, Catalogue, CatalogueVersion, Classification, ClientId, ClientMatch, ClientName,
+        ClientRule, ClientType, Clock, CommandId, Constraint, CredentialFacts, CredentialOwner, CredentialSharing,
+        Digest, DigestError, DriftAction, DriftPolicy, Effect, FixedValue, GrantId, Grantee, GroupId, Issuer,
+        Justification, Label, Location, ManualClock, NewToolState, OperationBinding, ParseIdError, ParseTimestampError,
+        Pattern, PatternError, Principal, ProfileId, ProfileSpec, ProfileVisibility, ProviderId, RecipeBinding,
+        RecordedActor, RequestId, RequestPolicy, RequestableTools, Risk, Role, Secret, SelfApproval, ServerId,
+        ServerSpec, Settings, SubjectId, SystemClock, TenantId, Timestamp, ToolDefinition, ToolId, ToolName, ToolPrefix,
+        ToolsetBinding, ToolsetContent, ToolsetEntry, ToolsetId, UserId,
+    },
+};

@@ -70,19 +70,16 @@ impl AuditCommitter {
     pub(crate) async fn run(mut self) {
         loop {
             self.shared.take(&mut self.backlog);
-            let failed = if self.backlog.is_empty() && self.doubt.is_none() {
+            if self.backlog.is_empty() && self.doubt.is_none() {
                 if self.shared.is_closing() && self.is_idle() {
                     self.close().await;
                     return;
                 }
-                false
-            } else {
-                self.commit().await.is_err()
-            };
-            if failed && self.shared.is_closing() && self.is_idle() {
-                return;
-            }
-            if failed || self.backlog.is_empty() {
+                self.shared.work.notified().await;
+            } else if self.commit().await.is_err() {
+                if self.shared.is_closing() && self.is_idle() {
+                    return;
+                }
                 self.shared.work.notified().await;
             }
         }

@@ -94,8 +94,7 @@ async fn where_it_cannot_be_known_whether_it_was_done_the_sender_is_told_and_the
     assert_eq!(error.kind(), GovernErrorKind::Unknown);
     world.faults().reads_fail.store(0, Ordering::SeqCst);
     let acted = world.governor.act(&owner(), command).await.unwrap();
-    assert_eq!((acted.revision, acted.outcome), (before.next(), ActOutcome::Repeated));
-    assert_eq!(acted.events.len(), 1);
+    assert_eq!((acted.revision, acted.events.len()), (before.next(), 1));
     assert_eq!(world.governor.revision(), before.next());
 }
 
