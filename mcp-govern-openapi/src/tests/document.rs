@@ -223,7 +223,7 @@ components:
     From: {name: From, in: header, required: true, x-config: actor_email, x-when: api_key, schema: {type: string}}
 paths:
   /things:
-    post: {operationId: make_thing, parameters: [{$ref: "#/components/parameters/From"}], x-govern: {effect: write}}
+    post: {operationId: make_thing, parameters: [{$ref: '#/components/parameters/From'}], x-govern: {effect: write}}
     get: {operationId: list_things, security: [{api_key: []}], x-govern: {effect: read}}
 "#;
 
