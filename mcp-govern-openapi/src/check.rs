@@ -46,9 +46,7 @@ impl Check {
             CheckKindGovern::AnyOf => Rule::AnyOf(arguments()?),
             CheckKindGovern::Requires if stated.needs.is_empty() => return Err("`requires` needs `needs`".to_owned()),
             CheckKindGovern::Requires => Rule::Requires(argument()?, stated.needs.clone()),
-            CheckKindGovern::Before => {
-                Rule::Before(argument()?, stated.other.clone().ok_or("`before` needs `other`")?)
-            }
+            CheckKindGovern::Before => Rule::Before(argument()?, stated.other.clone().ok_or("`before` needs `other`")?),
             CheckKindGovern::Future => Rule::Future(argument()?),
         };
         let values = |value: &Value| match value {
@@ -133,7 +131,8 @@ fn moment(value: &Value) -> Option<Timestamp> {
 }
 
 fn is_date(text: &str) -> bool {
-    text.len() == 10 && text.bytes().enumerate().all(|(i, b)| if i == 4 || i == 7 { b == b'-' } else { b.is_ascii_digit() })
+    text.len() == 10
+        && text.bytes().enumerate().all(|(i, b)| if i == 4 || i == 7 { b == b'-' } else { b.is_ascii_digit() })
 }
 
 #[cfg(test)]

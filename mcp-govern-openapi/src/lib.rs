@@ -1,5 +1,12 @@
 #![cfg_attr(feature = "engine", doc = include_str!("../README.md"))]
-#![cfg_attr(not(feature = "engine"), doc = "Merges the files of an OpenAPI document. The feature `engine` has the rest.")]
+#![cfg_attr(
+    not(feature = "engine"),
+    doc = "Merges the files of an OpenAPI document. The feature `engine` has the rest."
+)]
+#![cfg_attr(
+    all(test, feature = "engine"),
+    expect(clippy::needless_pass_by_value, reason = "tests write values in place with `json!`")
+)]
 
 mod error;
 mod merge;
@@ -37,13 +44,10 @@ mod server;
 #[cfg(feature = "engine")]
 mod transport;
 
-#[cfg(all(test, feature = "engine"))]
+#[cfg(feature = "engine")]
+#[cfg(test)]
 mod tests;
 
-pub use self::{
-    error::{DocumentError, DocumentErrorKind, Fault},
-    merge::{merge_directory, merge_documents},
-};
 #[cfg(feature = "engine")]
 pub use self::{
     catalog::catalog_line,
@@ -51,4 +55,8 @@ pub use self::{
     provider::{OpenApiProvider, OpenApiProviderBuilder},
     recipe::{Recipe, RecipeSpec, RowAnswer, RowCaller},
     transport::{BodySource, BodyStream, ReqwestTransport, Transport, TransportError},
+};
+pub use self::{
+    error::{DocumentError, DocumentErrorKind, Fault},
+    merge::{merge_directory, merge_documents},
 };

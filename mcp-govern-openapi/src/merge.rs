@@ -22,9 +22,7 @@ pub(crate) const FILE_KEY: &str = "x-file";
 ///
 /// When a text is no YAML, or when two files define the same operation, component or top-level key. The message names
 /// both.
-pub fn merge_documents<'a>(
-    texts: impl IntoIterator<Item = (&'a str, &'a str)>,
-) -> Result<Value, DocumentError> {
+pub fn merge_documents<'a>(texts: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Value, DocumentError> {
     let mut merged = Merged::default();
     for (file, text) in texts {
         let Value::Object(document) = parse_yaml(file, text)? else {
@@ -74,8 +72,7 @@ pub fn merge_directory(directory: &Path, target: &Path) -> Result<Vec<PathBuf>, 
 
 /// Reads YAML. Keys that stand twice are refused.
 pub(crate) fn parse_yaml(file: &str, text: &str) -> Result<Value, DocumentError> {
-    serde_saphyr::from_str(text)
-        .map_err(|error| DocumentError::one(DocumentErrorKind::Syntax, file, error.to_string()))
+    serde_saphyr::from_str(text).map_err(|error| DocumentError::one(DocumentErrorKind::Syntax, file, error.to_string()))
 }
 
 /// The document so far, its joined parts apart.
@@ -90,7 +87,9 @@ struct Merged {
 impl Merged {
     fn take(&mut self, file: &str, key: String, value: Value) -> Result<(), DocumentError> {
         match (key.as_str(), value) {
-            ("paths", Value::Object(paths)) => paths.into_iter().try_for_each(|(path, item)| self.path(file, path, item)),
+            ("paths", Value::Object(paths)) => {
+                paths.into_iter().try_for_each(|(path, item)| self.path(file, path, item))
+            }
             ("components", Value::Object(sections)) => sections.into_iter().try_for_each(|(section, members)| {
                 let place = format!("components.{section}");
                 let Value::Object(members) = members else {
@@ -162,7 +161,8 @@ mod tests {
 
     #[test]
     fn files_are_joined_by_path_and_component() {
-        let a = "paths: {/x: {get: {operationId: get_x}}}\ncomponents: {schemas: {A: {type: string}}}\ntags: [{name: b}]";
+        let a =
+            "paths: {/x: {get: {operationId: get_x}}}\ncomponents: {schemas: {A: {type: string}}}\ntags: [{name: b}]";
         let b = "paths: {/x: {post: {operationId: make_x}}}\ncomponents: {schemas: {B: {type: string}}}";
         let whole = merge_documents([("main.yaml", MAIN), ("a.yaml", a), ("b.yaml", b)]).unwrap();
         assert_eq!(whole["paths"]["/x"]["get"][FILE_KEY], "a.yaml");

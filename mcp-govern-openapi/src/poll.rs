@@ -10,7 +10,7 @@ use crate::{
     bind::with_defaults,
     decode::{Scrubber, error, error::header_matches},
     row::{Pending, PollPlan, Row},
-    send::Answer,
+    send::{Answer, later},
     server::{OpenApiServer, RowResult, Scheme},
 };
 
@@ -33,17 +33,21 @@ impl OpenApiServer {
             return pending(plan, None, note, exchanges);
         };
         let arguments = with_defaults(asked, Map::from_iter([(plan.argument.clone(), Value::from(id.as_str()))]));
-        let end = deadline.min(Instant::now() + plan.wait);
+        let end = deadline.min(later(plan.wait));
+        let shown = scrubber.clean(id);
         let mut turn = 0;
         let note = loop {
-            let next = Instant::now() + plan.every;
+            let next = later(plan.every);
             if next >= end {
-                break format!("The vendor has not worked on the request yet. Ask `{}` for its outcome in a while.", plan.row);
+                break format!(
+                    "The vendor has not worked on the request yet. Ask `{}` for its outcome in a while.",
+                    plan.row
+                );
             }
             sleep_until(next).await;
             turn += 1;
             cx.progress.report(turn, None, "waiting for the vendor to work on the request");
-            match self.request(asked, &arguments, cx, Scheme::Own, end).await {
+            match self.request(asked, &arguments, cx, Scheme::Own, scrubber, end).await {
                 Err(error) if gives_up(&error) => {
                     exchanges.extend_from_slice(error.exchanges());
                     return Err(error.with_sent(Sent::Yes).with_exchanges(exchanges));
@@ -56,7 +60,7 @@ impl OpenApiServer {
                     exchanges.push(answer.exchange.clone());
                     match outcome(plan, &answer, scrubber) {
                         Outcome::Pending => {}
-                        Outcome::Applied(text) => return applied(plan, asked, &id, &text, exchanges),
+                        Outcome::Applied(text) => return applied(plan, asked, &shown, &text, exchanges),
                         Outcome::Failed(why) => return Err(self.rejected(row, why, exchanges)),
                         Outcome::Unknown => {
                             let text = self.refusal(asked, answer, scrubber).to_string();
@@ -66,7 +70,7 @@ impl OpenApiServer {
                 }
             }
         };
-        pending(plan, Some(id), note, exchanges)
+        pending(plan, Some(&shown), note, exchanges)
     }
 
     fn rejected(&self, row: &Row, why: Option<String>, exchanges: Vec<Exchange>) -> ProviderError {
@@ -123,7 +127,13 @@ fn is_pending(pending: &Pending, status: StatusCode, headers: &HeaderMap) -> boo
         && pending.header.as_ref().is_none_or(|(name, value)| header_matches(headers, name, value.as_deref()))
 }
 
-fn applied(plan: &PollPlan, asked: &Row, id: &str, text: &str, exchanges: Vec<Exchange>) -> Result<RowResult, ProviderError> {
+fn applied(
+    plan: &PollPlan,
+    asked: &Row,
+    id: &str,
+    text: &str,
+    exchanges: Vec<Exchange>,
+) -> Result<RowResult, ProviderError> {
     let mut text = std::borrow::Cow::Borrowed(text);
     if asked.output.secrets.iter().any(|secret| secret.may_touch(&text))
         && let Ok(mut tree) = serde_json::from_str::<Value>(&text)
@@ -133,16 +143,21 @@ fn applied(plan: &PollPlan, asked: &Row, id: &str, text: &str, exchanges: Vec<Ex
     }
     let result = plan.result.as_ref().and_then(|result| result.find(&text).ok().flatten());
     let result = result.and_then(|result| serde_json::from_str::<&RawValue>(result).ok());
-    finish(&State { state: "applied", key: &plan.argument, id: Some(id), result }, Vec::new(), exchanges)
+    finish(&Reached { state: "applied", key: &plan.argument, id: Some(id), result }, Vec::new(), exchanges)
 }
 
-fn pending(plan: &PollPlan, id: Option<String>, note: String, exchanges: Vec<Exchange>) -> Result<RowResult, ProviderError> {
-    let state = State { state: "pending", key: &plan.argument, id: id.as_deref(), result: None };
-    finish(&state, vec![note], exchanges)
+fn pending(
+    plan: &PollPlan,
+    id: Option<&str>,
+    note: String,
+    exchanges: Vec<Exchange>,
+) -> Result<RowResult, ProviderError> {
+    let reached = Reached { state: "pending", key: &plan.argument, id, result: None };
+    finish(&reached, vec![note], exchanges)
 }
 
-fn finish(state: &State<'_>, notes: Vec<String>, exchanges: Vec<Exchange>) -> Result<RowResult, ProviderError> {
-    match serde_json::value::to_raw_value(state) {
+fn finish(reached: &Reached<'_>, notes: Vec<String>, exchanges: Vec<Exchange>) -> Result<RowResult, ProviderError> {
+    match serde_json::value::to_raw_value(reached) {
         Ok(content) => Ok(RowResult { content, notes, exchanges }),
         Err(error) => {
             let error = ProviderError::new(ProviderErrorKind::Internal, error.to_string());
@@ -152,14 +167,14 @@ fn finish(state: &State<'_>, notes: Vec<String>, exchanges: Vec<Exchange>) -> Re
 }
 
 /// `{"state": "applied", "request_id": "…", "result": {…}}`
-struct State<'a> {
+struct Reached<'a> {
     state: &'static str,
     key: &'a str,
     id: Option<&'a str>,
     result: Option<&'a RawValue>,
 }
 
-impl Serialize for State<'_> {
+impl Serialize for Reached<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("state", self.state)?;

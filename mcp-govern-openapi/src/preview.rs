@@ -1,6 +1,5 @@
 //! The exact request that a call would send. Nothing is sent, and no secret is at hand.
 
-
 use mcp_govern_core::{CredentialFacts, ProviderError, RequestPreview, ToolName};
 use serde_json::{Map, Value};
 
@@ -54,7 +53,10 @@ impl OpenApiServer {
         }
         if let Some(poll) = &row.poll {
             let wait = crate::send::seconds(poll.wait);
-            preview = preview.with_note(format!("When the vendor answers 202, `{}` is asked for the outcome for up to {wait} s.", poll.row));
+            preview = preview.with_note(format!(
+                "When the vendor answers 202, `{}` is asked for the outcome for up to {wait} s.",
+                poll.row
+            ));
         }
         if let Some(who) = &row.definition.notifies {
             preview = preview.with_note(format!("Tells: {who}"));
@@ -78,7 +80,8 @@ impl OpenApiServer {
             let (value, known) = scheme.masked(facts);
             preview = preview.with_header(scheme.header.as_str(), value);
             if !known {
-                preview = preview.with_note(format!("The credential's field `{}` is not filled in.", scheme.own_field()));
+                preview =
+                    preview.with_note(format!("The credential's field `{}` is not filled in.", scheme.own_field()));
             }
         }
         Ok(preview)

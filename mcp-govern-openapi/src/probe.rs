@@ -96,12 +96,14 @@ impl OpenApiServer {
         facts: &mut CredentialFacts,
     ) -> Result<Verdict, ProviderError> {
         let cx = CallContext::new(&NoObserver).with_credential(Some(credential));
+        let scrubber = scrubber(Some(credential));
         let mut limited = None;
         let mut unsettled = None;
         for plan in plans {
             let Some(row) = self.shared.document.row(&plan.row) else { continue };
             let arguments = with_defaults(row, plan.arguments.clone());
-            let answer = self.request(row, &arguments, &cx, scheme.map_or(Scheme::Own, Scheme::Only), deadline).await;
+            let answer =
+                self.request(row, &arguments, &cx, scheme.map_or(Scheme::Own, Scheme::Only), &scrubber, deadline).await;
             let answer = match answer {
                 Err(error) if error.kind() == ProviderErrorKind::Unauthorized => {
                     return Ok(Verdict::Rejected(error.to_string()));
@@ -112,14 +114,14 @@ impl OpenApiServer {
                 let text = String::from_utf8_lossy(&answer.body);
                 for (name, pointer) in &plan.facts {
                     if let Some(value) = pointer.text(&text).filter(|value| !value.is_empty()) {
-                        let value = scrubber(Some(credential)).clean(value);
+                        let value = scrubber.clean(value);
                         facts.more.insert(name.clone(), crate::decode::error::one_line(&value, 200));
                     }
                 }
                 facts.scopes.extend(plan.grants.iter().cloned());
                 return Ok(Verdict::Accepted);
             }
-            let refusal = self.refusal(row, answer, &scrubber(Some(credential)));
+            let refusal = self.refusal(row, answer, &scrubber);
             match refusal.kind() {
                 ProviderErrorKind::Unauthorized => return Ok(Verdict::Rejected(refusal.to_string())),
                 ProviderErrorKind::Forbidden | ProviderErrorKind::PlanLimit => limited = Some(refusal.to_string()),

@@ -1,6 +1,6 @@
 //! A provider made of an OpenAPI document.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use async_trait::async_trait;
 use mcp_govern_core::{
@@ -22,7 +22,7 @@ use crate::{
 /// A kind of API that one OpenAPI document describes.
 ///
 /// Clones share everything, rate limits and connections included.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct OpenApiProvider {
     shared: Arc<Shared>,
 }
@@ -77,7 +77,11 @@ impl OpenApiProvider {
                 return Ok(());
             }
             let known: Vec<String> = info.auth_methods.iter().map(|method| format!("`{}`", method.id)).collect();
-            return Err(config(format!("there is no auth method `{}`: expected {}", spec.auth_method, known.join(" or "))));
+            return Err(config(format!(
+                "there is no auth method `{}`: expected {}",
+                spec.auth_method,
+                known.join(" or ")
+            )));
         };
         if method.sharing.contains(&spec.sharing) {
             return Ok(());
@@ -133,7 +137,8 @@ impl OpenApiProvider {
     /// The tools that an auth method can call; the provider's own catalogue when it can call all of them.
     fn catalogue_for(&self, method: &AuthMethodId) -> Arc<Catalogue> {
         let document = &self.shared.document;
-        let open = |name: &ToolName| document.row(name).is_some_and(|row| row.is_open_to(&document.schemes.list, method));
+        let open =
+            |name: &ToolName| document.row(name).is_some_and(|row| row.is_open_to(&document.schemes.list, method));
         let callable = |tool: &&Arc<ToolDefinition>| match &tool.binding {
             Binding::Recipe(recipe) => recipe.uses.iter().all(open),
             _ => open(&tool.name),
@@ -152,6 +157,14 @@ impl Provider for OpenApiProvider {
 
     fn open(&self, server: &ServerConfig) -> Result<Arc<dyn ToolServer>, ProviderError> {
         Ok(Arc::new(self.open_server(&server.spec)?))
+    }
+}
+
+impl fmt::Debug for OpenApiProvider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("OpenApiProvider");
+        shown.field("id", &self.shared.document.info.id).field("tools", &self.shared.catalogue.tools.len());
+        shown.finish_non_exhaustive()
     }
 }
 
@@ -210,12 +223,16 @@ impl OpenApiProviderBuilder {
         let none = || DocumentError::one(DocumentErrorKind::Content, "document", "no document was given");
         let document = Document::read(&self.document.ok_or_else(none)?)?;
         let recipes = Recipes::new(&document, self.recipes)?;
-        let twice = |name| DocumentError::one(DocumentErrorKind::Content, "document", format!("two tools have the name `{name}`"));
+        let twice = |name| {
+            DocumentError::one(DocumentErrorKind::Content, "document", format!("two tools have the name `{name}`"))
+        };
         let catalogue = Arc::new(document.catalogue(recipes.definitions()).map_err(twice)?);
         let transport = self.transport.unwrap_or_else(|| Arc::new(ReqwestTransport::new()));
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
         let (limits, limiter) = (self.limits, Limiter::default());
-        Ok(OpenApiProvider { shared: Arc::new(Shared { document, recipes, catalogue, transport, limits, limiter, clock }) })
+        Ok(OpenApiProvider {
+            shared: Arc::new(Shared { document, recipes, catalogue, transport, limits, limiter, clock }),
+        })
     }
 }
 

@@ -215,7 +215,9 @@ fn check_schema(schema: &Value) -> Result<(), String> {
     }
     let closed = schema.get("additionalProperties") == Some(&Value::Bool(false));
     if schema.get("type") != Some(&Value::from("object")) || !closed || refers(schema) {
-        return Err("needs an input schema of type object, with `additionalProperties: false` and without `$ref`".to_owned());
+        return Err(
+            "needs an input schema of type object, with `additionalProperties: false` and without `$ref`".to_owned()
+        );
     }
     Ok(())
 }
@@ -353,7 +355,9 @@ impl OpenApiServer {
         let fail = |kind, text: String| ProviderError::new(kind, text);
         let outcome = match outcome {
             // What was on its way when the time was up is not in the record.
-            Err(_) => Err(fail(ProviderErrorKind::Timeout, format!("`{name}`: the deadline passed")).with_sent(Sent::Maybe)),
+            Err(_) => {
+                Err(fail(ProviderErrorKind::Timeout, format!("`{name}`: the deadline passed")).with_sent(Sent::Maybe))
+            }
             Ok(Ok(value)) if !value.is_object() => {
                 Err(fail(ProviderErrorKind::Internal, format!("`{name}`: the recipe's result is no object")))
             }

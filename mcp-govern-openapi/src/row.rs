@@ -49,6 +49,8 @@ pub(crate) struct Row {
 #[derive(Debug)]
 pub(crate) struct ConfigHeader {
     pub(crate) name: HeaderName,
+    /// The name with the capitals of the document.
+    pub(crate) stated: String,
     pub(crate) key: String,
     /// Only for this auth method.
     pub(crate) when: Option<AuthMethodId>,

@@ -1,13 +1,17 @@
 //! A registered server: binds, authorises, sends and decodes the calls of its tools.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Write as _},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use mcp_govern_core::{
     AuthMethodId, AuthorizedCall, CallContext, Catalogue, CheckedArguments, Clock, Credential, CredentialFacts,
-    CredentialReport, DiscoverContext, Exchange, ProbeContext, ProviderError, ProviderErrorKind, RequestPreview, Sent,
-    ToolName, ToolOutput, ToolServer,
+    CredentialReport, DiscoverContext, Effect, Exchange, ProbeContext, ProviderError, ProviderErrorKind,
+    RequestPreview, Sent, ToolName, ToolOutput, ToolServer,
 };
 use serde_json::{Map, Value, value::RawValue};
 use tokio::time::Instant;
@@ -20,7 +24,7 @@ use crate::{
     limits::Limits,
     recipe::Recipes,
     row::{Row, Shape},
-    send::{Answer, Limiter, Outgoing, Permission, Sender, header_map, seconds},
+    send::{Answer, Limiter, Outgoing, Permission, Sender, header_map, later, seconds},
     transport::{Transport, is_loopback},
 };
 
@@ -111,10 +115,11 @@ impl OpenApiServer {
         deadline: Instant,
     ) -> Result<RowResult, ProviderError> {
         let arguments = with_defaults(row, arguments);
-        let answer = self.request(row, &arguments, cx, Scheme::Own, deadline).await?;
         let scrubber = scrubber(cx.credential);
+        let answer = self.request(row, &arguments, cx, Scheme::Own, &scrubber, deadline).await;
+        let answer = answer.map_err(|error| unsettled(row, error))?;
         if !answer.status.is_success() {
-            return Err(self.refusal(row, answer, &scrubber));
+            return Err(unsettled(row, self.refusal(row, answer, &scrubber)));
         }
         let mut notes: Vec<String> = self.shared.document.policy.warnings(&answer.headers).map(str::to_owned).collect();
         if let (Some(plan), http::StatusCode::ACCEPTED) = (&row.poll, answer.status) {
@@ -130,7 +135,8 @@ impl OpenApiServer {
             }
             Err(text) => {
                 let text = format!("`{}`: the vendor {text}", row.name);
-                Err(ProviderError::new(ProviderErrorKind::BadAnswer, text).with_sent(Sent::Yes).with_exchanges(exchanges))
+                let error = ProviderError::new(ProviderErrorKind::BadAnswer, text).with_sent(Sent::Yes);
+                Err(unsettled(row, error.with_exchanges(exchanges)))
             }
         }
     }
@@ -142,6 +148,7 @@ impl OpenApiServer {
         arguments: &Map<String, Value>,
         cx: &CallContext<'_>,
         scheme: Scheme,
+        scrubber: &Scrubber,
         deadline: Instant,
     ) -> Result<Answer, ProviderError> {
         let bound = self.bind(row, arguments)?;
@@ -169,6 +176,7 @@ impl OpenApiServer {
             limiter: &self.shared.limiter,
             limits: &self.shared.limits,
             policy: &self.shared.document.policy,
+            scrubber,
         };
         sender.exchange(&out, cx.observer, deadline).await
     }
@@ -212,10 +220,14 @@ impl OpenApiServer {
         }
         let unauthorized = |text: String| ProviderError::new(ProviderErrorKind::Unauthorized, text);
         let Some(credential) = credential else {
-            return Err(unauthorized(format!("no credential: `{}` needs one of the method `{}`", row.name, self.method)));
+            return Err(unauthorized(format!(
+                "no credential: `{}` needs one of the method `{}`",
+                row.name, self.method
+            )));
         };
         if *credential.method() != self.method {
-            let text = format!("the credential is of the method `{}`, the server uses `{}`", credential.method(), self.method);
+            let text =
+                format!("the credential is of the method `{}`, the server uses `{}`", credential.method(), self.method);
             return Err(ProviderError::new(ProviderErrorKind::Config, text));
         }
         for alternative in &alternatives {
@@ -231,7 +243,11 @@ impl OpenApiServer {
         }
         let fields = alternatives.iter().flatten().filter_map(|index| self.shared.document.schemes.list.get(*index));
         let fields: Vec<String> = fields.map(|scheme| format!("`{}`", scheme.own_field())).collect();
-        Err(unauthorized(format!("no credential: `{}` needs the field {}, which is not filled in", row.name, fields.join(" or "))))
+        Err(unauthorized(format!(
+            "no credential: `{}` needs the field {}, which is not filled in",
+            row.name,
+            fields.join(" or ")
+        )))
     }
 
     /// The row's alternatives that belong to the server's auth method.
@@ -241,11 +257,14 @@ impl OpenApiServer {
         }
         let schemes = &self.shared.document.schemes.list;
         let mine = |index: &usize| schemes.get(*index).is_some_and(|scheme| scheme.method == self.method);
-        let fitting: Vec<Vec<usize>> = row.security.iter().filter(|needed| needed.iter().all(mine)).cloned().collect();
+        let mut fitting: Vec<Vec<usize>> =
+            row.security.iter().filter(|needed| needed.iter().all(mine)).cloned().collect();
         if fitting.is_empty() && !row.security.is_empty() {
             let text = format!("`{}` cannot be called with the auth method `{}`", row.name, self.method);
             return Err(ProviderError::new(ProviderErrorKind::Config, text));
         }
+        // Where a credential is welcome but not needed, it is shown when there is one.
+        fitting.sort_by_key(Vec::is_empty);
         Ok(fitting)
     }
 
@@ -254,7 +273,8 @@ impl OpenApiServer {
         let policy = &self.shared.document.policy;
         let throttled = answer.throttle != Throttle::No;
         let (headers, status): (&HeaderMap, _) = (&answer.headers, answer.status);
-        let mut refusal = error::read(&policy.errors, &policy.remedies, throttled, status, headers, &answer.body, scrubber);
+        let mut refusal =
+            error::read(&policy.errors, &policy.remedies, throttled, status, headers, &answer.body, scrubber);
         let title = &self.shared.document.info.title;
         let mut text = format!("`{}`: {title} {}", row.name, refusal.text);
         if status.is_redirection() {
@@ -264,7 +284,7 @@ impl OpenApiServer {
             let wait = policy.wait(headers).or_else(|| policy.wait_default().filter(|_| throttled));
             refusal.vendor.retry_after = wait;
             if let Some(wait) = wait {
-                text.push_str(&format!("; try again in {} s", seconds(wait)));
+                let _ = write!(text, "; try again in {} s", seconds(wait));
             }
         }
         let error = ProviderError::new(refusal.kind, text).with_sent(answer.sent);
@@ -279,7 +299,7 @@ impl OpenApiServer {
 
     /// When a call ends at the latest.
     pub(crate) fn deadline(&self, asked: Option<std::time::Instant>) -> Instant {
-        let own = Instant::now() + self.shared.limits.deadline;
+        let own = later(self.shared.limits.deadline);
         asked.map_or(own, |asked| own.min(Instant::from_std(asked)))
     }
 }
@@ -343,6 +363,27 @@ pub(crate) fn scrubber(credential: Option<&Credential>) -> Scrubber {
     Scrubber::new(credential.into_iter().flat_map(|credential| credential.fields().values()))
 }
 
+/// A write whose outcome nobody knows must not be repeated without looking; the message says so.
+fn unsettled(row: &Row, error: ProviderError) -> ProviderError {
+    let unknown = matches!(
+        error.kind(),
+        ProviderErrorKind::Network
+            | ProviderErrorKind::Timeout
+            | ProviderErrorKind::BadAnswer
+            | ProviderErrorKind::VendorFailure
+    );
+    if row.definition.effect == Effect::Read || error.sent() == Sent::No || !unknown {
+        return error;
+    }
+    let text = format!("{}. The change may have been made all the same: look before you repeat it", error.message());
+    let told = ProviderError::new(error.kind(), text).with_sent(error.sent());
+    let told = told.with_exchanges(error.exchanges().to_vec());
+    match error.vendor().cloned() {
+        Some(vendor) => told.with_vendor(vendor).with_source(error),
+        None => told.with_source(error),
+    }
+}
+
 fn invalid(row: &Row, text: &str) -> ProviderError {
     ProviderError::new(ProviderErrorKind::InvalidArguments, format!("`{}`: {text}", row.name))
 }
@@ -353,12 +394,27 @@ mod tests {
 
     #[test]
     fn a_base_url_is_https_or_loopback_and_holds_nothing_else() {
-        for good in ["https://api.example.com", "https://a.example/v1/", "http://127.0.0.1:8080", "http://localhost/v1", "http://[::1]:9"] {
+        for good in [
+            "https://api.example.com",
+            "https://a.example/v1/",
+            "http://127.0.0.1:8080",
+            "http://localhost/v1",
+            "http://[::1]:9",
+        ] {
             assert_eq!(check_base(&Url::parse(good).unwrap()), Ok(()), "{good}");
         }
         for bad in [
-            "http://api.example.com", "http://localhost.example.com", "http://10.0.0.1", "ftp://a", "https://u@a", "https://u:p@a",
-            "https://a?x=1", "https://a#x", "file:///etc/passwd", "data:text/plain,x", "http://0.0.0.0",
+            "http://api.example.com",
+            "http://localhost.example.com",
+            "http://10.0.0.1",
+            "ftp://a",
+            "https://u@a",
+            "https://u:p@a",
+            "https://a?x=1",
+            "https://a#x",
+            "file:///etc/passwd",
+            "data:text/plain,x",
+            "http://0.0.0.0",
         ] {
             assert!(check_base(&Url::parse(bad).unwrap()).is_err(), "{bad}");
         }

@@ -171,6 +171,12 @@ impl<'a> Call<'a> {
         Malformed::Body(findings)
     }
 
+    /// Writes down findings of a query that a vendor's own code made.
+    pub(crate) fn refuse_query(&mut self, findings: Vec<Finding>) -> Malformed {
+        self.note(&findings, "query");
+        Malformed::Query(findings)
+    }
+
     fn content_type(&mut self, expected: &str) -> Result<(), Malformed> {
         let given = self.seen.header("content-type").unwrap_or_default();
         let essence = given.split(';').next().unwrap_or_default().trim();

@@ -15,6 +15,10 @@ pub(crate) enum Shape {
     OneOf(&'static [&'static str]),
     /// A whole number from the first to the second.
     Whole(i64, i64),
+    /// Any number.
+    Number,
+    /// Text of a form of its own: what it must be, and whether a text is it.
+    Like(&'static str, fn(&str) -> bool),
     /// A date-time with its offset.
     DateTime,
     /// A day, `YYYY-MM-DD`.
@@ -161,6 +165,7 @@ fn json_at(value: &Value, place: &str, shape: &Shape, findings: &mut Vec<Finding
     match (shape, value) {
         (Shape::Nullable(_), Value::Null)
         | (Shape::Flag, Value::Bool(_))
+        | (Shape::Number, Value::Number(_))
         | (Shape::AnyObject, Value::Object(_)) => {}
         (Shape::Nullable(inner), _) => json_at(value, place, inner, findings),
         (Shape::Whole(..), Value::Number(number)) => {
@@ -169,7 +174,12 @@ fn json_at(value: &Value, place: &str, shape: &Shape, findings: &mut Vec<Finding
             }
         }
         (
-            Shape::Text(_) | Shape::OneOf(_) | Shape::DateTime | Shape::Day | Shape::DateTimeOrDay,
+            Shape::Text(_)
+            | Shape::OneOf(_)
+            | Shape::Like(..)
+            | Shape::DateTime
+            | Shape::Day
+            | Shape::DateTimeOrDay,
             Value::String(text),
         ) => text_at(text, place, shape, findings),
         (Shape::List(least, most, inner), Value::Array(items)) => {
@@ -223,6 +233,8 @@ fn text_at(text: &str, place: &str, shape: &Shape, findings: &mut Vec<Finding>) 
             text.bytes().all(|byte| byte.is_ascii_digit())
                 && text.parse().is_ok_and(|whole: i64| is_within(whole, shape))
         }
+        Shape::Number => text.parse().is_ok_and(f64::is_finite),
+        Shape::Like(_, fits) => fits(text),
         Shape::DateTime => Moment::parse(text).is_some(),
         Shape::Day => Moment::is_day(text),
         Shape::DateTimeOrDay => Moment::parse_loosely(text).is_some(),
@@ -252,6 +264,8 @@ fn expected(shape: &Shape) -> String {
         Shape::OneOf(allowed) => format!("one of {}", allowed.join(", ")),
         Shape::Whole(least, i64::MAX) => format!("a whole number, {least} or more"),
         Shape::Whole(least, most) => format!("a whole number from {least} to {most}"),
+        Shape::Number => "a number".to_owned(),
+        Shape::Like(what, _) => (*what).to_owned(),
         Shape::DateTime => "a date-time with its offset".to_owned(),
         Shape::Day => "a day, YYYY-MM-DD".to_owned(),
         Shape::DateTimeOrDay => "a date-time or a day".to_owned(),
@@ -285,7 +299,13 @@ mod tests {
         Field::optional("group", Shape::Nullable(&TEXT)),
         Field::optional("scores", Shape::Map(&Shape::OneOf(&["good", "bad"]))),
         Field::optional("born", Shape::Day),
+        Field::optional("height", Shape::Number),
+        Field::optional("code", Shape::Like("two capitals", is_two_capitals)),
     ]);
+
+    fn is_two_capitals(text: &str) -> bool {
+        text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase())
+    }
 
     fn found(value: &Value) -> Vec<String> {
         check_json(value, &PERSON)
@@ -296,21 +316,25 @@ mod tests {
 
     #[test]
     fn a_value_of_the_right_shape_has_no_findings() {
-        let value = json!({"name": "Ümit5", "age": 3, "tags": ["a"], "group": null, "scores": {"x": "good"}, "born": "2020-02-29"});
+        let value = json!({"name": "Ümit5", "age": 3, "tags": ["a"], "group": null, "scores": {"x": "good"}, "born": "2020-02-29",
+            "height": 1.75, "code": "NL"});
         assert_eq!(found(&value), Vec::<String>::new());
     }
 
     #[test]
     fn every_kind_of_mistake_is_found_and_placed() {
-        let value = json!({"nmae": "x", "age": 1.5, "tags": [], "group": 1, "scores": {"x": "so so"}, "born": "2020-02-30"});
+        let value = json!({"nmae": "x", "age": 1.5, "tags": [], "group": 1, "scores": {"x": "so so"}, "born": "2020-02-30",
+            "height": "1.75", "code": "nl"});
         let found = found(&value);
-        for place in ["nmae", "name", "age", "tags", "group", "scores.x", "born"] {
+        for place in [
+            "nmae", "name", "age", "tags", "group", "scores.x", "born", "height", "code",
+        ] {
             assert!(
                 found.iter().any(|text| text.contains(&format!("`{place}`"))),
                 "{place}: {found:?}"
             );
         }
-        assert_eq!(found.len(), 7, "{found:?}");
+        assert_eq!(found.len(), 9, "{found:?}");
     }
 
     #[test]

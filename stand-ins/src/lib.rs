@@ -32,6 +32,8 @@
 //!
 //! - [`StatuspageStandIn`], [`OpsgenieStandIn`], [`PagerDutyStandIn`]: `start()` with everything at its default, or
 //!   `builder()` for the few choices there are.
+//! - [`StatuspageStandIn`] plays the whole manage API, and under [`StatuspageStandIn::public_url`] the keyless reads of
+//!   a page's own host; [`StatuspageStandIn::mails_sent`] tells who was told.
 //! - [`Fault`]: what the next answer does wrong, still within HTTP.
 //! - [`RawServer`]: what lies below HTTP: endless bodies, cut connections, silence.
 //!
@@ -60,4 +62,4 @@ pub use pagerduty::{PagerDuty, PagerDutyStandIn};
 pub use raw::{Behaviour, RawServer};
 pub use seen::Seen;
 pub use stand_in::StandIn;
-pub use statuspage::{Mail, Statuspage, StatuspageStandIn};
+pub use statuspage::{Mail, MailKind, PermissionsForm, Statuspage, StatuspageStandIn, Tweet};

@@ -69,6 +69,28 @@ impl Moment {
         Self(self.0.div_euclid(86_400_000).saturating_mul(86_400_000))
     }
 
+    /// The start of a day in UTC.
+    pub(crate) fn of_day(day: Date) -> Self {
+        let zoned = day
+            .to_datetime(jiff::civil::Time::midnight())
+            .to_zoned(TimeZone::UTC);
+        Self(zoned.map_or(0, |zoned| zoned.timestamp().as_millisecond()))
+    }
+
+    /// The day in UTC.
+    pub(crate) fn to_day(self) -> Date {
+        self.timestamp().to_zoned(TimeZone::UTC).date()
+    }
+
+    /// Whole seconds since the epoch.
+    pub(crate) fn seconds(self) -> i64 {
+        self.0.div_euclid(1000)
+    }
+
+    pub(crate) fn of_seconds(seconds: i64) -> Self {
+        Self(seconds.saturating_mul(1000))
+    }
+
     /// Milliseconds since the epoch.
     pub(crate) fn millis(self) -> i64 {
         self.0
@@ -100,6 +122,11 @@ mod tests {
         assert_eq!(moment.to_string(), "2026-03-04T05:06:07.089Z");
         assert_eq!(moment.to_seconds_text(), "2026-03-04T05:06:07Z");
         assert_eq!(moment.midnight().to_string(), "2026-03-04T00:00:00.000Z");
+        assert_eq!(Moment::of_day(moment.to_day()), moment.midnight());
+        assert_eq!(
+            Moment::of_seconds(moment.seconds()).to_seconds_text(),
+            moment.to_seconds_text()
+        );
     }
 
     #[test]

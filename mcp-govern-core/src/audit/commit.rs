@@ -68,6 +68,7 @@ impl AuditCommitter {
 
     /// Writes until the writer is closed and no call is in flight.
     pub(crate) async fn run(mut self) {
+        let mut last_try = false;
         loop {
             self.shared.take(&mut self.backlog);
             if self.backlog.is_empty() && self.doubt.is_none() {
@@ -77,10 +78,17 @@ impl AuditCommitter {
                 }
                 self.shared.work.notified().await;
             } else if self.commit().await.is_err() {
-                if self.shared.is_closing() && self.is_idle() {
-                    return;
+                // What failed is kept; the next record that comes is the next attempt.
+                while !self.shared.has_entries() {
+                    if self.shared.is_closing() && self.is_idle() {
+                        if last_try {
+                            return;
+                        }
+                        last_try = true;
+                        break;
+                    }
+                    self.shared.work.notified().await;
                 }
-                self.shared.work.notified().await;
             }
         }
     }
@@ -252,7 +260,8 @@ impl AuditCommitter {
     /// Somebody else has written into this writer's chain: nothing that follows could be trusted.
     fn foreign(&mut self, batch: Batch, head: AuditHead) {
         self.put_back(batch);
-        let reason = format!("the audit chain of writer `{}` was written by somebody else up to {}", self.writer, head.sequence);
+        let reason =
+            format!("the audit chain of writer `{}` was written by somebody else up to {}", self.writer, head.sequence);
         self.unavailable(reason);
     }
 

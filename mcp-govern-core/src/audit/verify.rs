@@ -119,8 +119,7 @@ impl Default for Verifier {
 impl Verifier {
     /// Begins before the first record.
     pub fn new() -> Self {
-        let found =
-            Verification { head: AuditHead::EMPTY, broken: None, unfinished: BTreeSet::new(), closed: false };
+        let found = Verification { head: AuditHead::EMPTY, broken: None, unfinished: BTreeSet::new(), closed: false };
         Self { found, last_at: Timestamp::default(), anchor: None }
     }
 
@@ -312,8 +311,7 @@ mod tests {
         let records = chain(4);
         let anchor = AuditHead { sequence: 3, hash: records[2].hash };
         let mut forged = AuditChain::new();
-        let forged: Vec<_> =
-            (1..=4).map(|n| forged.append(Timestamp::from_millis(9), denial(n)).unwrap()).collect();
+        let forged: Vec<_> = (1..=4).map(|n| forged.append(Timestamp::from_millis(9), denial(n)).unwrap()).collect();
         assert!(verify(&forged).is_intact());
         let found = verify_to(&forged, anchor).broken.unwrap();
         assert_eq!((found.sequence, found.kind), (3, BreakKind::NotAnchored));

@@ -132,6 +132,10 @@ impl Shared {
         into.append(&mut self.queue().entries);
     }
 
+    pub(super) fn has_entries(&self) -> bool {
+        !self.queue().entries.is_empty()
+    }
+
     pub(super) fn is_closing(&self) -> bool {
         self.closing.load(Ordering::Acquire)
     }
@@ -185,7 +189,11 @@ impl AuditWriter {
 
     /// Puts a call on record and waits until the record is durable. The receipt holds the place of the outcome; a caller
     /// that goes away while it waits leaves an outcome too, if its intent is written after all.
-    pub(crate) async fn intent(&self, intent: Box<CallIntent>, sent: Arc<SentFlag>) -> Result<Receipt, RecordUnavailable> {
+    pub(crate) async fn intent(
+        &self,
+        intent: Box<CallIntent>,
+        sent: Arc<SentFlag>,
+    ) -> Result<Receipt, RecordUnavailable> {
         if self.shared.is_closing() {
             return Err(RecordUnavailable);
         }
@@ -252,7 +260,7 @@ impl AuditWriter {
 /// too.
 ///
 /// INVARIANT: a durable intent gets exactly one outcome as long as the driver lives
-/// (`a_dropped_receipt_records_that_the_call_was_abandoned`, `an_outcome_without_a_written_intent_is_not_written`).
+/// (`a_dropped_call_is_on_record_as_abandoned_with_what_may_have_been_sent`, `an_outcome_without_a_written_intent_is_not_written`).
 #[derive(Debug)]
 pub(crate) struct Receipt {
     shared: Arc<Shared>,

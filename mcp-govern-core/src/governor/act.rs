@@ -2,7 +2,7 @@
 
 use super::{GovernError, GovernErrorKind, chores::Chore, core::Core};
 use crate::{
-    journal::{Act, Command, Decided, Event, Head, Revision, State, StoredAct, decide},
+    journal::{Act, Command, Decided, Event, Head, Revision, StoredAct, decide},
     ports::{AppendError, StoreErrorKind},
     vocabulary::{Actor, Digest, ServerId},
 };
@@ -75,10 +75,12 @@ impl Core {
                     }
                     let owed = self.owe(chores);
                     // The driver may have taken it in already; then nothing is published here.
-                    if self.publish(vec![(act, sealed.head())]).gap {
-                        self.catch_up().await?;
-                    }
+                    let gap = self.publish(vec![(act, sealed.head())]).gap;
                     self.pulse.confirm();
+                    if gap && let Err(error) = self.catch_up().await {
+                        // The act is done all the same; the driver goes on reading.
+                        tracing::warn!(%error, "the journal cannot be read after an act");
+                    }
                     drop(turn);
                     owed.settle().await;
                     return Ok(acted);
@@ -107,13 +109,12 @@ impl Core {
 
     /// What the command leads to from the state of the moment.
     fn decide(&self, actor: &Actor, command: &Command) -> Result<Next, GovernError> {
-        let state = self.state();
         let now = self.time.now();
-        match decide(&state, command, actor, now)? {
+        self.with_state(|state| match decide(state, command, actor, now)? {
             Decided::Events(events) => Ok(Next::Append(state.act(command, actor, now, events), state.head())),
             Decided::AlreadyDone(revision) if state.command(&command.id).is_some() => Ok(Next::Known(revision)),
             Decided::AlreadyDone(revision) => Ok(Next::Holds(revision)),
-        }
+        })
     }
 
     /// What a command did when it was carried out.
@@ -121,7 +122,10 @@ impl Core {
         let before = Revision(revision.0.saturating_sub(1));
         let stored = self.stores.journal.read(before, 1).await?.into_iter().next();
         let Some(stored) = stored.filter(|stored| stored.revision() == revision) else {
-            return Err(GovernError::new(GovernErrorKind::Unreadable, format!("revision {revision} is not in the journal")));
+            return Err(GovernError::new(
+                GovernErrorKind::Unreadable,
+                format!("revision {revision} is not in the journal"),
+            ));
         };
         // The chain is known to hold up to the state's head; this act was read and checked before.
         let act: Act = serde_json::from_slice(stored.bytes())
@@ -134,8 +138,8 @@ impl Core {
     /// That the actor may do what a command asks for, without doing it.
     pub(super) fn allowed(&self, actor: &Actor, command: &Command) -> Result<(), GovernError> {
         self.readable()?;
-        let state: std::sync::Arc<State> = self.state();
-        decide(&state, command, actor, self.time.now())?;
+        let now = self.time.now();
+        self.with_state(|state| decide(state, command, actor, now))?;
         Ok(())
     }
 }

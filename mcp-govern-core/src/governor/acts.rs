@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use tokio::sync::watch;
 
-use super::{GovernError, GovernErrorKind, Governor, core::Core};
+use super::{GovernError, Governor, core::Core, watch::race};
 use crate::journal::{Act, Head, Revision};
 
 const PAGE: usize = 128;
@@ -14,6 +14,8 @@ const PAGE: usize = 128;
 pub struct Acts {
     core: Arc<Core>,
     revision: watch::Receiver<Revision>,
+    /// Raised, among others, when the journal becomes unreadable.
+    alarm: watch::Receiver<u64>,
     /// The last act that was handed out.
     at: Start,
     read: VecDeque<Act>,
@@ -34,6 +36,7 @@ impl Governor {
         Acts {
             core: Arc::clone(&self.core),
             revision: self.core.revision.subscribe(),
+            alarm: self.core.alarm.subscribe(),
             at: if after == Revision::ZERO { Start::Known } else { Start::Unknown(after) },
             read: VecDeque::new(),
             head: Head::EMPTY,
@@ -56,13 +59,24 @@ impl Acts {
                 return Ok(act);
             }
             let after = self.head.revision;
-            let gone = |_| GovernError::new(GovernErrorKind::Unavailable, "the governor is gone");
-            self.revision.wait_for(|at| *at > after).await.map_err(gone)?;
+            self.until_after(after).await?;
             for stored in self.core.stores.journal.read(after, PAGE).await? {
                 let act = stored.open(self.head)?;
                 self.head = stored.head();
                 self.read.push_back(act);
             }
+        }
+    }
+
+    /// Waits until this node has taken in an act after a revision; fails where it never will.
+    async fn until_after(&mut self, after: Revision) -> Result<(), GovernError> {
+        loop {
+            if *self.revision.borrow_and_update() > after {
+                return Ok(());
+            }
+            self.core.readable()?;
+            // The senders live in the core, which is held here.
+            let _ = race(self.revision.changed(), self.alarm.changed()).await;
         }
     }
 

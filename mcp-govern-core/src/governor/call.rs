@@ -12,20 +12,16 @@ use super::{
     watch::{Observer, Watched, race},
 };
 use crate::{
-    access::{self, Admission, Permit, Refused, ToolIndex, admit},
+    access::{self, Admission, Permit, Refused, admit},
     audit::{self, CallDenial, CallIntent, CallResult, CredentialUse, ReadableNames, Receipt, SentFlag, escaped},
     check::{Checked, check, redact},
     denial::{Denial, DenialCode, Remedy},
-    journal::{StoredCredential, ToolState},
-    ports::{VaultEntry, VaultError},
+    journal::StoredCredential,
     provider::{
-        AuthorizedCall, CallContext, Exchange, NoProgress, ProviderError, ProviderErrorKind,
-        RequestPreview, ToolOutput, TraceContext,
+        AuthorizedCall, CallContext, NoProgress, ProviderError, ProviderErrorKind, RequestPreview, Sent, ToolOutput,
+        TraceContext,
     },
-    vocabulary::{
-        Binding, CallId, CredentialOwner, CredentialSharing, Digest, Effect, Principal, ToolDefinition,
-        ToolId,
-    },
+    vocabulary::{CallId, CredentialOwner, CredentialSharing, Digest, Principal, ToolId},
 };
 
 impl Governor {
@@ -48,6 +44,7 @@ impl Governor {
         match self.core.call(&call, principal, request).await {
             Ok((tool, output)) => Ok(CallSuccess { call, tool, output }),
             Err(Stop::Denied(denial)) => Err(CallError::denied(call, denial)),
+            Err(Stop::Halted(denial, sent)) => Err(CallError::halted(call, denial, sent)),
             Err(Stop::Failed(error)) => Err(CallError::failed(call, error)),
         }
     }
@@ -69,20 +66,24 @@ impl Governor {
         let server = admitted.server().map_err(failed)?;
         let facts = self.core.credential_facts(&admitted, principal).map(|known| known.facts().clone());
         let tool = admitted.permit.definition();
-        server.preview(&tool.name, checked.arguments(), &facts.unwrap_or_default()).map_err(|error| CallError::failed(call, error))
+        server
+            .preview(&tool.name, checked.arguments(), &facts.unwrap_or_default())
+            .map_err(|error| CallError::failed(call, error))
     }
 }
 
 /// Why a call did not come to its end.
-enum Stop {
+pub(super) enum Stop {
     Denied(Denial),
+    /// Denied on its way: the vendor may have been asked already.
+    Halted(Denial, Sent),
     Failed(ProviderError),
 }
 
 /// A call that was admitted.
-struct Admitted {
-    permit: Permit,
-    open: Option<Arc<OpenServer>>,
+pub(super) struct Admitted {
+    pub(super) permit: Permit,
+    pub(super) open: Option<Arc<OpenServer>>,
 }
 
 /// A call that was not admitted.
@@ -95,7 +96,7 @@ struct NotAdmitted {
 }
 
 impl Admitted {
-    fn server(&self) -> Result<&Arc<dyn crate::provider::ToolServer>, ProviderError> {
+    pub(super) fn server(&self) -> Result<&Arc<dyn crate::provider::ToolServer>, ProviderError> {
         let closed = |reason: String| Err(ProviderError::new(ProviderErrorKind::Config, reason));
         match self.open.as_deref() {
             None => closed(format!("server `{}` is not open on this node", self.permit.server())),
@@ -103,7 +104,7 @@ impl Admitted {
         }
     }
 
-    fn owner(&self, principal: &Principal) -> CredentialOwner {
+    pub(super) fn owner(&self, principal: &Principal) -> CredentialOwner {
         match self.permit.sharing() {
             CredentialSharing::Shared => CredentialOwner::Shared,
             CredentialSharing::PerUser => CredentialOwner::User(principal.user.clone()),
@@ -166,27 +167,26 @@ impl Core {
             .with_deadline(deadline)
             .with_trace(trace.as_ref())
             .with_progress(progress.as_deref().unwrap_or(&NoProgress));
-        let ended = match watched.stopped() {
-            Some(code) => Err(Stop::Denied(stopped(code))),
-            None => {
-                let work = self.authorised(&admitted, principal, &authorized, cx);
-                match race(work, watched.until_stopped(alarm)).await {
-                    Ok(Err(Stop::Failed(error))) if error.kind() == ProviderErrorKind::Cancelled => {
-                        Err(watched.stopped().map_or(Stop::Failed(error), |code| Stop::Denied(stopped(code))))
-                    }
-                    Ok(ended) => ended,
-                    Err(code) => Err(Stop::Denied(stopped(code))),
+        let ended = if let Some(code) = watched.stopped() {
+            Err(halted(code, &sent))
+        } else {
+            let work = self.authorised(&admitted, principal, &authorized, cx);
+            match race(work, watched.until_stopped(alarm)).await {
+                Ok(Err(Stop::Failed(error))) if error.kind() == ProviderErrorKind::Cancelled => {
+                    Err(watched.stopped().map_or(Stop::Failed(error), |code| halted(code, &sent)))
                 }
+                Ok(ended) => ended,
+                Err(code) => Err(halted(code, &sent)),
             }
         };
-        record_outcome(receipt, &sent, ended).map(|output| (tool, output))
+        record_outcome(receipt, ended).map(|output| (tool, output))
     }
 
     /// Whether the principal may call the tool now.
     fn admit(&self, view: &View, caller: &access::Caller, asked: &ToolRef) -> Result<Admitted, NotAdmitted> {
         let snapshot = &view.snapshot;
         let moment = self.moment(view);
-        let admission = match self.find(view, asked) {
+        let admission = match view.find(asked) {
             Some(tool) => admit(snapshot, caller, tool, &moment),
             None => Admission::Deny(snapshot.refuse_unknown(caller, &moment)),
         };
@@ -201,13 +201,6 @@ impl Core {
                 self.note_unloaded(&refused, tool.as_ref());
                 Err(NotAdmitted { public, code: refused.code(), tool })
             }
-        }
-    }
-
-    pub(super) fn find(&self, view: &View, asked: &ToolRef) -> Option<ToolIndex> {
-        match asked {
-            ToolRef::Exposed(name) => view.snapshot.tool_named(name),
-            ToolRef::Id(id) => view.snapshot.tool(id),
         }
     }
 
@@ -226,106 +219,9 @@ impl Core {
         check(permit, arguments).map_err(|denial| (denial, self.key.arguments(&Value::Object(kept))))
     }
 
-    /// Finds the credential and makes the call, once more with a refreshed credential where the vendor refused it.
-    async fn authorised(
-        &self,
-        admitted: &Admitted,
-        principal: &Principal,
-        call: &AuthorizedCall,
-        cx: CallContext<'_>,
-    ) -> Result<ToolOutput, Stop> {
-        let server = admitted.server().map_err(Stop::Failed)?;
-        let Some(open) = admitted.open.as_deref() else {
-            return Err(Stop::Failed(ProviderError::new(ProviderErrorKind::Config, "the server is not open")));
-        };
-        let owner = admitted.owner(principal);
-        let entry = self.credential(admitted, open, &owner, principal).await.map_err(Stop::Denied)?;
-        let credential = entry.as_ref().map(|entry| &entry.credential);
-        let error = match server.invoke(call, cx.with_credential(credential)).await {
-            Ok(output) => return Ok(output),
-            Err(error) => error,
-        };
-        let Some(stale) = entry.filter(|_| may_repeat(&error, call.definition())) else {
-            return Err(Stop::Failed(error));
-        };
-        match self.refreshed(open, &owner, &stale).await {
-            Some(fresh) => {
-                let again = server.invoke(call, cx.with_credential(Some(&fresh.credential))).await;
-                again.map_err(Stop::Failed)
-            }
-            None => Err(Stop::Failed(error)),
-        }
-    }
-
-    /// The credential of a call; none where the tool needs none.
-    async fn credential(
-        &self,
-        admitted: &Admitted,
-        open: &OpenServer,
-        owner: &CredentialOwner,
-        principal: &Principal,
-    ) -> Result<Option<VaultEntry>, Denial> {
-        let found = self.vault_entry(open, owner).await;
-        let unusable = |reason: String| {
-            let remedy = self.connect_remedy(open, owner, principal);
-            Denial::new(DenialCode::CredentialUnusable, reason, remedy)
-        };
-        match found {
-            Ok(Some(entry)) => {
-                let expired = entry.credential.facts().expires.is_some_and(|end| end <= self.time.now());
-                if !expired {
-                    return Ok(Some(entry));
-                }
-                let fresh = self.refreshed(open, owner, &entry).await;
-                fresh.map(Some).ok_or_else(|| unusable(format!("the credential for server `{}` has expired", open.config.server)))
-            }
-            Ok(None) if !self.needs_credential(admitted.permit.definition(), admitted) => Ok(None),
-            Ok(None) => {
-                let message = match owner {
-                    CredentialOwner::Shared => {
-                        format!("nobody has set a credential for server `{}` yet", open.config.server)
-                    }
-                    CredentialOwner::User(_) => {
-                        format!("connect your own account with server `{}` first", open.config.server)
-                    }
-                };
-                let remedy = self.connect_remedy(open, owner, principal);
-                Err(Denial::new(DenialCode::CredentialMissing, message, remedy))
-            }
-            Err(VaultError::Store(error)) => {
-                tracing::warn!(server = %open.config.server, %error, "the vault cannot be read");
-                let message = format!("the credential for server `{}` cannot be read now; try again", open.config.server);
-                Err(Denial::new(DenialCode::CredentialUnusable, message, Remedy::Retry))
-            }
-            Err(VaultError::Unsealable(_) | VaultError::Conflict(_)) => {
-                Err(unusable(format!("the credential for server `{}` cannot be opened: set it again", open.config.server)))
-            }
-        }
-    }
-
-    fn connect_remedy(&self, open: &OpenServer, owner: &CredentialOwner, principal: &Principal) -> Remedy {
-        match owner {
-            CredentialOwner::Shared => Remedy::AskAdministrator,
-            CredentialOwner::User(_) => Remedy::ConnectAccount {
-                server: open.config.server.clone(),
-                url: self.connect.as_ref().and_then(|urls| urls.connect_url(principal, &open.config)),
-            },
-        }
-    }
-
-    /// Whether a tool's requests, or those of a tool that it uses, are authenticated.
-    fn needs_credential(&self, definition: &ToolDefinition, admitted: &Admitted) -> bool {
-        let Binding::Recipe(recipe) = &definition.binding else { return needs_own_credential(definition) };
-        let snapshot = admitted.permit.snapshot();
-        let server = admitted.permit.server();
-        recipe.uses.iter().any(|name| {
-            let used = snapshot.tool(&ToolId::new(server.clone(), name.clone())).and_then(|tool| snapshot.view(tool));
-            used.is_none_or(|used| used.state() == ToolState::Removed || needs_own_credential(used.definition()))
-        })
-    }
-
     fn credential_facts(&self, admitted: &Admitted, principal: &Principal) -> Option<StoredCredential> {
-        self.state().credential(admitted.permit.server(), &admitted.owner(principal)).cloned()
+        let (server, owner) = (admitted.permit.server(), admitted.owner(principal));
+        self.with_state(|state| state.credential(server, &owner).cloned())
     }
 
     fn recorded_caller(&self, caller: &access::Caller, trace: Option<&TraceContext>) -> audit::Caller {
@@ -389,20 +285,7 @@ impl Core {
     }
 }
 
-fn needs_own_credential(definition: &ToolDefinition) -> bool {
-    match &definition.binding {
-        Binding::Operation(operation) => !operation.security.is_empty(),
-        Binding::Recipe(_) => true,
-    }
-}
-
-/// Whether a call may be made once more with another credential: the vendor refused the first, and nothing was done before.
-fn may_repeat(error: &ProviderError, definition: &ToolDefinition) -> bool {
-    let refused = |exchange: &Exchange| exchange.status == Some(401);
-    error.credential_rejected() && (definition.effect == Effect::Read || error.exchanges().iter().all(refused))
-}
-
-fn stopped(code: DenialCode) -> Denial {
+fn halted(code: DenialCode, sent: &SentFlag) -> Stop {
     let (message, remedy) = match code {
         DenialCode::CallKilled => {
             ("a kill switch was thrown while the call ran; look before you try again", Remedy::AskAdministrator)
@@ -412,11 +295,11 @@ fn stopped(code: DenialCode) -> Denial {
         }
         _ => ("the rules became unreadable while the call ran; look before you try again", Remedy::AskAdministrator),
     };
-    Denial::new(code, message, remedy)
+    Stop::Halted(Denial::new(code, message, remedy), sent.get())
 }
 
 /// Puts the end of a call on record. The result is passed on whatever becomes of the record.
-fn record_outcome(receipt: Receipt, sent: &SentFlag, ended: Result<ToolOutput, Stop>) -> Result<ToolOutput, Stop> {
+fn record_outcome(receipt: Receipt, ended: Result<ToolOutput, Stop>) -> Result<ToolOutput, Stop> {
     match &ended {
         Ok(output) => {
             let bytes = output.content.get().as_bytes();
@@ -427,7 +310,10 @@ fn record_outcome(receipt: Receipt, sent: &SentFlag, ended: Result<ToolOutput, S
             receipt.outcome(result, output.exchanges.clone());
         }
         Err(Stop::Denied(denial)) => {
-            receipt.outcome(CallResult::Denied { code: denial.code(), sent: sent.get() }, Vec::new());
+            receipt.outcome(CallResult::Denied { code: denial.code(), sent: Sent::No }, Vec::new());
+        }
+        Err(Stop::Halted(denial, sent)) => {
+            receipt.outcome(CallResult::Denied { code: denial.code(), sent: *sent }, Vec::new());
         }
         Err(Stop::Failed(error)) => {
             let status = error.exchanges().last().and_then(|exchange| exchange.status);

@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -13,13 +13,13 @@ use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
 use super::{
-    ConnectUrls, CredentialRefresher, GovernError, GovernErrorKind, Pulse, Time,
+    ConnectUrls, CredentialRefresher, GovernError, GovernErrorKind, Pulse, Time, ToolRef,
     chores::{Chore, Chores},
     refresh::SingleFlight,
     servers::{OpenServer, Providers},
 };
 use crate::{
-    access::{self, Loaded, Moment, Snapshot},
+    access::{self, Loaded, Moment, Snapshot, ToolIndex},
     audit::{AuditKey, AuditWriter, ReadableNames},
     journal::{Act, Event, Head, KillScope, Revision, State},
     ports::{TenantStores, WriterId},
@@ -72,7 +72,7 @@ pub(crate) struct Core {
     /// Says that the driver has ended.
     pub(crate) ended: watch::Sender<bool>,
     view: ArcSwap<View>,
-    state: Mutex<Arc<State>>,
+    state: RwLock<Arc<State>>,
     desk: Mutex<Desk>,
     node: u64,
     calls: AtomicU64,
@@ -127,7 +127,7 @@ impl Core {
             revision: watch::Sender::new(state.head().revision),
             ended: watch::Sender::new(false),
             view: ArcSwap::from_pointee(view),
-            state: Mutex::new(Arc::new(state)),
+            state: RwLock::new(Arc::new(state)),
             desk: Mutex::default(),
             node: parts.node,
             calls: AtomicU64::new(0),
@@ -141,7 +141,12 @@ impl Core {
 
     /// The state. Whoever keeps it makes the next act copy it.
     pub(crate) fn state(&self) -> Arc<State> {
-        Arc::clone(&self.state.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.state.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Looks something up in the state, without keeping it.
+    pub(crate) fn with_state<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        look(&self.state.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(crate) fn desk(&self) -> MutexGuard<'_, Desk> {
@@ -154,8 +159,7 @@ impl Core {
 
     /// When a question is asked, and whether the rules in `view` can be trusted.
     pub(crate) fn moment(&self, view: &View) -> Moment {
-        let freshness =
-            if view.unreadable.is_some() { access::Freshness::Unreadable } else { self.pulse.freshness() };
+        let freshness = if view.unreadable.is_some() { access::Freshness::Unreadable } else { self.pulse.freshness() };
         Moment::new(self.time.now(), freshness)
     }
 
@@ -163,7 +167,9 @@ impl Core {
     pub(crate) fn readable(&self) -> Result<(), GovernError> {
         match &self.view().unreadable {
             None => Ok(()),
-            Some(reason) => Err(GovernError::new(GovernErrorKind::Unreadable, format!("the journal is unreadable: {reason}"))),
+            Some(reason) => {
+                Err(GovernError::new(GovernErrorKind::Unreadable, format!("the journal is unreadable: {reason}")))
+            }
         }
     }
 
@@ -188,16 +194,18 @@ impl Core {
     /// Answers what is to be done about them, and whether there was no gap.
     pub(crate) fn publish(&self, acts: Vec<(Act, Head)>) -> Published {
         let mut desk = self.desk();
-        let known = self.state().head();
+        let known = self.with_state(State::head);
         let new: Vec<(Act, Head)> = acts.into_iter().filter(|(act, _)| act.revision > known.revision).collect();
         let Some((first, _)) = new.first() else { return Published::default() };
         if first.revision != known.revision.next() || first.previous != known.hash {
             return Published { chores: Vec::new(), gap: true };
         }
         let state = {
-            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
             let changed = Arc::make_mut(&mut state);
-            new.iter().for_each(|(act, head)| changed.apply_stored(act, *head));
+            for (act, head) in &new {
+                changed.apply_stored(act, *head);
+            }
             Arc::clone(&state)
         };
         self.time.see(state.last_at());
@@ -254,7 +262,10 @@ impl Core {
         let mut desk = self.desk();
         let view = self.view();
         if !view.servers.get(id).is_some_and(|now| now.has_the_tools_of(open)) {
-            return Err(GovernError::new(GovernErrorKind::Conflict, format!("server `{id}` has been changed meanwhile")));
+            return Err(GovernError::new(
+                GovernErrorKind::Conflict,
+                format!("server `{id}` has been changed meanwhile"),
+            ));
         }
         if let Err(error) = desk.loaded.set_catalogue(id, catalogue) {
             desk.faults.insert(id.clone(), error.to_string());
@@ -285,6 +296,14 @@ pub(crate) struct Published {
 }
 
 impl View {
+    /// The tool that somebody asks for.
+    pub(crate) fn find(&self, asked: &ToolRef) -> Option<ToolIndex> {
+        match asked {
+            ToolRef::Exposed(name) => self.snapshot.tool_named(name),
+            ToolRef::Id(id) => self.snapshot.tool(id),
+        }
+    }
+
     fn copy(&self) -> Self {
         Self {
             snapshot: Arc::clone(&self.snapshot),

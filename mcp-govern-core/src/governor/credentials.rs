@@ -1,13 +1,8 @@
 //! Credentials: put away, probed, found for a call, refreshed.
 
-use super::{
-    Acted, GovernError, GovernErrorKind, Governor,
-    act::JustLoaded,
-    core::Core,
-    servers::OpenServer,
-};
+use super::{Acted, GovernError, GovernErrorKind, Governor, act::JustLoaded, core::Core, servers::OpenServer};
 use crate::{
-    journal::{Action, Command},
+    journal::{Action, Command, StoredCredential},
     ports::{VaultEntry, VaultError, VaultKey},
     provider::{Credential, CredentialReport, CredentialVerdict, ProbeContext},
     vocabulary::{Actor, CommandId, CredentialFacts, CredentialOwner, ServerId},
@@ -203,7 +198,7 @@ impl Core {
         owner: &CredentialOwner,
         facts: &CredentialFacts,
     ) -> Result<Command, GovernError> {
-        let known = self.state().credential(server, owner).map_or(0, crate::journal::StoredCredential::version);
+        let known = self.with_state(|state| state.credential(server, owner).map_or(0, StoredCredential::version));
         let (server, owner, facts) = (server.clone(), owner.clone(), facts.clone());
         let action = Action::SetCredential { server, owner, version: known.saturating_add(1), facts };
         Ok(Command::new(CommandId::random()?, action))
@@ -249,7 +244,7 @@ impl Core {
         owner: &CredentialOwner,
     ) -> Result<Option<VaultEntry>, VaultError> {
         let server = &open.config.server;
-        let known = self.state().credential(server, owner).map(crate::journal::StoredCredential::version);
+        let known = self.with_state(|state| state.credential(server, owner).map(StoredCredential::version));
         let Some(known) = known else { return Ok(None) };
         let key = VaultKey::new(server.clone(), owner.clone(), open.origin.clone());
         match self.stores.vault.get(&key).await? {

@@ -1,11 +1,6 @@
 //! Reading the journal: whole when a governor opens, then act by act.
 
-use std::{
-    collections::BTreeSet,
-    future::poll_fn,
-    sync::Arc,
-    task::Poll,
-};
+use std::{collections::BTreeSet, future::poll_fn, sync::Arc, task::Poll};
 
 use super::{
     GovernError,
@@ -65,7 +60,7 @@ impl Core {
     pub(super) async fn catch_up(&self) -> Result<Vec<Chore>, GovernError> {
         let mut chores = Vec::new();
         loop {
-            let mut head = self.state().head();
+            let mut head = self.with_state(State::head);
             let page = match self.stores.journal.read(head.revision, PAGE).await {
                 Ok(page) => page,
                 Err(error) => {
@@ -105,24 +100,33 @@ impl Core {
     /// Follows the journal until it becomes unreadable; then there is nothing more to follow.
     pub(super) async fn follow(self: Arc<Self>) {
         while self.view().unreadable.is_none() {
-            let after = self.state().head().revision;
-            let changed = match self.stores.journal.changed(after).await {
-                Ok(()) => self.catch_up().await,
-                Err(error) => Err(error.into()),
-            };
-            match changed {
-                Ok(chores) => self.chores.push(chores),
+            let after = self.with_state(State::head).revision;
+            if let Err(error) = self.stores.journal.changed(after).await {
+                self.out_of_touch(&error.into());
+            }
+            // Also after an error: what happened meanwhile is read before waiting again.
+            match self.catch_up().await {
+                Ok(chores) => {
+                    self.chores.push(chores);
+                    self.pulse.regain();
+                }
                 Err(error) => {
-                    tracing::warn!(tenant = %self.tenant, %error, "the journal cannot be followed");
-                    self.pulse.lose();
-                    // Calls in flight end if the rules are too old by now.
-                    self.raise_alarm();
+                    self.out_of_touch(&error);
                     // `changed` takes a pause before it fails, `read` does not: let others go on at least.
                     yield_now().await;
                 }
             }
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
+    }
+}
+
+impl Core {
+    fn out_of_touch(&self, error: &GovernError) {
+        tracing::warn!(tenant = %self.tenant, %error, "the journal cannot be followed");
+        self.pulse.lose();
+        // Calls in flight end if the rules are too old by now.
+        self.raise_alarm();
     }
 }
 

@@ -70,11 +70,13 @@ impl Governor {
         let (view, caller, moment) = self.seen_by(principal)?;
         let snapshot = &view.snapshot;
         let unknown = || snapshot.public_denial(&caller, &snapshot.refuse_unknown(&caller, &moment));
-        let index = self.core.find(&view, &tool.into()).ok_or_else(unknown)?;
+        let index = view.find(&tool.into()).ok_or_else(unknown)?;
         let visibility = snapshot.visibility(&caller, index, &moment);
         let listed = match visibility {
             Visibility::Hidden => false,
-            Visibility::Requestable => self.core.state().settings().list_requestable == RequestableTools::Listed,
+            Visibility::Requestable => {
+                self.core.with_state(|state| state.settings().list_requestable) == RequestableTools::Listed
+            }
             _ => true,
         };
         if listed {

@@ -5,6 +5,7 @@
 
 mod act;
 mod acts;
+mod authorise;
 mod blueprint;
 mod builder;
 mod call;
@@ -27,7 +28,6 @@ mod watch;
 
 use std::{sync::Arc, time::Duration};
 
-pub(crate) use self::{pulse::Pulse, time::Time};
 pub use self::{
     act::{ActOutcome, Acted},
     acts::Acts,
@@ -41,6 +41,7 @@ pub use self::{
     request::{CallError, CallFailure, CallRequest, CallSuccess, ToolRef},
     status::Status,
 };
+pub(crate) use self::{pulse::Pulse, time::Time};
 use crate::{
     access::Snapshot,
     journal::{Command, Head, Revision, State},

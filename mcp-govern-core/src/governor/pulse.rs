@@ -53,11 +53,16 @@ impl Pulse {
     /// The journal has been read up to its end.
     pub(crate) fn confirm(&self) {
         self.note_now();
+    }
+
+    /// The driver has read the journal up to its end and waits for changes again.
+    pub(crate) fn regain(&self) {
+        self.note_now();
         self.in_touch.store(true, Ordering::Release);
     }
 
-    /// The journal cannot be reached. The clock of staleness starts with the first failure of a row where readers are pushed,
-    /// and with the last confirmation elsewhere.
+    /// The journal cannot be followed. Where readers are pushed the rules were current until now, elsewhere until the last
+    /// confirmation.
     pub(crate) fn lose(&self) {
         if self.in_touch.swap(false, Ordering::AcqRel) && self.how == Freshness::Pushed {
             self.note_now();
@@ -112,6 +117,8 @@ mod tests {
             pulse.lose();
             assert_eq!(is_fresh(&pulse), fresh);
             pulse.confirm();
+            assert_eq!(is_fresh(&pulse), fresh, "to have read once is not to be told of what comes");
+            pulse.regain();
             assert!(is_fresh(&pulse));
         }
     }

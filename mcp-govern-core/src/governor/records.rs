@@ -68,7 +68,9 @@ impl Governor {
         let mut after = 0;
         loop {
             let page = self.core.stores.audit.read(writer, after, PAGE).await?;
-            page.iter().for_each(|record| verifier.push(record));
+            for record in &page {
+                verifier.push(record);
+            }
             // A store that was tampered with may not count up: then there is a break, and no need to read on.
             let last = page.last().map_or(after, |record| record.sequence);
             if page.len() < PAGE || last <= after {
@@ -97,7 +99,11 @@ impl Governor {
     /// # Errors
     ///
     /// As [`Governor::verify_audit`].
-    pub async fn verify_journal(&self, actor: &Actor, anchor: Option<Head>) -> Result<JournalVerification, GovernError> {
+    pub async fn verify_journal(
+        &self,
+        actor: &Actor,
+        anchor: Option<Head>,
+    ) -> Result<JournalVerification, GovernError> {
         may_read(actor)?;
         let mut head = Head::EMPTY;
         let mut after = Revision::ZERO;
@@ -105,9 +111,7 @@ impl Governor {
             let page = self.core.stores.journal.read(after, PAGE).await?;
             let last = page.len() < PAGE;
             // An anchor beyond this page is missed only where the journal ends.
-            let here = anchor.filter(|anchor| {
-                last || page.last().is_some_and(|act| act.revision() >= anchor.revision)
-            });
+            let here = anchor.filter(|anchor| last || page.last().is_some_and(|act| act.revision() >= anchor.revision));
             let found = verify_acts(&page, head, here.filter(|anchor| anchor.revision > head.revision));
             if last || !found.is_intact() {
                 return Ok(found);

@@ -139,6 +139,7 @@ pub struct CallSuccess {
 pub struct CallError {
     call: CallId,
     cause: CallFailure,
+    sent: Sent,
 }
 
 /// Why a call was not carried out.
@@ -153,11 +154,16 @@ pub enum CallFailure {
 
 impl CallError {
     pub(super) fn denied(call: CallId, denial: Denial) -> Self {
-        Self { call, cause: CallFailure::Denied(denial) }
+        Self::halted(call, denial, Sent::No)
+    }
+
+    pub(super) fn halted(call: CallId, denial: Denial, sent: Sent) -> Self {
+        Self { call, cause: CallFailure::Denied(denial), sent }
     }
 
     pub(super) fn failed(call: CallId, error: ProviderError) -> Self {
-        Self { call, cause: CallFailure::Provider(error) }
+        let sent = error.sent();
+        Self { call, cause: CallFailure::Provider(error), sent }
     }
 
     /// The call's id, as its audit records name it.
@@ -191,14 +197,9 @@ impl CallError {
         }
     }
 
-    /// Whether the vendor may have acted, as far as the provider says. A call that was killed while it ran may have reached the
-    /// vendor: its record tells.
+    /// Whether the vendor may have acted.
     pub fn sent(&self) -> Sent {
-        match &self.cause {
-            CallFailure::Denied(denial) if denial.code() == DenialCode::CallKilled => Sent::Maybe,
-            CallFailure::Denied(_) => Sent::No,
-            CallFailure::Provider(error) => error.sent(),
-        }
+        self.sent
     }
 }
 

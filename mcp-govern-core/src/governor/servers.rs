@@ -141,12 +141,8 @@ mod tests {
 
     #[test]
     fn a_server_whose_provider_is_not_here_says_so() {
-        let open = OpenServer::open(
-            &TenantId::new("t").unwrap(),
-            &ServerId::new("s").unwrap(),
-            &spec(),
-            &Providers::new(),
-        );
+        let open =
+            OpenServer::open(&TenantId::new("t").unwrap(), &ServerId::new("s").unwrap(), &spec(), &Providers::new());
         assert!(open.ready().unwrap_err().message().contains("no provider `acme`"));
     }
 }

@@ -28,7 +28,9 @@ impl Governor {
         let nothing = Catalogue { version: CatalogueVersion(u64::MAX), tools: Vec::new() };
         let action = Action::SyncServer { server: server.clone(), catalogue: Arc::new(nothing) };
         match self.core.allowed(actor, &Command::new(CommandId::random()?, action)) {
-            Err(error) if matches!(error.kind(), GovernErrorKind::NotAllowed | GovernErrorKind::Unreadable) => Err(error),
+            Err(error) if matches!(error.kind(), GovernErrorKind::NotAllowed | GovernErrorKind::Unreadable) => {
+                Err(error)
+            }
             _ => Ok(()),
         }
     }

@@ -35,12 +35,7 @@ impl AuditLog for MemoryAuditLog {
         Ok(lock(&self.chains).get(writer).map_or(AuditHead::EMPTY, |chain| head_of(chain)))
     }
 
-    async fn append(
-        &self,
-        writer: &WriterId,
-        expected: AuditHead,
-        records: &[StoredRecord],
-    ) -> Result<(), StoreError> {
+    async fn append(&self, writer: &WriterId, expected: AuditHead, records: &[StoredRecord]) -> Result<(), StoreError> {
         let mut chains = lock(&self.chains);
         let head = chains.get(writer).map_or(AuditHead::EMPTY, |chain| head_of(chain));
         let conflict = |message| Err(StoreError::new(StoreErrorKind::Conflict, message));
@@ -135,7 +130,11 @@ mod tests {
         let log = MemoryAuditLog::new();
         let records = records(&[1, 2, 3]);
         let at_one = AuditHead { sequence: 1, hash: records[0].hash };
-        for (expected, batch) in [(at_one, &records[1..]), (AuditHead::EMPTY, &records[1..]), (AuditHead::EMPTY, &[records[0].clone(), records[2].clone()][..])] {
+        for (expected, batch) in [
+            (at_one, &records[1..]),
+            (AuditHead::EMPTY, &records[1..]),
+            (AuditHead::EMPTY, &[records[0].clone(), records[2].clone()][..]),
+        ] {
             let error = log.append(&writer("a"), expected, batch).await.unwrap_err();
             assert_eq!(error.kind(), StoreErrorKind::Conflict);
         }
@@ -154,9 +153,11 @@ mod tests {
         let (mut seen, mut cursor) = (Vec::new(), None);
         loop {
             let page = log.query(&AuditFilter::new(), cursor.as_ref(), 2).await.unwrap();
-            seen.extend(page.records.iter().map(|(writer, record)| {
-                (record.at.as_millis(), writer.as_str().to_owned(), record.sequence)
-            }));
+            seen.extend(
+                page.records
+                    .iter()
+                    .map(|(writer, record)| (record.at.as_millis(), writer.as_str().to_owned(), record.sequence)),
+            );
             let Some(next) = page.next else { break };
             cursor = Some(next);
         }

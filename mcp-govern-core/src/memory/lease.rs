@@ -94,7 +94,10 @@ mod tests {
         let second = lease.hold("sync", minute).await.unwrap().unwrap();
         assert!(!first.is_held() && second.is_held());
         drop(first);
-        assert!(lease.hold("sync", minute).await.unwrap().is_none(), "the first holder gave back the second one's lease");
+        assert!(
+            lease.hold("sync", minute).await.unwrap().is_none(),
+            "the first holder gave back the second one's lease"
+        );
         drop(second);
         assert!(lease.hold("sync", minute).await.unwrap().is_some());
     }

@@ -57,7 +57,8 @@ async fn of_two_admins_who_contradict_each_other_the_second_is_told() {
     let first = one.governor.act(&admin, command("a", toolset("new", "a")));
     let second = two.governor.act(&admin, command("b", toolset("new", "b")));
     let (first, second) = tokio::join!(first, second);
-    let kinds: Vec<_> = [first, second].into_iter().map(|acted| acted.map(|_| ()).map_err(|error| error.kind())).collect();
+    let kinds: Vec<_> =
+        [first, second].into_iter().map(|acted| acted.map(|_| ()).map_err(|error| error.kind())).collect();
     assert!(kinds.contains(&Ok(())) && kinds.contains(&Err(GovernErrorKind::AlreadyExists)), "{kinds:?}");
 }
 

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use mcp_govern_core::{
     DenialCode, Remedy, Sent,
-    audit::{AuditHealth, AuditRecord, BreakKind, CallResult, verify},
+    audit::{AuditHealth, AuditRecord, BreakKind, CallResult, WriterMark, verify},
 };
 
 use super::{
@@ -15,6 +15,7 @@ use super::{
 #[tokio::test]
 async fn a_call_whose_intent_is_refused_is_denied_and_nothing_is_sent() {
     let world = World::open().await;
+    assert!(world.governor.status().is_ready());
     world.faults().records_fail.store(1, Ordering::SeqCst);
     let denied = world.call("ann", "create_page").await;
     assert_eq!(code(&denied), "record_unavailable");
@@ -88,6 +89,41 @@ async fn a_call_that_is_dropped_while_its_intent_waits_is_abandoned_and_has_sent
     faults.records_go.0.add_permits(1);
     assert_eq!(world.closed_outcomes().await, [CallResult::Abandoned { sent: Sent::No }]);
     assert!(world.vendor.seen().is_empty());
+    world.assert_intact().await;
+}
+
+#[tokio::test]
+async fn an_outcome_without_a_written_intent_is_not_written() {
+    let world = World::open().await;
+    world.call("ann", "list_pages").await.unwrap();
+    let faults = world.faults();
+    faults.records_wait.store(true, Ordering::SeqCst);
+    let running = world.start("ann", "list_pages");
+    faults.records_arrived.0.acquire().await.unwrap().forget();
+    running.abort();
+    let _ = running.await;
+    faults.records_wait.store(false, Ordering::SeqCst);
+    faults.records_fail.store(1, Ordering::SeqCst);
+    faults.records_go.0.add_permits(1);
+    assert_eq!(world.closed_outcomes().await.len(), 1, "that of the first call");
+    world.assert_intact().await;
+}
+
+#[tokio::test]
+async fn denials_that_come_faster_than_they_are_written_are_counted_on_record() {
+    let world = World::open().await;
+    // The driver does not run between these: none of them waits for anything.
+    for _ in 0..9_000 {
+        world.call("bob", "list_pages").await.unwrap_err();
+    }
+    world.governor.close().await;
+    let records = world.records().await;
+    let denials = records.iter().filter(|record| matches!(record, AuditRecord::Denial(_))).count();
+    let lost = records.iter().find_map(|record| match record {
+        AuditRecord::Mark(WriterMark::DenialsLost { count }) => Some(*count),
+        _ => None,
+    });
+    assert_eq!(denials + usize::try_from(lost.unwrap()).unwrap(), 9_000);
     world.assert_intact().await;
 }
 
@@ -192,7 +228,7 @@ fn kind(record: &AuditRecord) -> &'static str {
             _ => "abandoned",
         },
         AuditRecord::Denial(denial) => denial.code.as_str(),
-        AuditRecord::Mark(mark) if *mark == mcp_govern_core::audit::WriterMark::Closed => "closed",
+        AuditRecord::Mark(mark) if *mark == WriterMark::Closed => "closed",
         AuditRecord::Mark(_) => "opened",
         _ => "other",
     }

@@ -1,1 +1,299 @@
-//! To come.
+//! Credentials: who may set them, where they may go, when they count, when they are gone.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use async_trait::async_trait;
+use mcp_govern_core::{
+    Actor, Credential, CredentialFacts, CredentialOwner, CredentialSharing, CredentialVerdict, DenialCode, Principal,
+    ProviderError, ProviderErrorKind, Remedy, Role, Sent, ServerConfig, Timestamp,
+    audit::CallResult,
+    governor::{ConnectUrls, CredentialRefresher, GovernErrorKind, Governor, GovernorBuilder, Probe},
+    journal::Action,
+    ports::Stores,
+};
+
+use super::{
+    vendor::Turn,
+    world::{DAY, KEY, START, World, code, key, owner, server, spec, tenant, user},
+};
+
+async fn per_user(configure: impl FnOnce(GovernorBuilder) -> GovernorBuilder) -> World {
+    World::open_with(spec().with_sharing(CredentialSharing::PerUser), configure).await
+}
+
+fn person(name: &str) -> Actor {
+    Actor::new(user(name), [])
+}
+
+fn keys_seen(world: &World) -> Vec<String> {
+    world.vendor.seen().into_iter().filter_map(|seen| seen.key).collect()
+}
+
+async fn in_vault(world: &World) -> usize {
+    world.stores.memory.open(&tenant()).await.unwrap().vault.list().await.unwrap().len()
+}
+
+#[derive(Debug)]
+struct Page;
+
+impl ConnectUrls for Page {
+    fn connect_url(&self, principal: &Principal, server: &ServerConfig) -> Option<String> {
+        Some(format!("https://gate.test/connect/{}/{}", server.server, principal.user.subject))
+    }
+}
+
+#[tokio::test]
+async fn without_a_credential_nothing_is_sent_and_the_caller_is_told_what_to_do() {
+    let world = per_user(|builder| builder.with_connect_urls(Arc::new(Page))).await;
+    let denied = world.call("ann", "list_pages").await;
+    assert_eq!(code(&denied), "credential_missing");
+    let url = Some("https://gate.test/connect/acme/ann".to_owned());
+    assert_eq!(denied.unwrap_err().denial().unwrap().remedy(), &Remedy::ConnectAccount { server: server(), url });
+    assert!(world.vendor.seen().is_empty());
+    let missing = CallResult::Denied { code: DenialCode::CredentialMissing, sent: Sent::No };
+    assert_eq!(world.closed_outcomes().await, [missing]);
+}
+
+#[tokio::test]
+async fn each_person_calls_with_the_own_account() {
+    let world = per_user(|builder| builder).await;
+    world.act(super::world::grant("bea", "bea", None)).await;
+    world.governor.connect(&person("ann"), &server(), key("key-of-ann"), Probe::Required).await.unwrap();
+    world.call("ann", "list_pages").await.unwrap();
+    assert_eq!(code(&world.call("bea", "list_pages").await), "credential_missing");
+    world.governor.connect(&person("bea"), &server(), key("key-of-bea"), Probe::Required).await.unwrap();
+    world.call("bea", "list_pages").await.unwrap();
+    assert_eq!(keys_seen(&world), ["key-of-ann", "key-of-bea"]);
+    let facts =
+        world.governor.state().credential(&server(), &CredentialOwner::User(user("ann"))).unwrap().facts().clone();
+    assert_eq!(facts.authorized_as.as_deref(), Some("10@acme.test"));
+    // Nobody connects a shared credential here, and nobody another person.
+    let shared = world.governor.set_shared_credential(&owner(), &server(), key("x"), Probe::Skip).await;
+    assert_eq!(shared.unwrap_err().kind(), GovernErrorKind::NotPossible);
+    // Whom a person's account is authorised as stands in the records as a hash.
+    world.governor.close().await;
+    for record in world.raw_records().await {
+        assert!(!String::from_utf8_lossy(&record.bytes).contains("acme.test"));
+    }
+}
+
+#[tokio::test]
+async fn a_credential_that_the_vendor_refuses_is_not_stored_and_the_old_one_counts_on() {
+    let world = World::open().await;
+    world.vendor.bad_keys.lock().unwrap().push("wrong".into());
+    let error =
+        world.governor.set_shared_credential(&owner(), &server(), key("wrong"), Probe::Required).await.unwrap_err();
+    assert_eq!(error.kind(), GovernErrorKind::CredentialRejected);
+    assert!(error.to_string().contains("make a new key") && !format!("{error:?}").contains("wrong"));
+    world.call("ann", "list_pages").await.unwrap();
+    assert_eq!(keys_seen(&world), [KEY]);
+    let report = world.governor.probe(&owner(), &server(), &CredentialOwner::Shared).await.unwrap();
+    assert_eq!(report.verdict, CredentialVerdict::Accepted);
+    let report = world.governor.probe_with(&owner(), &server(), &CredentialOwner::Shared, &key("wrong")).await.unwrap();
+    assert_eq!(report.verdict, CredentialVerdict::Rejected);
+}
+
+#[tokio::test]
+async fn whoever_may_not_set_a_credential_replaces_nothing() {
+    let world = World::open().await;
+    let admin = Actor::new(user("pia"), [Role::ProfileAdmin]);
+    let error = world.governor.set_shared_credential(&admin, &server(), key("evil"), Probe::Skip).await.unwrap_err();
+    assert_eq!(error.kind(), GovernErrorKind::NotAllowed);
+    let error = world.governor.probe(&admin, &server(), &CredentialOwner::Shared).await.unwrap_err();
+    assert_eq!(error.kind(), GovernErrorKind::NotAllowed);
+    world.call("ann", "list_pages").await.unwrap();
+    assert_eq!(keys_seen(&world), [KEY]);
+}
+
+#[tokio::test]
+async fn a_credential_of_another_method_or_without_its_fields_is_refused() {
+    let world = World::open().await;
+    let other = Credential::new(mcp_govern_core::AuthMethodId::new("oauth").unwrap());
+    let empty = Credential::new(mcp_govern_core::AuthMethodId::new("api_key").unwrap());
+    let extra = key("k").with_field("apikey", mcp_govern_core::Secret::new("k"));
+    for (credential, part) in [(other, "`oauth`"), (empty, "lacks `api_key`"), (extra, "no field `apikey`")] {
+        let error =
+            world.governor.set_shared_credential(&owner(), &server(), credential, Probe::Skip).await.unwrap_err();
+        assert_eq!(error.kind(), GovernErrorKind::Invalid);
+        assert!(error.message().contains(part), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_rotated_credential_counts_for_the_next_call_and_the_running_one_finishes_with_the_old() {
+    let world = World::open().await;
+    world.vendor.will(Turn::Wait);
+    let running = world.start("ann", "list_pages");
+    world.vendor.arrival().await;
+    let set = world.governor.set_shared_credential(&owner(), &server(), key("new-key"), Probe::Required).await.unwrap();
+    assert_eq!(set.version, 2);
+    world.vendor.go.add_permits(1);
+    running.await.unwrap().unwrap();
+    world.call("ann", "list_pages").await.unwrap();
+    assert_eq!(keys_seen(&world), [KEY, "new-key"]);
+}
+
+#[tokio::test]
+async fn another_base_url_needs_another_credential_and_the_old_one_is_gone() {
+    let world = World::open().await;
+    let moved = spec().with_base_url("https://evil.test".parse().unwrap());
+    world.act(Action::ChangeServer { server: server(), spec: moved }).await;
+    assert_eq!(code(&world.call("ann", "list_pages").await), "credential_missing");
+    assert_eq!(in_vault(&world).await, 0);
+    // Back again: it stays gone.
+    world.act(Action::ChangeServer { server: server(), spec: spec() }).await;
+    assert_eq!(code(&world.call("ann", "list_pages").await), "credential_missing");
+    assert!(world.vendor.seen().is_empty());
+    world.governor.set_shared_credential(&owner(), &server(), key("new"), Probe::Skip).await.unwrap();
+    world.call("ann", "list_pages").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_removed_credential_and_a_removed_server_leave_nothing_in_the_vault() {
+    let world = World::open().await;
+    world.governor.remove_credential(&owner(), &server(), CredentialOwner::Shared).await.unwrap();
+    assert_eq!(in_vault(&world).await, 0);
+    assert_eq!(code(&world.call("ann", "list_pages").await), "credential_missing");
+    world.governor.set_shared_credential(&owner(), &server(), key("again"), Probe::Skip).await.unwrap();
+    world.call("ann", "list_pages").await.unwrap();
+    world.act(Action::RemoveServer { server: server() }).await;
+    assert_eq!(in_vault(&world).await, 0);
+}
+
+#[tokio::test]
+async fn off_boarding_takes_the_secrets_out_of_the_vault_at_last_also_when_the_vault_is_away() {
+    let world = per_user(|builder| builder).await;
+    for name in ["ann", "bea"] {
+        world.governor.connect(&person(name), &server(), key(name), Probe::Skip).await.unwrap();
+    }
+    world.faults().deletes_fail.store(1, Ordering::SeqCst);
+    world.act(Action::OffboardUser { user: user("ann") }).await;
+    assert_eq!(in_vault(&world).await, 2, "the vault was away");
+    world.call("ann", "list_pages").await.unwrap_err();
+    // The driver tries again by itself.
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(in_vault(&world).await, 1);
+}
+
+#[tokio::test]
+async fn secrets_that_an_earlier_life_left_behind_are_taken_out_when_a_governor_opens() {
+    let world = per_user(|builder| builder).await;
+    world.governor.connect(&person("ann"), &server(), key("ann"), Probe::Skip).await.unwrap();
+    world.governor.connect(&person("bea"), &server(), key("bea"), Probe::Skip).await.unwrap();
+    world.faults().deletes_fail.store(usize::MAX, Ordering::SeqCst);
+    world.act(Action::OffboardUser { user: user("ann") }).await;
+    world.driver.abort();
+    assert_eq!(in_vault(&world).await, 2);
+    world.faults().deletes_fail.store(0, Ordering::SeqCst);
+    let _later = World::bare(world.stores.clone(), |builder| builder).await;
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(in_vault(&world).await, 1);
+}
+
+/// Gives out `fresh-1`, `fresh-2`, …
+#[derive(Debug, Default)]
+struct Refresher {
+    count: AtomicUsize,
+    refuses: Mutex<bool>,
+}
+
+#[async_trait]
+impl CredentialRefresher for Refresher {
+    async fn refresh(
+        &self,
+        _: &ServerConfig,
+        _: &CredentialOwner,
+        _: &Credential,
+    ) -> Result<Option<Credential>, ProviderError> {
+        if *self.refuses.lock().unwrap() {
+            return Err(ProviderError::new(ProviderErrorKind::Network, "away"));
+        }
+        let number = self.count.fetch_add(1, Ordering::SeqCst) + 1;
+        tokio::task::yield_now().await;
+        Ok(Some(key(&format!("fresh-{number}"))))
+    }
+}
+
+async fn refreshing() -> (World, Arc<Refresher>) {
+    let refresher = Arc::new(Refresher::default());
+    let given = refresher.clone();
+    (World::open_with(spec(), |builder| builder.with_refresher(given)).await, refresher)
+}
+
+#[tokio::test]
+async fn a_refused_credential_is_refreshed_once_and_the_call_made_once_more() {
+    let (world, refresher) = refreshing().await;
+    world.vendor.will(Turn::RefuseCredential(0));
+    world.call("ann", "create_page").await.unwrap();
+    assert_eq!(keys_seen(&world), [KEY, "fresh-1"]);
+    world.call("ann", "create_page").await.unwrap();
+    assert_eq!(keys_seen(&world), [KEY, "fresh-1", "fresh-1"]);
+    assert_eq!(refresher.count.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_credential_that_is_refused_again_fails_the_call() {
+    let (world, _) = refreshing().await;
+    world.vendor.will(Turn::RefuseCredential(0));
+    world.vendor.will(Turn::RefuseCredential(0));
+    let error = world.call("ann", "create_page").await.unwrap_err();
+    assert_eq!(error.provider_error().unwrap().kind(), ProviderErrorKind::Unauthorized);
+    assert_eq!(world.vendor.seen().len(), 2);
+}
+
+#[tokio::test]
+async fn what_has_done_something_before_the_credential_was_refused_is_not_repeated() {
+    let (world, refresher) = refreshing().await;
+    world.vendor.will(Turn::RefuseCredential(1));
+    world.call("ann", "create_page").await.unwrap_err();
+    assert_eq!((world.vendor.seen().len(), refresher.count.load(Ordering::SeqCst)), (1, 0));
+    // A read may be.
+    world.vendor.will(Turn::RefuseCredential(1));
+    world.call("ann", "list_pages").await.unwrap();
+    assert_eq!(world.vendor.seen().len(), 3);
+}
+
+#[tokio::test]
+async fn many_calls_with_a_stale_credential_share_one_refresh() {
+    let (world, refresher) = refreshing().await;
+    for _ in 0..20 {
+        world.vendor.will(Turn::RefuseCredential(0));
+    }
+    let calls: Vec<_> = (0..20).map(|_| world.start("ann", "create_page")).collect();
+    for call in calls {
+        call.await.unwrap().unwrap();
+    }
+    assert_eq!(refresher.count.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn an_expired_credential_is_refreshed_before_the_call_or_denied() {
+    let (world, refresher) = refreshing().await;
+    let mut facts = CredentialFacts::new();
+    facts.expires = Some(Timestamp::from_millis(START).plus(DAY));
+    let expiring = key("short").with_facts(facts);
+    world.governor.set_shared_credential(&owner(), &server(), expiring, Probe::Skip).await.unwrap();
+    world.call("ann", "list_pages").await.unwrap();
+    world.clock.advance(DAY);
+    *refresher.refuses.lock().unwrap() = true;
+    assert_eq!(code(&world.call("ann", "list_pages").await), "credential_unusable");
+    *refresher.refuses.lock().unwrap() = false;
+    world.call("ann", "list_pages").await.unwrap();
+    assert_eq!(keys_seen(&world), ["short", "fresh-1"]);
+}
+
+#[tokio::test]
+async fn no_debug_shows_a_secret() {
+    let world = World::open().await;
+    let shown = format!("{:?} {:?} {:?}", world.governor, world.stores, world.governor.status());
+    assert!(!shown.contains(KEY), "{shown}");
+    let state: &Governor = &world.governor;
+    assert!(!format!("{:?}", state.state()).contains(KEY));
+}

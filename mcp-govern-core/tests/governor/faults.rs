@@ -63,6 +63,11 @@ impl Faults {
         self.journal_lost.store(true, Ordering::SeqCst);
         self.lost.notify_one();
     }
+
+    pub(crate) fn find_journal(&self) {
+        self.journal_lost.store(false, Ordering::SeqCst);
+        self.lost.notify_one();
+    }
 }
 
 /// Takes one off the count, if there is one.
@@ -118,13 +123,14 @@ impl Journal for FaultyJournal {
     }
 
     async fn read(&self, after: Revision, limit: usize) -> Result<Vec<StoredAct>, StoreError> {
-        if happens(&self.1.reads_fail) {
+        if self.1.journal_lost.load(Ordering::SeqCst) || happens(&self.1.reads_fail) {
             return Err(unavailable());
         }
         self.0.read(after, limit).await
     }
 
     async fn changed(&self, after: Revision) -> Result<(), StoreError> {
+        // The pause that the contract asks for ends with the next `lose_journal` or `find_journal`.
         tokio::select! {
             changed = self.0.changed(after), if !self.1.journal_lost.load(Ordering::SeqCst) => changed,
             () = self.1.lost.notified() => Err(unavailable()),

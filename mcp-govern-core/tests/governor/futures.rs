@@ -1,1 +1,42 @@
-//! To come.
+//! Every public future can be sent to another thread, every handle shared.
+
+use mcp_govern_core::{
+    Governor,
+    governor::{Acts, Driver, Probe},
+    ports::AuditFilter,
+};
+
+use super::world::{World, command, key, owner, principal, server};
+
+fn send<T: Send>(_: T) {}
+
+fn shared<T: Send + Sync + 'static>() {}
+
+#[tokio::test]
+async fn every_public_future_is_send() {
+    shared::<Governor>();
+    shared::<Driver>();
+    shared::<Acts>();
+    let world = World::open().await;
+    let governor = &world.governor;
+    let (actor, server, principal) = (owner(), server(), principal("ann"));
+    let shared_owner = mcp_govern_core::CredentialOwner::Shared;
+    let blueprint: mcp_govern_core::blueprint::Blueprint = serde_json::from_str("{}").unwrap();
+    send(Governor::builder(super::world::tenant()).open());
+    send(governor.act(&actor, command("a", mcp_govern_core::journal::Action::ActivateGovernance)));
+    send(governor.sync(&actor, &server));
+    send(governor.reload(&server));
+    send(governor.set_shared_credential(&actor, &server, key("k"), Probe::Skip));
+    send(governor.connect(&actor, &server, key("k"), Probe::Skip));
+    send(governor.remove_credential(&actor, &server, shared_owner.clone()));
+    send(governor.probe(&actor, &server, &shared_owner));
+    send(governor.call(&principal, mcp_govern_core::governor::CallRequest::new("x")));
+    send(governor.apply(&actor, &blueprint));
+    send(governor.audit(&actor, AuditFilter::new(), None, 1));
+    send(governor.verify_audit(&actor, &[]));
+    send(governor.verify_journal(&actor, None));
+    send(governor.audit_heads());
+    send(governor.reached(mcp_govern_core::journal::Revision::ZERO));
+    send(governor.close());
+    send(governor.subscribe(mcp_govern_core::journal::Revision::ZERO).next());
+}

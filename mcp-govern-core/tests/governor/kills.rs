@@ -53,7 +53,9 @@ async fn a_kill_switch_of_something_else_lets_a_call_finish() {
     let running = world.start("ann", "list_pages");
     world.vendor.arrival().await;
     world.act(Action::Kill { scope: KillScope::Tool(tool("delete_page")) }).await;
-    world.act(Action::Kill { scope: KillScope::Client(mcp_govern_core::ClientId::new("local", "other").unwrap()) }).await;
+    world
+        .act(Action::Kill { scope: KillScope::Client(mcp_govern_core::ClientId::new("local", "other").unwrap()) })
+        .await;
     world.vendor.go.add_permits(1);
     running.await.unwrap().unwrap();
 }

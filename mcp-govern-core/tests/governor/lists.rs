@@ -1,1 +1,115 @@
-//! To come.
+//! What callers see: list, search, describe, preview, explain agree with what a call would do.
+
+use std::collections::BTreeMap;
+
+use mcp_govern_core::{
+    ArgumentRule, Constraint, CredentialSharing, DenialCode, ProfileId, ToolsetBinding, ToolsetId,
+    access::{CheckResult, Visibility},
+    governor::CallRequest,
+    journal::Action,
+};
+use serde_json::json;
+
+use super::world::{World, code, principal, spec, tool};
+
+#[tokio::test]
+async fn a_list_holds_what_can_be_called_ordered_by_name() {
+    let world = World::open().await;
+    let names: Vec<_> = world.governor.list(&principal("ann")).unwrap().into_iter().map(|tool| tool.name).collect();
+    assert_eq!(names, ["acme_create_page", "acme_delete_page", "acme_list_pages", "acme_tidy_pages"]);
+    assert!(world.governor.list(&principal("bob")).unwrap().is_empty());
+    world.act(Action::DisableTools { tools: [tool("list_pages")].into() }).await;
+    let names: Vec<_> = world.governor.list(&principal("ann")).unwrap().into_iter().map(|tool| tool.name).collect();
+    assert_eq!(names, ["acme_create_page", "acme_delete_page"], "the recipe goes with the tool that it uses");
+}
+
+#[tokio::test]
+async fn the_schema_is_narrowed_by_the_rules_that_a_call_is_held_to() {
+    let world = World::open().await;
+    let rules = vec![ArgumentRule::new("page_id", Constraint::OneOf(vec![json!("p1"), json!("p2")]))];
+    let binding = ToolsetBinding { toolset: ToolsetId::new("all").unwrap(), rules };
+    world.act(Action::BindToolset { profile: ProfileId::new("staff").unwrap(), binding }).await;
+    let described = world.governor.describe(&principal("ann"), "acme_list_pages").unwrap();
+    assert_eq!(described.input_schema["properties"]["page_id"]["enum"], json!(["p1", "p2"]));
+    world.call("ann", "list_pages").await.unwrap();
+    let request = CallRequest::new("acme_list_pages").with_argument("page_id", "p3");
+    let denied = world.governor.call(&principal("ann"), request.clone()).await;
+    assert_eq!(code(&denied), "rule_violated");
+    assert_eq!(world.governor.preview(&principal("ann"), request).unwrap_err().code(), Some(DenialCode::RuleViolated));
+}
+
+#[tokio::test]
+async fn search_finds_the_callers_own_tools_alone_and_the_best_first() {
+    let world = World::open().await;
+    let search = |who: &str, text: &str, limit| {
+        let found = world.governor.search(&principal(who), text, limit).unwrap();
+        found.into_iter().map(|tool| tool.name).collect::<Vec<_>>()
+    };
+    assert_eq!(search("ann", "LIST pages", 9), ["acme_list_pages"]);
+    assert_eq!(search("ann", "people", 9).len(), 4);
+    assert_eq!(search("ann", "people", 2).len(), 2);
+    assert_eq!(search("ann", "", 9).len(), 4);
+    assert!(search("ann", "elephant", 9).is_empty());
+    assert!(search("bob", "pages", 9).is_empty());
+}
+
+#[tokio::test]
+async fn a_tool_that_is_not_listed_is_described_as_a_call_would_answer() {
+    let world = World::open().await;
+    assert_eq!(world.governor.describe(&principal("ann"), "acme_nothing").unwrap_err().code(), DenialCode::UnknownTool);
+    let hidden = world.governor.describe(&principal("bob"), "acme_list_pages").unwrap_err();
+    let none = world.governor.describe(&principal("bob"), "acme_nothing").unwrap_err();
+    assert_eq!(hidden, none);
+    world.act(Action::DisableTools { tools: [tool("list_pages")].into() }).await;
+    let disabled = world.governor.describe(&principal("ann"), tool("list_pages")).unwrap_err();
+    assert_eq!(disabled.code(), DenialCode::ToolDisabled);
+}
+
+#[tokio::test]
+async fn a_server_with_personal_credentials_is_listed_as_needing_a_connection() {
+    let world = World::open_with(spec().with_sharing(CredentialSharing::PerUser), |builder| builder).await;
+    let listed = world.governor.list(&principal("ann")).unwrap();
+    assert!(!listed.is_empty() && listed.iter().all(|tool| tool.visibility == Visibility::NeedsConnection));
+}
+
+#[tokio::test]
+async fn a_preview_sends_nothing_and_leaves_no_record() {
+    let world = World::open().await;
+    let request = CallRequest::new(tool("list_pages")).with_argument("page_id", "p1");
+    let preview = world.governor.preview(&principal("ann"), request.clone()).unwrap();
+    assert_eq!(preview.url, "https://api.acme.test/list_pages");
+    assert_eq!(world.governor.preview(&principal("bob"), request).unwrap_err().code(), Some(DenialCode::UnknownTool));
+    assert!(world.vendor.seen().is_empty());
+    world.governor.close().await;
+    assert_eq!(world.records().await.len(), 2, "only the chain's own marks");
+}
+
+#[tokio::test]
+async fn an_explanation_tells_every_check_and_the_truth() {
+    let world = World::open().await;
+    let explained = world.governor.explain(&principal("bob"), "acme_list_pages").unwrap();
+    assert_eq!(explained.denied, Some(DenialCode::NoGrant));
+    let failed: Vec<_> =
+        explained.checks.iter().filter(|check| matches!(check.result, CheckResult::Failed(_))).collect();
+    assert_eq!(failed.len(), 1);
+    assert!(failed[0].remedy.is_some());
+    assert_eq!(world.governor.explain(&principal("ann"), "acme_list_pages").unwrap().denied, None);
+    assert!(world.governor.explain(&principal("ann"), "acme_nothing").is_err());
+}
+
+#[tokio::test]
+async fn what_is_listed_can_be_called_and_what_is_not_listed_cannot() {
+    let world = World::open().await;
+    let tools: BTreeMap<_, _> =
+        world.governor.state().tools().iter().map(|(id, tool)| (id.clone(), tool.digest())).collect();
+    world.act(Action::DisableTools { tools: [tool("create_page")].into() }).await;
+    world.act(Action::ResetTools { tools: [tool("delete_page")].into() }).await;
+    for who in ["ann", "bob"] {
+        let listed: Vec<_> = world.governor.list(&principal(who)).unwrap().into_iter().map(|tool| tool.id).collect();
+        for id in tools.keys() {
+            let called = world.call(who, id.name().as_str()).await.is_ok();
+            assert_eq!(called, listed.contains(id), "{who} {id}");
+            assert_eq!(world.governor.describe(&principal(who), id).is_ok(), called);
+        }
+    }
+}

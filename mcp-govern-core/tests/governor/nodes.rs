@@ -1,1 +1,190 @@
-//! To come.
+//! Several nodes over the same stores: two releases at once, drivers that are missing, journals out of reach.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use mcp_govern_core::{
+    DenialCode, Governor, NewToolState, Remedy, Sent,
+    access::Freshness,
+    audit::CallResult,
+    governor::GovernErrorKind,
+    journal::{Action, KillScope, ToolState},
+};
+
+use super::{
+    faults::AT_ONCE,
+    vendor::{Acme, Turn, Vendor, release_one, release_two},
+    world::{World, call, code, grant, owner, principal, server, tenant, tool},
+};
+
+/// A second node over the same stores, whose provider is of release two.
+async fn newer_node(world: &World) -> World {
+    World::node(world.stores.clone(), Vendor::new(release_two()), |builder| builder).await
+}
+
+#[tokio::test]
+async fn a_node_admits_a_call_only_under_the_definition_that_it_has_loaded_itself() {
+    let old = World::open().await;
+    let new = newer_node(&old).await;
+    old.call("ann", "list_pages").await.unwrap();
+    assert_eq!(code(&new.call("ann", "list_pages").await), "definition_not_approved");
+    new.call("ann", "create_page").await.unwrap();
+    assert!(new.vendor.seen().iter().all(|seen| seen.tool != "list_pages"));
+}
+
+#[tokio::test]
+async fn during_a_rolling_upgrade_both_releases_work_each_under_what_was_reviewed_ahead() {
+    let old = World::open().await;
+    let coming = Arc::new(release_two());
+    let digest = coming.tool(tool("list_pages").name()).unwrap().digest().unwrap();
+    old.act(Action::StageCatalogue { server: server(), catalogue: coming }).await;
+    old.act(Action::ApproveTools { tools: BTreeMap::from([(tool("list_pages"), digest)]) }).await;
+    let new = newer_node(&old).await;
+    old.call("ann", "list_pages").await.unwrap();
+    new.call("ann", "list_pages").await.unwrap();
+    // The new release's sync keeps the tool approved, and the old node goes on.
+    let synced = new.governor.sync(&owner(), &server()).await.unwrap();
+    old.governor.reached(synced.revision).await.unwrap();
+    assert_eq!(old.governor.state().tools()[&tool("list_pages")].state(), ToolState::Approved);
+    old.call("ann", "list_pages").await.unwrap();
+    new.call("ann", "list_pages").await.unwrap();
+    // Sync never moves backwards.
+    let refused = old.governor.sync(&owner(), &server()).await.unwrap_err();
+    assert!(matches!(refused.kind(), GovernErrorKind::Conflict | GovernErrorKind::NotPossible), "{refused}");
+    assert_eq!(old.governor.state().tools()[&tool("list_pages")].digest(), digest);
+    old.call("ann", "list_pages").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_definition_that_nobody_reviewed_ahead_waits_for_review_on_all_nodes() {
+    let old = World::open().await;
+    let new = newer_node(&old).await;
+    let synced = new.governor.sync(&owner(), &server()).await.unwrap();
+    old.governor.reached(synced.revision).await.unwrap();
+    for node in [&old, &new] {
+        let denied = node.call("ann", "list_pages").await;
+        assert_eq!(code(&denied), "tool_pending");
+        assert_eq!(denied.unwrap_err().denial().unwrap().remedy(), &Remedy::WaitForReview { tool: tool("list_pages") });
+    }
+    new.approve_pending().await;
+    new.call("ann", "list_pages").await.unwrap();
+    old.governor.reached(new.governor.revision()).await.unwrap();
+    old.call("ann", "list_pages").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_kill_switch_that_is_thrown_on_one_node_stops_the_calls_on_the_other() {
+    let one = World::open().await;
+    let two = World::bare(one.stores.clone(), |builder| builder).await;
+    two.vendor.will(Turn::Wait);
+    let running = two.start("ann", "list_pages");
+    two.vendor.arrival().await;
+    one.act(Action::Kill { scope: KillScope::Tenant }).await;
+    assert_eq!(code(&running.await.unwrap()), "call_killed");
+}
+
+#[tokio::test]
+async fn servers_that_are_registered_on_one_node_are_open_on_the_other() {
+    let one = World::bare(super::faults::FaultyStores::default(), |builder| builder).await;
+    let two = World::bare(one.stores.clone(), |builder| builder).await;
+    let spec = super::world::spec().with_new_tools(NewToolState::Approved);
+    one.act(Action::RegisterServer { server: server(), spec }).await;
+    let synced = one.governor.sync(&owner(), &server()).await.unwrap();
+    two.governor.reached(synced.revision).await.unwrap();
+    let probe = two.governor.sync(&owner(), &server()).await.unwrap();
+    assert_eq!(probe.events.len(), 0, "the second node sees what the first one saw");
+}
+
+#[tokio::test]
+async fn a_forgotten_driver_leaves_every_call_denied_as_stale() {
+    let world = World::open().await;
+    let builder = Governor::builder(tenant()).with_stores(world.stores.clone());
+    let (governor, driver) = builder.with_provider(Acme::new(world.vendor.clone())).open().await.unwrap();
+    assert_eq!(code(&call(&governor, "ann", "list_pages").await), "state_stale");
+    assert_eq!(governor.list(&principal("ann")).unwrap_err().code(), DenialCode::StateStale);
+    assert_eq!(governor.status().freshness, Freshness::Stale);
+    drop(driver.run());
+    assert_eq!(code(&call(&governor, "ann", "list_pages").await), "state_stale");
+    assert!(governor.reached(mcp_govern_core::journal::Revision(999)).await.is_err());
+    governor.close().await;
+}
+
+#[tokio::test]
+async fn a_driver_that_dies_stops_the_calls_in_flight_and_denies_the_next() {
+    let world = World::open().await;
+    world.vendor.will(Turn::Wait);
+    let running = world.start("ann", "list_pages");
+    world.vendor.arrival().await;
+    world.driver.abort();
+    assert_eq!(code(&running.await.unwrap()), "state_stale");
+    assert_eq!(code(&world.call("ann", "list_pages").await), "state_stale");
+}
+
+#[tokio::test]
+async fn a_driver_that_dies_while_an_intent_waits_denies_the_call() {
+    let world = World::open().await;
+    let faults = world.faults();
+    faults.records_wait.store(true, std::sync::atomic::Ordering::SeqCst);
+    let running = world.start("ann", "list_pages");
+    faults.records_arrived.0.acquire().await.unwrap().forget();
+    world.driver.abort();
+    assert_eq!(code(&running.await.unwrap()), "record_unavailable");
+    assert!(world.vendor.seen().is_empty());
+}
+
+#[tokio::test]
+async fn a_journal_out_of_reach_stops_calls_once_the_rules_are_too_old_and_not_before() {
+    for (max, stale) in [(AT_ONCE, true), (Duration::from_secs(3600), false)] {
+        let world = World::open_with(super::world::spec(), |builder| builder.with_max_staleness(max)).await;
+        world.vendor.will(Turn::Wait);
+        let running = world.start("ann", "list_pages");
+        world.vendor.arrival().await;
+        world.faults().lose_journal();
+        if stale {
+            assert_eq!(code(&running.await.unwrap()), "state_stale");
+            assert_eq!(code(&world.call("ann", "list_pages").await), "state_stale");
+            assert!(!world.governor.status().is_ready());
+            let stopped = CallResult::Denied { code: DenialCode::StateStale, sent: Sent::Maybe };
+            world.faults().find_journal();
+            for _ in 0..10 {
+                tokio::task::yield_now().await;
+            }
+            world.call("ann", "list_pages").await.unwrap();
+            assert_eq!(world.closed_outcomes().await[0], stopped);
+        } else {
+            world.call("ann", "create_page").await.unwrap();
+            world.vendor.go.add_permits(1);
+            running.await.unwrap().unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_governor_that_opens_later_stands_where_the_others_stand() {
+    let world = World::open().await;
+    world.act(grant("bea", "bea", None)).await;
+    let later = World::bare(world.stores.clone(), |builder| builder).await;
+    assert_eq!(later.governor.journal_head(), world.governor.journal_head());
+    later.call("bea", "list_pages").await.unwrap();
+    assert_ne!(later.governor.status().writer, world.governor.status().writer);
+    later.governor.close().await;
+    world.governor.close().await;
+    world.assert_intact().await;
+}
+
+#[tokio::test]
+async fn a_server_that_could_not_be_discovered_is_tried_again_when_its_tools_are_asked_for() {
+    let world = World::open().await;
+    let vendor = Vendor::new(release_one());
+    *vendor.discovery_fails.lock().unwrap() = Some("no route to Acme".into());
+    let later = World::node(world.stores.clone(), vendor, |builder| builder).await;
+    assert!(later.governor.status().faults[&server()].contains("no route"));
+    assert_eq!(code(&later.call("ann", "list_pages").await), "definition_not_approved");
+    *later.vendor.discovery_fails.lock().unwrap() = None;
+    assert_eq!(code(&later.call("ann", "list_pages").await), "definition_not_approved");
+    // The driver has been told; it discovers when it runs next.
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    later.call("ann", "list_pages").await.unwrap();
+    assert!(later.governor.status().faults.is_empty());
+}

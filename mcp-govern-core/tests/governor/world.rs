@@ -8,7 +8,7 @@ use mcp_govern_core::{
     Timestamp, ToolId, ToolPrefix, ToolsetBinding, ToolsetContent, ToolsetEntry, ToolsetId, UserId,
     audit::{AuditRecord, CallResult},
     governor::{Acted, CallError, CallRequest, CallSuccess, GovernError, Governor, GovernorBuilder, Probe},
-    journal::{Action, Command},
+    journal::{Action, Command, ToolState},
     ports::{AuditFilter, StoredRecord},
 };
 use serde_json::Value;
@@ -96,7 +96,10 @@ impl World {
     }
 
     /// As [`World::open`], with each person's own credential and a chosen builder.
-    pub(crate) async fn open_with(spec: ServerSpec, configure: impl FnOnce(GovernorBuilder) -> GovernorBuilder) -> Self {
+    pub(crate) async fn open_with(
+        spec: ServerSpec,
+        configure: impl FnOnce(GovernorBuilder) -> GovernorBuilder,
+    ) -> Self {
         let world = Self::bare(FaultyStores::default(), configure).await;
         world.furnish(spec).await;
         world
@@ -156,6 +159,15 @@ impl World {
     pub(crate) async fn approve_all(&self) {
         let tools: BTreeMap<_, _> =
             self.governor.state().tools().iter().map(|(id, tool)| (id.clone(), tool.digest())).collect();
+        self.act(Action::ApproveTools { tools }).await;
+    }
+
+    /// Approves what waits for review.
+    pub(crate) async fn approve_pending(&self) {
+        let state = self.governor.state();
+        let pending = state.tools().iter().filter(|(_, tool)| tool.state() == ToolState::PendingReview);
+        let tools: BTreeMap<_, _> = pending.map(|(id, tool)| (id.clone(), tool.digest())).collect();
+        drop(state);
         self.act(Action::ApproveTools { tools }).await;
     }
 

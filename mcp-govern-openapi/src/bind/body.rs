@@ -30,7 +30,9 @@ pub(crate) struct BodyPlan {
 pub(crate) enum BodyKind {
     Json,
     /// `application/x-www-form-urlencoded`; the names of lists end in this text.
-    Form { array_suffix: String },
+    Form {
+        array_suffix: String,
+    },
     Multipart,
     Text,
 }
@@ -50,9 +52,13 @@ pub(crate) struct BodyField {
 pub(crate) enum PartKind {
     Field,
     /// Base64 in the argument, bytes on the wire.
-    File { content_type: String },
+    File {
+        content_type: String,
+    },
     /// No part of its own: the file name of that part.
-    FileName { of: String },
+    FileName {
+        of: String,
+    },
 }
 
 /// A body, bound.
@@ -336,7 +342,9 @@ mod tests {
         assert!(text.contains("name=\"file\"; filename=\"a.log\"") && text.contains("\r\n\r\nhello\r\n"), "{text}");
         assert!(!text.contains("file_name"), "{text}");
         assert!(payload.content_type().to_str().unwrap().starts_with("multipart/form-data; boundary="));
-        for bad in [json!({"file": "no base64!", "file_name": "a"}), json!({"file": "aGk=", "file_name": "a\"\r\nX: y"})] {
+        for bad in
+            [json!({"file": "no base64!", "file_name": "a"}), json!({"file": "aGk=", "file_name": "a\"\r\nX: y"})]
+        {
             assert!(bind(&plan, bad).is_err());
         }
     }

@@ -66,7 +66,9 @@ pub(crate) fn encode(parts: &[Part], boundary: &str) -> Bytes {
     let size = parts.iter().map(|part| part.content.len() + part.name.len() + 256).sum();
     let mut body = BytesMut::with_capacity(size);
     for part in parts {
-        body.put_slice(format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{}\"", quoted(&part.name)).as_bytes());
+        body.put_slice(
+            format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{}\"", quoted(&part.name)).as_bytes(),
+        );
         if let Some((file_name, content_type)) = &part.file {
             let line = format!("; filename=\"{}\"\r\nContent-Type: {content_type}", quoted(file_name));
             body.put_slice(line.as_bytes());

@@ -40,11 +40,13 @@ enum Piece {
 impl PathTemplate {
     /// Takes a template such as `/pages/{page_id}` apart; every parameter must be declared and used once.
     pub(crate) fn parse(template: &str, params: &[PathParam]) -> Result<Self, String> {
-        let rest = template.strip_prefix('/').ok_or_else(|| format!("the path `{template}` does not start with `/`"))?;
+        let rest =
+            template.strip_prefix('/').ok_or_else(|| format!("the path `{template}` does not start with `/`"))?;
         let mut used = Vec::new();
         let mut segments = Vec::new();
         for segment in rest.split('/') {
-            let pieces = parse_segment(segment, params, &mut used).map_err(|e| format!("the path `{template}`: {e}"))?;
+            let pieces =
+                parse_segment(segment, params, &mut used).map_err(|e| format!("the path `{template}`: {e}"))?;
             segments.push(pieces);
         }
         if let Some(param) = params.iter().find(|param| !used.contains(&param.name)) {
@@ -153,7 +155,9 @@ fn parse_segment(segment: &str, params: &[PathParam], used: &mut Vec<String>) ->
         pieces.push(Piece::Literal(check_literal(rest)?));
     }
     match pieces.as_slice() {
-        [Piece::Literal(literal)] if matches!(literal.as_str(), "." | "..") => Err("has a segment `.` or `..`".to_owned()),
+        [Piece::Literal(literal)] if matches!(literal.as_str(), "." | "..") => {
+            Err("has a segment `.` or `..`".to_owned())
+        }
         _ => Ok(pieces),
     }
 }
@@ -190,7 +194,9 @@ mod tests {
 
     #[test]
     fn what_could_leave_the_segment_is_refused() {
-        for value in ["", ".", "..", "a/b", "/", "a\\b", "a\0", "a\r\nX: y", "%2e%2e", "%2E", "a%2fb", "%252e%252e", "%00"] {
+        for value in
+            ["", ".", "..", "a/b", "/", "a\\b", "a\0", "a\r\nX: y", "%2e%2e", "%2E", "a%2fb", "%252e%252e", "%00"]
+        {
             assert!(bind("/a/{id}", Slash::Refused, json!(value)).is_err(), "`{value}` was bound");
         }
         assert!(bind("/a/{id}", Slash::Refused, json!(null)).is_err());

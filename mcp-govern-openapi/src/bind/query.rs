@@ -39,28 +39,45 @@ impl QueryParam {
                 items.iter().try_for_each(|item| self.pair(&self.name, item, target, path))
             }
             (Value::Object(members), QueryStyle::Deep) if !members.is_empty() => {
-                members.iter().try_for_each(|(key, item)| match key.contains(['[', ']']) {
-                    true => Err(format!("`{argument}`: no name may hold `[` or `]`")),
-                    false => self.pair(&format!("{}[{key}]", self.name), item, target, path),
+                members.iter().try_for_each(|(key, item)| {
+                    if key.contains(['[', ']']) {
+                        return Err(format!("`{argument}`: no name may hold `[` or `]`"));
+                    }
+                    self.pair(&format!("{}[{key}]", self.name), item, target, path)
                 })
             }
-            (Value::Array(_) | Value::Object(_), _) => Err(format!("`{argument}` has a form that its place cannot hold")),
+            (Value::Array(_) | Value::Object(_), _) => {
+                Err(format!("`{argument}` has a form that its place cannot hold"))
+            }
             (Value::Null, _) => Err(format!("`{argument}` is null: leave it out instead")),
             (value, _) => self.pair(&self.name, value, target, path),
         }
     }
 
-    fn write_separated(&self, items: &[Value], separator: char, target: &mut String, path: usize) -> Result<(), String> {
+    fn write_separated(
+        &self,
+        items: &[Value],
+        separator: char,
+        target: &mut String,
+        path: usize,
+    ) -> Result<(), String> {
         let argument = &self.argument;
         start(&self.name, target, path);
         for (index, item) in items.iter().enumerate() {
-            let text = scalar_text(item).ok_or_else(|| format!("`{argument}` holds an element that is no plain value"))?;
+            let text =
+                scalar_text(item).ok_or_else(|| format!("`{argument}` holds an element that is no plain value"))?;
             if text.contains(separator) || text.is_empty() {
-                return Err(format!("`{argument}`: no element may be empty or hold `{separator}`, which separates them"));
+                return Err(format!(
+                    "`{argument}`: no element may be empty or hold `{separator}`, which separates them"
+                ));
             }
             if index > 0 {
                 // A comma may stand in a query as it is; space and pipe may not.
-                if separator == ',' { target.push(',') } else { target.extend(percent(separator.encode_utf8(&mut [0; 4]))) }
+                if separator == ',' {
+                    target.push(',');
+                } else {
+                    target.extend(percent(separator.encode_utf8(&mut [0; 4])));
+                }
             }
             target.extend(percent(&text));
         }

@@ -180,7 +180,9 @@ fn printable(value: &Value, depth: usize) -> Option<String> {
         Value::Number(number) => Some(number.to_string()),
         Value::Bool(_) | Value::Null => None,
         Value::Array(_) | Value::Object(_) if depth > 2 => None,
-        Value::Array(items) => joined(items.iter().take(MOST_DETAILS).filter_map(|v| printable(v, depth + 1)).collect()),
+        Value::Array(items) => {
+            joined(items.iter().take(MOST_DETAILS).filter_map(|v| printable(v, depth + 1)).collect())
+        }
         Value::Object(members) => {
             let member = |(name, value): (&String, &Value)| Some(format!("{name}: {}", printable(value, depth + 1)?));
             joined(members.iter().take(MOST_DETAILS).filter_map(member).collect())

@@ -30,7 +30,10 @@ fn the_shapes_of_the_three_vendors_are_all_understood() {
         (r#"{"error":"Could not authenticate"}"#, "Could not authenticate"),
         (r#"{"error":["Name can't be blank","Body is too long"]}"#, "Name can't be blank; Body is too long"),
         (r#"{"message":"Not found"}"#, "Not found"),
-        (r#"{"error":{"message":"Invalid Input Provided","code":2001,"errors":["Title cannot be empty."]}}"#, "Invalid Input Provided"),
+        (
+            r#"{"error":{"message":"Invalid Input Provided","code":2001,"errors":["Title cannot be empty."]}}"#,
+            "Invalid Input Provided",
+        ),
         (r#"{"error":{"message":"x","errors":"one text"}}"#, "x"),
         (r#"{"errors":{"name":["is too long","is bad"]}}"#, "name: is too long; is bad"),
         (r#"{"message":null,"error":"second"}"#, "second"),
@@ -62,10 +65,23 @@ fn html_and_nonsense_leave_only_the_status() {
 fn every_status_has_a_kind() {
     use ProviderErrorKind as K;
     let table = [
-        (301, K::BadAnswer), (400, K::InvalidArguments), (401, K::Unauthorized), (402, K::PlanLimit), (403, K::Forbidden),
-        (404, K::NotFound), (405, K::InvalidArguments), (408, K::VendorFailure), (409, K::Conflict), (410, K::NotFound),
-        (413, K::InvalidArguments), (422, K::InvalidArguments), (428, K::Conflict), (429, K::RateLimited),
-        (500, K::VendorFailure), (503, K::VendorFailure), (599, K::VendorFailure),
+        (301, K::BadAnswer),
+        (400, K::InvalidArguments),
+        (401, K::Unauthorized),
+        (402, K::PlanLimit),
+        (403, K::Forbidden),
+        (404, K::NotFound),
+        (405, K::InvalidArguments),
+        (408, K::VendorFailure),
+        (409, K::Conflict),
+        (410, K::NotFound),
+        (413, K::InvalidArguments),
+        (422, K::InvalidArguments),
+        (428, K::Conflict),
+        (429, K::RateLimited),
+        (500, K::VendorFailure),
+        (503, K::VendorFailure),
+        (599, K::VendorFailure),
     ];
     for (status, kind) in table {
         assert_eq!(kind_of(StatusCode::from_u16(status).unwrap(), false), kind, "{status}");

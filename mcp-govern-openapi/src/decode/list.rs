@@ -53,7 +53,9 @@ impl Paging {
         let Self::Offset { offset, limit, window: Some(window) } = self else { return Ok(()) };
         let reach = number(arguments, offset).unwrap_or(0).saturating_add(number(arguments, limit).unwrap_or(0));
         if reach > *window {
-            return Err(format!("`{offset}` and `{limit}` together reach {reach}; {window} is allowed: narrow the question instead"));
+            return Err(format!(
+                "`{offset}` and `{limit}` together reach {reach}; {window} is allowed: narrow the question instead"
+            ));
         }
         Ok(())
     }

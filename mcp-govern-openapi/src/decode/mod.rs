@@ -61,6 +61,7 @@ pub(crate) fn decode(
         }
         Accepts::Bytes => {
             let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+            let kind = kind.map(|kind| scrubber.clean(kind.to_owned()));
             raw(&json!({ "content_type": kind, "base64": BASE64_STANDARD.encode(&body) }))
         }
     }
@@ -105,7 +106,8 @@ fn decode_json(row: &Row, arguments: &Map<String, Value>, text: &str) -> Result<
 
 fn decode_list(row: &Row, plan: &ListPlan, arguments: &Map<String, Value>, text: &str) -> Result<Decoded, String> {
     let place = || if plan.items.tokens().is_empty() { "the body".to_owned() } else { format!("`{}`", plan.items) };
-    let found = plan.items.find(text).map_err(|error| format!("sent JSON that cannot be read ({})", category(&error)))?;
+    let found =
+        plan.items.find(text).map_err(|error| format!("sent JSON that cannot be read ({})", category(&error)))?;
     let found = found.ok_or_else(|| format!("sent no list at {}", place()))?;
     let items: Vec<&RawValue> =
         serde_json::from_str(found).map_err(|_| format!("sent something that is no list at {}", place()))?;
@@ -143,8 +145,8 @@ fn whole(text: &str) -> Result<Box<RawValue>, serde_json::Error> {
 }
 
 fn drop_members(content: &RawValue, drop: &[String]) -> Result<Box<RawValue>, String> {
-    let mut value: Value =
-        serde_json::from_str(content.get()).map_err(|error| format!("sent JSON that cannot be read ({})", category(&error)))?;
+    let mut value: Value = serde_json::from_str(content.get())
+        .map_err(|error| format!("sent JSON that cannot be read ({})", category(&error)))?;
     if let Value::Object(members) = &mut value {
         members.retain(|name, _| !drop.contains(name));
     }

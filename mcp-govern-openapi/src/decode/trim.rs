@@ -49,7 +49,8 @@ pub(crate) fn trim(
     if size <= limit {
         return Ok(None);
     }
-    let value: Value = serde_json::from_str(content.get()).map_err(|_| "the result nests too deep to be cut".to_owned())?;
+    let value: Value =
+        serde_json::from_str(content.get()).map_err(|_| "the result nests too deep to be cut".to_owned())?;
     let mut notes = Vec::new();
     let value = match value {
         Value::Object(mut list) if paging.is_some() => {

@@ -116,8 +116,14 @@ impl Reader {
                 return Err(format!("`{}`: members can be rewritten in JSON bodies only", member.name));
             }
             self.arguments.push(Argument { name: argument.clone(), schema, required: member.required });
-            let wrapped = wrapper.is_some();
-            self.plan.fields.push(BodyField { argument, name: member.name, wrapped, codec: member.shown.codec, part });
+            let inside = wrapper.is_some();
+            self.plan.fields.push(BodyField {
+                argument,
+                name: member.name,
+                wrapped: inside,
+                codec: member.shown.codec,
+                part,
+            });
         }
         Ok(())
     }
@@ -129,7 +135,9 @@ impl Reader {
             return Err(format!("`{}`: bytes cannot be given in JSON; use `contentEncoding: base64`", member.name));
         }
         match (text("x-filename-of"), text("contentEncoding")) {
-            (Some(_), _) if !multipart => Err(format!("`{}`: `x-filename-of` works in multipart bodies only", member.name)),
+            (Some(_), _) if !multipart => {
+                Err(format!("`{}`: `x-filename-of` works in multipart bodies only", member.name))
+            }
             (Some(of), _) => Ok(PartKind::FileName { of: of.to_owned() }),
             (None, Some("base64")) if multipart => {
                 let content_type = text("contentMediaType").unwrap_or("application/octet-stream").to_owned();
@@ -228,7 +236,12 @@ mod tests {
             ("application/json", object(json!({"x-filename-of": "b"})), None, "multipart bodies only"),
             ("multipart/form-data", object(json!({"type": "string", "format": "binary"})), None, "base64"),
             ("multipart/form-data", json!({"type": "array"}), None, "form needs"),
-            ("application/x-www-form-urlencoded", object(json!({"type": "object", "x-wraps": "b", "properties": {"b": {}}})), None, "JSON bodies only"),
+            (
+                "application/x-www-form-urlencoded",
+                object(json!({"type": "object", "x-wraps": "b", "properties": {"b": {}}})),
+                None,
+                "JSON bodies only",
+            ),
         ] {
             let error = read_body(media, schema, unwrap).unwrap_err();
             assert!(error.contains(part), "{error}");

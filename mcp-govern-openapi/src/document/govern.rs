@@ -314,7 +314,10 @@ mod tests {
     fn idempotent_is_a_boolean_or_names_an_argument() {
         let with = operation(json!({"idempotent": {"with": "alias"}})).unwrap().idempotent;
         assert!(matches!(with, Some(IdempotentGovern::With { with }) if with == "alias"));
-        assert!(matches!(operation(json!({"idempotent": true})).unwrap().idempotent, Some(IdempotentGovern::Always(true))));
+        assert!(matches!(
+            operation(json!({"idempotent": true})).unwrap().idempotent,
+            Some(IdempotentGovern::Always(true))
+        ));
         assert!(operation(json!({"idempotent": "yes"})).is_err());
     }
 }

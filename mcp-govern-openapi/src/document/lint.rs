@@ -51,7 +51,8 @@ fn lint_definition(definition: &ToolDefinition, say: &mut dyn FnMut(&str)) {
 
 /// Names every property without a description.
 fn describe(schema: &Value, path: &str, say: &mut dyn FnMut(&str)) {
-    let empty = |schema: &Value| schema.get("description").and_then(Value::as_str).is_none_or(|text| text.trim().is_empty());
+    let empty =
+        |schema: &Value| schema.get("description").and_then(Value::as_str).is_none_or(|text| text.trim().is_empty());
     for (name, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
         let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
         if empty(property) {

@@ -13,15 +13,12 @@ mod parameter;
 mod probe;
 mod response;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, fmt::Write as _, sync::Arc};
 
-use mcp_govern_core::{
-    Catalogue, CatalogueVersion, ProviderId, ProviderInfo, Region, SunsetNotice, ToolName,
-};
+use mcp_govern_core::{Catalogue, CatalogueVersion, ProviderId, ProviderInfo, Region, SunsetNotice, ToolName};
 use serde_json::{Map, Value};
 use url::Url;
 
-pub(crate) use self::{lint::lint, probe::ProbePlan};
 use self::{
     govern::{DocumentGovern, OperationGovern},
     operation::{Shared, Stands, compile},
@@ -29,6 +26,7 @@ use self::{
     refs::{Checked, Components},
     security::Schemes,
 };
+pub(crate) use self::{lint::lint, probe::ProbePlan};
 use crate::{
     error::{DocumentError, DocumentErrorKind, Fault},
     merge::{FILE_KEY, parse_yaml},
@@ -142,7 +140,8 @@ impl Document {
             }
         }
         let Some(poll) = &row.poll else { return Ok(()) };
-        let asked = self.row(&poll.row).ok_or_else(|| format!("`async.poll` names `{}`, which is no operation", poll.row))?;
+        let asked =
+            self.row(&poll.row).ok_or_else(|| format!("`async.poll` names `{}`, which is no operation", poll.row))?;
         if asked.definition.effect != mcp_govern_core::Effect::Read || asked.poll.is_some() {
             return Err(format!("`async.poll: {}` must be a plain read", poll.row));
         }
@@ -196,8 +195,14 @@ fn default_region(index: usize) -> String {
     if index == 0 { "default".to_owned() } else { format!("server-{}", index + 1) }
 }
 
-fn info(object: &Map<String, Value>, govern: &DocumentGovern, schemes: &Schemes, servers: &[Region]) -> Checked<ProviderInfo> {
-    let title = object.get("info").and_then(|info| info.get("title")).and_then(Value::as_str).ok_or("has no `title`")?;
+fn info(
+    object: &Map<String, Value>,
+    govern: &DocumentGovern,
+    schemes: &Schemes,
+    servers: &[Region],
+) -> Checked<ProviderInfo> {
+    let title =
+        object.get("info").and_then(|info| info.get("title")).and_then(Value::as_str).ok_or("has no `title`")?;
     let id = govern.provider.clone().unwrap_or_else(|| names::to_slug(title));
     let id = ProviderId::new(id).map_err(|error| format!("{error}; state one as `x-govern.provider`"))?;
     let mut info = ProviderInfo::new(id, title);
@@ -234,13 +239,14 @@ fn rows(object: &Map<String, Value>, shared: Shared<'_>, faults: &mut Faults) ->
             match one_row(shared, at) {
                 Err(message) => fail(message),
                 Ok(None) => {}
-                Ok(Some(row)) => match places.get(&row.name) {
-                    Some(other) => fail(format!("the name `{}` is taken by {other}", row.name)),
-                    None => {
-                        places.insert(row.name.clone(), place);
-                        rows.push(row);
+                Ok(Some(row)) => {
+                    if let Some(other) = places.get(&row.name) {
+                        fail(format!("the name `{}` is taken by {other}", row.name));
+                        continue;
                     }
-                },
+                    places.insert(row.name.clone(), place);
+                    rows.push(row);
+                }
             }
         }
     }
@@ -257,10 +263,10 @@ fn place_of(method: &str, path: &str, node: &Value) -> String {
     let text = |key: &str| node.get(key).and_then(Value::as_str);
     let mut place = format!("{} {path}", method.to_uppercase());
     if let Some(id) = text("operationId") {
-        place.push_str(&format!(" ({id})"));
+        let _ = write!(place, " ({id})");
     }
     if let Some(file) = text(FILE_KEY) {
-        place.push_str(&format!(" in {file}"));
+        let _ = write!(place, " in {file}");
     }
     place
 }

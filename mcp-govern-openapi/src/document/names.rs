@@ -2,13 +2,13 @@
 
 use super::refs::Checked;
 
-/// `listPets`, `list-pets` and `List Pets` all become `list_pets`.
+/// `listPets`, `list-pets` and `List Pets` all become `list_pets`. Letters beyond ASCII stay, so that they are noticed.
 pub(crate) fn to_snake(text: &str) -> String {
     let mut snake = String::with_capacity(text.len() + 4);
     let mut before = None::<char>;
     let mut characters = text.chars().peekable();
     while let Some(character) = characters.next() {
-        if !character.is_ascii_alphanumeric() {
+        if !character.is_alphanumeric() {
             if !snake.is_empty() && !snake.ends_with('_') {
                 snake.push('_');
             }
@@ -38,7 +38,9 @@ pub(crate) fn argument_name(vendor: &str, stated: Option<&str>) -> Checked<Strin
     if is_argument(&name) {
         return Ok(name);
     }
-    Err(format!("`{name}` is no argument name: expected a-z, 0-9 and `_`, starting with a letter; give one with `x-argument`"))
+    Err(format!(
+        "`{name}` is no argument name: expected a-z, 0-9 and `_`, starting with a letter; give one with `x-argument`"
+    ))
 }
 
 fn is_argument(name: &str) -> bool {
@@ -77,7 +79,7 @@ mod tests {
 
     #[test]
     fn a_name_that_cannot_be_an_argument_asks_for_one() {
-        for (vendor, stated) in [("2fa", None), ("données", Some("données")), ("", None), ("a", Some("A"))] {
+        for (vendor, stated) in [("2fa", None), ("données", None), ("", None), ("a", Some("A"))] {
             assert!(argument_name(vendor, stated).unwrap_err().contains("x-argument"));
         }
     }

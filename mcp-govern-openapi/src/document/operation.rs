@@ -52,10 +52,8 @@ pub(crate) struct Stands<'a> {
 /// Compiles an operation.
 pub(crate) fn compile<'a>(shared: Shared<'a>, at: Stands<'a>, govern: &OperationGovern) -> Checked<Row> {
     let method = method_of(at.method)?;
-    for refused in ["servers", "callbacks"] {
-        if refused == "servers" && at.node.contains_key(refused) {
-            return Err("`servers` of an operation are not supported".to_owned());
-        }
+    if at.node.contains_key("servers") {
+        return Err("`servers` of an operation are not supported".to_owned());
     }
     let name = name_of(at.node)?;
     let mut schemas = Schemas::new(shared.components, Side::Input);
@@ -176,7 +174,9 @@ fn refuse_collisions(arguments: &[Argument]) -> Checked<()> {
     let mut names: Vec<&str> = arguments.iter().map(|argument| argument.name.as_str()).collect();
     names.sort_unstable();
     match names.windows(2).find(|pair| pair.first() == pair.last()) {
-        Some([name, ..]) => Err(format!("two parameters or members become the argument `{name}`: give one of them an `x-argument`")),
+        Some([name, ..]) => {
+            Err(format!("two parameters or members become the argument `{name}`: give one of them an `x-argument`"))
+        }
         _ => Ok(()),
     }
 }
@@ -208,8 +208,8 @@ fn fixed_values(govern: &OperationGovern, body: &mut Option<BodyPlan>) -> Checke
                 fixed.query.extend(percent(&plain()?));
             }
             Location::Body => {
-                let plan = body.as_mut().ok_or_else(|| within("needs a `requestBody`"))?;
-                plan.fixed.push((stated.name.split('.').map(str::to_owned).collect(), stated.value.clone()));
+                let body = body.as_mut().ok_or_else(|| within("needs a `requestBody`"))?;
+                body.fixed.push((stated.name.split('.').map(str::to_owned).collect(), stated.value.clone()));
                 continue;
             }
             Location::Path => return Err(within("cannot stand in the path: write it into the path itself")),
@@ -222,21 +222,16 @@ fn fixed_values(govern: &OperationGovern, body: &mut Option<BodyPlan>) -> Checke
 
 /// What is sent with every call: the document's headers, the configuration's, the operation's own.
 fn always_of(policy: &Policy, config: &[crate::row::ConfigHeader], stated: &[FixedValue]) -> Vec<FixedValue> {
-    let header = |name: &HeaderName, value: Value| FixedValue {
-        location: Location::Header,
-        name: name.as_str().to_owned(),
-        value,
-    };
-    let constant = |(name, value): &(HeaderName, HeaderValue)| header(name, Value::from(value.to_str().unwrap_or_default()));
-    let configured = |from: &crate::row::ConfigHeader| {
+    let header = |name: &str, value: Value| FixedValue { location: Location::Header, name: name.to_owned(), value };
+    let constants = policy.stated_headers.iter().map(|(name, value)| header(name, Value::from(value.as_str())));
+    let configured = config.iter().map(|from| {
         let value = match &from.when {
             None => json!({ "config": from.key }),
             Some(method) => json!({ "config": from.key, "when": method.as_str() }),
         };
-        header(&from.name, value)
-    };
-    let constants = policy.headers.iter().map(constant);
-    constants.chain(config.iter().map(configured)).chain(stated.iter().cloned()).collect()
+        header(&from.stated, value)
+    });
+    constants.chain(configured).chain(stated.iter().cloned()).collect()
 }
 
 fn output_plan(govern: &OperationGovern, arguments: &mut [Argument]) -> Checked<OutputPlan> {
@@ -271,12 +266,16 @@ fn list_plan(items: &str, page: Option<&PageGovern>, arguments: &mut [Argument])
     };
     let paging = match page.style {
         PageStyleGovern::None => Paging::None,
-        PageStyleGovern::Number => {
-            Paging::Number { page: needed(&page.page, "page")?, size: needed(&page.size, "size")?, first: page.first.unwrap_or(1) }
-        }
-        PageStyleGovern::Offset => {
-            Paging::Offset { offset: needed(&page.offset, "offset")?, limit: needed(&page.limit, "limit")?, window: page.window }
-        }
+        PageStyleGovern::Number => Paging::Number {
+            page: needed(&page.page, "page")?,
+            size: needed(&page.size, "size")?,
+            first: page.first.unwrap_or(1),
+        },
+        PageStyleGovern::Offset => Paging::Offset {
+            offset: needed(&page.offset, "offset")?,
+            limit: needed(&page.limit, "limit")?,
+            window: page.window,
+        },
         PageStyleGovern::Cursor => {
             if page.next.is_none() {
                 return Err("`page` of the style `cursor` needs `next`, the place of the next cursor".to_owned());
@@ -299,17 +298,22 @@ fn list_plan(items: &str, page: Option<&PageGovern>, arguments: &mut [Argument])
         state("maximum", page.max);
         state("minimum", Some(1));
     }
-    Ok(ListPlan { items, page: paging, more: pointer(&page.more)?, next: pointer(&page.next)?, total: pointer(&page.total)? })
+    Ok(ListPlan {
+        items,
+        page: paging,
+        more: pointer(&page.more)?,
+        next: pointer(&page.next)?,
+        total: pointer(&page.total)?,
+    })
 }
 
 fn repeat_of(govern: &OperationGovern, method: &Method, known: &dyn Fn(&str) -> bool) -> Checked<Repeat> {
     match &govern.idempotent {
         Some(IdempotentGovern::Always(true)) => Ok(Repeat::Always),
-        Some(IdempotentGovern::Always(false)) => Ok(Repeat::Never),
         Some(IdempotentGovern::With { with }) if known(with) => Ok(Repeat::With(with.clone())),
         Some(IdempotentGovern::With { with }) => Err(format!("`idempotent` names `{with}`, which is no argument")),
         None if govern.effect == Some(Effect::Read) || *method == Method::GET => Ok(Repeat::Always),
-        None => Ok(Repeat::Never),
+        Some(IdempotentGovern::Always(false)) | None => Ok(Repeat::Never),
     }
 }
 
@@ -326,7 +330,10 @@ fn poll_plan(stated: &PollGovern) -> Checked<PollPlan> {
         row: ToolName::new(to_snake(&stated.poll)).map_err(|error| format!("`async.poll`: {error}"))?,
         id: Pointer::parse(&stated.id)?,
         argument: stated.argument.clone(),
-        pending: Pending { status: stated.pending.status, header: header.map(|name| (name, stated.pending.value.clone())) },
+        pending: Pending {
+            status: stated.pending.status,
+            header: header.map(|name| (name, stated.pending.value.clone())),
+        },
         success: Pointer::parse(&stated.success)?,
         message: pointer(&stated.message)?,
         result: pointer(&stated.result)?,
@@ -401,7 +408,10 @@ fn defaults_of(arguments: &[Argument]) -> Vec<(String, Value)> {
 
 fn description_of(at: Stands<'_>, name: &ToolName) -> String {
     let stated = text(at.node, "description").or_else(|| text(at.node, "summary"));
-    stated.map_or_else(|| format!("{}: {} {}.", title_of(name), at.method.to_uppercase(), at.path), |t| t.trim().to_owned())
+    stated.map_or_else(
+        || format!("{}: {} {}.", title_of(name), at.method.to_uppercase(), at.path),
+        |t| t.trim().to_owned(),
+    )
 }
 
 fn title_of(name: &ToolName) -> String {

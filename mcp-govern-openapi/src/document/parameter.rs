@@ -89,7 +89,9 @@ impl Parameters {
         if shown.codec != Codec::Same {
             return Err("`x-argument`, `x-fixed` and `x-wraps` work within bodies only".to_owned());
         }
-        let Value::Object(mut schema) = shown.schema else { return Err("needs a schema that names its type".to_owned()) };
+        let Value::Object(mut schema) = shown.schema else {
+            return Err("needs a schema that names its type".to_owned());
+        };
         for kept in ["description", "deprecated", "x-personal"] {
             if let Some(value) = parameter.get(kept) {
                 schema.insert(kept.to_owned(), value.clone());
@@ -163,7 +165,13 @@ impl Parameters {
             Some(other) => return Err(format!("`x-when: {}` is no text", short(other))),
         };
         let required = parameter.get("required") == Some(&Value::Bool(true));
-        self.config.push(ConfigHeader { name: check_header_name(name)?, key: key.to_owned(), when, required });
+        self.config.push(ConfigHeader {
+            name: check_header_name(name)?,
+            stated: name.to_owned(),
+            key: key.to_owned(),
+            when,
+            required,
+        });
         Ok(())
     }
 }
@@ -241,8 +249,12 @@ mod tests {
     fn styles_follow_the_rules_of_openapi() {
         let style = |style: Option<&str>, explode: Option<bool>| {
             let mut parameter = json!({"name": "a[]", "in": "query", "schema": {"type": "array", "items": {}}});
-            style.map(|style| parameter["style"] = json!(style));
-            explode.map(|explode| parameter["explode"] = json!(explode));
+            if let Some(style) = style {
+                parameter["style"] = json!(style);
+            }
+            if let Some(explode) = explode {
+                parameter["explode"] = json!(explode);
+            }
             one(parameter).map(|p| p.query[0].style)
         };
         assert_eq!(style(None, None), Ok(QueryStyle::Repeat));
@@ -256,7 +268,8 @@ mod tests {
     fn lists_in_the_query_and_texts_in_the_path_are_never_empty() {
         let parameters = one(json!({"name": "a[]", "in": "query", "schema": {"type": "array"}})).unwrap();
         assert_eq!(parameters.arguments[0].schema["minItems"], 1);
-        let parameters = one(json!({"name": "id", "in": "path", "required": true, "schema": {"type": "string"}})).unwrap();
+        let parameters =
+            one(json!({"name": "id", "in": "path", "required": true, "schema": {"type": "string"}})).unwrap();
         assert_eq!(parameters.arguments[0].schema["minLength"], 1);
     }
 

@@ -20,6 +20,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Policy {
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    /// The same with the capitals of the document.
+    pub(crate) stated_headers: BTreeMap<String, String>,
     throttle: Vec<ThrottleGovern>,
     wait: Vec<(HeaderName, WaitUnit)>,
     wait_default: Option<Duration>,
@@ -59,11 +61,14 @@ impl Policy {
             |stated| stated.iter().map(|t| ThrottleGovern { status: t.status, nothing_done: t.nothing_done }).collect(),
         );
         let rate = |(name, rate): (&String, &super::govern::RateGovern)| match (rate.requests, rate.per_ms) {
-            (0, _) | (_, 0) | (100_001.., _) => Err(format!("`rates.{name}`: expected 1 to 100000 requests per 1 or more ms")),
+            (0 | 100_001.., _) | (_, 0) => {
+                Err(format!("`rates.{name}`: expected 1 to 100000 requests per 1 or more ms"))
+            }
             (requests, per) => Ok((Arc::from(name.as_str()), Rate { requests, per: Duration::from_millis(per) })),
         };
         Ok(Self {
             headers,
+            stated_headers: stated.headers.clone(),
             throttle,
             wait: waits(stated.wait.as_deref())?,
             wait_default: stated.wait_default_ms.map(Duration::from_millis),
@@ -113,22 +118,11 @@ fn waits(stated: Option<&[WaitGovern]>) -> Checked<Vec<(HeaderName, WaitUnit)>> 
 
 fn error_plan(stated: Option<&ErrorsGovern>) -> Checked<ErrorPlan> {
     let usual;
-    let stated = match stated {
-        Some(stated) => stated,
-        None => {
-            let texts = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
-            usual = ErrorsGovern {
-                message: texts(&["/message", "/error/message", "/error_description", "/error", "/detail", "/title", "/errors"]),
-                code: texts(&["/code", "/error/code", "/error/status"]),
-                details: texts(&["/errors", "/error/errors", "/details"]),
-                scopes: Vec::new(),
-                request_id: RequestIdGovern {
-                    headers: texts(&["x-request-id", "request-id", "x-correlation-id"]),
-                    body: Vec::new(),
-                },
-            };
-            &usual
-        }
+    let stated = if let Some(stated) = stated {
+        stated
+    } else {
+        usual = usual_errors();
+        &usual
     };
     let pointers = |texts: &[String]| texts.iter().map(|text| Pointer::parse(text)).collect::<Checked<Vec<_>>>();
     Ok(ErrorPlan {
@@ -139,6 +133,21 @@ fn error_plan(stated: Option<&ErrorsGovern>) -> Checked<ErrorPlan> {
         request_id_headers: stated.request_id.headers.iter().map(|name| header_name(name)).collect::<Checked<_>>()?,
         request_id_body: pointers(&stated.request_id.body)?,
     })
+}
+
+/// Where errors keep their parts at most vendors.
+fn usual_errors() -> ErrorsGovern {
+    let texts = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
+    ErrorsGovern {
+        message: texts(&["/message", "/error/message", "/error_description", "/error", "/detail", "/title", "/errors"]),
+        code: texts(&["/code", "/error/code", "/error/status"]),
+        details: texts(&["/errors", "/error/errors", "/details"]),
+        scopes: Vec::new(),
+        request_id: RequestIdGovern {
+            headers: texts(&["x-request-id", "request-id", "x-correlation-id"]),
+            body: Vec::new(),
+        },
+    }
 }
 
 fn remedy(stated: &RemedyGovern) -> Checked<RemedyRule> {
@@ -193,7 +202,8 @@ mod tests {
     fn a_warning_is_told_when_its_header_says_so() {
         let stated = json!({"warnings": [{"header": "X-State", "equals": "THROTTLED", "text": "slow"}]});
         let policy = policy(stated).unwrap();
-        let headers = HeaderMap::from_iter([(HeaderName::from_static("x-state"), HeaderValue::from_static("throttled"))]);
+        let headers =
+            HeaderMap::from_iter([(HeaderName::from_static("x-state"), HeaderValue::from_static("throttled"))]);
         assert_eq!(policy.warnings(&headers).collect::<Vec<_>>(), ["slow"]);
         assert_eq!(policy.warnings(&HeaderMap::new()).count(), 0);
     }

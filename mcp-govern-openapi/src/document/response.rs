@@ -122,12 +122,23 @@ mod tests {
 
     #[test]
     fn the_result_has_a_schema_where_the_body_has_one() {
-        let thing = json!({"type": "object", "required": ["id", "x"], "properties": {"id": {"type": "string"}, "x": {}}});
+        let thing =
+            json!({"type": "object", "required": ["id", "x"], "properties": {"id": {"type": "string"}, "x": {}}});
         let body = json!({"type": "object", "properties": {"data": thing, "list": {"type": "array", "items": thing}}});
         let responses = read(json!({"200": {"content": {"application/json": {"schema": body}}}, "404": {}}));
-        let root = OutputPlan { shape: Shape::Root(Pointer::parse("/data").unwrap()), drop: vec!["x".into()], ..OutputPlan::default() };
+        let root = OutputPlan {
+            shape: Shape::Root(Pointer::parse("/data").unwrap()),
+            drop: vec!["x".into()],
+            ..OutputPlan::default()
+        };
         assert_eq!(responses.output_schema(&root).unwrap()["required"], json!(["id"]));
-        let list = ListPlan { items: Pointer::parse("/list").unwrap(), page: Paging::None, more: None, next: None, total: None };
+        let list = ListPlan {
+            items: Pointer::parse("/list").unwrap(),
+            page: Paging::None,
+            more: None,
+            next: None,
+            total: None,
+        };
         let list = OutputPlan { shape: Shape::List(list), ..OutputPlan::default() };
         let schema = responses.output_schema(&list).unwrap();
         assert_eq!(schema["properties"]["items"]["items"]["required"], json!(["id", "x"]));

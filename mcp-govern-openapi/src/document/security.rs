@@ -51,7 +51,11 @@ impl Scheme {
     pub(crate) fn field<'a>(&'a self, has: &dyn Fn(&str) -> bool) -> Option<&'a str> {
         match &self.kind {
             SchemeKind::Token { field, fallback, .. } => {
-                if has(field) { Some(field) } else { fallback.as_deref().filter(|name| has(name)) }
+                if has(field) {
+                    Some(field)
+                } else {
+                    fallback.as_deref().filter(|name| has(name))
+                }
             }
             SchemeKind::Basic { user, password } => (has(user) && has(password)).then_some(password.as_str()),
         }
@@ -120,7 +124,10 @@ impl Schemes {
 
     /// The index of a scheme by its name.
     pub(crate) fn index(&self, name: &str) -> Checked<usize> {
-        self.list.iter().position(|s| s.name == name).ok_or_else(|| format!("`security` names `{name}`, which is no scheme"))
+        self.list
+            .iter()
+            .position(|s| s.name == name)
+            .ok_or_else(|| format!("`security` names `{name}`, which is no scheme"))
     }
 
     fn add(&mut self, name: &str, object: &Map<String, Value>) -> Checked<()> {
@@ -128,7 +135,11 @@ impl Schemes {
         let text = |key: &str| object.get(key).and_then(Value::as_str).unwrap_or_default();
         let token = |prefix: &str, field: &str| SchemeKind::Token {
             prefix: stated.prefix.clone().unwrap_or_else(|| prefix.to_owned()),
-            field: stated.field.clone().or_else(|| Some(stated.fields.first()?.name.clone())).unwrap_or_else(|| field.to_owned()),
+            field: stated
+                .field
+                .clone()
+                .or_else(|| Some(stated.fields.first()?.name.clone()))
+                .unwrap_or_else(|| field.to_owned()),
             fallback: stated.fallback.clone(),
         };
         let mut header = header::AUTHORIZATION;
@@ -137,7 +148,9 @@ impl Schemes {
                 header = header_name(text("name"))?;
                 token("", "api_key")
             }
-            ("apiKey", _) => return Err(format!("`in: {}` is not supported: a key stands in a header only", text("in"))),
+            ("apiKey", _) => {
+                return Err(format!("`in: {}` is not supported: a key stands in a header only", text("in")));
+            }
             ("http", "bearer") => token("Bearer ", "token"),
             ("http", "basic") => SchemeKind::Basic { user: "username".to_owned(), password: "password".to_owned() },
             ("oauth2" | "openIdConnect", _) => token("Bearer ", "access_token"),
@@ -260,7 +273,8 @@ mod tests {
     fn plain_http_schemes_need_no_extension() {
         let schemes = read(json!({
             "first": {"type": "http", "scheme": "bearer"}, "second": {"type": "http", "scheme": "Basic"},
-            "third": {"type": "oauth2", "flows": {}}})).unwrap();
+            "third": {"type": "oauth2", "flows": {}}}))
+        .unwrap();
         assert_eq!(schemes.methods[0].id.as_str(), "second", "the preferred one comes first");
         assert_eq!(header(&schemes.list[0], &[("username", "a"), ("password", "b")]).as_deref(), Some("Basic YTpi"));
         assert_eq!(header(&schemes.list[1], &[("token", "t")]).as_deref(), Some("Bearer t"));

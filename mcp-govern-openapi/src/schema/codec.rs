@@ -74,7 +74,13 @@ impl Codec {
     pub(crate) fn places(&self, argument: &str, name: &str, places: &mut Places) {
         match self {
             Self::Same => places.bound.push((argument.to_owned(), name.to_owned())),
-            Self::Array(codec) if **codec == Self::Same => places.bound.push((argument.to_owned(), name.to_owned())),
+            // To the model the elements are plain values: the argument is the list, whatever the vendor puts around each.
+            Self::Array(codec) if codec.is_plain() => {
+                let mut inner = Places::default();
+                codec.places(argument, &format!("{name}[]"), &mut inner);
+                places.fixed.append(&mut inner.fixed);
+                places.bound.push((argument.to_owned(), name.to_owned()));
+            }
             Self::Array(codec) => codec.places(argument, &format!("{name}[]"), places),
             Self::Object(codec) => {
                 places.fix(name, &codec.fixed);
@@ -86,6 +92,15 @@ impl Codec {
                 places.fix(name, &codec.fixed);
                 codec.inner.places(argument, &join(name, &codec.key), places);
             }
+        }
+    }
+
+    /// Whether the model gives a plain value, however much is put around it.
+    fn is_plain(&self) -> bool {
+        match self {
+            Self::Same => true,
+            Self::Wrap(codec) => codec.inner.is_plain(),
+            Self::Array(_) | Self::Object(_) => false,
         }
     }
 }
@@ -147,7 +162,11 @@ mod tests {
         Codec::Object(ObjectCodec {
             fields: vec![
                 FieldCodec { argument: "incident_id".into(), name: "id".into(), codec: Codec::Same },
-                FieldCodec { argument: "policy_id".into(), name: "policy".into(), codec: reference("policy_reference") },
+                FieldCodec {
+                    argument: "policy_id".into(),
+                    name: "policy".into(),
+                    codec: reference("policy_reference"),
+                },
             ],
             fixed: vec![("type".into(), json!("incident_reference"))],
             rest,
@@ -184,7 +203,7 @@ mod tests {
         let bound = |argument: &str| places.bound.iter().find(|(a, _)| a == argument).map(|(_, name)| name.as_str());
         assert_eq!(bound("incidents.incident_id"), Some("incidents[].id"));
         assert_eq!(bound("incidents.policy_id"), Some("incidents[].policy.id"));
-        assert_eq!(bound("assignee_ids"), Some("incident.assignments[].id"));
+        assert_eq!(bound("assignee_ids"), Some("incident.assignments"));
         assert!(places.fixed.contains(&("incident.assignments[].type".into(), json!("user"))));
     }
 }

@@ -149,7 +149,9 @@ impl<'a> Schemas<'a> {
             let Value::String(reference) = reference else { return Err("`$ref` is no text".to_owned()) };
             if self.stack.contains(&reference) {
                 return match self.side {
-                    Side::Input => Err(format!("`{reference}` contains itself; an argument cannot be shown without end")),
+                    Side::Input => {
+                        Err(format!("`{reference}` contains itself; an argument cannot be shown without end"))
+                    }
                     Side::Output => Ok(Resolved::Circle),
                 };
             }

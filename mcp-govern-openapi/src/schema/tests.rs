@@ -16,13 +16,17 @@ fn references_are_replaced_and_what_stands_beside_them_wins() {
     let components = json!({"Name": {"type": "string", "maxLength": 9, "description": "old"}});
     let schema = json!({"type": "array", "items": {"$ref": "#/components/schemas/Name", "description": "new"}});
     let shown = show_with(components, &schema, Side::Input).unwrap();
-    assert_eq!(shown.schema, json!({"type": "array", "items": {"type": "string", "maxLength": 9, "description": "new"}}));
+    assert_eq!(
+        shown.schema,
+        json!({"type": "array", "items": {"type": "string", "maxLength": 9, "description": "new"}})
+    );
     assert_eq!(shown.codec, Codec::Same);
 }
 
 #[test]
 fn a_schema_that_contains_itself_is_an_error_as_input_and_cut_as_output() {
-    let components = json!({"Tree": {"type": "object", "properties": {"child": {"$ref": "#/components/schemas/Tree"}}}});
+    let components =
+        json!({"Tree": {"type": "object", "properties": {"child": {"$ref": "#/components/schemas/Tree"}}}});
     let schema = json!({"$ref": "#/components/schemas/Tree"});
     assert!(show_with(components.clone(), &schema, Side::Input).unwrap_err().contains("contains itself"));
     let shown = show_with(components, &schema, Side::Output).unwrap();

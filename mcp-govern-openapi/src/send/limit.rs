@@ -137,6 +137,7 @@ fn make_room(lanes: &mut HashMap<LaneKey, Lane>, now: Instant) {
 mod tests {
     use super::*;
 
+    #[expect(clippy::unnecessary_wraps, reason = "written as the limiter takes it")]
     fn rate(requests: usize, seconds: u64) -> Option<Rate> {
         Some(Rate { requests, per: Duration::from_secs(seconds) })
     }

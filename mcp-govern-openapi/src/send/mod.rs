@@ -20,6 +20,7 @@ use self::{
     retry::{Ending, again, pause},
 };
 use crate::{
+    decode::Scrubber,
     document::policy::{Policy, Rate, Throttle},
     limits::Limits,
     transport::Transport,
@@ -32,6 +33,7 @@ pub(crate) struct Sender<'a> {
     pub(crate) limiter: &'a Limiter,
     pub(crate) limits: &'a Limits,
     pub(crate) policy: &'a Policy,
+    pub(crate) scrubber: &'a Scrubber,
 }
 
 /// A request, ready to go.
@@ -59,6 +61,8 @@ pub(crate) struct Answer {
     pub(crate) exchange: Exchange,
 }
 
+/// A lane is silent no longer than this, whatever a vendor asks for: after it, one call may ask again.
+const LONGEST_SILENCE: Duration = Duration::from_secs(15 * 60);
 /// Error bodies are read up to here; nobody reads more of them.
 const ERROR_BYTES: usize = 64 << 10;
 
@@ -86,7 +90,7 @@ impl Sender<'_> {
                 Attempt::Final(..) => return Err(state.fail(outcome)),
             };
             let wait = self.silence(out, ending, asked);
-            let next = Instant::now() + wait.unwrap_or_else(|| pause(self.limits, state.attempts));
+            let next = later(wait.unwrap_or_else(|| pause(self.limits, state.attempts)));
             if !again(ending, out.permission) || state.attempts >= self.limits.attempts || next >= deadline {
                 return state.finish(outcome);
             }
@@ -131,13 +135,13 @@ impl Sender<'_> {
     /// Remembers that the vendor asked for silence; the pause that follows from it for this call.
     fn silence(&self, out: &Outgoing<'_>, ending: Ending, asked: Option<Duration>) -> Option<Duration> {
         let Ending::Answered(status, throttle) = ending else { return None };
-        let wait = match throttle {
-            Throttle::No if status == StatusCode::SERVICE_UNAVAILABLE => asked?,
-            Throttle::No => return None,
-            Throttle::Unclear | Throttle::NothingDone => asked.or_else(|| self.policy.wait_default())?,
-        };
+        if throttle == Throttle::No {
+            // One operation that is out of order says nothing about the others.
+            return asked.filter(|_| status == StatusCode::SERVICE_UNAVAILABLE);
+        }
+        let wait = asked.or_else(|| self.policy.wait_default())?;
         let now = Instant::now();
-        self.limiter.block(&out.lane, now + wait, now);
+        self.limiter.block(&out.lane, now + wait.min(LONGEST_SILENCE), now);
         Some(wait)
     }
 
@@ -173,20 +177,27 @@ impl Sender<'_> {
         outcome
     }
 
-    async fn read(&self, response: http::Response<crate::transport::BodyStream>, deadline: Instant, state: &mut State) -> Attempt {
+    async fn read(
+        &self,
+        response: http::Response<crate::transport::BodyStream>,
+        deadline: Instant,
+        state: &mut State,
+    ) -> Attempt {
         let (parts, mut body) = response.into_parts();
         let throttle = self.policy.throttle(parts.status);
         let answered = if throttle == Throttle::NothingDone { Sent::No } else { Sent::Yes };
         state.sent = state.sent.max(answered);
         state.exchange.status = Some(parts.status.as_u16());
-        let (cap, overflow) = match parts.status.is_success() {
-            true => (self.limits.response_bytes, Overflow::Refuse),
-            false => (ERROR_BYTES.min(self.limits.response_bytes), Overflow::Cut),
+        let (cap, overflow) = if parts.status.is_success() {
+            (self.limits.response_bytes, Overflow::Refuse)
+        } else {
+            (ERROR_BYTES.min(self.limits.response_bytes), Overflow::Cut)
         };
         match timeout_at(deadline, read_body(&mut body, &parts.headers, cap, overflow)).await {
-            Err(_) if overflow == Overflow::Refuse => {
-                Attempt::Final(ProviderErrorKind::Timeout, "began to answer and did not end before the deadline".to_owned())
-            }
+            Err(_) if overflow == Overflow::Refuse => Attempt::Final(
+                ProviderErrorKind::Timeout,
+                "began to answer and did not end before the deadline".to_owned(),
+            ),
             Ok(Err(ReadFault::TooLarge)) => {
                 let text = format!("sent more than {cap} bytes, which is the most that is read; ask for less");
                 Attempt::Final(ProviderErrorKind::BadAnswer, text)
@@ -204,10 +215,10 @@ impl Sender<'_> {
         state.exchange.received_bytes = u64::try_from(body.len()).unwrap_or(u64::MAX);
         let text = if status.is_success() { "" } else { std::str::from_utf8(&body).unwrap_or_default() };
         state.exchange.request_id = crate::decode::error::request_id(&self.policy.errors, &headers, text)
-            .map(|id| crate::decode::error::one_line(&id, 120));
+            .map(|id| crate::decode::error::one_line(&self.scrubber.clean(id), 120));
         let throttle = self.policy.throttle(status);
         let (sent, exchange) = (state.sent, state.exchange.clone());
-        Attempt::Answered(Answer { status, headers, body, throttle, sent, exchange })
+        Attempt::Answered(Box::new(Answer { status, headers, body, throttle, sent, exchange }))
     }
 }
 
@@ -221,7 +232,7 @@ struct State {
 }
 
 enum Attempt {
-    Answered(Answer),
+    Answered(Box<Answer>),
     Broken(Fault),
     /// Not to be tried again.
     Final(ProviderErrorKind, String),
@@ -270,7 +281,7 @@ impl State {
             Attempt::Answered(mut answer) => {
                 answer.sent = self.sent;
                 answer.exchange = self.exchange;
-                Ok(answer)
+                Ok(*answer)
             }
             other => Err(self.fail(other)),
         }
@@ -301,6 +312,12 @@ pub(crate) fn header_map(
         map.insert(name, value);
     }
     map
+}
+
+/// That much later; a time that no clock can show counts as a year from now.
+pub(crate) fn later(duration: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(duration).unwrap_or_else(|| now + Duration::from_secs(365 * 24 * 3600))
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -93,7 +93,12 @@ mod tests {
         }
     }
 
-    async fn read(chunk: usize, cap: usize, overflow: Overflow, length: Option<&'static str>) -> (Option<usize>, usize) {
+    async fn read(
+        chunk: usize,
+        cap: usize,
+        overflow: Overflow,
+        length: Option<&'static str>,
+    ) -> (Option<usize>, usize) {
         let taken = Arc::new(AtomicUsize::new(0));
         let mut body = BodyStream::pieces(Endless(chunk, taken.clone()));
         let headers = length.map(|length| (header::CONTENT_LENGTH, HeaderValue::from_static(length)));

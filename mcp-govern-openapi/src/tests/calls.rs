@@ -21,7 +21,12 @@ async fn a_read_sends_exactly_what_the_document_says() {
     let headers: Vec<_> = seen.headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
     assert_eq!(
         headers,
-        [("accept", "application/json"), ("x-client", "governed"), ("x-shop", "north"), ("authorization", "Key canary-4f9a1c77")]
+        [
+            ("accept", "application/json"),
+            ("x-client", "governed"),
+            ("x-shop", "north"),
+            ("authorization", "Key canary-4f9a1c77")
+        ]
     );
     assert!(seen.body.is_empty());
 }
@@ -32,7 +37,8 @@ async fn a_write_wraps_renames_and_keeps_explicit_nulls() {
     let server = server(PETS, &script);
     let arguments = json!({"name": "Mia", "born_on": "2026-01-02", "owner_id": "o1", "alias": null, "note": "n"});
     let output = call(&server, "create_pet", arguments).await.unwrap();
-    let pet = json!({"name": "Mia", "bornOn": "2026-01-02", "alias": null, "owner": {"id": "o1", "type": "owner_reference"}});
+    let pet =
+        json!({"name": "Mia", "bornOn": "2026-01-02", "alias": null, "owner": {"id": "o1", "type": "owner_reference"}});
     assert_eq!(script.only().json(), json!({"pet": pet, "note": "n"}));
     assert_eq!(output.content.get(), r#"{"id":7,"price":1.1}"#);
     assert_eq!(output.exchanges.len(), 1);
@@ -55,7 +61,9 @@ async fn forms_files_and_fixed_values_go_out_as_the_document_says() {
     let server = server(PETS, &script);
     let output = call(&server, "set_owners", json!({"pet_id": "7", "ids": ["a b", "c"], "why": "é"})).await.unwrap();
     assert_eq!(output.content.get(), r#"{"done":true,"status":204}"#);
-    call(&server, "add_picture", json!({"pet_id": "7", "file": "aGVsbG8=", "file_name": "m.png", "caption": "Mia"})).await.unwrap();
+    call(&server, "add_picture", json!({"pet_id": "7", "file": "aGVsbG8=", "file_name": "m.png", "caption": "Mia"}))
+        .await
+        .unwrap();
     let seen = script.seen();
     assert!(seen[0].uri.ends_with("/pets/7/owners?mode=replace%20all"));
     assert_eq!(seen[0].headers["content-type"], "application/x-www-form-urlencoded");
@@ -133,9 +141,71 @@ async fn secrets_in_results_are_masked_and_the_callers_own_is_never_repeated() {
 }
 
 #[tokio::test]
+async fn a_secret_that_comes_back_in_a_header_is_not_kept() {
+    let echo = [("x-request-id", SECRET)];
+    let script = Script::new([json_with(200, &echo, json!({"pet": {}})), json_with(404, &echo, json!({}))]);
+    let server = server(PETS, &script);
+    let output = call(&server, "get_pet", json!({"pet_id": "1"})).await.unwrap();
+    assert_eq!(output.exchanges[0].request_id.as_deref(), Some("***"));
+    let error = failure(&server, "get_pet", json!({"pet_id": "1"})).await;
+    assert_eq!(error.exchanges()[0].request_id.as_deref(), Some("***"));
+}
+
+#[tokio::test]
+async fn a_credential_that_is_welcome_but_not_needed_is_shown_when_there_is_one() {
+    let document = PETS.replace("      security: []\n", "      security: [{}, {api_key: []}]\n");
+    let script = Script::new([json(200, json!({})), json(200, json!({}))]);
+    let server = server(&document, &script);
+    call(&server, "get_status", json!({})).await.unwrap();
+    let cx = CallContext::new(&NoObserver);
+    server.execute(&ToolName::new("get_status").unwrap(), &map(json!({})), &cx).await.unwrap();
+    let shown: Vec<bool> = script.seen().iter().map(|seen| seen.headers.contains_key("authorization")).collect();
+    assert_eq!(shown, [true, false]);
+}
+
+#[tokio::test]
+async fn answers_that_nest_without_end_do_no_harm() {
+    let deep = |n: usize| format!("{}1{}", "[".repeat(n), "]".repeat(n));
+    let bodies = [
+        ("get_pet", format!("{{\"pet\":{}}}", deep(100_000))),
+        ("list_pets", format!("{{\"pets\":{}}}", deep(100_000))),
+        ("list_pets", format!("{{\"pets\":[{{\"token\":{}}}]}}", deep(100_000))),
+        ("get_status", deep(200_000)),
+        ("get_status", "[".repeat(1_000_000)),
+    ];
+    for (tool, body) in bodies {
+        let script = Script::new([plain(200, &[("content-type", "application/json")], &body)]);
+        let arguments = if tool == "get_pet" { json!({"pet_id": "1"}) } else { json!({}) };
+        match call(&server(PETS, &script), tool, arguments).await {
+            Ok(output) => assert!(output.content.get().len() <= 96 << 10, "{tool}"),
+            Err(error) => assert_eq!(error.kind(), ProviderErrorKind::BadAnswer, "{tool}: {error}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn texts_and_files_come_as_objects() {
+    let document = PETS.replace(
+        "      security: []\n",
+        "      security: []\n      responses: {\"200\": {content: {text/calendar: {}}}}\n",
+    );
+    let script = Script::new([plain(200, &[("content-type", "text/calendar")], "BEGIN:VCALENDAR")]);
+    let output = result(&server(&document, &script), "get_status", json!({})).await;
+    assert_eq!(output, json!({"text": "BEGIN:VCALENDAR"}));
+    assert_eq!(script.only().headers["accept"], "text/calendar");
+    let script = Script::new([plain(200, &[("content-type", "image/png")], "hello")]);
+    let output =
+        result(&server(&document.replace("text/calendar", "image/png"), &script), "get_status", json!({})).await;
+    assert_eq!(output, json!({"content_type": "image/png", "base64": "aGVsbG8="}));
+}
+
+#[tokio::test]
 async fn refusals_carry_the_vendors_words_and_the_remedy() {
     let body = json!({"message": "No.", "code": 7, "errors": {"name": "too long"}});
-    let script = Script::new([json_with(403, &[("x-request-id", "r-9")], body), plain(302, &[("location", "https://evil.example/")], "")]);
+    let script = Script::new([
+        json_with(403, &[("x-request-id", "r-9")], body),
+        plain(302, &[("location", "https://evil.example/")], ""),
+    ]);
     let server = server(PETS, &script);
     let error = failure(&server, "get_pet", json!({"pet_id": "1"})).await;
     assert_eq!((error.kind(), error.sent()), (ProviderErrorKind::Forbidden, Sent::Yes));
@@ -150,7 +220,11 @@ async fn refusals_carry_the_vendors_words_and_the_remedy() {
 #[tokio::test]
 async fn answers_that_are_none_are_told_apart() {
     let cases = [
-        ("get_pet", plain(200, &[("content-type", "text/html")], "<html>login</html>"), "`text/html` where JSON is due"),
+        (
+            "get_pet",
+            plain(200, &[("content-type", "text/html")], "<html>login</html>"),
+            "`text/html` where JSON is due",
+        ),
         ("get_pet", plain(200, &[], "<html>"), "no JSON"),
         ("get_pet", plain(200, &[("content-type", "application/json")], "{\"pet\":"), "ends too early"),
         ("get_pet", plain(200, &[("content-type", "application/json")], "{\"pet\": nope}"), "broken syntax"),
@@ -163,7 +237,9 @@ async fn answers_that_are_none_are_told_apart() {
     ];
     for (tool, step, part) in cases {
         let script = Script::new([step]);
-        let error = failure(&server(PETS, &script), tool, if tool == "get_pet" { json!({"pet_id": "1"}) } else { json!({}) }).await;
+        let error =
+            failure(&server(PETS, &script), tool, if tool == "get_pet" { json!({"pet_id": "1"}) } else { json!({}) })
+                .await;
         assert_eq!((error.kind(), error.sent()), (ProviderErrorKind::BadAnswer, Sent::Yes), "{part}");
         assert!(error.message().contains(part), "{error}");
         assert_eq!(error.exchanges().len(), 1);
@@ -200,7 +276,8 @@ async fn discovery_needs_no_credential_and_sends_nothing() {
     let script = Script::new([]);
     let server = server(PETS, &script);
     let wrong = credential();
-    for cx in [mcp_govern_core::DiscoverContext::new(), mcp_govern_core::DiscoverContext::new().with_credential(&wrong)] {
+    for cx in [mcp_govern_core::DiscoverContext::new(), mcp_govern_core::DiscoverContext::new().with_credential(&wrong)]
+    {
         let catalogue = server.discover(cx).await.unwrap();
         assert_eq!(catalogue.version.0, 3);
         assert_eq!(catalogue.tools.len(), 7);

@@ -20,7 +20,10 @@ fn tool(provider: &OpenApiProvider, name: &str) -> Arc<ToolDefinition> {
 fn a_definition_holds_everything_that_a_reviewer_must_see() {
     let provider = load(PETS).unwrap();
     let create = tool(&provider, "create_pet");
-    assert_eq!((create.effect, create.risk, create.classification()), (Effect::Write, Risk::None, Classification::Write));
+    assert_eq!(
+        (create.effect, create.risk, create.classification()),
+        (Effect::Write, Risk::None, Classification::Write)
+    );
     assert_eq!(
         *create.input_schema,
         json!({"type": "object", "additionalProperties": false, "required": ["name"], "properties": {
@@ -33,10 +36,15 @@ fn a_definition_holds_everything_that_a_reviewer_must_see() {
     let line = catalog_line(&create, &provider.info().id);
     assert_eq!(line["provider"], "pet-shop");
     assert_eq!((&line["method"], &line["path"]), (&json!("POST"), &json!("/pets")));
-    assert!(line["bindings"].as_array().unwrap().contains(&json!({"argument": "owner_id", "in": "body", "name": "pet.owner.id"})));
+    assert!(
+        line["bindings"]
+            .as_array()
+            .unwrap()
+            .contains(&json!({"argument": "owner_id", "in": "body", "name": "pet.owner.id"}))
+    );
     let fixed = line["fixed"].as_array().unwrap();
     assert!(fixed.contains(&json!({"in": "body", "name": "pet.owner.type", "value": "owner_reference"})));
-    assert!(fixed.contains(&json!({"in": "header", "name": "x-client", "value": "governed"})));
+    assert!(fixed.contains(&json!({"in": "header", "name": "X-Client", "value": "governed"})));
     let delete = tool(&provider, "delete_pet");
     assert_eq!(delete.classification(), Classification::Sensitive);
     assert!(delete.annotations.destructive_hint && !delete.annotations.read_only_hint);
@@ -113,10 +121,26 @@ fn every_fault_names_its_operation() {
         ("      x-govern: {effect: read}\n", "      x-govern: {effect: read, output: {items: /a, root: /b}}\n", "both"),
         ("      x-govern: {effect: read}\n", "      x-govern: {effect: read, unwrap: a}\n", "without `requestBody`"),
         ("      x-govern: {effect: read}\n", "      x-govern: {effect: read, secret_output: [a]}\n", "no place"),
-        ("      x-govern: {effect: read}\n", "      x-govern: {effect: read, idempotent: {with: a}}\n", "`a`, which is no argument"),
-        ("      x-govern: {effect: read}\n", "      x-govern: {effect: read, fixed: [{in: path, name: a, value: b}]}\n", "cannot stand in the path"),
-        ("      x-govern: {effect: read}\n", "      x-govern: {effect: read, fixed: [{in: body, name: a, value: b}]}\n", "needs a `requestBody`"),
-        ("      x-govern: {effect: read}\n", "      x-govern: {effect: read, fixed: [{in: header, name: Host, value: b}]}\n", "`Host`"),
+        (
+            "      x-govern: {effect: read}\n",
+            "      x-govern: {effect: read, idempotent: {with: a}}\n",
+            "`a`, which is no argument",
+        ),
+        (
+            "      x-govern: {effect: read}\n",
+            "      x-govern: {effect: read, fixed: [{in: path, name: a, value: b}]}\n",
+            "cannot stand in the path",
+        ),
+        (
+            "      x-govern: {effect: read}\n",
+            "      x-govern: {effect: read, fixed: [{in: body, name: a, value: b}]}\n",
+            "needs a `requestBody`",
+        ),
+        (
+            "      x-govern: {effect: read}\n",
+            "      x-govern: {effect: read, fixed: [{in: header, name: Host, value: b}]}\n",
+            "`Host`",
+        ),
     ] {
         let error = faulty(from, to);
         assert!(error.contains(part) && error.contains("GET /status"), "{to}: {error}");
@@ -130,7 +154,10 @@ fn every_fault_names_its_operation() {
         let error = faulty(from, to);
         assert!(error.contains(part) && error.contains("GET /pets (list_pets)"), "{to}: {error}");
     }
-    let error = faulty("{name: petId, in: path, required: true, description: Which., schema: {type: string}}]\n      x-govern: {effect: read", "]\n      x-govern: {effect: read");
+    let error = faulty(
+        "{name: petId, in: path, required: true, description: Which., schema: {type: string}}]\n      x-govern: {effect: read",
+        "]\n      x-govern: {effect: read",
+    );
     assert!(error.contains("`{petId}` has no definition"), "{error}");
     let error = faulty("effect: destructive", "effect: read");
     assert!(error.contains("contradicts the method DELETE"), "{error}");

@@ -98,7 +98,12 @@ async fn pet(server: &OpenApiServer) -> ProviderError {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_body_that_never_ends_is_left_when_it_is_too_long() {
-    let raw = Raw::endless("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n", &[b'x'; 16_384], None).await;
+    let raw = Raw::endless(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n",
+        &[b'x'; 16_384],
+        None,
+    )
+    .await;
     let error = pet(&raw.server()).await;
     assert_eq!((error.kind(), error.sent()), (ProviderErrorKind::BadAnswer, Sent::Yes));
     assert!(error.message().contains("more than 1048576 bytes"), "{error}");
@@ -107,7 +112,12 @@ async fn a_body_that_never_ends_is_left_when_it_is_too_long() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_megabytes_are_refused_by_their_announcement() {
-    let raw = Raw::endless("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 104857600\r\n\r\n", b"x", Some(Duration::from_secs(9))).await;
+    let raw = Raw::endless(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 104857600\r\n\r\n",
+        b"x",
+        Some(Duration::from_secs(9)),
+    )
+    .await;
     let began = Instant::now();
     let error = pet(&raw.server()).await;
     assert_eq!(error.kind(), ProviderErrorKind::BadAnswer);
@@ -150,7 +160,12 @@ async fn connections_that_break_are_network_errors_and_reads_try_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn headers_without_end_are_bounded() {
-    let raw = Raw::endless("HTTP/1.1 200 OK\r\n", b"X-Filler: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n", None).await;
+    let raw = Raw::endless(
+        "HTTP/1.1 200 OK\r\n",
+        b"X-Filler: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n",
+        None,
+    )
+    .await;
     let error = pet(&raw.server()).await;
     assert_eq!(error.kind(), ProviderErrorKind::Network);
 }

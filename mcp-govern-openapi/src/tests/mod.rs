@@ -23,8 +23,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use mcp_govern_core::{
-    AuthMethodId, CallContext, CallObserver, Credential, NoObserver, ProviderError, ProviderErrorKind, Secret, ServerSpec,
-    ToolName, ToolOutput, ToolPrefix,
+    AuthMethodId, CallContext, CallObserver, Credential, NoObserver, ProviderError, ProviderErrorKind, Secret,
+    ServerSpec, ToolName, ToolOutput, ToolPrefix,
 };
 use serde_json::{Map, Value};
 
@@ -52,7 +52,11 @@ impl Seen {
 /// What a vendor does next.
 #[derive(Debug)]
 pub(super) enum Step {
-    Answer { status: u16, headers: Vec<(&'static str, String)>, body: Bytes },
+    Answer {
+        status: u16,
+        headers: Vec<(&'static str, String)>,
+        body: Bytes,
+    },
     Fail(TransportError),
     Hang,
     /// The head comes, the body never.

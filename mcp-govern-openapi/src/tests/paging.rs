@@ -48,7 +48,10 @@ async fn every_page_of_a_list_is_reached_by_next_and_none_twice() {
 #[tokio::test]
 async fn a_cursor_goes_back_percent_encoded() {
     let page = "output: {items: /data}, page: {style: cursor, cursor: cursor, limit: per_page, next: /next_cursor, default: 5}";
-    let script = Script::new([json(200, json!({"data": [1], "next_cursor": "a+b/c="})), json(200, json!({"data": [], "next_cursor": null}))]);
+    let script = Script::new([
+        json(200, json!({"data": [1], "next_cursor": "a+b/c="})),
+        json(200, json!({"data": [], "next_cursor": null})),
+    ]);
     let server = server(&numbered(page), &script);
     let output = result(&server, "list_things", json!({})).await;
     assert_eq!(output["next"], json!({"cursor": "a+b/c="}));
@@ -62,7 +65,10 @@ async fn a_list_without_paging_and_a_bare_list_have_the_same_form() {
     let stated = server(&numbered("output: {items: ''}, page: {style: none}"), &script);
     assert_eq!(result(&stated, "list_things", json!({})).await, json!({"items": [1], "has_more": false, "next": null}));
     let unstated = server(&numbered("risk: none"), &script);
-    assert_eq!(result(&unstated, "list_things", json!({})).await, json!({"items": [2], "has_more": false, "next": null}));
+    assert_eq!(
+        result(&unstated, "list_things", json!({})).await,
+        json!({"items": [2], "has_more": false, "next": null})
+    );
     assert_eq!(result(&unstated, "list_things", json!({})).await, json!({"value": "text"}));
 }
 

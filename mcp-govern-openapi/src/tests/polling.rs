@@ -59,7 +59,8 @@ async fn close(steps: impl IntoIterator<Item = Step>) -> (Arc<Script>, Result<To
 #[tokio::test(start_paused = true)]
 async fn an_accepted_request_is_followed_to_its_success() {
     let done = json(200, json!({"data": {"isSuccess": true, "alertId": "a-1"}}));
-    let document = ALERTS.replace("in: path, required: true, x-argument", "in: path, x-slash: encoded, required: true, x-argument");
+    let document = ALERTS
+        .replace("in: path, required: true, x-argument", "in: path, x-slash: encoded, required: true, x-argument");
     let script = Script::new([accepted(), waiting(), waiting(), done]);
     let output = call(&server(&document, &script), "close_alert", json!({"id": "a"})).await.unwrap();
     let expected = json!({"state": "applied", "request_id": "r/1", "result": {"isSuccess": true, "alertId": "a-1"}});

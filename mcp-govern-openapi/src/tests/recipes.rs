@@ -12,11 +12,16 @@ use crate::{DocumentErrorKind, Recipe, RecipeSpec, RowCaller};
 struct ClonePet(RecipeSpec);
 
 fn spec() -> RecipeSpec {
-    RecipeSpec::new("clone_pet", "Clone a pet", "Reads a pet and puts one like it into the shop.", "Two operations, one after the other.")
-        .with_uses(["get_pet", "create_pet"])
-        .with_input_schema(json!({"type": "object", "required": ["pet_id"], "additionalProperties": false,
+    RecipeSpec::new(
+        "clone_pet",
+        "Clone a pet",
+        "Reads a pet and puts one like it into the shop.",
+        "Two operations, one after the other.",
+    )
+    .with_uses(["get_pet", "create_pet"])
+    .with_input_schema(json!({"type": "object", "required": ["pet_id"], "additionalProperties": false,
             "properties": {"pet_id": {"type": "string", "description": "Which."}}}))
-        .with_effect(Effect::Write, false)
+    .with_effect(Effect::Write, false)
 }
 
 #[async_trait]
@@ -64,7 +69,8 @@ async fn a_recipe_runs_its_rows_and_its_record_holds_them_all() {
 
 #[tokio::test(start_paused = true)]
 async fn a_recipe_that_fails_half_way_says_what_was_sent() {
-    let script = Script::new([json(200, json!({"pet": {"id": 1, "name": "Mia"}})), json(422, json!({"message": "no"}))]);
+    let script =
+        Script::new([json(200, json!({"pet": {"id": 1, "name": "Mia"}})), json(422, json!({"message": "no"}))]);
     let error = failure(&with_recipe(&script), "clone_pet", json!({"pet_id": "1"})).await;
     assert_eq!((error.kind(), error.sent()), (ProviderErrorKind::InvalidArguments, Sent::Yes));
     assert_eq!(error.exchanges().len(), 2);
@@ -104,7 +110,12 @@ fn a_recipe_must_fit_its_rows() {
         (spec().with_uses(["get_nothing"]), "`get_nothing`"),
         (spec().with_uses(Vec::<String>::new()), "uses no row"),
         (spec().with_input_schema(json!({"type": "object"})), "additionalProperties"),
-        (spec().with_input_schema(json!({"type": "object", "additionalProperties": false, "properties": {"a": {"$ref": "#/x"}}})), "$ref"),
+        (
+            spec().with_input_schema(
+                json!({"type": "object", "additionalProperties": false, "properties": {"a": {"$ref": "#/x"}}}),
+            ),
+            "$ref",
+        ),
     ] {
         let error = with(spec).unwrap_err();
         assert_eq!(error.kind(), DocumentErrorKind::Recipe);
@@ -112,5 +123,10 @@ fn a_recipe_must_fit_its_rows() {
     }
     let twice = builder(PETS, &Script::new([])).recipe(ClonePet(spec())).recipe(ClonePet(spec())).build();
     assert!(twice.unwrap_err().to_string().contains("name of another tool"));
-    assert!(with(spec().with_uses(["delete_pet"]).with_effect(Effect::Destructive, false).with_risk(Risk::Sensitive, "gone")).is_ok());
+    assert!(
+        with(
+            spec().with_uses(["delete_pet"]).with_effect(Effect::Destructive, false).with_risk(Risk::Sensitive, "gone")
+        )
+        .is_ok()
+    );
 }

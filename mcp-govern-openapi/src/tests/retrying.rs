@@ -22,7 +22,9 @@ fn refused() -> Step {
 
 #[tokio::test(start_paused = true)]
 async fn a_read_survives_failures_that_pass() {
-    for failure in [cut(), refused(), plain(500, &[], ""), plain(503, &[], "x"), plain(408, &[], ""), Step::BrokenBody(200)] {
+    for failure in
+        [cut(), refused(), plain(500, &[], ""), plain(503, &[], "x"), plain(408, &[], ""), Step::BrokenBody(200)]
+    {
         let script = Script::new([failure, good()]);
         let output = call(&server(PETS, &script), "get_pet", json!({"pet_id": "1"})).await.unwrap();
         assert_eq!(script.seen().len(), 2);
@@ -103,6 +105,51 @@ async fn the_vendors_wait_is_honoured_and_holds_for_the_next_caller_too() {
     assert_eq!((error.kind(), error.sent()), (ProviderErrorKind::RateLimited, Sent::No));
     assert!(error.exchanges().is_empty());
     assert_eq!(script.seen().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_operation_that_is_out_of_order_does_not_silence_the_others() {
+    let script = Script::new([plain(503, &[("retry-after", "3600")], ""), good()]);
+    let server = server(PETS, &script);
+    let error = failure(&server, "get_pet", json!({"pet_id": "1"})).await;
+    assert_eq!(error.kind(), ProviderErrorKind::VendorFailure);
+    call(&server, "list_pets", json!({})).await.unwrap();
+    assert_eq!(script.seen().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_without_end_ends_after_a_quarter_of_an_hour() {
+    let script = Script::new([plain(429, &[("retry-after", "86400")], ""), good()]);
+    let server = server(PETS, &script);
+    failure(&server, "get_pet", json!({"pet_id": "1"})).await;
+    tokio::time::advance(Duration::from_secs(901)).await;
+    call(&server, "get_pet", json!({"pet_id": "1"})).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn bounds_beyond_every_clock_are_no_harm() {
+    let script = Script::new([cut(), good()]);
+    let limits = Limits::new().with_deadline(Duration::MAX).with_pauses(Duration::from_secs(1), Duration::MAX);
+    let provider = OpenApiProvider::builder().document(PETS).transport(script.clone()).limits(limits).build().unwrap();
+    let server = provider.open_server(&spec(&provider)).unwrap();
+    call(&server, "get_pet", json!({"pet_id": "1"})).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_of_unknown_outcome_says_look_before_you_repeat() {
+    for (step, told) in [
+        (cut(), true),
+        (plain(500, &[], ""), true),
+        (json(201, json!({"other": 1})), true),
+        (json(422, json!({"message": "no"})), false),
+    ] {
+        let script = Script::new([step]);
+        let error = failure(&server(PETS, &script), "create_pet", json!({"name": "Mia"})).await;
+        assert_eq!(error.message().contains("look before you repeat it"), told, "{error}");
+    }
+    let script = Script::new([plain(501, &[], "")]);
+    let error = failure(&server(PETS, &script), "get_pet", json!({"pet_id": "1"})).await;
+    assert!(!error.message().contains("look before"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]

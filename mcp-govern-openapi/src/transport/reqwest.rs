@@ -17,7 +17,8 @@ use super::{BodySource, BodyStream, Transport, TransportError, is_loopback};
 /// HTTPS with the system's trust roots, HTTP/1.1 and HTTP/2, pooled connections.
 ///
 /// Plain `http` goes to the loopback interface alone. Redirects are never followed. The proxies of the environment are
-/// used only when asked for ([`ReqwestTransport::with_system_proxy`]). The client behind it is made at the first request.
+/// used only when asked for ([`ReqwestTransport::with_system_proxy`]). A request is sent again on its own only when the
+/// protocol proves that the server did not look at it (HTTP/2 stream refused, pooled connection closed before use). The client behind it is made at the first request.
 pub struct ReqwestTransport {
     connect_timeout: Duration,
     proxy: SystemProxy,
@@ -69,7 +70,6 @@ impl ReqwestTransport {
         let builder = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
-            .retry(reqwest::retry::never())
             .connect_timeout(self.connect_timeout)
             .resolve_to_addrs("localhost", &localhost)
             .tcp_nodelay(true)

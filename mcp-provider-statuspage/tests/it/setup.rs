@@ -2,12 +2,13 @@
 
 use std::{
     sync::{Arc, OnceLock},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use mcp_govern_conformance::Harness;
 use mcp_govern_core::{
-    AuthMethodId, Credential, Provider, ProviderError, Secret, ServerSpec, ToolPrefix, governor::CallSuccess,
+    AuthMethodId, Credential, Exchange, Provider, ProviderErrorKind, Secret, Sent, ServerSpec, ToolPrefix, VendorError,
+    governor::{CallError, CallSuccess},
 };
 use mcp_govern_openapi::{Limits, OpenApiProvider};
 use mcp_provider_statuspage::{API_KEY, API_KEY_FIELD, PROVIDER, builder};
@@ -65,10 +66,37 @@ pub(crate) async fn success(harness: &Harness, tool: &str, arguments: Value) -> 
     }
 }
 
-/// The provider's error of a call that fails at the vendor.
-pub(crate) async fn failure(harness: &Harness, tool: &str, arguments: Value) -> ProviderError {
-    match harness.call(tool, arguments).await {
+/// What a call fails with, where it is not governance that refuses it.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    pub(crate) kind: ProviderErrorKind,
+    pub(crate) message: String,
+    pub(crate) sent: Sent,
+    pub(crate) vendor: VendorError,
+    pub(crate) exchanges: Vec<Exchange>,
+}
+
+/// A call that fails on the way to the vendor or there.
+pub(crate) async fn failure(harness: &Harness, tool: &str, arguments: Value) -> Failed {
+    failed(tool, harness.call(tool, arguments).await)
+}
+
+/// As [`failure`], with a deadline.
+pub(crate) async fn failure_within(harness: &Harness, tool: &str, arguments: Value, time: Duration) -> Failed {
+    failed(tool, harness.call_until(tool, arguments, Instant::now() + time).await)
+}
+
+fn failed(tool: &str, result: Result<CallSuccess, CallError>) -> Failed {
+    let error = match result {
         Ok(success) => panic!("`{tool}` succeeds: {}", success.output.content),
-        Err(error) => error.into_provider_error().unwrap_or_else(|denial| panic!("`{tool}` is denied: {denial}")),
+        Err(error) => error,
+    };
+    let Some(error) = error.provider_error() else { panic!("`{tool}` is denied: {error}") };
+    Failed {
+        kind: error.kind(),
+        message: error.message().to_owned(),
+        sent: error.sent(),
+        vendor: error.vendor().cloned().unwrap_or_default(),
+        exchanges: error.exchanges().to_vec(),
     }
 }

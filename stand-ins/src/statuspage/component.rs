@@ -18,7 +18,6 @@ pub(super) struct Component {
     pub(super) start_date: Option<String>,
     pub(super) created: Moment,
     pub(super) updated: Moment,
-    pub(super) access_users: Vec<String>,
 }
 
 /// Whether an entry of the component list is a component or a group of them.
@@ -43,7 +42,6 @@ impl Component {
             start_date: None,
             created: now,
             updated: now,
-            access_users: Vec::new(),
         }
     }
 

@@ -1,14 +1,23 @@
 //! The component operations.
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use super::component::{Component, Kind};
-use super::{
-    Page, Statuspage, errors, json_body, malformed, no_such_operation, not_found, page_of, plain, shapes,
-};
+use super::fields::{is_blank, is_missing, text, wrapped};
+use super::page::Page;
+use super::replies::{json_body, no_such_operation, not_found, paged, plain, unprocessable};
+use super::{Statuspage, shapes};
 use crate::answer::Answer;
 use crate::call::Call;
-use crate::check::Finding;
+
+/// Which way the components of a page worsen.
+const WORSENING: &[&str] = &[
+    "operational",
+    "under_maintenance",
+    "degraded_performance",
+    "partial_outage",
+    "major_outage",
+];
 
 impl Statuspage {
     pub(super) fn components(
@@ -20,163 +29,149 @@ impl Statuspage {
         match (call.seen().method(), rest) {
             ("GET", []) => {
                 let pairs = plain(call, shapes::PAGED)?;
-                Ok(page_of(self.page(page)?.components_json(), &pairs, "per_page", 1))
+                Ok(paged(self.page(page)?.components_json(), &pairs))
             }
             ("POST", []) => self.create_component(call, page),
             ("GET", [id]) => {
                 plain(call, &[])?;
-                self.page(page)?.component_json(id, 200)
+                self.page(page)?.component_answer(id, 200)
             }
             ("PATCH", [id]) => self.update_component(call, page, id),
-            ("DELETE", [id]) => self.delete_component(call, page, id),
-            ("POST", [id, "page_access_users"]) => self.add_access_users(call, page, id),
+            ("DELETE", [id]) => {
+                plain(call, &[])?;
+                let page = self.page(page)?;
+                page.component(id)?;
+                page.drop_component(id);
+                Ok(Answer::empty(204))
+            }
+            ("GET", [id, "uptime"]) => self.component_uptime(call, page, id),
+            (_, [id, "page_access_users"]) => self.component_users(call, page, id),
+            (_, [id, "page_access_groups"]) => self.component_groups_of_access(call, page, id),
             _ => Err(no_such_operation(call)),
         }
     }
 
     fn create_component(&mut self, call: &mut Call<'_>, page: &str) -> Result<Answer, Answer> {
-        let body = json_body(call, &shapes::COMPONENT)?;
+        let body = json_body(call, &shapes::components::COMPONENT)?;
         let fields = wrapped(&body, "component");
         let id = self.mint.lower(12);
         let page = self.page(page)?;
-        let name = fields.get("name").and_then(Value::as_str).unwrap_or_default();
-        if name.trim().is_empty() {
-            return Err(errors(422, &["Name can't be blank".to_owned()]));
+        if is_missing(&fields, "name") {
+            return Err(unprocessable("Name can't be blank"));
         }
-        page.refuse_unknown_group(&fields)?;
+        page.demand_group(text(&fields, "group_id"))?;
+        let name = text(&fields, "name").unwrap_or_default();
         let mut component = Component::new(id.clone(), &page.id, name, call.now());
         component.change(&fields, call.now());
         page.components.push(component);
-        page.component_json(&id, 201)
+        page.settle();
+        page.component_answer(&id, 201)
     }
 
     fn update_component(&mut self, call: &mut Call<'_>, page: &str, id: &str) -> Result<Answer, Answer> {
-        let body = json_body(call, &shapes::COMPONENT)?;
+        let body = json_body(call, &shapes::components::COMPONENT)?;
         let fields = wrapped(&body, "component");
         let page = self.page(page)?;
-        page.refuse_unknown_group(&fields)?;
-        let component = page.component(id)?;
-        let is_renamed_to_nothing = fields
-            .get("name")
-            .and_then(Value::as_str)
-            .is_some_and(|name| name.trim().is_empty());
-        if is_renamed_to_nothing {
-            return Err(errors(422, &["Name can't be blank".to_owned()]));
+        page.demand_group(text(&fields, "group_id"))?;
+        let component = page.component_mut(id)?;
+        if is_blank(&fields, "name") {
+            return Err(unprocessable("Name can't be blank"));
         }
         if component.kind == Kind::Group && fields.contains_key("status") {
-            return Err(errors(
-                422,
-                &["The status of a group follows its components".to_owned()],
-            ));
+            return Err(unprocessable("The status of a group follows its components"));
         }
         component.change(&fields, call.now());
-        page.component_json(id, 200)
-    }
-
-    fn delete_component(&mut self, call: &mut Call<'_>, page: &str, id: &str) -> Result<Answer, Answer> {
-        plain(call, &[])?;
-        let page = self.page(page)?;
-        page.component(id)?;
-        page.components.retain(|component| component.id != id);
-        // A group without components goes with the last of them.
-        let groups: Vec<String> = page
-            .components
-            .iter()
-            .filter_map(|component| component.group.clone())
-            .collect();
-        page.components
-            .retain(|component| component.kind == Kind::Component || groups.contains(&component.id));
-        Ok(Answer::empty(204))
-    }
-
-    fn add_access_users(&mut self, call: &mut Call<'_>, page: &str, id: &str) -> Result<Answer, Answer> {
-        call.query(&[]).map_err(|why| malformed(&why))?;
-        let form = call.form(shapes::ACCESS_USERS).map_err(|why| malformed(&why))?;
-        let users = form.all("page_access_user_ids[]");
-        if users.is_empty() {
-            let missing = vec![Finding::new("page_access_user_ids", "is missing")];
-            return Err(malformed(&call.refuse_body(missing)));
-        }
-        let page = self.page(page)?;
-        let strangers: Vec<&str> = users
-            .iter()
-            .copied()
-            .filter(|user| !page.access_users.iter().any(|known| known == user))
-            .collect();
-        if !strangers.is_empty() {
-            return Err(errors(
-                422,
-                &[format!("No page access user has the id {}", strangers.join(", "))],
-            ));
-        }
-        let component = page.component(id)?;
-        for user in users {
-            if !component.access_users.iter().any(|known| known == user) {
-                component.access_users.push(user.to_owned());
-            }
-        }
-        let granted = json!({"page_access_users": component.access_users});
-        let answer = page.component_json(id, 201)?;
-        Ok(answer.map_json(|component| merged(component, granted)))
+        page.settle();
+        page.component_answer(id, 200)
     }
 }
 
 impl Page {
     pub(super) fn components_json(&self) -> Vec<Value> {
+        self.components_json_of(|_| true)
+    }
+
+    /// The components that are meant, each with its place on the page.
+    pub(super) fn components_json_of(&self, is_meant: impl Fn(&Component) -> bool) -> Vec<Value> {
         self.components
             .iter()
             .enumerate()
+            .filter(|(_, component)| is_meant(component))
             .map(|(at, component)| component.to_json(at + 1))
             .collect()
     }
 
-    pub(super) fn component(&mut self, id: &str) -> Result<&mut Component, Answer> {
+    pub(super) fn component(&self, id: &str) -> Result<&Component, Answer> {
+        self.components
+            .iter()
+            .find(|component| component.id == id)
+            .ok_or_else(not_found)
+    }
+
+    pub(super) fn component_mut(&mut self, id: &str) -> Result<&mut Component, Answer> {
         self.components
             .iter_mut()
             .find(|component| component.id == id)
             .ok_or_else(not_found)
     }
 
-    fn component_json(&self, id: &str, status: u16) -> Result<Answer, Answer> {
-        let at = self
-            .components
-            .iter()
-            .position(|component| component.id == id)
-            .ok_or_else(not_found)?;
-        let component = self.components.get(at).ok_or_else(not_found)?;
-        Ok(Answer::json(status, component.to_json(at + 1)))
+    pub(super) fn component_answer(&self, id: &str, status: u16) -> Result<Answer, Answer> {
+        let only = self.components_json_of(|component| component.id == id);
+        let component = only.into_iter().next().ok_or_else(not_found)?;
+        Ok(Answer::json(status, component))
     }
 
-    fn refuse_unknown_group(&self, fields: &Map<String, Value>) -> Result<(), Answer> {
-        let Some(group) = fields.get("group_id").and_then(Value::as_str) else {
-            return Ok(());
+    /// Removes a component from the page; of a group, its components stay on the page.
+    pub(super) fn drop_component(&mut self, id: &str) {
+        self.components.retain(|component| component.id != id);
+        for component in &mut self.components {
+            component.group.take_if(|group| group == id);
+        }
+        for user in &mut self.access_users {
+            user.components.retain(|known| known != id);
+        }
+        for group in &mut self.access_groups {
+            group.components.retain(|known| known != id);
+        }
+        self.settle();
+    }
+
+    /// INVARIANT: no group is empty, and the status of a group is the worst of its components
+    /// (`a_group_goes_with_its_last_component_and_takes_the_worst_status`).
+    pub(super) fn settle(&mut self) {
+        let worst = |components: &[Component], group: &str| {
+            let statuses = components
+                .iter()
+                .filter(|component| component.group.as_deref() == Some(group))
+                .map(|component| severity(&component.status));
+            statuses.max()
         };
-        let is_known = self
-            .components
-            .iter()
-            .any(|component| component.kind == Kind::Group && component.id == group);
-        if is_known {
-            Ok(())
-        } else {
-            Err(errors(422, &[format!("No component group has the id {group}")]))
+        let grouped = self.components.clone();
+        self.components.retain_mut(|component| {
+            if component.kind == Kind::Component {
+                return true;
+            }
+            let found = worst(&grouped, &component.id).and_then(|worst| WORSENING.get(worst));
+            if let Some(status) = found {
+                (*status).clone_into(&mut component.status);
+            }
+            found.is_some()
+        });
+    }
+
+    fn demand_group(&self, group: Option<&str>) -> Result<(), Answer> {
+        let Some(group) = group else { return Ok(()) };
+        match self.component(group) {
+            Ok(component) if component.kind == Kind::Group => Ok(()),
+            _ => Err(unprocessable(format!("No component group has the id {group}"))),
         }
     }
 }
 
-/// The object under the single root key of a body.
-pub(super) fn wrapped(body: &Value, wrapper: &str) -> Map<String, Value> {
-    body.get(wrapper)
-        .and_then(Value::as_object)
-        .cloned()
+/// How bad a status is, from 0 for operational.
+pub(super) fn severity(status: &str) -> usize {
+    WORSENING
+        .iter()
+        .position(|known| *known == status)
         .unwrap_or_default()
-}
-
-fn merged(into: Value, more: Value) -> Value {
-    match (into, more) {
-        (Value::Object(mut into), Value::Object(more)) => {
-            into.extend(more);
-            Value::Object(into)
-        }
-        (into, _) => into,
-    }
 }

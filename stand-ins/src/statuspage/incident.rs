@@ -3,6 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::component::Component;
+use super::postmortem::Postmortem;
+use super::subscriber::Subscriber;
+use super::update::Update;
 use crate::moment::Moment;
 
 /// The states of an unplanned incident.
@@ -19,6 +22,10 @@ const OPTIONS: &[(&str, Option<bool>)] = &[
     ("auto_transition_deliver_notifications_at_end", None),
     ("auto_transition_to_maintenance_state", None),
     ("auto_transition_to_operational_state", None),
+    ("auto_tweet_at_beginning", None),
+    ("auto_tweet_on_completion", None),
+    ("auto_tweet_on_creation", None),
+    ("auto_tweet_one_hour_before", None),
 ];
 
 #[derive(Clone)]
@@ -43,18 +50,8 @@ pub(super) struct Incident {
     pub(super) options: Map<String, Value>,
     /// Newest first.
     pub(super) updates: Vec<Update>,
-}
-
-/// One posted update of an incident.
-#[derive(Clone)]
-pub(super) struct Update {
-    pub(super) id: String,
-    pub(super) status: String,
-    pub(super) body: String,
-    pub(super) at: Moment,
-    pub(super) delivered: bool,
-    /// Component id, its name, and its status before and after.
-    pub(super) affected: Vec<(String, String, String, String)>,
+    pub(super) postmortem: Option<Postmortem>,
+    pub(super) subscribers: Vec<Subscriber>,
 }
 
 impl Incident {
@@ -79,11 +76,17 @@ impl Incident {
             backfilled: false,
             options: Map::new(),
             updates: Vec::new(),
+            postmortem: None,
+            subscribers: Vec::new(),
         }
     }
 
     pub(super) fn is_maintenance(&self) -> bool {
         SCHEDULED.contains(&self.status.as_str())
+    }
+
+    pub(super) fn is_active_maintenance(&self) -> bool {
+        matches!(self.status.as_str(), "in_progress" | "verifying")
     }
 
     pub(super) fn is_unresolved(&self) -> bool {
@@ -180,12 +183,11 @@ impl Incident {
             "metadata": self.metadata,
             "reminder_intervals": self.reminder_intervals,
             "backfilled": self.backfilled,
-            "postmortem_body": null,
-            "postmortem_published_at": null,
             "incident_updates": self.updates.iter().map(|update| update.to_json(&self.id)).collect::<Value>(),
             "components": attached,
         });
         if let Value::Object(members) = &mut out {
+            members.extend(Postmortem::members(self.postmortem.as_ref()));
             for (name, otherwise) in OPTIONS {
                 let value = self
                     .options
@@ -196,27 +198,5 @@ impl Incident {
             }
         }
         out
-    }
-}
-
-impl Update {
-    fn to_json(&self, incident: &str) -> Value {
-        let affected: Vec<Value> = self
-            .affected
-            .iter()
-            .map(|(code, name, old, new)| json!({"code": code, "name": name, "old_status": old, "new_status": new}))
-            .collect();
-        json!({
-            "id": self.id,
-            "incident_id": incident,
-            "status": self.status,
-            "body": self.body,
-            "created_at": self.at.to_string(),
-            "updated_at": self.at.to_string(),
-            "display_at": self.at.to_string(),
-            "deliver_notifications": self.delivered,
-            "wants_twitter_update": false,
-            "affected_components": affected,
-        })
     }
 }

@@ -1,29 +1,55 @@
-//! Statuspage: the account, its door, and the way to each operation.
+//! Statuspage: the account behind the manage API, and the page host's keyless reads beside it.
 
+mod access;
+mod access_groups;
+mod access_users;
 mod component;
+mod component_access;
+mod component_groups;
 mod components;
+mod door;
+mod fields;
 mod incident;
+mod incident_rules;
+mod incident_subscribers;
 mod incidents;
+mod mail;
+mod metric;
+mod metrics;
+mod organization;
+mod page;
+mod pages;
+mod posting;
+mod postmortem;
+mod provider;
+mod public;
+mod replies;
 mod seed;
 mod shapes;
+mod span;
+mod subscriber;
 mod subscribers;
+mod subscribers_bulk;
+mod templates;
+mod update;
+mod uptime;
 
 use std::fmt;
 
-use serde_json::{Value, json};
+use url::Url;
 
 use crate::answer::Answer;
-use crate::call::{Call, Malformed, Pairs};
-use crate::check::{Finding, Param, Shape};
+use crate::call::Call;
 use crate::mint::Mint;
 use crate::moment::Moment;
 use crate::stand_in::{StandIn, Vendor};
 use crate::window::Window;
-use component::Component;
-use incident::Incident;
-use subscribers::Subscriber;
+pub use mail::{Mail, MailKind, Tweet};
+pub use organization::PermissionsForm;
+use organization::{Accounts, Organization};
+use page::Page;
 
-/// A running stand-in of Statuspage's manage API.
+/// A running stand-in of Statuspage's manage API, and of the keyless reads on a page's own host.
 pub type StatuspageStandIn = StandIn<Statuspage>;
 
 /// The choices before a Statuspage stand-in starts, and its state afterwards.
@@ -33,52 +59,11 @@ pub struct Statuspage {
     rate: Option<Window>,
     mint: Mint,
     pages: Vec<Page>,
+    organization: Organization,
     mails: Vec<Mail>,
-}
-
-/// A status page with everything on it.
-#[derive(Clone)]
-struct Page {
-    id: String,
-    name: String,
-    subdomain: String,
-    created: Moment,
-    components: Vec<Component>,
-    /// Newest first.
-    incidents: Vec<Incident>,
-    subscribers: Vec<Subscriber>,
-    access_users: Vec<String>,
-}
-
-/// A notification that went out to the subscribers of a page.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mail {
-    page: String,
-    incident: String,
-    status: String,
-    recipients: usize,
-}
-
-impl Mail {
-    /// The page's id.
-    pub fn page(&self) -> &str {
-        &self.page
-    }
-
-    /// The incident's id.
-    pub fn incident(&self) -> &str {
-        &self.incident
-    }
-
-    /// The incident's status that the mail announced.
-    pub fn status(&self) -> &str {
-        &self.status
-    }
-
-    /// How many active e-mail subscribers got it.
-    pub fn recipients(&self) -> usize {
-        self.recipients
-    }
+    tweets: Vec<Tweet>,
+    public_page: String,
+    more_subscribers: usize,
 }
 
 impl Statuspage {
@@ -96,6 +81,36 @@ impl Statuspage {
         self
     }
 
+    /// Keeps the team's accounts at Atlassian: the three operations on organisation users answer 403.
+    #[must_use]
+    pub fn with_atlassian_accounts(mut self) -> Self {
+        self.organization.accounts = Accounts::Atlassian;
+        self
+    }
+
+    /// Chooses how answers about permissions are put together.
+    #[must_use]
+    pub fn with_permissions_form(mut self, form: PermissionsForm) -> Self {
+        self.organization.form = form;
+        self
+    }
+
+    /// Chooses the page whose keyless reads are served, instead of the first.
+    ///
+    /// A request whose `Host` starts with a page's subdomain and a dot gets that page in any case.
+    #[must_use]
+    pub fn with_public_page(mut self, page: impl Into<String>) -> Self {
+        self.public_page = page.into();
+        self
+    }
+
+    /// Gives the first page so many active e-mail subscribers more than the usual 23.
+    #[must_use]
+    pub fn with_more_subscribers(mut self, count: usize) -> Self {
+        self.more_subscribers = count;
+        self
+    }
+
     /// Starts the stand-in on a free loopback port.
     pub async fn start(self) -> StatuspageStandIn {
         StandIn::open(self).await
@@ -103,10 +118,23 @@ impl Statuspage {
 }
 
 impl StandIn<Statuspage> {
-    /// The id of the first page: 25 components, two of them groups; incidents and maintenances in every state.
+    /// The id of the first page: 25 components, two of them groups; incidents and maintenances in every state. Its
+    /// plan has audiences and roles.
     pub const PAGE: &'static str = seed::PAGE;
-    /// The id of the second, quiet page.
+    /// The id of the second, quiet page; its plan has neither audiences (403) nor roles.
     pub const SECOND_PAGE: &'static str = seed::SECOND_PAGE;
+    /// The id of the organisation that owns both pages.
+    pub const ORGANIZATION: &'static str = seed::ORGANIZATION;
+    /// The id of a team member with roles on the first page and access to the second.
+    pub const USER: &'static str = seed::USER;
+    /// The id of the metrics provider of type `Self`.
+    pub const SELF_PROVIDER: &'static str = seed::SELF_PROVIDER;
+    /// The id of a metric of [`Self::SELF_PROVIDER`], which takes data.
+    pub const SELF_METRIC: &'static str = seed::SELF_METRIC;
+    /// The id of a metrics provider of type `Datadog`.
+    pub const DATADOG_PROVIDER: &'static str = seed::DATADOG_PROVIDER;
+    /// The id of a metric of [`Self::DATADOG_PROVIDER`], which refuses data with 405.
+    pub const DATADOG_METRIC: &'static str = seed::DATADOG_METRIC;
 
     /// Starts a stand-in with the vendor's rate limit off.
     pub async fn start() -> Self {
@@ -120,7 +148,11 @@ impl StandIn<Statuspage> {
             rate: None,
             mint: Mint::new(0x57a7),
             pages: Vec::new(),
+            organization: seed::organization(),
             mails: Vec::new(),
+            tweets: Vec::new(),
+            public_page: seed::PAGE.to_owned(),
+            more_subscribers: 0,
         }
     }
 
@@ -129,9 +161,34 @@ impl StandIn<Statuspage> {
         self.look(|state| state.key.clone())
     }
 
-    /// The notifications that went out, in order.
+    /// The address that takes the place of a page's own host, `http://127.0.0.1:PORT/`; the keyless reads are under
+    /// `api/v2/`.
+    pub fn public_url(&self) -> Url {
+        let mut url = self.base_url();
+        url.set_path("/");
+        url
+    }
+
+    /// The notifications that went out to subscribers, in order.
     pub fn mails_sent(&self) -> Vec<Mail> {
         self.look(|state| state.mails.clone())
+    }
+
+    /// The messages that went out on Twitter, in order.
+    pub fn tweets_sent(&self) -> Vec<Tweet> {
+        self.look(|state| state.tweets.clone())
+    }
+
+    /// The points that a metric holds, oldest first: the second at which each bucket starts, and its value.
+    pub fn metric_points(&self, metric: &str) -> Vec<(i64, f64)> {
+        self.look(|state| {
+            let mut metrics = state.pages.iter().flat_map(|page| &page.metrics);
+            let found = metrics.find(|known| known.id == metric);
+            let points = found.into_iter().flat_map(|metric| &metric.points);
+            points
+                .map(|(start, value)| (*start, value.as_f64().unwrap_or_default()))
+                .collect()
+        })
     }
 
     /// The ids of the first page's components, in page order.
@@ -153,7 +210,8 @@ impl Vendor for Statuspage {
     const ROOT: &'static str = "/v1";
 
     fn opened(&mut self, _base: &str, now: Moment) {
-        self.pages = seed::pages(&mut self.mint, now);
+        self.pages = seed::pages(&mut self.mint, now, self.more_subscribers);
+        self.organization.users = seed::users(now);
     }
 
     fn secrets(&self) -> Vec<String> {
@@ -161,13 +219,16 @@ impl Vendor for Statuspage {
     }
 
     fn answer(&mut self, call: &mut Call<'_>) -> Answer {
+        if call.seen().path().starts_with("/api/v2/") {
+            return self.public(call);
+        }
         match self.admit(call).and_then(|()| self.route(call)) {
             Ok(answer) | Err(answer) => answer,
         }
     }
 
     fn throttled(&self, wait: Option<u64>) -> Answer {
-        let answer = error(
+        let answer = replies::error(
             420,
             "Too many requests: the limit is one per second over a rolling minute",
         );
@@ -178,163 +239,10 @@ impl Vendor for Statuspage {
     }
 }
 
-impl Statuspage {
-    /// The door: one header `Authorization: OAuth <key>`, no key in the address, room in the window.
-    fn admit(&mut self, call: &mut Call<'_>) -> Result<(), Answer> {
-        let refused = || error(401, "Could not authenticate");
-        let value = call.authorization().ok_or_else(refused)?;
-        let Some(key) = value.strip_prefix("OAuth ") else {
-            call.violate("the authorization scheme is not `OAuth`");
-            return Err(refused());
-        };
-        if call
-            .seen()
-            .query_pairs()
-            .iter()
-            .any(|(name, _)| name == "api_key")
-            || key != self.key
-        {
-            return Err(refused());
-        }
-        match self.rate.as_mut().map(|window| window.admit(call.now())) {
-            Some(Err(wait)) => Err(self.throttled(Some(wait))),
-            _ => Ok(()),
-        }
-    }
-
-    fn route(&mut self, call: &mut Call<'_>) -> Result<Answer, Answer> {
-        let segments = call.segments();
-        let parts: Vec<&str> = segments.iter().map(String::as_str).collect();
-        let ["v1", "pages", rest @ ..] = parts.as_slice() else {
-            return Err(no_such_operation(call));
-        };
-        match (call.seen().method(), rest) {
-            ("GET", []) => self.list_pages(call),
-            ("GET", [page]) => self.get_page(call, page),
-            (_, [page, "components", rest @ ..]) => self.components(call, page, rest),
-            (_, [page, "incidents", rest @ ..]) => self.incidents(call, page, rest),
-            ("GET", [page, "subscribers"]) => self.list_subscribers(call, page),
-            ("GET", [page, "subscribers", "count"]) => self.count_subscribers(call, page),
-            _ => Err(no_such_operation(call)),
-        }
-    }
-
-    fn list_pages(&self, call: &mut Call<'_>) -> Result<Answer, Answer> {
-        plain(call, &[])?;
-        Ok(Answer::json(200, self.pages.iter().map(Page::to_json).collect()))
-    }
-
-    fn get_page(&self, call: &mut Call<'_>, id: &str) -> Result<Answer, Answer> {
-        plain(call, &[])?;
-        let page = self
-            .pages
-            .iter()
-            .find(|page| page.id == id)
-            .ok_or_else(not_found)?;
-        Ok(Answer::json(200, page.to_json()))
-    }
-
-    fn page(&mut self, id: &str) -> Result<&mut Page, Answer> {
-        self.pages
-            .iter_mut()
-            .find(|page| page.id == id)
-            .ok_or_else(not_found)
-    }
-}
-
-impl Page {
-    fn to_json(&self) -> Value {
-        json!({
-            "id": self.id,
-            "created_at": self.created.to_string(),
-            "updated_at": self.created.to_string(),
-            "name": self.name,
-            "page_description": format!("Live state of {}", self.name),
-            "headline": null,
-            "branding": "basic",
-            "subdomain": self.subdomain,
-            "domain": null,
-            "url": format!("https://{}.example.com", self.subdomain),
-            "support_url": "https://support.example.com",
-            "hidden_from_search": false,
-            "allow_page_subscribers": true,
-            "allow_incident_subscribers": true,
-            "allow_email_subscribers": true,
-            "allow_sms_subscribers": true,
-            "allow_rss_atom_feeds": true,
-            "allow_webhook_subscribers": true,
-            "notifications_from_email": null,
-            "notifications_email_footer": null,
-            "activity_score": 42,
-            "twitter_username": null,
-            "viewers_must_be_team_members": false,
-            "ip_restrictions": null,
-            "city": "Rotterdam",
-            "state": null,
-            "country": "Netherlands",
-            "time_zone": "Europe/Amsterdam",
-            "css_body_background_color": "ffffff",
-        })
-    }
-}
-
 impl fmt::Debug for Statuspage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Statuspage")
             .field("pages", &self.pages.len())
             .finish_non_exhaustive()
     }
-}
-
-/// A request that has parameters from a list and no body.
-fn plain(call: &mut Call<'_>, params: &[Param]) -> Result<Pairs, Answer> {
-    let pairs = call.query(params).map_err(|why| malformed(&why))?;
-    call.no_body().map_err(|why| malformed(&why))?;
-    Ok(pairs)
-}
-
-/// A JSON body of the shape, and no query.
-fn json_body(call: &mut Call<'_>, shape: &Shape) -> Result<Value, Answer> {
-    call.query(&[]).map_err(|why| malformed(&why))?;
-    call.json(shape).map_err(|why| malformed(&why))
-}
-
-/// One page of a list; `page` counts from `first`.
-fn page_of(all: Vec<Value>, pairs: &Pairs, size: &str, first: usize) -> Answer {
-    let (page, size) = (pairs.whole("page", first), pairs.whole(size, 100));
-    let skipped = page.saturating_sub(first).saturating_mul(size);
-    Answer::json(200, all.into_iter().skip(skipped).take(size).collect())
-}
-
-fn malformed(why: &Malformed) -> Answer {
-    match why {
-        Malformed::ContentType => error(
-            415,
-            "The content type does not fit the body that this operation takes",
-        ),
-        Malformed::Syntax => error(400, "The body cannot be parsed"),
-        Malformed::Query(findings) => errors(400, &texts(findings)),
-        Malformed::Body(findings) => errors(422, &texts(findings)),
-    }
-}
-
-fn no_such_operation(call: &mut Call<'_>) -> Answer {
-    call.violate("no operation has this method and path");
-    not_found()
-}
-
-fn not_found() -> Answer {
-    error(404, "Not found")
-}
-
-fn error(status: u16, text: &str) -> Answer {
-    Answer::json(status, json!({"error": text}))
-}
-
-fn errors(status: u16, texts: &[String]) -> Answer {
-    Answer::json(status, json!({"error": texts}))
-}
-
-fn texts(findings: &[Finding]) -> Vec<String> {
-    findings.iter().map(ToString::to_string).collect()
 }

@@ -1,0 +1,84 @@
+//! Keys: good, bad, absent; what a probe finds, what a preview shows, and that a key stands nowhere else.
+
+use mcp_govern_conformance::Harness;
+use mcp_govern_core::{
+    ArgumentRule, CredentialOwner, CredentialReport, CredentialVerdict, DenialCode, ProviderErrorKind,
+};
+use serde_json::json;
+use stand_ins::{Fault, StatuspageStandIn};
+
+use crate::setup::{PAGE, credential, failure, harness_at, open, provider, spec};
+
+async fn probed(vendor: &StatuspageStandIn, key: &str) -> CredentialReport {
+    let harness = Harness::shared_builder(provider(), spec(vendor.base_url())).open().await.unwrap();
+    let (owner, key) = (CredentialOwner::Shared, credential(key));
+    harness.governor().probe_with(harness.admin(), harness.server(), &owner, &key).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_probe_says_that_a_key_works_and_which_page_it_sees() {
+    let vendor = StatuspageStandIn::start().await;
+    let report = probed(&vendor, &vendor.good_key()).await;
+    assert_eq!(report.verdict, CredentialVerdict::Accepted);
+    assert_eq!(report.facts.more.get("first_page_id").map(String::as_str), Some(PAGE));
+    assert_eq!(report.facts.more.get("first_page_name").map(String::as_str), Some("Harbourline"));
+    assert!(report.facts.scopes.contains("read"));
+    assert_eq!((vendor.count(), vendor.violations()), (1, Vec::new()));
+}
+
+#[tokio::test]
+async fn a_probe_of_a_refused_key_is_a_report_that_says_what_to_do() {
+    let vendor = StatuspageStandIn::start().await;
+    let report = probed(&vendor, "not-the-key").await;
+    assert_eq!(report.verdict, CredentialVerdict::Rejected);
+    assert!(report.remarks.iter().any(|remark| remark.contains("Copy it again")), "{report:?}");
+}
+
+#[tokio::test]
+async fn a_probe_of_a_key_that_may_read_nothing_says_so() {
+    let vendor = StatuspageStandIn::start().await;
+    vendor.fail_next(Fault::status(403));
+    let report = probed(&vendor, &vendor.good_key()).await;
+    assert_eq!(report.verdict, CredentialVerdict::Accepted);
+    assert!(report.remarks.iter().any(|remark| remark.contains("may not do this")), "{report:?}");
+}
+
+#[tokio::test]
+async fn tools_are_discovered_with_a_wrong_key_and_the_first_call_says_that_it_is_wrong() {
+    let vendor = StatuspageStandIn::start().await;
+    let harness = harness_at(vendor.base_url(), "not-the-key").await;
+    let tools = harness.governor().list(harness.person()).unwrap();
+    assert_eq!(tools.len(), mcp_provider_statuspage::provider().unwrap().catalogue().tools.len());
+    assert_eq!(vendor.count(), 0, "discovery asked the vendor");
+    let failed = failure(&harness, "list_pages", json!({})).await;
+    assert_eq!(failed.kind, ProviderErrorKind::Unauthorized);
+    assert!(failed.message.contains("does not accept the API key"), "{}", failed.message);
+    assert_eq!((vendor.count(), vendor.violations()), (1, Vec::new()));
+}
+
+#[tokio::test]
+async fn a_preview_masks_the_key_and_names_who_is_told() {
+    let (vendor, harness) = open().await;
+    let request = harness.request("create_incident", json!({"page_id": PAGE, "name": "Late"}));
+    let preview = harness.governor().preview(harness.person(), request).unwrap();
+    let authorization: Vec<_> = preview.headers.iter().filter(|(name, _)| name == "authorization").collect();
+    assert_eq!(authorization, [&("authorization".to_owned(), "OAuth ***".to_owned())]);
+    assert!(preview.notes.iter().any(|note| note.contains("subscribers")), "{:?}", preview.notes);
+    assert_eq!(vendor.count(), 0);
+}
+
+#[tokio::test]
+async fn a_rule_holds_a_server_to_one_page() {
+    let vendor = StatuspageStandIn::start().await;
+    let rule: ArgumentRule = serde_json::from_value(json!({
+        "argument": "page_id", "constraint": {"one_of": [PAGE]}, "absent": "allow",
+    }))
+    .unwrap();
+    let spec = spec(vendor.base_url()).with_rules([rule]);
+    let builder = Harness::shared_builder(provider(), spec).with_credential(credential(&vendor.good_key()));
+    let harness = builder.open().await.unwrap();
+    assert!(harness.call("get_page", json!({"page_id": PAGE})).await.is_ok());
+    let error = harness.call("get_page", json!({"page_id": StatuspageStandIn::SECOND_PAGE})).await.unwrap_err();
+    assert_eq!(error.code(), Some(DenialCode::RuleViolated), "{error}");
+    assert_eq!(vendor.count(), 1);
+}

@@ -1,0 +1,103 @@
+//! What is refused here, before anything is sent.
+
+use mcp_govern_core::{DenialCode, ProviderErrorKind, Sent};
+use serde_json::{Value, json};
+
+use crate::setup::{PAGE, open};
+
+const FOR: &str = "2031-03-14T22:00:00Z";
+const UNTIL: &str = "2031-03-14T23:30:00Z";
+
+/// A tool, what is added to its page, and words that the refusal must hold.
+type Row = (&'static str, Value, &'static [&'static str]);
+
+async fn each_is_refused(rows: Vec<Row>) {
+    let (vendor, harness) = open().await;
+    for (tool, mut arguments, words) in rows {
+        arguments["page_id"] = json!(PAGE);
+        let shown = arguments.to_string();
+        let Err(error) = harness.call(tool, arguments).await else { panic!("`{tool}` takes {shown}") };
+        assert_eq!(error.sent(), Sent::No);
+        let refused = error.code() == Some(DenialCode::InvalidArguments)
+            || error.provider_error().is_some_and(|error| error.kind() == ProviderErrorKind::InvalidArguments);
+        assert!(refused, "`{tool}` {shown}: {error}");
+        let text = error.to_string();
+        for word in words {
+            assert!(text.contains(word), "`{tool}` {shown}: `{word}` is missing in `{text}`");
+        }
+    }
+    assert_eq!(vendor.count(), 0);
+}
+
+#[tokio::test]
+async fn an_incident_and_a_maintenance_do_not_mix() {
+    each_is_refused(vec![
+        ("create_incident", json!({"name": "x", "status": "scheduled"}), &["scheduled_for"]),
+        ("create_incident", json!({"name": "x", "status": "in_progress", "scheduled_for": FOR}), &["scheduled_until"]),
+        ("create_incident", json!({"name": "x", "status": "resolved", "scheduled_for": FOR, "scheduled_until": UNTIL}), &["status", "scheduled_for"]),
+        ("create_incident", json!({"name": "x", "scheduled_until": UNTIL}), &["scheduled_for"]),
+        ("create_incident", json!({"name": "x", "scheduled_auto_completed": true}), &["scheduled_auto_completed", "scheduled_for"]),
+        (
+            "create_incident",
+            json!({"name": "x", "status": "scheduled", "scheduled_for": UNTIL, "scheduled_until": FOR}),
+            &["scheduled_for", "scheduled_until"],
+        ),
+        (
+            "create_incident",
+            json!({"name": "x", "status": "scheduled", "scheduled_for": "2001-03-14T22:00:00Z", "scheduled_until": UNTIL}),
+            &["scheduled_for", "future"],
+        ),
+        (
+            "create_incident",
+            json!({"name": "x", "status": "scheduled", "scheduled_for": FOR, "scheduled_until": UNTIL, "reminder_intervals": "4"}),
+            &["reminder_intervals"],
+        ),
+        ("update_incident", json!({"incident_id": "i", "status": "resolved", "scheduled_until": UNTIL}), &["scheduled_until"]),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn a_past_incident_has_a_day_and_no_components() {
+    each_is_refused(vec![
+        ("create_incident", json!({"name": "x", "backfilled": true}), &["backfill_date"]),
+        ("create_incident", json!({"name": "x", "backfill_date": "2026-03-14"}), &["backfilled"]),
+        (
+            "create_incident",
+            json!({"name": "x", "backfilled": true, "backfill_date": "2026-03-14", "components": {"c": "operational"}}),
+            &["backfilled", "components"],
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn what_statuspage_would_refuse_is_refused_here_with_the_field_named() {
+    let long = "x".repeat(25_001);
+    let name = "x".repeat(256);
+    each_is_refused(vec![
+        ("create_incident", json!({}), &["name"]),
+        ("create_incident", json!({"name": ""}), &["name"]),
+        ("create_incident", json!({"name": name}), &["name", "255"]),
+        ("create_incident", json!({"name": "x", "body": long}), &["body", "25000"]),
+        ("create_incident", json!({"name": "x", "status": "broken"}), &["status", "investigating"]),
+        ("create_incident", json!({"name": "x", "components": {"c": "broken"}}), &["components"]),
+        ("create_incident", json!({"name": "x", "components": {"c": ""}}), &["components"]),
+        ("create_incident", json!({"name": "x", "reminder_intervals": "[1,25]"}), &["reminder_intervals"]),
+        ("create_incident", json!({"name": "x", "metadata": {"a": 1}}), &["metadata"]),
+        ("create_incident", json!({"name": "x", "status": "scheduled", "scheduled_for": "tomorrow", "scheduled_until": UNTIL}), &["scheduled_for"]),
+        ("update_component", json!({"component_id": "c"}), &["status"]),
+        ("update_component", json!({"component_id": "c", "start_date": "2026-02-30"}), &["start_date"]),
+        ("list_components", json!({"per_page": 101}), &["per_page", "100"]),
+        ("list_components", json!({"page": 0}), &["page"]),
+        ("list_components", json!({"perpage": 5}), &["perpage", "per_page"]),
+        ("add_component_page_access_users", json!({"component_id": "c", "page_access_user_ids": []}), &["page_access_user_ids"]),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn an_identifier_cannot_leave_its_place_in_the_path() {
+    let bad = ["", ".", "a/b", "%2e%2e", "a%2Fb", "a\\b", "..", "a\nb", "\u{0}", "a\r\nHost: elsewhere"];
+    each_is_refused(bad.iter().map(|bad| -> Row { ("get_component", json!({"component_id": bad}), &["component_id"]) }).collect()).await;
+}
