@@ -116,11 +116,20 @@ impl Account {
             Vendor::Opsgenie => mcp_provider_opsgenie::API_KEY_FIELD,
             Vendor::PagerDuty => mcp_provider_pagerduty::API_KEY_FIELD,
         };
-        Self { fields: vec![(field, key)], ..Self::without_key(vendor) }
+        Self { fields: vec![(field, key)], ..Self::empty(vendor) }
     }
 
-    /// An account whose key is not known: enough to see what would be sent.
-    pub fn without_key(vendor: Vendor) -> Self {
+    /// An account whose key is not known: enough to see what would be sent. A PagerDuty actor that the environment does not
+    /// name is `somebody@example.com`.
+    pub fn without_key(vendor: Vendor, environment: &Environment) -> Self {
+        let account = Self::empty(vendor);
+        match environment.get(PAGERDUTY_FROM).filter(|_| vendor == Vendor::PagerDuty) {
+            Some(from) => account.with_actor_email(from),
+            None => account,
+        }
+    }
+
+    fn empty(vendor: Vendor) -> Self {
         let method = match vendor {
             Vendor::Statuspage => mcp_provider_statuspage::API_KEY,
             Vendor::Opsgenie => mcp_provider_opsgenie::API_KEY,
@@ -139,6 +148,12 @@ impl Account {
             Vendor::PagerDuty => "u+00000000000000wron",
         };
         Self { actor_email: self.actor_email.clone(), ..Self::new(self.vendor, Secret::new(key)) }
+    }
+
+    /// The same account without its key: for a server whose key is still in question.
+    #[must_use]
+    pub fn with_no_key(&self) -> Self {
+        Self { fields: Vec::new(), ..self.clone() }
     }
 
     /// In the name of this PagerDuty user; other vendors take no such thing.

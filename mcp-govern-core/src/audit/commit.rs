@@ -1,16 +1,19 @@
 //! The driver's side of the audit: everything that waits becomes one durable append.
 
-use std::{collections::VecDeque, sync::Arc, sync::atomic::Ordering};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::{Arc, atomic::Ordering},
+};
 
 use super::{
-    AuditChain, AuditHealth, AuditRecord, CallOutcome, CallResult, RecordUnavailable, WriterMark,
+    AuditChain, AuditHealth, AuditRecord, CallOutcome, CallResult, RecordKind, RecordUnavailable, WriterMark,
     writer::{Acknowledge, AuditWriter, Entry, Fate, Shared},
 };
 use crate::{
     denial::DenialCode,
     ports::{AuditHead, AuditLog, StoreError, StoreErrorKind, StoredRecord, WriterId},
     provider::Sent,
-    vocabulary::Timestamp,
+    vocabulary::{CallId, Timestamp},
 };
 
 /// The most records of one append.
@@ -315,9 +318,12 @@ impl Batch {
         }
     }
 
-    /// Outcomes for intents that are on record although their callers were told that they are not.
+    /// Outcomes for intents that are on record although their callers were told that they are not. A caller that went away
+    /// while it waited may have left one in the same batch.
     fn refused_intents(&self, at: Timestamp) -> impl Iterator<Item = Entry> {
-        self.records.iter().filter_map(move |record| {
+        let columns = |kind| self.records.iter().filter(move |record| record.kind == kind).map(|record| &record.call);
+        let ended: BTreeSet<CallId> = columns(RecordKind::Outcome).cloned().collect();
+        self.records.iter().filter(move |record| !ended.contains(&record.call)).filter_map(move |record| {
             let AuditRecord::Intent(intent) = record.open().ok()?.entry else { return None };
             let outcome = Box::new(CallOutcome {
                 call: intent.call,

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// How many denials may wait to be written. What comes beyond is counted, and the count recorded.
-const WAITING_DENIALS: usize = 8192;
+const WAITING_DENIALS: usize = 4096;
 
 /// Whether calls can be put on record.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -41,12 +41,19 @@ impl Governor {
     /// audit log is not there: then nothing was sent.
     pub async fn call(&self, principal: &Principal, request: CallRequest) -> Result<CallSuccess, CallError> {
         let call = self.core.next_call();
-        match self.core.call(&call, principal, request).await {
-            Ok((tool, output)) => Ok(CallSuccess { call, tool, output }),
-            Err(Stop::Denied(denial)) => Err(CallError::denied(call, denial)),
-            Err(Stop::Halted(denial, sent)) => Err(CallError::halted(call, denial, sent)),
-            Err(Stop::Failed(error)) => Err(CallError::failed(call, error)),
-        }
+        let error = match self.core.call(&call, principal, request).await {
+            Ok((tool, output)) => {
+                tracing::debug!(%call, %tool, "a call was made");
+                return Ok(CallSuccess { call, tool, output });
+            }
+            Err(Stop::Denied(denial)) => CallError::denied(call, denial),
+            Err(Stop::Halted(denial, sent)) => CallError::halted(call, denial, sent),
+            Err(Stop::Failed(error)) => CallError::failed(call, error),
+        };
+        // Codes and kinds alone: sentences may name what the caller asked for.
+        let kind = error.provider_error().map(ProviderError::kind);
+        tracing::debug!(call = %error.call(), code = ?error.code(), ?kind, "a call was not made, or failed");
+        Err(error)
     }
 
     /// The exact request that a call would send, secrets masked. Goes through admission and the check of the arguments like a

@@ -11,6 +11,7 @@ mod faults;
 mod futures;
 mod kills;
 mod lists;
+mod load;
 mod nodes;
 mod unreadable;
 mod vendor;

@@ -90,11 +90,11 @@ impl Reader {
         if let Some(Value::Array(required)) = outer.get_mut("required") {
             required.retain(|name| name != wrapper);
         }
-        let inner = schemas.root_of(&inner)?;
-        if !inner.contains_key("properties") || branches(&inner) {
+        let object = schemas.root_of(&inner)?;
+        if !object.contains_key("properties") || branches(&object) {
             return Err(format!("`unwrap: {wrapper}` needs an object with `properties` there"));
         }
-        let inner = schemas.members(&inner)?;
+        let inner = schemas.members(&object)?;
         self.take(inner, Some(wrapper))?;
         let outer = schemas.members(&outer)?;
         self.take(outer, None)

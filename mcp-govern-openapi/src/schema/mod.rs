@@ -2,6 +2,8 @@
 
 mod codec;
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 pub(crate) use self::codec::{Codec, FieldCodec, ObjectCodec, Places, Rest, WrapCodec, join};
@@ -35,7 +37,7 @@ pub(crate) struct Member {
     pub(crate) argument: String,
     pub(crate) shown: Shown,
     pub(crate) required: bool,
-    /// The schema in the document, references resolved at its root.
+    /// What whoever binds the member needs of its own schema.
     pub(crate) source: Map<String, Value>,
 }
 
@@ -59,6 +61,8 @@ const MAPS: [&str; 2] = ["patternProperties", "dependentSchemas"];
 /// Keywords that are not shown to a model: they cost tokens and say nothing that holds.
 const HIDDEN: [&str; 9] =
     ["$ref", "example", "examples", "externalDocs", "xml", "discriminator", "readOnly", "nullable", "$comment"];
+/// What is kept of a member's own schema for whoever binds it.
+const MEMBER: [&str; 5] = ["x-argument", "x-filename-of", "contentEncoding", "contentMediaType", "format"];
 /// Keywords that refer in ways that are not supported.
 const REFUSED: [&str; 7] = ["$dynamicRef", "$dynamicAnchor", "$anchor", "$id", "$defs", "definitions", "$recursiveRef"];
 
@@ -86,12 +90,12 @@ impl<'a> Schemas<'a> {
             };
         };
         let opened = self.stack.len();
-        let result = match self.resolve(node)? {
-            Resolved::Object(object) => self.show_object(object),
-            Resolved::Circle => Ok(Shown { schema: Value::Object(Map::new()), codec: Codec::Same }),
+        let shown = match self.open(node)? {
+            Some(object) => self.show_object(&object)?,
+            None => Shown { schema: Value::Object(Map::new()), codec: Codec::Same },
         };
         self.stack.truncate(opened);
-        result
+        Ok(shown)
     }
 
     /// The members of a schema of an object, for where they stand side by side with other arguments.
@@ -107,75 +111,96 @@ impl<'a> Schemas<'a> {
             return Err(format!("`{name}` is required and has no property"));
         }
         for (name, node) in properties {
-            let within = |error| format!("`{name}`: {error}");
-            let source = self.root_of(node).map_err(within)?;
-            let flag = |key: &str| source.get(key).and_then(Value::as_bool) == Some(true);
-            if (self.side == Side::Input && flag("readOnly")) || (self.side == Side::Output && flag("writeOnly")) {
-                continue;
-            }
-            if let Some(value) = source.get("x-fixed").filter(|_| self.side == Side::Input) {
-                members.fixed.push((name.clone(), value.clone()));
-                continue;
-            }
-            let shown = self.show(node).map_err(within)?;
-            let stated = source.get("x-argument").and_then(Value::as_str).filter(|_| self.side == Side::Input);
-            // A nested member keeps the vendor's spelling unless the document states another.
-            let argument = stated.map_or_else(|| Ok(name.clone()), |stated| argument_name(name, Some(stated)));
-            let argument = argument.map_err(within)?;
-            if members.shown.iter().any(|member| member.argument == argument) {
-                return Err(format!("`{argument}` is the name of two members; give one of them an `x-argument`"));
-            }
-            let required = required.contains(&name.as_str());
-            members.shown.push(Member { name: name.clone(), argument, shown, required, source });
+            self.member(name, node, required.contains(&name.as_str()), &mut members)
+                .map_err(|fault| format!("`{name}`: {fault}"))?;
         }
         Ok(members)
     }
 
-    /// The keys of a schema with its references resolved at the root, `allOf` of objects joined.
-    pub(crate) fn root_of(&mut self, node: &Value) -> Checked<Map<String, Value>> {
-        let Value::Object(node) = node else { return Ok(Map::new()) };
+    fn member(&mut self, name: &str, node: &Value, required: bool, members: &mut Members) -> Checked<()> {
         let opened = self.stack.len();
-        let resolved = self.resolve(node);
-        self.stack.truncate(opened);
-        match resolved? {
-            Resolved::Object(object) => self.join_all_of(object),
-            Resolved::Circle => Ok(Map::new()),
+        let object = match node {
+            Value::Object(node) => self.open(node)?,
+            _ => None,
+        };
+        let object = object.unwrap_or_default();
+        let input = self.side == Side::Input;
+        let hidden = object.get(if input { "readOnly" } else { "writeOnly" }) == Some(&Value::Bool(true));
+        let fixed = object.get("x-fixed").filter(|_| input && !hidden);
+        members.fixed.extend(fixed.map(|value| (name.to_owned(), value.clone())));
+        if hidden || fixed.is_some() {
+            self.stack.truncate(opened);
+            return Ok(());
         }
+        let shown = if object.is_empty() { self.show(node)? } else { self.show_object(&object)? };
+        self.stack.truncate(opened);
+        // A nested member keeps the vendor's spelling unless the document states another.
+        let stated = object.get("x-argument").and_then(Value::as_str).filter(|_| input);
+        let argument = stated.map_or_else(|| Ok(name.to_owned()), |stated| argument_name(name, Some(stated)))?;
+        if members.shown.iter().any(|member| member.argument == argument) {
+            return Err(format!("`{argument}` is the name of two members; give one of them an `x-argument`"));
+        }
+        let kept = |key: &&str| Some(((*key).to_owned(), object.get(*key)?.clone()));
+        let source = MEMBER.iter().filter_map(kept).collect();
+        members.shown.push(Member { name: name.to_owned(), argument, shown, required, source });
+        Ok(())
     }
 
-    fn resolve(&mut self, node: &Map<String, Value>) -> Checked<Resolved> {
-        let mut object = node.clone();
-        while let Some(reference) = object.remove("$ref") {
-            let Value::String(reference) = reference else { return Err("`$ref` is no text".to_owned()) };
+    /// The keys of a schema with its references resolved at the root, `allOf` of objects joined.
+    pub(crate) fn root_of<'n>(&mut self, node: &'n Value) -> Checked<Cow<'n, Map<String, Value>>>
+    where
+        'a: 'n,
+    {
+        let Value::Object(node) = node else { return Ok(Cow::Owned(Map::new())) };
+        let opened = self.stack.len();
+        let object = self.open(node)?.unwrap_or_default();
+        self.stack.truncate(opened);
+        Ok(object)
+    }
+
+    /// Resolves references and joins `allOf`. What was entered stays on the stack; the caller leaves it. Nothing where a
+    /// schema of an answer contains itself.
+    fn open<'n>(&mut self, node: &'n Map<String, Value>) -> Checked<Option<Cow<'n, Map<String, Value>>>>
+    where
+        'a: 'n,
+    {
+        let mut object = Cow::Borrowed(node);
+        while let Some(reference) = object.get("$ref") {
+            let reference = reference.as_str().ok_or("`$ref` is no text")?.to_owned();
             if self.stack.contains(&reference) {
                 return match self.side {
                     Side::Input => {
                         Err(format!("`{reference}` contains itself; an argument cannot be shown without end"))
                     }
-                    Side::Output => Ok(Resolved::Circle),
+                    Side::Output => Ok(None),
                 };
             }
             let target = self.components.target(&reference)?;
             let target = target.as_object().ok_or_else(|| format!("`{reference}` is no object"))?;
             self.stack.push(reference);
-            let beside = std::mem::replace(&mut object, target.clone());
-            object.extend(beside);
+            object = if object.len() == 1 {
+                Cow::Borrowed(target)
+            } else {
+                let beside = object.iter().filter(|(key, _)| *key != "$ref").map(|(k, v)| (k.clone(), v.clone()));
+                let mut joined = target.clone();
+                joined.extend(beside);
+                Cow::Owned(joined)
+            };
         }
         if let Some(keyword) = REFUSED.iter().find(|keyword| object.contains_key(**keyword)) {
             return Err(format!("`{keyword}` is not supported: put the schema into `components.schemas`"));
         }
-        Ok(Resolved::Object(object))
+        self.join_all_of(object).map(Some)
     }
 
-    fn show_object(&mut self, object: Map<String, Value>) -> Checked<Shown> {
+    fn show_object(&mut self, object: &Map<String, Value>) -> Checked<Shown> {
         self.depth += 1;
         if self.depth > DEEPEST {
             return Err(format!("a schema is nested deeper than {DEEPEST} levels"));
         }
-        let object = self.join_all_of(object)?;
         let shown = match object.get("x-wraps").filter(|_| self.side == Side::Input) {
-            Some(key) => self.show_wrapped(&object, key.as_str().ok_or("`x-wraps` is no text")?),
-            None => self.show_plain(&object),
+            Some(key) => self.show_wrapped(object, key.as_str().ok_or("`x-wraps` is no text")?),
+            None => self.show_plain(object),
         };
         self.depth -= 1;
         shown
@@ -299,8 +324,8 @@ impl<'a> Schemas<'a> {
     }
 
     /// `allOf` branches that only add members are joined with the object itself.
-    fn join_all_of(&mut self, mut object: Map<String, Value>) -> Checked<Map<String, Value>> {
-        let joinable = |schema: &Map<String, Value>| {
+    fn join_all_of<'n>(&mut self, object: Cow<'n, Map<String, Value>>) -> Checked<Cow<'n, Map<String, Value>>> {
+        let joinable = |schema: &Cow<'_, Map<String, Value>>| {
             schema.contains_key("properties") && !LISTS.iter().any(|key| schema.contains_key(*key))
         };
         let Some(Value::Array(branches)) = object.get("allOf") else { return Ok(object) };
@@ -308,33 +333,29 @@ impl<'a> Schemas<'a> {
         if !branches.iter().all(joinable) {
             return Ok(object);
         }
-        object.remove("allOf");
+        let mut joined = Map::new();
         let mut required: Vec<Value> = Vec::new();
         let mut properties = Map::new();
-        for schema in branches.into_iter().chain([std::mem::take(&mut object)]) {
-            for (key, value) in schema {
+        for schema in branches.iter().chain([&object]) {
+            for (key, value) in schema.iter().filter(|(key, _)| *key != "allOf") {
                 match (key.as_str(), value) {
-                    ("properties", Value::Object(members)) => properties.extend(members),
+                    ("properties", Value::Object(members)) => properties.extend(members.clone()),
                     ("required", Value::Array(names)) => {
-                        required.extend(names.into_iter().filter(|name| !required.contains(name)).collect::<Vec<_>>());
+                        let new: Vec<Value> = names.iter().filter(|name| !required.contains(name)).cloned().collect();
+                        required.extend(new);
                     }
                     (_, value) => {
-                        object.insert(key, value);
+                        joined.insert(key.clone(), value.clone());
                     }
                 }
             }
         }
-        object.insert("properties".to_owned(), Value::Object(properties));
+        joined.insert("properties".to_owned(), Value::Object(properties));
         if !required.is_empty() {
-            object.insert("required".to_owned(), Value::Array(required));
+            joined.insert("required".to_owned(), Value::Array(required));
         }
-        Ok(object)
+        Ok(Cow::Owned(joined))
     }
-}
-
-enum Resolved {
-    Object(Map<String, Value>),
-    Circle,
 }
 
 /// Whether `null` is among the types.

@@ -34,6 +34,19 @@ fn a_schema_that_contains_itself_is_an_error_as_input_and_cut_as_output() {
 }
 
 #[test]
+fn a_schema_that_extends_itself_is_an_error_and_no_endless_loop() {
+    let components = json!({
+        "A": {"allOf": [{"$ref": "#/components/schemas/A"}, {"type": "object", "properties": {"x": {}}}]},
+        "B": {"allOf": [{"$ref": "#/components/schemas/C"}]}, "C": {"allOf": [{"$ref": "#/components/schemas/B"}]}});
+    for name in ["A", "B"] {
+        let schema = json!({ "$ref": format!("#/components/schemas/{name}") });
+        let error = show_with(components.clone(), &schema, Side::Input).unwrap_err();
+        assert!(error.contains("contains itself"), "{error}");
+        assert!(show_with(components.clone(), &schema, Side::Output).is_ok());
+    }
+}
+
+#[test]
 fn one_schema_may_be_used_twice_side_by_side() {
     let components = json!({"A": {"type": "string"}});
     let a = json!({"$ref": "#/components/schemas/A"});

@@ -6,7 +6,7 @@ use mcp_govern_core::{Effect, Risk};
 use mcp_govern_openapi::OpenApiProvider;
 use mcp_provider_statuspage::provider;
 
-use crate::requests::cases;
+use crate::cases::{Made, cases};
 
 #[test]
 fn every_operation_states_its_effect_and_describes_itself() {
@@ -15,7 +15,8 @@ fn every_operation_states_its_effect_and_describes_itself() {
 
 #[test]
 fn every_tool_is_sent_to_the_stand_in_by_a_case() {
-    let sent: BTreeSet<&str> = cases().iter().map(|case| case.tool).collect();
+    let cases = cases(&Made::default());
+    let sent: BTreeSet<&str> = cases.iter().map(|case| case.tool).collect();
     let provider = provider().unwrap();
     let tools: BTreeSet<&str> = provider.catalogue().tools.iter().map(|tool| tool.name.as_str()).collect();
     assert_eq!(sent, tools);

@@ -1,6 +1,8 @@
 //! The provider against its stand-in, through a real governor.
 
 #[cfg(test)]
+mod cases;
+#[cfg(test)]
 mod catalogue;
 #[cfg(test)]
 mod conformance;

@@ -10,6 +10,8 @@ use url::Url;
 pub(crate) struct Case {
     pub(crate) tool: &'static str,
     pub(crate) arguments: Value,
+    /// Calls that must have been made before.
+    pub(crate) before: Vec<(&'static str, Value)>,
     method: &'static str,
     target: String,
     body: Body,
@@ -25,7 +27,13 @@ enum Body {
 impl Case {
     /// A call that sends this method to this path and query, which are compared in their encoded form.
     pub(crate) fn new(tool: &'static str, arguments: Value, method: &'static str, target: impl Into<String>) -> Self {
-        Self { tool, arguments, method, target: target.into(), body: Body::None }
+        Self { tool, arguments, method, before: Vec::new(), target: target.into(), body: Body::None }
+    }
+
+    /// Needs this call to have been made before.
+    pub(crate) fn after(mut self, tool: &'static str, arguments: Value) -> Self {
+        self.before.push((tool, arguments));
+        self
     }
 
     /// With this JSON body.

@@ -1,0 +1,120 @@
+//! The command line.
+
+use clap::{
+    Args, Parser, Subcommand,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
+use example_vendors::Vendor;
+use url::Url;
+
+const ENVIRONMENT: &str = "\
+Keys come from the environment and from nowhere else:
+  statuspage  STATUSPAGE_API_KEY
+  opsgenie    OPSGENIE_API_KEY, and OPSGENIE_INTEGRATION_KEY for creating, acknowledging and closing alerts
+  pagerduty   PAGERDUTY_API_KEY with PAGERDUTY_FROM (the login in whose name changes are made),
+              or PAGERDUTY_TOKEN (an OAuth token)
+STATUSPAGE_BASE_URL, OPSGENIE_BASE_URL and PAGERDUTY_BASE_URL count where --base-url is not given.
+
+Exit codes: 0 done; 1 failed, or the vendor refuses the key; 2 the command line or the environment is wrong;
+3 the vendor did not answer.";
+
+const LINES: &str = "\
+Each line on standard input is one JSON object of at most 1 MiB:
+  {\"id\": 1, \"tool\": \"list_pages\", \"arguments\": {}}
+`id` is any JSON value and comes back with the answer; `arguments` may be left out. A line that is no such object is
+answered with the code `bad_line`, and reading goes on.";
+
+const CALL: &str = "\
+Each line on standard output answers one line of input, in order:
+  {\"id\": 1, \"ok\": true, \"output\": …}
+  {\"id\": 2, \"ok\": false, \"error\": {\"code\": \"invalid_arguments\", \"message\": …}}
+`notes` beside `output` says what was left out. `code` is a denial code of the governor or the kind of the vendor's
+error; then `sent` says whether the vendor may have acted (`no`, `maybe`, `yes`): look at it before calling again.
+The exit code is 0 when every line was answered, whatever the answers are.";
+
+/// Governed vendors on the command line.
+#[derive(Debug, Parser)]
+#[command(name = "govern", version, after_help = ENVIRONMENT)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// Write JSON where text for people is the default (preview, probe): one object per line
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Print every tool of a provider, one JSON object per line; needs no key
+    Catalog {
+        /// Which vendor
+        #[arg(value_parser = vendor())]
+        provider: Vendor,
+    },
+    /// Make calls: one JSON object per line in, one per line out, each through a governor
+    #[command(long_about = LINES, after_long_help = CALL, before_long_help = "Makes governed calls with the key from the environment.")]
+    Call {
+        /// Which vendor
+        #[arg(value_parser = vendor())]
+        provider: Vendor,
+        #[command(flatten)]
+        place: PlaceArguments,
+    },
+    /// Print the exact request that each call would send, secrets masked; sends nothing and needs no key
+    #[command(long_about = LINES, before_long_help = "Shows the exact requests that calls would send, secrets masked. Sends nothing.")]
+    Preview {
+        /// Which vendor
+        #[arg(value_parser = vendor())]
+        provider: Vendor,
+        #[command(flatten)]
+        place: PlaceArguments,
+    },
+    /// Say whether the key works, whose it is and what it may do; exits with 1 when the vendor refuses it
+    Probe {
+        /// Which vendor
+        #[arg(value_parser = vendor())]
+        provider: Vendor,
+        #[command(flatten)]
+        place: PlaceArguments,
+    },
+}
+
+/// Where the vendor is reached.
+#[derive(Debug, Args)]
+pub(crate) struct PlaceArguments {
+    /// Another address than the vendor's own: https, or http on loopback
+    #[arg(long, value_name = "URL")]
+    pub(crate) base_url: Option<Url>,
+    /// The vendor's service region, for Opsgenie and PagerDuty
+    #[arg(long, value_parser = ["us", "eu"])]
+    pub(crate) region: Option<String>,
+}
+
+fn vendor() -> impl TypedValueParser<Value = Vendor> {
+    PossibleValuesParser::new(Vendor::ALL.map(Vendor::id)).try_map(|text| text.parse::<Vendor>())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent_and_json_stands_anywhere() {
+        Cli::command().debug_assert();
+        let parsed = Cli::try_parse_from(["govern", "probe", "opsgenie", "--region", "eu", "--json"]).unwrap();
+        let Command::Probe { provider: Vendor::Opsgenie, place } = parsed.command else { panic!("not a probe") };
+        assert!(parsed.json && place.region.as_deref() == Some("eu"));
+        assert!(Cli::try_parse_from(["govern", "--json", "preview", "statuspage"]).unwrap().json);
+    }
+
+    #[test]
+    fn an_unknown_provider_or_region_is_refused_with_the_known_ones() {
+        let refused = |arguments: &[&str]| Cli::try_parse_from(arguments).unwrap_err().to_string();
+        let text = refused(&["govern", "call", "pagerdutty"]);
+        assert!(text.contains("statuspage") && text.contains("'pagerduty'"), "{text}");
+        assert!(refused(&["govern", "call", "opsgenie", "--region", "mars"]).contains("us, eu"));
+        assert!(refused(&["govern", "call", "opsgenie", "--base-url", "here"]).contains("--base-url"));
+    }
+}

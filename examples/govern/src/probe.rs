@@ -1,0 +1,67 @@
+//! What a key is good for.
+
+use std::{io::Write, process::ExitCode};
+
+use example_vendors::Account;
+use mcp_govern_core::{CredentialReport, CredentialVerdict};
+use serde_json::json;
+
+use crate::{desk::Desk, failure::Failure, serve::Form};
+
+/// Asks the vendor about the account's key and says what came of it.
+pub(crate) async fn run(desk: &Desk, account: &Account, form: Form, out: &mut impl Write) -> Result<ExitCode, Failure> {
+    let report = desk.probe(account).await?;
+    match form {
+        Form::Json => write_json(account, &report, out)?,
+        Form::Text => write_text(account, &report, out)?,
+    }
+    out.flush()?;
+    Ok(match report.verdict {
+        CredentialVerdict::Accepted => ExitCode::SUCCESS,
+        CredentialVerdict::Rejected => ExitCode::FAILURE,
+    })
+}
+
+fn write_json(account: &Account, report: &CredentialReport, out: &mut impl Write) -> Result<(), Failure> {
+    let facts = &report.facts;
+    let line = json!({
+        "provider": account.vendor().id(),
+        "works": report.verdict == CredentialVerdict::Accepted,
+        "authorized_as": facts.authorized_as,
+        "may": facts.scopes,
+        "region": facts.region,
+        "fields": facts.fields,
+        "facts": facts.more,
+        "remarks": report.remarks,
+    });
+    Ok(writeln!(out, "{line}")?)
+}
+
+fn write_text(account: &Account, report: &CredentialReport, out: &mut impl Write) -> Result<(), Failure> {
+    let facts = &report.facts;
+    match report.verdict {
+        CredentialVerdict::Accepted => writeln!(out, "{}: the key works", account.vendor().title())?,
+        CredentialVerdict::Rejected => writeln!(out, "{}: the key is refused", account.vendor().title())?,
+    }
+    match &facts.authorized_as {
+        Some(whose) => writeln!(out, "  whose it is     {whose}")?,
+        None if report.verdict == CredentialVerdict::Accepted => {
+            writeln!(out, "  whose it is     the vendor does not say")?;
+        }
+        None => {}
+    }
+    if !facts.scopes.is_empty() {
+        let may: Vec<&str> = facts.scopes.iter().map(String::as_str).collect();
+        writeln!(out, "  what it may do  {} (as far as reads can show)", may.join(", "))?;
+    }
+    if let Some(region) = &facts.region {
+        writeln!(out, "  region          {region}")?;
+    }
+    for (name, value) in &facts.more {
+        writeln!(out, "  {name:<15} {value}")?;
+    }
+    for remark in &report.remarks {
+        writeln!(out, "  {remark}")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,76 @@
+//! What is refused here, before anything is sent.
+
+use mcp_govern_core::{DenialCode, ProviderErrorKind, Sent};
+use serde_json::{Value, json};
+
+use crate::setup::open;
+
+/// A tool, its arguments, and words that the refusal must hold.
+type Row = (&'static str, Value, &'static [&'static str]);
+
+async fn each_is_refused(rows: Vec<Row>) {
+    let (vendor, harness) = open().await;
+    for (tool, arguments, words) in rows {
+        let shown: String = arguments.to_string().chars().take(200).collect();
+        let Err(error) = harness.call(tool, arguments).await else { panic!("`{tool}` takes {shown}") };
+        assert_eq!(error.sent(), Sent::No);
+        let refused = error.code() == Some(DenialCode::InvalidArguments)
+            || error.provider_error().is_some_and(|error| error.kind() == ProviderErrorKind::InvalidArguments);
+        assert!(refused, "`{tool}` {shown}: {error}");
+        let text = error.to_string();
+        for word in words {
+            assert!(text.contains(word), "`{tool}` {shown}: `{word}` is missing in `{text}`");
+        }
+    }
+    assert_eq!(vendor.count(), 0);
+}
+
+#[tokio::test]
+async fn what_opsgenie_would_refuse_is_refused_here_with_the_field_named() {
+    each_is_refused(vec![
+        ("create_alert", json!({}), &["message"]),
+        ("create_alert", json!({"message": ""}), &["message"]),
+        ("create_alert", json!({"message": "x".repeat(131)}), &["message", "130"]),
+        ("create_alert", json!({"message": "x", "alias": "x".repeat(513)}), &["alias", "512"]),
+        ("create_alert", json!({"message": "x", "priority": "P6"}), &["priority", "P5"]),
+        ("create_alert", json!({"message": "x", "tags": vec!["t"; 21]}), &["tags", "20"]),
+        ("create_alert", json!({"message": "x", "details": {"a": 1}}), &["details"]),
+        ("create_alert", json!({"message": "x", "responders": [{"type": "team"}]}), &["responders"]),
+        ("create_alert", json!({"message": "x", "responders": [{"type": "all", "id": "x"}]}), &["responders"]),
+        ("create_alert", json!({"message": "x", "responders": [{"type": "team", "id": "a", "name": "b"}]}), &["responders"]),
+        ("get_alert", json!({"identifier": "x", "identifier_type": "name"}), &["identifier_type", "alias"]),
+        ("get_on_calls", json!({"identifier": "x", "date": "yesterday"}), &["date"]),
+        ("list_alerts", json!({"search_identifier_type": "name"}), &["search_identifier"]),
+        ("list_alerts", json!({"limit": 101}), &["limit", "100"]),
+        ("list_alerts", json!({"Query": "status: open"}), &["Query"]),
+        ("list_schedules", json!({"expand": ["rotation", "rotation"]}), &["expand"]),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn a_list_cannot_be_asked_for_beyond_its_window() {
+    each_is_refused(vec![("list_alerts", json!({"offset": 19_981}), &["20001", "20000"])]).await;
+    let (vendor, harness) = open().await;
+    assert!(harness.call("list_alerts", json!({"offset": 19_980})).await.is_ok());
+    assert_eq!((vendor.count(), vendor.violations()), (1, Vec::new()));
+}
+
+#[tokio::test]
+async fn an_identifier_keeps_its_slashes_and_cannot_leave_its_place_in_the_path() {
+    let bad = ["", ".", "..", "a/../b", "../account", "/a", "a/", "a//b", "%2e%2e/x", "a\\b", "a\r\nHost: elsewhere"];
+    each_is_refused(bad.iter().map(|bad| -> Row { ("get_alert", json!({"identifier": bad}), &["identifier"]) }).collect()).await;
+}
+
+#[tokio::test]
+async fn an_attachment_is_base64_of_bounded_size_with_a_plain_name() {
+    let with = |file: &str, name: &str| json!({"identifier": "x", "file": file, "file_name": name});
+    each_is_refused(vec![
+        ("add_alert_attachment", with("not base64!", "a.log"), &["file"]),
+        ("add_alert_attachment", with("bGluZQ==", "../a.log"), &["file_name"]),
+        ("add_alert_attachment", with("bGluZQ==", "a\"b.log"), &["file_name"]),
+        ("add_alert_attachment", with("bGluZQ==", "a\r\nb.log"), &["file_name"]),
+        ("add_alert_attachment", with(&"QUFB".repeat(250_001), "a.log"), &["file"]),
+    ])
+    .await;
+}

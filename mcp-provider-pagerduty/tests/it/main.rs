@@ -1,0 +1,24 @@
+//! The provider against its stand-in, through a real governor.
+
+#[cfg(test)]
+mod catalogue;
+#[cfg(test)]
+mod changes;
+#[cfg(test)]
+mod conformance;
+#[cfg(test)]
+mod credentials;
+#[cfg(test)]
+mod errors;
+#[cfg(test)]
+mod refusals;
+#[cfg(test)]
+mod requests;
+#[cfg(test)]
+mod results;
+#[cfg(test)]
+mod retries;
+#[cfg(test)]
+mod setup;
+#[cfg(test)]
+mod wire;

@@ -1,0 +1,70 @@
+//! Every tool at least once, each with the request that it must send. Written by hand from the vendor's reference.
+
+mod access;
+mod access_users;
+mod incidents;
+mod metrics;
+mod pages;
+mod subscribers;
+
+use serde_json::{Value, json};
+
+use crate::{setup::PAGE, wire::Case};
+
+/// Identifiers that the stand-in makes up as it starts; they are the same at every start.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Made {
+    /// An active subscriber of the page.
+    pub(crate) subscriber: String,
+    /// One who has not confirmed.
+    pub(crate) unconfirmed: String,
+    /// One who could not be reached.
+    pub(crate) quarantined: String,
+    /// The newest update of the incident with the booking API.
+    pub(crate) update: String,
+}
+
+/// Every tool at least once.
+pub(crate) fn cases(made: &Made) -> Vec<Case> {
+    let areas = [
+        pages::pages(),
+        pages::components(),
+        pages::component_groups(),
+        incidents::lists(),
+        incidents::creations(),
+        incidents::changes(made),
+        incidents::postmortems(),
+        incidents::templates(),
+        subscribers::lists(),
+        subscribers::one_by_one(made),
+        subscribers::in_bulk(made),
+        subscribers::of_incident(),
+        metrics::metrics(),
+        metrics::points(),
+        metrics::providers(),
+        access::of_components(),
+        access::groups(),
+        access::organization(),
+        access_users::people(),
+        access_users::components(),
+        access_users::metrics(),
+    ];
+    areas.into_iter().flatten().collect()
+}
+
+/// A path below the stand-in's first page.
+fn page(rest: &str) -> String {
+    format!("/v1/pages/{PAGE}{rest}")
+}
+
+/// Arguments with the stand-in's first page, and with one more identifier.
+fn of(name: &str, id: &str, mut arguments: Value) -> Value {
+    arguments[name] = json!(id);
+    of_page(arguments)
+}
+
+/// Arguments with the stand-in's first page.
+fn of_page(mut arguments: Value) -> Value {
+    arguments["page_id"] = json!(PAGE);
+    arguments
+}
