@@ -1,76 +1,68 @@
-//! Governs an API of one's own: `api.yaml` says what it can do, `governance.toml` who may. No Rust beyond `main`.
-#![expect(clippy::print_stdout, reason = "a program that prints")]
+//! An API of your own, governed without Rust: `api.yaml` describes it, `governance.toml` says who may do what with it.
+//!
+//! The pantry itself is played on loopback. Everything else that stands here would be the same for any API.
+
+#![expect(clippy::print_stdout, reason = "an example tells on standard output what it does")]
 
 mod pantry;
 
 use std::error::Error;
 
 use mcp_govern_core::{
-    Actor, AuthMethodId, ClientId, Credential, Governor, Principal, Role, Secret, ServerId, TenantId, UserId,
+    Actor, AuthMethodId, ClientId, Credential, DenialCode, Governor, Principal, Role, Secret, ServerId, TenantId, UserId,
+    blueprint::Blueprint,
     governor::{CallRequest, Probe},
     ports::AuditFilter,
 };
 use mcp_govern_openapi::OpenApiProvider;
-use serde_json::json;
 
-#[tokio::main]
+const API: &str = include_str!("../api.yaml");
+const GOVERNANCE: &str = include_str!("../governance.toml");
+
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let api = pantry::serve().await;
+    let pantry = pantry::open().await;
+    let olga = Actor::new(UserId::new("local", "olga")?, [Role::Owner]);
+    let ann = Principal::new(UserId::new("local", "ann")?, ClientId::new("local", "kitchen-assistant")?);
+    let server = ServerId::new("pantry")?;
 
-    // The API: one document.
-    let provider = OpenApiProvider::from_document(include_str!("../api.yaml"))?;
-    for remark in provider.lint() {
-        println!("remark      {remark}");
-    }
+    // The API's document becomes a provider, and the governance document is brought about.
+    let provider = OpenApiProvider::from_document(API)?;
     let (governor, driver) = Governor::builder(TenantId::new("home")?).with_provider(provider).open().await?;
     tokio::spawn(driver.run());
-
-    // Who may do what: another. Here the base URL is the loopback one.
-    let text = include_str!("../governance.toml");
-    let text = text.replace("auth_method =", &format!("base_url = \"{}/v1\"\nauth_method =", api.uri()));
-    let admin = Actor::new(UserId::new("local", "admin")?, [Role::Owner]);
-    let applied = governor.apply(&admin, &toml::from_str(&text)?).await?;
-    println!("applied     {} acts", applied.acts.len());
-    for waiting in &applied.waiting {
-        println!("waiting     {}: {}", waiting.tool, waiting.why);
-    }
-    for (id, tool) in governor.state().tools() {
-        println!("tool        {id}: {}, {}", tool.state(), tool.classification());
-    }
-
-    // The credential is tried before it counts.
+    let mut governance: Blueprint = toml::from_str(GOVERNANCE)?;
+    governance.servers.get_mut(&server).ok_or("no server")?.base_url = Some(pantry.uri().parse()?);
+    governor.apply(&olga, &governance).await?;
     let token = Credential::new(AuthMethodId::new("token")?).with_field("token", Secret::new(pantry::TOKEN));
-    governor.set_shared_credential(&admin, &ServerId::new("pantry")?, token, Probe::Required).await?;
+    governor.set_shared_credential(&olga, &server, token, Probe::Required).await?;
 
-    // Ann's AI client.
-    let ann = Principal::new(UserId::new("local", "ann")?, ClientId::new("local", "kitchen-agent")?);
-    for tool in governor.list(&ann)? {
-        println!("ann sees    {}: {}", tool.name, tool.definition.title);
+    println!("Tools of the document, as they are classified and reviewed:");
+    for (id, tool) in governor.state().tools_of(&server) {
+        println!("  {:<22} {:<12} {}", id.to_string(), tool.classification().as_str(), tool.state());
     }
-    let calls = [
-        ("pantry_list_shelves", json!({})),
-        ("pantry_add_item", json!({"shelf": "jam", "name": "plum", "amount": 2})),
-        ("pantry_add_item", json!({"shelf": "spirits", "name": "rum", "amount": 1})),
-        ("pantry_clear_shelf", json!({"shelf": "jam"})),
-    ];
-    for (tool, arguments) in calls {
-        println!("\nann calls   {tool} {arguments}");
-        let request = CallRequest::new(tool).with_arguments(arguments.as_object().cloned().unwrap_or_default());
-        match governor.call(&ann, request).await {
-            Ok(success) => println!("answer      {}", success.output.content),
-            Err(error) => println!("refused     {error}"),
+    println!("\nAnn's calls:");
+    for (shelf, name, amount) in [("top", "rice", 3), ("top", "saffron", 500)] {
+        let request = CallRequest::new("pantry_add_item").with_argument("shelf", shelf);
+        match governor.call(&ann, request.with_argument("name", name).with_argument("amount", amount)).await {
+            Ok(success) => println!("  add {amount} {name}: {}", success.output.content),
+            Err(error) if error.code() == Some(DenialCode::RuleViolated) => println!("  add {amount} {name}: {error}"),
+            Err(error) => return Err(error.into()),
         }
     }
+    let shelves = governor.call(&ann, CallRequest::new("pantry_list_shelves")).await?;
+    println!("  list shelves: {}", shelves.output.content);
+    let denied = governor.call(&ann, CallRequest::new("pantry_clear_shelf").with_argument("shelf", "top")).await;
+    let denied = denied.err().ok_or("a tool that nobody has reviewed was called")?;
+    println!("  clear the top shelf: {denied}");
 
     governor.close().await;
-    println!();
-    for (_, record) in governor.audit(&admin, AuditFilter::new(), None, 20).await?.records.iter().rev() {
-        let tool = record.tool.as_ref().map(ToString::to_string).unwrap_or_default();
-        let code = record.code.map(|code| format!(" ({code})")).unwrap_or_default();
-        println!("on record   {} {:?} {tool}{code}", record.at, record.kind);
+    println!("\nThe record, oldest first:");
+    for (_, record) in governor.audit(&olga, AuditFilter::new(), None, 100).await?.records.iter().rev() {
+        let (tool, code) = (record.tool.as_ref().map(ToString::to_string), record.code.map(DenialCode::as_str));
+        let kind = format!("{:?}", record.kind).to_lowercase();
+        println!("  {:>2} {} {kind:<8} {:<22} {}", record.sequence, record.at, tool.unwrap_or_default(), code.unwrap_or_default());
     }
-    for (writer, verification) in governor.verify_audit(&admin, &[]).await? {
-        println!("verified    {writer}: {}", if verification.is_intact() { "intact" } else { "BROKEN" });
-    }
-    Ok(())
+    let intact = governor.verify_audit(&olga, &[]).await?.iter().all(|(_, chain)| chain.is_intact());
+    println!("Verified: {}.", if intact { "intact" } else { "broken" });
+    if intact { Ok(()) } else { Err("the record does not hold".into()) }
 }

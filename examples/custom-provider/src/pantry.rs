@@ -1,39 +1,63 @@
-//! The pantry's API on loopback, so that the example needs nothing else. Yours would be somewhere on the network.
+//! The pantry: a small API on loopback that stands for your own.
 
-use serde_json::json;
-use wiremock::{
-    Mock, MockServer, Request, ResponseTemplate,
-    matchers::{header, method, path, path_regex},
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
 };
 
-/// The token that the pantry accepts.
-pub(crate) const TOKEN: &str = "pantry-token";
+use serde_json::{Value, json};
+use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate, matchers::any};
 
-/// Serves `GET /v1/shelves` and `POST /v1/shelves/{shelf}/items` to whoever shows the token.
-pub(crate) async fn serve() -> MockServer {
+/// The token that the pantry accepts.
+pub(crate) const TOKEN: &str = "pantry-token-of-the-household";
+
+/// Starts the pantry; it is closed when it is dropped.
+pub(crate) async fn open() -> MockServer {
     let server = MockServer::start().await;
-    let shelves = json!({"shelves": [{"name": "jam", "items": 3}, {"name": "tea", "items": 7}, {"name": "spirits", "items": 1}]});
-    let token = format!("Bearer {TOKEN}");
-    Mock::given(method("GET"))
-        .and(path("/v1/shelves"))
-        .and(header("authorization", token.as_str()))
-        .respond_with(ResponseTemplate::new(200).set_body_json(shelves))
-        .mount(&server)
-        .await;
-    Mock::given(method("POST"))
-        .and(path_regex("^/v1/shelves/[^/]+/items$"))
-        .and(header("authorization", token.as_str()))
-        .respond_with(|request: &Request| {
-            let body: serde_json::Value = request.body_json().unwrap_or_default();
-            let shelf = request.url.path_segments().and_then(|mut segments| segments.nth(2)).unwrap_or_default().to_owned();
-            ResponseTemplate::new(201).set_body_json(json!({"shelf": shelf, "put": body}))
-        })
-        .mount(&server)
-        .await;
-    Mock::given(|_: &Request| true)
-        .respond_with(ResponseTemplate::new(401).set_body_json(json!({"message": "no such token"})))
-        .with_priority(9)
-        .mount(&server)
-        .await;
+    Mock::given(any()).respond_with(Pantry::default()).mount(&server).await;
     server
+}
+
+/// What stands on each shelf.
+#[derive(Debug)]
+struct Pantry(Mutex<BTreeMap<String, BTreeMap<String, u64>>>);
+
+impl Default for Pantry {
+    fn default() -> Self {
+        let flour = BTreeMap::from([("flour".to_owned(), 2)]);
+        Self(Mutex::new(BTreeMap::from([("bottom".to_owned(), flour), ("top".to_owned(), BTreeMap::new())])))
+    }
+}
+
+impl Respond for Pantry {
+    fn respond(&self, request: &Request) -> ResponseTemplate {
+        let answer = |status, body: Value| ResponseTemplate::new(status).set_body_json(body);
+        let due = format!("Bearer {TOKEN}");
+        if request.headers.get("authorization").is_none_or(|value| value.as_bytes() != due.as_bytes()) {
+            return answer(401, json!({"message": "This token opens nothing here."}));
+        }
+        let mut shelves = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let path: Vec<&str> = request.url.path().trim_start_matches('/').split('/').collect();
+        match (request.method.as_str(), path.as_slice()) {
+            ("GET", ["shelves"]) => {
+                let all = shelves.iter().map(|(name, items)| json!({"name": name, "items": items}));
+                answer(200, json!({"shelves": all.collect::<Vec<_>>()}))
+            }
+            ("POST", ["shelves", shelf, "items"]) => {
+                let item: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+                match (shelves.get_mut(*shelf), item["name"].as_str(), item["amount"].as_u64()) {
+                    (Some(items), Some(name), Some(amount)) => {
+                        *items.entry(name.to_owned()).or_default() += amount;
+                        answer(201, json!({"name": shelf, "items": items}))
+                    }
+                    _ => answer(400, json!({"message": "There is no such shelf, or no name and amount."})),
+                }
+            }
+            ("DELETE", ["shelves", shelf]) if shelves.contains_key(*shelf) => {
+                shelves.insert((*shelf).to_owned(), BTreeMap::new());
+                ResponseTemplate::new(204)
+            }
+            _ => answer(404, json!({"message": "There is nothing here."})),
+        }
+    }
 }

@@ -85,6 +85,15 @@ impl Player {
         Self { account, place: Place::default().with_base_url(base_url), double: Some(double) }
     }
 
+    /// How many requests arrived; nothing is known of that where the vendor plays itself.
+    pub(crate) fn requests(&self) -> Option<usize> {
+        self.double.as_ref().map(|double| match double {
+            Double::Statuspage(stand_in) => stand_in.count(),
+            Double::Opsgenie(stand_in) => stand_in.count(),
+            Double::PagerDuty(stand_in) => stand_in.count(),
+        })
+    }
+
     /// In what our requests broke the vendor's rules, as far as a stand-in noticed.
     pub(crate) fn violations(&self) -> Vec<String> {
         match &self.double {

@@ -1,6 +1,9 @@
 //! Telling the story, to a person or to a machine.
 
-use std::io::{self, Write};
+use std::{
+    cell::Cell,
+    io::{self, Write},
+};
 
 use example_vendors::Vendor;
 use serde::Serialize;
@@ -23,6 +26,8 @@ pub(crate) enum Form {
 pub(crate) struct Teller {
     form: Form,
     chapter: u32,
+    /// Whose line was the last one: the next one of the same vendor does not name it again.
+    last: Cell<&'static str>,
     differences: Vec<String>,
 }
 
@@ -91,7 +96,7 @@ impl Step {
 
 impl Teller {
     pub(crate) fn new(form: Form) -> Self {
-        Self { form, chapter: 0, differences: Vec::new() }
+        Self { form, chapter: 0, last: Cell::new(""), differences: Vec::new() }
     }
 
     /// The title page. Machines need none.
@@ -105,19 +110,19 @@ impl Teller {
     /// A new chapter. Machines need none.
     pub(crate) fn chapter(&mut self, title: &str, text: &str) -> io::Result<()> {
         self.chapter += 1;
+        self.last.set("");
         self.for_people(|out| {
             writeln!(out, "\n{}. {title}", self.chapter)?;
-            wrapped(out, "   ", text)?;
-            writeln!(out)
+            if text.is_empty() { Ok(()) } else { wrapped(out, "   ", text) }
         })
     }
 
     /// A sentence between the steps of a chapter. Machines need none.
     pub(crate) fn aside(&self, text: &str) -> io::Result<()> {
+        self.last.set("");
         self.for_people(|out| {
             writeln!(out)?;
-            wrapped(out, "   ", text)?;
-            writeln!(out)
+            wrapped(out, "   ", text)
         })
     }
 
@@ -130,9 +135,15 @@ impl Teller {
             out.write_all(&line)?;
             return out.flush();
         }
+        let before = self.last.replace(step.who);
         self.for_people(|out| {
-            wrapped(out, &format!("   {:<12}", step.who), &step.said)?;
-            step.exhibits.iter().try_for_each(|line| writeln!(out, "   {:<12}   {line}", ""))
+            if before.is_empty() {
+                writeln!(out)?;
+            }
+            let who = if before == step.who { "" } else { step.who };
+            let margin = if step.who.is_empty() { "   ".to_owned() } else { format!("   {who:<12}") };
+            wrapped(out, &margin, &step.said)?;
+            step.exhibits.iter().try_for_each(|line| exhibit(out, line))
         })
     }
 
@@ -154,6 +165,15 @@ impl Teller {
         write(&mut out)?;
         out.flush()
     }
+}
+
+/// Writes a line as it is; one that is wider than the page goes on below.
+fn exhibit(out: &mut impl Write, line: &str) -> io::Result<()> {
+    let margin = " ".repeat(17);
+    if margin.len() + line.chars().count() <= WIDTH {
+        return writeln!(out, "{margin}{line}");
+    }
+    wrapped(out, &margin, line)
 }
 
 /// Writes a text in lines of the page's width: the first after `first`, the others below its end.

@@ -53,8 +53,8 @@ async fn an_open_key_of_a_service_is_taken_and_is_free_again_once_resolved() {
 async fn many_incidents_change_together() {
     let (vendor, harness) = open().await;
     let triggered = vendor.incident_ids("triggered");
-    let changes: Vec<Value> = triggered.iter().map(|id| json!({"incident_id": id, "status": "acknowledged"})).collect();
-    let changed = call(&harness, "update_incidents", json!({"incidents": changes})).await;
+    let all: Vec<Value> = triggered.iter().map(|id| json!({"incident_id": id, "status": "acknowledged"})).collect();
+    let changed = call(&harness, "update_incidents", json!({"incidents": all})).await;
     let states: Vec<_> = changed["incidents"].as_array().unwrap().iter().map(|incident| &incident["status"]).collect();
     assert_eq!(states, vec![&json!("acknowledged"); triggered.len()]);
     assert_eq!((vendor.count(), vendor.incident_ids("triggered").len()), (1, 0));

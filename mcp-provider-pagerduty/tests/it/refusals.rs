@@ -89,7 +89,7 @@ async fn a_list_is_asked_for_in_words_that_pagerduty_knows() {
         ("list_incidents", json!({"status": "triggered"}), &["status", "statuses"]),
         ("list_incidents", json!({"statuses": "triggered"}), &["statuses"]),
         ("list_incidents", json!({"statuses": ["open"]}), &["statuses", "triggered"]),
-        ("list_incidents", json!({"statuses": []}), &["statuses", "empty"]),
+        ("list_incidents", json!({"statuses": []}), &["statuses", "at least 1"]),
         ("list_incidents", json!({"priorities": ["P1"]}), &["priorities"]),
         ("list_incidents", json!({"sort_by": ["created_at"]}), &["sort_by"]),
         ("list_incidents", json!({"sort_by": ["a:asc", "b:asc", "c:asc"]}), &["sort_by"]),
@@ -122,7 +122,7 @@ async fn nobody_can_choose_in_whose_name_a_change_is_made() {
     let row = |name: &&str| -> Row {
         let mut arguments = json!({"title": "x", "service_id": SERVICE});
         arguments[*name] = json!(ACTOR);
-        ("create_incident", arguments, &["unknown"])
+        ("create_incident", arguments, &["is not known"])
     };
     each_is_refused(names.iter().map(row).collect()).await;
 }

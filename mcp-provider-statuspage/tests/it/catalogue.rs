@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use mcp_govern_core::{Effect, Risk};
+use mcp_govern_core::{Binding, Effect, Risk};
 use mcp_govern_openapi::OpenApiProvider;
 use mcp_provider_statuspage::provider;
 
@@ -22,17 +22,63 @@ fn every_tool_is_sent_to_the_stand_in_by_a_case() {
     assert_eq!(sent, tools);
 }
 
+/// What hands out access, hands out credentials, or cannot be taken back.
+const DANGEROUS: [&str; 21] = [
+    "add_component_page_access_groups",
+    "add_component_page_access_users",
+    "add_page_access_group_components",
+    "add_page_access_user_components",
+    "add_page_access_user_metrics",
+    "create_metric_provider",
+    "create_organization_user",
+    "create_page_access_group",
+    "create_page_access_user",
+    "delete_metric_data",
+    "delete_organization_user",
+    "list_organization_users",
+    "replace_page_access_group_components",
+    "replace_page_access_user_components",
+    "replace_page_access_user_metrics",
+    "replace_user_permissions",
+    "unsubscribe_subscribers",
+    "update_metric_provider",
+    "update_page",
+    "update_page_access_group",
+    "update_page_access_user",
+];
+
 #[test]
-fn what_hands_out_access_is_dangerous_and_what_customers_see_is_sensitive() {
+fn what_hands_out_access_or_cannot_be_taken_back_is_dangerous() {
+    let provider = provider().unwrap();
+    let dangerous = provider.catalogue().tools.iter().filter(|tool| tool.risk == Risk::Dangerous);
+    let dangerous: Vec<&str> = dangerous.map(|tool| tool.name.as_str()).collect();
+    assert_eq!(dangerous, DANGEROUS);
+}
+
+#[test]
+fn every_change_but_that_of_a_draft_is_at_least_sensitive() {
+    let provider = provider().unwrap();
+    let harmless = provider.catalogue().tools.iter().filter(|tool| tool.effect != Effect::Read && tool.risk == Risk::None);
+    let harmless: Vec<&str> = harmless.map(|tool| tool.name.as_str()).collect();
+    assert_eq!(harmless, ["save_postmortem_draft"]);
+}
+
+#[test]
+fn what_the_vendor_deletes_is_destructive() {
     let provider = provider().unwrap();
     for tool in &provider.catalogue().tools {
-        let least = match tool.name.as_str() {
-            "add_component_page_access_users" => Risk::Dangerous,
-            _ if tool.effect != Effect::Read => Risk::Sensitive,
-            _ => Risk::None,
-        };
-        assert!(tool.risk >= least, "`{}` is {:?}", tool.name, tool.risk);
+        let Binding::Operation(operation) = &tool.binding else { panic!("`{}` is no operation", tool.name) };
+        if operation.method == "DELETE" || tool.name.as_str().starts_with("replace_") {
+            assert_eq!(tool.effect, Effect::Destructive, "`{}`", tool.name);
+        }
     }
+}
+
+#[test]
+fn the_tools_that_the_vendor_gives_up_say_so() {
+    let provider = provider().unwrap();
+    let deprecated: Vec<&str> = provider.catalogue().tools.iter().filter(|tool| tool.deprecated).map(|tool| tool.name.as_str()).collect();
+    assert_eq!(deprecated, ["create_organization_user", "delete_organization_user", "list_organization_users"]);
 }
 
 /// Run with `UPDATE=1` to write the table anew.

@@ -1,10 +1,10 @@
 //! Keys: good, bad, absent; what a probe finds, what a preview shows, and that a key stands nowhere else.
 
-use mcp_govern_conformance::Harness;
+use mcp_govern_conformance::{CANARY, Harness, LeakDetector};
 use mcp_govern_core::{
     ArgumentRule, CredentialOwner, CredentialReport, CredentialVerdict, DenialCode, ProviderErrorKind,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use stand_ins::{Fault, StatuspageStandIn};
 
 use crate::setup::{PAGE, credential, failure, harness_at, open, provider, spec};
@@ -81,4 +81,58 @@ async fn a_rule_holds_a_server_to_one_page() {
     let error = harness.call("get_page", json!({"page_id": StatuspageStandIn::SECOND_PAGE})).await.unwrap_err();
     assert_eq!(error.code(), Some(DenialCode::RuleViolated), "{error}");
     assert_eq!(vendor.count(), 1);
+}
+
+#[tokio::test]
+async fn a_secret_that_is_an_argument_stands_in_the_request_and_nowhere_else() {
+    let detector = LeakDetector::listen();
+    let (vendor, harness) = open().await;
+    let of_page = |mut arguments: Value| {
+        arguments["page_id"] = json!(PAGE);
+        arguments
+    };
+    let provider = of_page(json!({
+        "type": "Datadog", "api_key": CANARY, "application_key": CANARY, "metric_base_uri": "https://monitoring.example.com/api",
+    }));
+    let preview = harness.governor().preview(harness.person(), harness.request("create_metric_provider", provider.clone()));
+    detector.look_at("the preview", &preview);
+    let success = harness.call("create_metric_provider", provider.clone()).await.unwrap();
+    detector.look_at("the result", &success);
+    detector.look("the output", success.output.content.get());
+    assert!(String::from_utf8_lossy(vendor.last_request().unwrap().body()).contains(CANARY));
+    vendor.fail_next(Fault::Status { status: 422, headers: Vec::new(), body: json!({"error": "no"}).to_string() });
+    let error = harness.call("create_metric_provider", provider).await.unwrap_err();
+    detector.look_at_error("the error", &error);
+    // Refused before anything is sent: the refusal names the argument and not its value.
+    let wrong = of_page(json!({"type": "Datadog", "api_key": [CANARY], "metric_base_uri": "x"}));
+    let error = harness.call("create_metric_provider", wrong).await.unwrap_err();
+    detector.look_at_error("the refusal", &error);
+    harness.close().await;
+    for record in harness.records().await.unwrap() {
+        detector.look("a record", &record);
+    }
+    assert!(detector.looked() > 5);
+    detector.verdict().unwrap();
+}
+
+#[tokio::test]
+async fn people_are_not_on_record_in_clear() {
+    let (_vendor, harness) = open().await;
+    for (tool, arguments) in [
+        ("create_subscriber", json!({"page_id": PAGE, "email": "ada@example.com"})),
+        ("list_subscribers", json!({"page_id": PAGE, "q": "ada@example.com"})),
+        ("list_page_access_users", json!({"page_id": PAGE, "email": "ada@example.com"})),
+        ("create_page_access_user", json!({"page_id": PAGE, "email": "ada@example.com", "external_login": "ada.lovelace"})),
+        ("create_subscriber", json!({"page_id": PAGE, "phone_country": "NL", "phone_number": "205550142"})),
+    ] {
+        crate::setup::success(&harness, tool, arguments).await;
+    }
+    harness.close().await;
+    let records = harness.records().await.unwrap();
+    assert!(records.iter().any(|record| record.contains("create_subscriber")), "{records:#?}");
+    for record in records {
+        for person in ["ada@example.com", "ada.lovelace", "205550142"] {
+            assert!(!record.contains(person), "{record}");
+        }
+    }
 }

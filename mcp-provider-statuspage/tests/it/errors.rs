@@ -52,6 +52,35 @@ async fn an_unknown_identifier_is_not_found() {
 }
 
 #[tokio::test]
+async fn data_for_a_metric_of_another_provider_is_a_conflict_that_names_the_right_one() {
+    let (_vendor, harness) = open().await;
+    let arguments = json!({"page_id": PAGE, "metric_id": StatuspageStandIn::DATADOG_METRIC, "timestamp": 1, "value": 1});
+    let failed = failure(&harness, "add_metric_point", arguments).await;
+    assert_eq!((failed.kind, failed.vendor.status), (Kind::Conflict, Some(405)));
+    assert!(failed.message.contains("type Self"), "{}", failed.message);
+}
+
+#[tokio::test]
+async fn a_person_who_is_there_already_is_a_conflict() {
+    let (_vendor, harness) = open().await;
+    let arguments = json!({"page_id": PAGE, "email": "lotte@customer.example.com"});
+    let failed = failure(&harness, "create_page_access_user", arguments).await;
+    assert_eq!((failed.kind, failed.vendor.status), (Kind::Conflict, Some(409)));
+    assert!(failed.message.contains("Find it in the list"), "{}", failed.message);
+}
+
+#[tokio::test]
+async fn what_plan_or_accounts_do_not_allow_is_forbidden() {
+    let vendor = StatuspageStandIn::builder().with_atlassian_accounts().start().await;
+    let harness = harness_at(vendor.base_url(), &vendor.good_key()).await;
+    let arguments = json!({"organization_id": StatuspageStandIn::ORGANIZATION});
+    assert_eq!(failure(&harness, "list_organization_users", arguments).await.kind, Kind::Forbidden);
+    let failed = failure(&harness, "list_page_access_users", json!({"page_id": StatuspageStandIn::SECOND_PAGE})).await;
+    assert_eq!(failed.kind, Kind::Forbidden);
+    assert!(failed.message.contains("not in every plan"), "{}", failed.message);
+}
+
+#[tokio::test]
 async fn a_read_is_tried_again_after_a_failure_and_a_write_is_not() {
     let (vendor, harness) = open().await;
     vendor.fail_times(2, &Fault::status(503));

@@ -86,7 +86,6 @@ async fn what_statuspage_would_refuse_is_refused_here_with_the_field_named() {
         ("create_incident", json!({"name": "x", "reminder_intervals": "[1,25]"}), &["reminder_intervals"]),
         ("create_incident", json!({"name": "x", "metadata": {"a": 1}}), &["metadata"]),
         ("create_incident", json!({"name": "x", "status": "scheduled", "scheduled_for": "tomorrow", "scheduled_until": UNTIL}), &["scheduled_for"]),
-        ("update_component", json!({"component_id": "c"}), &["status"]),
         ("update_component", json!({"component_id": "c", "start_date": "2026-02-30"}), &["start_date"]),
         ("list_components", json!({"per_page": 101}), &["per_page", "100"]),
         ("list_components", json!({"page": 0}), &["page"]),
@@ -94,6 +93,101 @@ async fn what_statuspage_would_refuse_is_refused_here_with_the_field_named() {
         ("add_component_page_access_users", json!({"component_id": "c", "page_access_user_ids": []}), &["page_access_user_ids"]),
     ])
     .await;
+}
+
+#[tokio::test]
+async fn a_change_that_changes_nothing_is_refused() {
+    each_is_refused(vec![
+        ("update_page", json!({}), &["name"]),
+        ("update_component", json!({"component_id": "c"}), &["status"]),
+        ("update_incident", json!({"incident_id": "i"}), &["status"]),
+        ("update_incident", json!({"incident_id": "i", "deliver_notifications": true}), &["status"]),
+        ("edit_incident_update", json!({"incident_id": "i", "incident_update_id": "u", "deliver_notifications": true}), &["body"]),
+        ("update_metric", json!({"metric_id": "m"}), &["name"]),
+        ("update_metric_provider", json!({"metrics_provider_id": "p"}), &["metric_base_uri"]),
+        ("update_page_access_user", json!({"page_access_user_id": "u"}), &["email"]),
+        ("update_page_access_group", json!({"page_access_group_id": "g"}), &["name"]),
+        ("update_status_embed_config", json!({}), &["position"]),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn a_subscriber_is_reached_in_one_way() {
+    each_is_refused(vec![
+        ("create_subscriber", json!({}), &["email", "phone_number"]),
+        ("create_subscriber", json!({"email": "a@example.com", "phone_number": "1", "phone_country": "NL"}), &["email", "phone_number"]),
+        ("create_subscriber", json!({"phone_number": "1"}), &["phone_country"]),
+        ("create_subscriber", json!({"phone_country": "NL", "email": "a@example.com"}), &["phone_number"]),
+        ("create_subscriber", json!({"endpoint": "https://hooks.example.com"}), &["email"]),
+        ("create_subscriber", json!({"email": "no address"}), &["email"]),
+        ("create_subscriber", json!({"email": "a@example.com", "component_ids": []}), &["component_ids"]),
+        ("create_incident_subscriber", json!({"incident_id": "i"}), &["email", "phone_number"]),
+        ("create_page_access_user", json!({}), &["email", "external_login"]),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn many_subscribers_are_named_or_all_are_meant() {
+    let many: Vec<String> = (0..101).map(|number| format!("s{number}")).collect();
+    for tool in ["unsubscribe_subscribers", "reactivate_subscribers", "resend_confirmation_mails"] {
+        each_is_refused(vec![
+            (tool, json!({}), &["subscribers"]),
+            (tool, json!({"subscribers": "everybody"}), &["subscribers"]),
+            (tool, json!({"subscribers": []}), &["subscribers"]),
+            (tool, json!({"subscribers": many}), &["subscribers", "100"]),
+        ])
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn times_of_metrics_are_seconds_and_days_of_uptime_are_days() {
+    let point = |timestamp: i64| json!({"metric_id": "m", "timestamp": timestamp, "value": 1});
+    let uptime = |start: &str| json!({"component_id": "c", "start": start});
+    each_is_refused(vec![
+        ("add_metric_point", point(1_773_525_600_000), &["timestamp"]),
+        ("add_metric_point", point(-1), &["timestamp"]),
+        ("add_metric_points_in_bulk", json!({"points": {}}), &["points"]),
+        ("add_metric_points_in_bulk", json!({"points": {"m": []}}), &["points"]),
+        ("add_metric_points_in_bulk", json!({"points": {"m": [{"timestamp": 1, "value": 1, "unit": "ms"}]}}), &["points"]),
+        ("get_component_uptime", uptime("1969"), &["start"]),
+        ("get_component_uptime", uptime("2026-13"), &["start"]),
+        ("get_component_uptime", uptime("2026-3"), &["start"]),
+        ("get_component_uptime", uptime("2026-03-14T00:00:00Z"), &["start"]),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn what_belongs_together_is_given_together() {
+    each_is_refused(vec![
+        ("publish_postmortem", json!({"incident_id": "i", "custom_tweet": "Read on."}), &["custom_tweet", "notify_twitter"]),
+        ("create_metric_provider", json!({"type": "Datadog", "api_key": "k"}), &["metric_base_uri"]),
+        ("create_metric_provider", json!({"type": "Librato", "email": "a@example.com"}), &["api_token"]),
+        ("create_metric_provider", json!({"type": "Nagios"}), &["type", "Datadog"]),
+        ("create_component_group", json!({"name": "x"}), &["components"]),
+        ("create_component_group", json!({"name": "x", "components": []}), &["components"]),
+        ("create_incident_template", json!({"name": "x", "title": "y"}), &["body"]),
+        ("list_subscribers", json!({"sort_field": "relevance"}), &["q"]),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn forgetting_the_pages_of_a_person_revokes_nothing() {
+    let (vendor, harness) = open().await;
+    for pages in [json!(null), json!({"p": {"admin": true}}), json!({"p": {"incident_manager": "yes"}})] {
+        let mut arguments = json!({"organization_id": "o", "user_id": "u"});
+        if !pages.is_null() {
+            arguments["pages"] = pages;
+        }
+        let error = harness.call("replace_user_permissions", arguments).await.unwrap_err();
+        assert_eq!(error.code(), Some(DenialCode::InvalidArguments), "{error}");
+        assert!(error.to_string().contains("pages"), "{error}");
+    }
+    assert_eq!(vendor.count(), 0);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! What comes back: lists and how they go on, whole objects, answers in unexpected dress, and what the vendor did.
 
 use serde_json::{Value, json};
-use stand_ins::Fault;
+use stand_ins::{Fault, MailKind, StatuspageStandIn};
 
 use crate::setup::{PAGE, call, open, success};
 
@@ -61,6 +61,85 @@ async fn nobody_gets_mail_unless_it_was_asked_for() {
     call(&harness, "update_incident", loud).await;
     let mails: Vec<_> = vendor.mails_sent().iter().map(|mail| (mail.incident().to_owned(), mail.status().to_owned())).collect();
     assert_eq!(mails, [(id, "resolved".to_owned())]);
+}
+
+#[tokio::test]
+async fn subscribers_are_paged_from_zero_and_everything_else_from_one() {
+    let (vendor, harness) = open().await;
+    let arguments = json!({"page_id": PAGE, "state": "all", "limit": 20});
+    let list = call(&harness, "list_subscribers", arguments).await;
+    assert_eq!((list["items"].as_array().map(Vec::len), &list["next"]), (Some(20), &json!({"page": 1})));
+    let list = call(&harness, "list_subscribers", json!({"page_id": PAGE, "state": "all", "limit": 20, "page": 1})).await;
+    assert_eq!((list["items"].as_array().map(Vec::len), &list["next"]), (Some(9), &Value::Null));
+    let list = call(&harness, "list_metrics", json!({"page_id": PAGE, "per_page": 2})).await;
+    assert_eq!(list["next"], json!({"page": 2}));
+    assert_eq!(vendor.violations(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn no_tool_writes_to_anybody_unless_it_was_asked_to() {
+    let (vendor, harness) = open().await;
+    let of_page = |mut arguments: Value| {
+        arguments["page_id"] = json!(PAGE);
+        arguments
+    };
+    let subscriber = call(&harness, "list_subscribers", of_page(json!({"state": "all"}))).await["items"][0]["id"].clone();
+    let postmortem = json!({"incident_id": "i2webhooksdl", "body_draft": "## What happened"});
+    for (tool, arguments) in [
+        ("save_postmortem_draft", postmortem),
+        ("publish_postmortem", json!({"incident_id": "i2webhooksdl"})),
+        ("unpublish_postmortem", json!({"incident_id": "i2webhooksdl"})),
+        ("delete_subscriber", json!({"subscriber_id": subscriber})),
+        ("unsubscribe_subscribers", json!({"subscribers": "all", "type": "sms"})),
+        ("create_page_access_user", json!({"email": "new@customer.example.com"})),
+        ("create_incident", json!({"name": "Upgrade", "status": "scheduled", "scheduled_for": "2031-03-14T22:00:00Z", "scheduled_until": "2031-03-14T23:00:00Z"})),
+    ] {
+        call(&harness, tool, of_page(arguments)).await;
+        assert_eq!((vendor.mails_sent(), vendor.tweets_sent()), (Vec::new(), Vec::new()), "{tool}");
+    }
+}
+
+#[tokio::test]
+async fn who_is_subscribed_is_asked_to_confirm() {
+    let (vendor, harness) = open().await;
+    call(&harness, "create_subscriber", json!({"page_id": PAGE, "email": "new@example.com"})).await;
+    let mails: Vec<_> = vendor.mails_sent().iter().map(|mail| (mail.kind(), mail.address().to_owned())).collect();
+    assert_eq!(mails, [(MailKind::Confirmation, "new@example.com".to_owned())]);
+}
+
+#[tokio::test]
+async fn the_link_to_an_unpublished_text_is_masked() {
+    let (_vendor, harness) = open().await;
+    let incident = json!({"page_id": PAGE, "incident_id": "i2webhooksdl"});
+    let mut draft = incident.clone();
+    draft["body_draft"] = json!("## What happened");
+    let saved = call(&harness, "save_postmortem_draft", draft).await;
+    assert_eq!((&saved["preview_key"], &saved["body_draft"]), (&json!("***"), &json!("## What happened")));
+    for tool in ["get_postmortem", "publish_postmortem", "unpublish_postmortem"] {
+        assert_eq!(call(&harness, tool, incident.clone()).await["preview_key"], json!("***"), "{tool}");
+    }
+}
+
+#[tokio::test]
+async fn points_are_taken_on_without_an_outcome_to_wait_for() {
+    let (vendor, harness) = open().await;
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let points = json!({"mt2trackfeed": [{"timestamp": now - 90, "value": 4.5}]});
+    call(&harness, "add_metric_points_in_bulk", json!({"page_id": PAGE, "points": points})).await;
+    let kept: Vec<f64> = vendor.metric_points("mt2trackfeed").into_iter().map(|(_, value)| value).collect();
+    assert_eq!((kept, vendor.count()), (vec![4.5], 1));
+}
+
+#[tokio::test]
+async fn a_page_that_the_permissions_leave_out_is_revoked() {
+    let (_vendor, harness) = open().await;
+    let person = json!({"organization_id": StatuspageStandIn::ORGANIZATION, "user_id": StatuspageStandIn::USER});
+    let pages = |rights: &Value| rights["data"]["pages"].as_array().map(Vec::len);
+    assert_eq!(pages(&call(&harness, "get_user_permissions", person.clone()).await), Some(2));
+    let mut one = person.clone();
+    one["pages"] = json!({PAGE: {"incident_manager": true}});
+    call(&harness, "replace_user_permissions", one).await;
+    assert_eq!(pages(&call(&harness, "get_user_permissions", person).await), Some(1));
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ impl Story {
             "Denied",
             "Every denial has a stable code, a sentence that a model can act on, and a remedy for machines. Nothing is sent.",
         )?;
+        let before: Vec<_> = self.scenes.iter().map(|scene| scene.player.requests()).collect();
         self.teller.aside("A tool that nobody has reviewed. To Ann it does not exist; the record will say why.")?;
         for scene in self.scenes() {
             self.call_an_unreviewed_tool(&scene).await?;
@@ -44,6 +45,9 @@ impl Story {
             let how = ("call_during_kill_switch", Ending::Denied(DenialCode::ServerKilled), "Ann is told");
             self.call(&scene, &ann, scene.plot.first(), how).await?;
             self.act(&olga, Action::Release { scope }).await?;
+        }
+        for (scene, before) in self.scenes().into_iter().zip(before) {
+            self.expect(scene.vendor, scene.player.requests() == before, "no request to the vendor for a denied call");
         }
         Ok(())
     }

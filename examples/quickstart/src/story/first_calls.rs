@@ -28,7 +28,7 @@ impl Story {
             let step = Step::of(scene.vendor, "list", "ok").with_fact("user", ann.name).with_fact("tools", &listed);
             self.tell_step(step.saying(format!("Ann sees {}.", names.join(", "))))?;
             let ask = scene.plot.first();
-            let said = format!("Ann calls `{}`:", ask.tool);
+            let said = format!("Ann calls `{}`. It fails as", ask.tool);
             let ending = Ending::Failed(ProviderErrorKind::Unauthorized);
             self.call(&scene, &ann, ask, ("call_with_wrong_key", ending, &said)).await?;
         }
@@ -54,8 +54,9 @@ impl Story {
                 .with_fact("authorized_as", &whose)
                 .with_fact("may", &may)
                 .with_fact("remarks", &report.remarks);
-            let of_whom = whose.map_or("The vendor does not say whose it is".to_owned(), |whose| format!("It is of {whose}"));
-            self.tell_step(step.saying(format!("The key works. {of_whom}; it may {}.", may.join(", "))))?;
+            let whose = whose.map_or("the vendor does not say".to_owned(), |whose| format!("\"{whose}\""));
+            let text = format!("The key works. Whose it is: {whose}. Rights that show: {}.", may.join(", "));
+            self.tell_step(step.saying(text))?;
             let ask = scene.plot.first();
             let said = format!("Ann calls `{}`:", ask.tool);
             if let Some(success) = self.call(&scene, &ann, ask, ("call", Ending::Answered, &said)).await? {
@@ -118,7 +119,8 @@ impl Story {
             self.expect(scene.vendor, !scene.player.account.leaks_into(&shown), "a preview without the key");
             self.expect(scene.vendor, shown.contains("***"), "a preview that masks the key");
             let step = Step::of(scene.vendor, "preview", "done").with_fact("request", &preview);
-            let step = step.saying(format!("{} {}", preview.method, preview.url));
+            let step = step.saying(format!("`{}` would send:", ask.tool));
+            let step = step.showing(format!("{} {}", preview.method, preview.url));
             let headers = preview.headers.iter().map(|(name, value)| format!("{name}: {value}"));
             self.tell_step(headers.fold(step, Step::showing))?;
         }

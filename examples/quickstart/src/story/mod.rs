@@ -10,8 +10,8 @@ use std::{rc::Rc, sync::Arc, time::Instant};
 
 use example_vendors::Vendor;
 use mcp_govern_core::{
-    ClientType, CommandId, DenialCode, Governor, GrantId, ProfileId, Provider, ProviderErrorKind, RequestId, ServerId,
-    Settings, TenantId, ToolId, ToolName, ToolsetId,
+    ClientType, CommandId, DenialCode, Governor, GrantId, ProfileId, Provider, ProviderErrorKind, Remedy, RequestId,
+    ServerId, Settings, TenantId, ToolId, ToolName, ToolsetId,
     audit::AuditKey,
     governor::{Acted, CallError, CallFailure, CallRequest, CallSuccess},
     journal::{Action, Command},
@@ -302,13 +302,18 @@ fn answered(scene: &Scene, step: &'static str, success: &CallSuccess, said: &str
 
 fn refused(scene: &Scene, step: &'static str, error: &CallError, said: &str) -> Step {
     let told = |outcome, code: &str, message: &str| {
-        let text = format!("{said} {code}: \"{message}\"");
         let told = Step::of(scene.vendor, step, outcome).with_code(code).with_fact("call", error.call());
-        told.with_fact("message", message).saying(text)
+        told.with_fact("message", message).saying(format!("{said} `{code}`: \"{message}\""))
     };
     match error.failure() {
         CallFailure::Denied(denial) => {
-            told("denied", denial.code().as_str(), denial.message()).with_fact("remedy", denial.remedy())
+            let told = told("denied", denial.code().as_str(), denial.message()).with_fact("remedy", denial.remedy());
+            match denial.remedy() {
+                Remedy::RequestAccess { .. } | Remedy::WaitForReview { .. } => {
+                    told.showing(format!("remedy: {}", json!(denial.remedy())))
+                }
+                _ => told,
+            }
         }
         CallFailure::Provider(failure) => {
             let status = failure.exchanges().last().and_then(|sent| sent.status);

@@ -17,8 +17,8 @@ pub(super) fn lists() -> Vec<Case> {
             })),
             "GET",
             page(concat!(
-                "/subscribers?q=lotte.vandijk%40example.com&type=email&state=all&limit=5&page=0&sort_field=created_at",
-                "&sort_direction=desc",
+                "/subscribers?q=lotte.vandijk%40example.com&type=email&state=all&sort_field=created_at&sort_direction=desc",
+                "&limit=5&page=0",
             )),
         ),
         Case::new(
