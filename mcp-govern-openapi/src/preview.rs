@@ -38,7 +38,8 @@ impl OpenApiServer {
         arguments: Map<String, Value>,
         facts: &CredentialFacts,
     ) -> Result<RequestPreview, ProviderError> {
-        let arguments = with_defaults(row, arguments);
+        let mut arguments = with_defaults(row, arguments);
+        hide_secrets(&row.definition.input_schema, &mut arguments);
         let bound = self.bind(row, &arguments)?;
         let mut preview = RequestPreview::new(bound.method.as_str(), format!("{}{}", self.base, bound.target));
         for (name, value) in &bound.headers {
@@ -85,5 +86,58 @@ impl OpenApiServer {
             }
         }
         Ok(preview)
+    }
+}
+
+/// Puts a mask in place of every argument that its schema marks as secret (`writeOnly`, `format: password`), at any depth.
+fn hide_secrets(schema: &Value, members: &mut Map<String, Value>) {
+    let properties = schema.get("properties").and_then(Value::as_object);
+    let others = schema.get("additionalProperties").filter(|others| others.is_object());
+    for (name, value) in members {
+        if let Some(schema) = properties.and_then(|properties| properties.get(name)).or(others) {
+            hide_secret(schema, value);
+        }
+    }
+}
+
+fn hide_secret(schema: &Value, value: &mut Value) {
+    let is_secret = schema.get("writeOnly") == Some(&Value::Bool(true))
+        || schema.get("format").is_some_and(|format| format == "password");
+    match value {
+        Value::Null => {}
+        _ if is_secret => *value = Value::from(MASK),
+        Value::Object(members) => hide_secrets(schema, members),
+        Value::Array(items) => {
+            if let Some(schema) = schema.get("items") {
+                items.iter_mut().for_each(|item| hide_secret(schema, item));
+            }
+        }
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn secret_arguments_are_masked_at_any_depth_and_nothing_else_is() {
+        let schema = json!({"properties": {
+            "name": {"type": "string"},
+            "key": {"type": "string", "writeOnly": true},
+            "absent": {"type": ["string", "null"], "writeOnly": true},
+            "people": {"type": "array", "items": {"properties": {"password": {"format": "password"}, "role": {}}}},
+            "keys": {"additionalProperties": {"writeOnly": true}},
+        }});
+        let mut arguments = json!({
+            "name": "a", "key": "s", "absent": null, "people": [{"password": "s", "role": "r"}], "keys": {"x": "s"},
+        });
+        hide_secrets(&schema, arguments.as_object_mut().unwrap());
+        let shown = json!({
+            "name": "a", "key": "***", "absent": null, "people": [{"password": "***", "role": "r"}], "keys": {"x": "***"},
+        });
+        assert_eq!(arguments, shown);
     }
 }

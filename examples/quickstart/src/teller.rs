@@ -167,10 +167,10 @@ impl Teller {
     }
 }
 
-/// Writes a line as it is; one that is wider than the page goes on below.
+/// Writes a line as it is; a sentence that is wider than the page goes on below.
 fn exhibit(out: &mut impl Write, line: &str) -> io::Result<()> {
     let margin = " ".repeat(17);
-    if margin.len() + line.chars().count() <= WIDTH {
+    if margin.len() + line.chars().count() <= WIDTH || line.split_whitespace().count() < 3 {
         return writeln!(out, "{margin}{line}");
     }
     wrapped(out, &margin, line)

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{caller::Caller, permit::Permit, snapshot::Snapshot, tool_view::ToolIndex};
+use super::{caller::Caller, permit::Permit, shelf::ToolRecord, snapshot::Snapshot, tool_view::ToolIndex};
 use crate::{denial::DenialCode, vocabulary::Timestamp};
 
 /// When a question is asked, and whether the rules at hand can be trusted.
@@ -17,10 +17,7 @@ pub struct Moment {
 impl Moment {
     /// A moment at which the rules at hand are current.
     pub fn fresh(now: Timestamp) -> Self {
-        Self {
-            now,
-            freshness: Freshness::Fresh,
-        }
+        Self { now, freshness: Freshness::Fresh }
     }
 
     /// A moment.
@@ -87,11 +84,7 @@ impl Refused {
     }
 
     fn early(code: DenialCode) -> Self {
-        Self {
-            code,
-            tool: None,
-            blamed: None,
-        }
+        Self { code, tool: None, blamed: None }
     }
 }
 
@@ -103,10 +96,7 @@ impl Refused {
 /// tool · grant. An unreadable state comes first, because nothing else that it says can be believed.
 pub fn admit(snapshot: &Arc<Snapshot>, caller: &Caller, tool: ToolIndex, moment: &Moment) -> Admission {
     match snapshot.examine(caller, tool, moment) {
-        Ok(()) => match snapshot.record(tool) {
-            Some(record) => Admission::Permit(Permit::new(snapshot, caller, record, moment.now)),
-            None => Admission::Deny(Refused::early(DenialCode::UnknownTool)),
-        },
+        Ok(record) => Admission::Permit(Permit::new(caller, record, moment.now)),
         Err(refused) => Admission::Deny(refused),
     }
 }
@@ -125,7 +115,7 @@ impl Snapshot {
             DenialCode::TenantInactive
         } else if self.gates.killed {
             DenialCode::TenantKilled
-        } else if moment.freshness == Freshness::Stale || caller.stamp != self.stamp {
+        } else if moment.freshness == Freshness::Stale || !std::ptr::eq(Arc::as_ptr(&caller.snapshot), self) {
             // INVARIANT: a caller that was looked up elsewhere gets nothing
             // (`a_caller_of_another_snapshot_is_denied_as_stale`).
             DenialCode::StateStale
@@ -139,29 +129,20 @@ impl Snapshot {
 
     /// What a caller is answered who asked for a tool that does not exist: the same checks as for one that does.
     pub fn refuse_unknown(&self, caller: &Caller, moment: &Moment) -> Refused {
-        self.entry(caller, moment)
-            .err()
-            .unwrap_or(Refused::early(DenialCode::UnknownTool))
+        self.entry(caller, moment).err().unwrap_or(Refused::early(DenialCode::UnknownTool))
     }
 
-    /// All checks of admission, without the permit.
-    pub(super) fn examine(&self, caller: &Caller, tool: ToolIndex, moment: &Moment) -> Result<(), Refused> {
+    /// All checks of admission; the tool when they all pass.
+    pub(super) fn examine(
+        &self,
+        caller: &Caller,
+        tool: ToolIndex,
+        moment: &Moment,
+    ) -> Result<&Arc<ToolRecord>, Refused> {
         self.entry(caller, moment)?;
-        let row = if tool.shelf == self.shelf.stamp {
-            self.shelf.rows.get(tool.index as usize)
-        } else {
-            None
-        };
-        let Some(row) = row else {
-            return Err(Refused::early(DenialCode::UnknownTool));
-        };
-        let refuse = |code, blamed| {
-            Err(Refused {
-                code,
-                tool: Some(tool),
-                blamed,
-            })
-        };
+        let record = self.record(tool).ok_or(Refused::early(DenialCode::UnknownTool))?;
+        let row = &record.row;
+        let refuse = |code, blamed| Err(Refused { code, tool: Some(tool), blamed });
         if let Some(fault) = row.verdict(tool.index) {
             let blamed = (fault.blamed != tool.index).then(|| self.index(fault.blamed));
             return refuse(fault.code, blamed);
@@ -174,18 +155,11 @@ impl Snapshot {
         for (profile, until) in &caller.held {
             if row.profiles.contains(*profile) {
                 if until.holds(moment.now) {
-                    return Ok(());
+                    return Ok(record);
                 }
                 had = true;
             }
         }
-        refuse(
-            if had {
-                DenialCode::GrantExpired
-            } else {
-                DenialCode::NoGrant
-            },
-            None,
-        )
+        refuse(if had { DenialCode::GrantExpired } else { DenialCode::NoGrant }, None)
     }
 }

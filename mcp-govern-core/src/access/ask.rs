@@ -11,10 +11,7 @@ impl Snapshot {
         };
         let profiles = self.askable(caller);
         let holding = profiles.iter().filter_map(|profile| self.shelf.profile(*profile));
-        holding
-            .filter(|profile| profile.tools.contains(index))
-            .map(|profile| profile.id.clone())
-            .collect()
+        holding.filter(|profile| profile.tools.contains(index)).map(|profile| profile.id.clone()).collect()
     }
 
     /// Every tool of every profile that the caller may ask for.
@@ -28,7 +25,7 @@ impl Snapshot {
 
     /// Whether the caller may know of the tool: through a grant, be it one that has ended, or because it can be asked for.
     pub(super) fn may_know(&self, caller: &Caller, tool: u32) -> bool {
-        let row = self.shelf.rows.get(tool as usize);
+        let row = self.shelf.tool(tool).map(|tool| &tool.row);
         let granted = |profile: u32| row.is_some_and(|row| row.profiles.contains(profile));
         let asked_for = || self.askable(caller).into_iter().any(granted);
         caller.inner.held.iter().any(|(profile, _)| granted(*profile)) || asked_for()
@@ -39,16 +36,8 @@ impl Snapshot {
         let principal = caller.principal();
         let user = [Grantee::User(principal.user.clone())].into_iter();
         let grantees = user.chain(principal.groups.iter().cloned().map(Grantee::Group));
-        let of_grantees = grantees
-            .filter_map(|grantee| self.shelf.askable.get(&grantee))
-            .flatten();
-        let mut profiles: Vec<u32> = self
-            .shelf
-            .open_profiles
-            .iter()
-            .chain(of_grantees)
-            .copied()
-            .collect();
+        let of_grantees = grantees.filter_map(|grantee| self.shelf.askable.get(&grantee)).flatten();
+        let mut profiles: Vec<u32> = self.shelf.open_profiles.iter().chain(of_grantees).copied().collect();
         profiles.sort_unstable();
         profiles.dedup();
         profiles

@@ -23,18 +23,10 @@ impl<T> Buckets<T> {
         let none: Arc<[T]> = Arc::from(Vec::new());
         let mut buckets: Vec<Arc<[T]>> = contents
             .into_iter()
-            .map(|items| {
-                if items.is_empty() {
-                    Arc::clone(&none)
-                } else {
-                    Arc::from(items)
-                }
-            })
+            .map(|items| if items.is_empty() { Arc::clone(&none) } else { Arc::from(items) })
             .collect();
         buckets.resize(usize::from(Self::COUNT), none);
-        Self {
-            rows: buckets.chunks(FAN).map(Arc::from).collect(),
-        }
+        Self { rows: buckets.chunks(FAN).map(Arc::from).collect() }
     }
 
     /// No contents yet, one list for each bucket.
@@ -51,8 +43,7 @@ impl<T> Buckets<T> {
     /// A bucket's contents.
     pub(super) fn bucket(&self, bucket: u16) -> &[T] {
         let row = self.rows.get(usize::from(bucket) / FAN);
-        row.and_then(|row| row.get(usize::from(bucket) % FAN))
-            .map_or(&[], |items| items)
+        row.and_then(|row| row.get(usize::from(bucket) % FAN)).map_or(&[], |items| items)
     }
 
     /// Replaces a bucket; earlier clones keep theirs.
@@ -68,10 +59,7 @@ impl<T> Buckets<T> {
     /// Everything in all buckets.
     #[cfg(test)]
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.rows
-            .iter()
-            .flat_map(|row| row.iter())
-            .flat_map(|bucket| bucket.iter())
+        self.rows.iter().flat_map(|row| row.iter()).flat_map(|bucket| bucket.iter())
     }
 }
 

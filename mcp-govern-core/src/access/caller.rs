@@ -2,7 +2,10 @@
 
 use std::{fmt, sync::Arc};
 
-use super::holders::{HeldGrant, Until};
+use super::{
+    holders::{HeldGrant, Until},
+    snapshot::Snapshot,
+};
 use crate::{
     denial::DenialCode,
     vocabulary::{ClientType, Principal},
@@ -15,10 +18,9 @@ pub struct Caller {
     pub(super) inner: Arc<Resolved>,
 }
 
-#[derive(Debug)]
 pub(super) struct Resolved {
     /// The snapshot that it was looked up in.
-    pub(super) stamp: u64,
+    pub(super) snapshot: Arc<Snapshot>,
     /// The first check on source and client that fails.
     pub(super) fault: Option<DenialCode>,
     /// The bit of the client's type; none when it has no type.

@@ -1,5 +1,7 @@
 //! Why a call would be admitted or denied: every check, with ids.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::{
@@ -107,11 +109,7 @@ impl Snapshot {
         let record = index.and_then(|index| self.shelf.tool(index));
         let server = record.and_then(|record| self.shelf.server(record.server));
         if let Some((record, server)) = record.zip(server) {
-            checks.push(judged(
-                Check::ToolExists,
-                None,
-                format!("`{tool}` is exposed as `{}`", record.exposed),
-            ));
+            checks.push(judged(Check::ToolExists, None, format!("`{tool}` is exposed as `{}`", record.exposed)));
             self.trace_tool(caller, record, server, moment, &mut checks);
         } else {
             let detail = format!("there is no tool `{tool}`");
@@ -127,12 +125,7 @@ impl Snapshot {
             CheckResult::Failed(code) => Some(code),
             CheckResult::Passed | CheckResult::NotReached => None,
         });
-        Explanation {
-            tool: tool.clone(),
-            user: caller.principal().user.clone(),
-            checks,
-            denied,
-        }
+        Explanation { tool: tool.clone(), user: caller.principal().user.clone(), checks, denied }
     }
 
     fn trace_entry(&self, caller: &Caller, moment: &Moment) -> Vec<CheckTrace> {
@@ -143,12 +136,9 @@ impl Snapshot {
         let type_name = client_type.map_or("of no type".to_owned(), |known| format!("of type `{known}`"));
         let fails = |failed: bool, code| failed.then_some(code);
         let anothers = gates::is_anothers(row, client_type, principal);
-        let stale = moment.freshness == Freshness::Stale || caller.inner.stamp != self.stamp;
-        let admitted =
-            client_type.is_some_and(|known| self.gates.client_types & super::shelf::type_bit(known) != 0);
-        let source = principal
-            .source
-            .map_or("an unknown address".to_owned(), |source| format!("`{source}`"));
+        let stale = moment.freshness == Freshness::Stale || !std::ptr::eq(Arc::as_ptr(&caller.inner.snapshot), self);
+        let admitted = client_type.is_some_and(|known| self.gates.client_types & super::shelf::type_bit(known) != 0);
+        let source = principal.source.map_or("an unknown address".to_owned(), |source| format!("`{source}`"));
         let sources = match self.gates.sources.len() {
             0 => "calls may come from anywhere".to_owned(),
             count => format!("calls may come from {count} networks"),
@@ -160,20 +150,13 @@ impl Snapshot {
         vec![
             judged(
                 Check::StateReadable,
-                fails(
-                    moment.freshness == Freshness::Unreadable,
-                    DenialCode::StateUnreadable,
-                ),
+                fails(moment.freshness == Freshness::Unreadable, DenialCode::StateUnreadable),
                 format!("revision {}", self.head.revision),
             ),
             judged(
                 Check::TenantActivated,
                 fails(!self.gates.activated, DenialCode::TenantInactive),
-                either(
-                    self.gates.activated,
-                    "governance is activated",
-                    "governance has not been activated",
-                ),
+                either(self.gates.activated, "governance is activated", "governance has not been activated"),
             ),
             judged(
                 Check::TenantKillSwitch,
@@ -183,45 +166,28 @@ impl Snapshot {
             judged(
                 Check::SnapshotFresh,
                 fails(stale, DenialCode::StateStale),
-                either(
-                    !stale,
-                    "the rules are current",
-                    "the rules are not known to be current",
-                ),
+                either(!stale, "the rules are current", "the rules are not known to be current"),
             ),
             judged(
                 Check::SourceAddress,
                 fails(!self.gates.allows_source(principal), DenialCode::SourceNotAllowed),
                 format!("the call comes from {source}; {sources}"),
             ),
-            judged(
-                Check::ClientKnown,
-                fails(client_type.is_none() || anothers, DenialCode::ClientUnknown),
-                known,
-            ),
+            judged(Check::ClientKnown, fails(client_type.is_none() || anothers, DenialCode::ClientUnknown), known),
             judged(
                 Check::ClientOpen,
                 fails(row.is_some_and(|row| row.closed), DenialCode::ClientClosed),
-                format!(
-                    "`{client}` {}",
-                    either(row.is_some_and(|row| row.closed), "has been closed", "is open")
-                ),
+                format!("`{client}` {}", either(row.is_some_and(|row| row.closed), "has been closed", "is open")),
             ),
             judged(
                 Check::ClientKillSwitch,
-                fails(
-                    self.gates.killed_clients.contains(client),
-                    DenialCode::ClientKilled,
-                ),
+                fails(self.gates.killed_clients.contains(client), DenialCode::ClientKilled),
                 switch(self.gates.killed_clients.contains(client)),
             ),
             judged(
                 Check::ClientTypeOfTenant,
                 fails(!admitted, DenialCode::ClientTypeNotAllowed),
-                format!(
-                    "the client is {type_name}; the tenant {} such",
-                    either(admitted, "admits", "does not admit")
-                ),
+                format!("the client is {type_name}; the tenant {} such", either(admitted, "admits", "does not admit")),
             ),
         ]
     }
@@ -234,38 +200,25 @@ impl Snapshot {
         moment: &Moment,
         checks: &mut Vec<CheckTrace>,
     ) {
-        let used: Vec<&ToolRecord> = tool
-            .uses
-            .iter()
-            .filter_map(|used| self.shelf.tool(*used))
-            .map(|used| &**used)
-            .collect();
+        let used: Vec<&ToolRecord> =
+            tool.uses.iter().filter_map(|used| self.shelf.tool(*used)).map(|used| &**used).collect();
         let all = || [tool].into_iter().chain(used.iter().copied());
         let killed = all().find(|record| record.killed);
         let unfit = all().find_map(|record| Some((record, standing(record)?)));
         let missing = tool.missing.as_ref().map(|_| (tool, DenialCode::ToolRemoved));
         let unfit = unfit.or(missing);
-        let open = caller
-            .client_type()
-            .is_some_and(|known| tool.client_types.as_ref().is_none_or(|t| t.contains(&known)));
+        let open =
+            caller.client_type().is_some_and(|known| tool.client_types.as_ref().is_none_or(|t| t.contains(&known)));
         let mut push = |check, code: Option<DenialCode>, detail: String, blamed: &ToolRecord| {
             let remedy = code.map(|code| self.tool_remedy(caller, code, tool, blamed));
             let result = code.map_or(CheckResult::Passed, CheckResult::Failed);
-            checks.push(CheckTrace {
-                check,
-                result,
-                detail,
-                remedy,
-            });
+            checks.push(CheckTrace { check, result, detail, remedy });
         };
         let id = &server.id;
         push(
             Check::ServerNotPaused,
             server.paused.then_some(DenialCode::ServerPaused),
-            format!(
-                "server `{id}` {}",
-                either(server.paused, "is paused", "is not paused")
-            ),
+            format!("server `{id}` {}", either(server.paused, "is paused", "is not paused")),
             tool,
         );
         push(
@@ -281,10 +234,8 @@ impl Snapshot {
             format!("`{}`: {}", killed_name.id, switch(killed.is_some())),
             killed_name,
         );
-        let approval: Vec<String> = all()
-            .map(approval)
-            .chain(tool.missing.iter().map(|name| format!("`{name}` is missing")))
-            .collect();
+        let approval: Vec<String> =
+            all().map(approval).chain(tool.missing.iter().map(|name| format!("`{name}` is missing"))).collect();
         push(
             Check::ToolApproved,
             unfit.map(|(_, code)| code),
@@ -292,11 +243,7 @@ impl Snapshot {
             unfit.map_or(tool, |(record, _)| record),
         );
         let types = match &tool.client_types {
-            Some(types) => types
-                .iter()
-                .map(|known| known.as_str())
-                .collect::<Vec<_>>()
-                .join(", "),
+            Some(types) => types.iter().map(|known| known.as_str()).collect::<Vec<_>>().join(", "),
             None => "every type".to_owned(),
         };
         push(
@@ -310,18 +257,11 @@ impl Snapshot {
         push(Check::Quota, None, "no quota is enforced".to_owned(), tool);
     }
 
-    fn trace_grant(
-        &self,
-        caller: &Caller,
-        tool: &ToolRecord,
-        moment: &Moment,
-    ) -> (Option<DenialCode>, String) {
+    fn trace_grant(&self, caller: &Caller, tool: &ToolRecord, moment: &Moment) -> (Option<DenialCode>, String) {
         let paths = self.paths(caller, tool, moment.now);
         if !paths.is_empty() {
             let ways = paths.iter().map(|path| {
-                let until = path
-                    .until()
-                    .map_or("without end".to_owned(), |until| format!("until {until}"));
+                let until = path.until().map_or("without end".to_owned(), |until| format!("until {until}"));
                 let (grant, profile, toolset) = (path.grant(), path.profile(), path.toolset());
                 format!("grant `{grant}` of profile `{profile}` through toolset `{toolset}`, {until}")
             });
@@ -329,32 +269,16 @@ impl Snapshot {
         }
         let index = self.shelf.by_id.get(&tool.id).copied().unwrap_or(u32::MAX);
         let ended = caller.inner.grants.iter().filter_map(|held| {
-            let profile = self
-                .shelf
-                .profile(held.profile)
-                .filter(|profile| profile.tools.contains(index))?;
+            let profile = self.shelf.profile(held.profile).filter(|profile| profile.tools.contains(index))?;
             let until = held.until.timestamp()?;
-            Some(format!(
-                "grant `{}` of profile `{}` ended at {until}",
-                held.grant, profile.id
-            ))
+            Some(format!("grant `{}` of profile `{}` ended at {until}", held.grant, profile.id))
         });
         let ended: Vec<String> = ended.collect();
         if ended.is_empty() {
-            let toolsets = tool
-                .toolsets
-                .iter()
-                .filter_map(|at| self.shelf.toolsets.get(*at as usize));
+            let toolsets = tool.toolsets.iter().filter_map(|at| self.shelf.toolsets.get(*at as usize));
             let toolsets: Vec<String> = toolsets.map(|toolset| format!("`{}`", toolset.id)).collect();
-            let places = if toolsets.is_empty() {
-                "no toolset".to_owned()
-            } else {
-                toolsets.join(", ")
-            };
-            return (
-                Some(DenialCode::NoGrant),
-                format!("no grant leads to the tool; it is in {places}"),
-            );
+            let places = if toolsets.is_empty() { "no toolset".to_owned() } else { toolsets.join(", ") };
+            return (Some(DenialCode::NoGrant), format!("no grant leads to the tool; it is in {places}"));
         }
         (Some(DenialCode::GrantExpired), ended.join("; "))
     }
@@ -384,12 +308,7 @@ fn approval(tool: &ToolRecord) -> String {
 /// A check that comes before the tool, or asks for its existence.
 fn judged(check: Check, failed: Option<DenialCode>, detail: String) -> CheckTrace {
     let result = failed.map_or(CheckResult::Passed, CheckResult::Failed);
-    CheckTrace {
-        check,
-        result,
-        detail,
-        remedy: failed.map(early_remedy),
-    }
+    CheckTrace { check, result, detail, remedy: failed.map(early_remedy) }
 }
 
 fn switch(thrown: bool) -> String {

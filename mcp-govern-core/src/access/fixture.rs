@@ -5,8 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::vocabulary::{
-    Annotations, Binding, CatalogueVersion, Effect, OperationBinding, Risk, ServerId, ToolDefinition, ToolId,
-    ToolName,
+    Annotations, Binding, CatalogueVersion, Effect, OperationBinding, Risk, ServerId, ToolDefinition, ToolId, ToolName,
 };
 
 pub(super) fn server(id: &str) -> ServerId {

@@ -47,10 +47,7 @@ impl Gates {
             killed: state.kills.contains(&KillScope::Tenant),
             killed_clients: killed_clients.collect(),
             sources: settings.sources.clone().into(),
-            client_types: settings
-                .client_types
-                .iter()
-                .fold(0, |mask, client_type| mask | type_bit(*client_type)),
+            client_types: settings.client_types.iter().fold(0, |mask, client_type| mask | type_bit(*client_type)),
             list_requestable: settings.list_requestable,
             settings,
         }
@@ -58,18 +55,14 @@ impl Gates {
 
     /// A client's type: as somebody set it, else by the tenant's rules.
     pub(super) fn client_type(&self, client: &ClientId, row: Option<&ClientRow>) -> Option<ClientType> {
-        row.and_then(|row| row.client_type)
-            .or_else(|| self.settings.client_type(client))
+        row.and_then(|row| row.client_type).or_else(|| self.settings.client_type(client))
     }
 
     /// Whether calls may come from where this one does. Where sources are limited, an unknown one is refused.
     pub(super) fn allows_source(&self, principal: &Principal) -> bool {
         let inside = |address| self.sources.iter().any(|net| net.contains(&address));
         // A v4 address that arrives over a v6 socket is the same address.
-        self.sources.is_empty()
-            || principal
-                .source
-                .is_some_and(|source| inside(source.to_canonical()))
+        self.sources.is_empty() || principal.source.is_some_and(|source| inside(source.to_canonical()))
     }
 
     /// The first check on source and client that fails.
@@ -92,30 +85,19 @@ impl Gates {
 }
 
 /// Whether a personal client belongs to somebody else: one registration for one person.
-pub(super) fn is_anothers(
-    row: Option<&ClientRow>,
-    client_type: Option<ClientType>,
-    principal: &Principal,
-) -> bool {
+pub(super) fn is_anothers(row: Option<&ClientRow>, client_type: Option<ClientType>, principal: &Principal) -> bool {
     let owner = row.and_then(|row| row.owner.as_ref());
     client_type == Some(ClientType::Personal) && owner.is_some_and(|owner| *owner != principal.user)
 }
 
 impl ClientRow {
     pub(super) fn of(client: &Client) -> Self {
-        Self {
-            client_type: client.client_type,
-            owner: client.owner.clone(),
-            closed: client.closed,
-        }
+        Self { client_type: client.client_type, owner: client.owner.clone(), closed: client.closed }
     }
 }
 
 /// Every client that somebody set.
 pub(super) fn clients(state: &State) -> Clients {
-    let rows = state
-        .clients
-        .iter()
-        .map(|(id, client)| (id.clone(), ClientRow::of(client)));
+    let rows = state.clients.iter().map(|(id, client)| (id.clone(), ClientRow::of(client)));
     SharedMap::folded(rows, &ClientRow::default(), |place, row| *place = row)
 }

@@ -65,17 +65,11 @@ enum Item<'a> {
 impl Holders {
     /// Everybody's grants and connections.
     pub(super) fn build(state: &State, names: &Names) -> Self {
-        let grants = state
-            .grants
-            .iter()
-            .map(|(id, grant)| (grant.grantee.clone(), Item::Grant(id, grant)));
-        let connections = state
-            .credentials
-            .keys()
-            .filter_map(|(server, owner)| match owner {
-                CredentialOwner::User(user) => Some((Grantee::User(user.clone()), Item::Connection(server))),
-                CredentialOwner::Shared => None,
-            });
+        let grants = state.grants.iter().map(|(id, grant)| (grant.grantee.clone(), Item::Grant(id, grant)));
+        let connections = state.credentials.keys().filter_map(|(server, owner)| match owner {
+            CredentialOwner::User(user) => Some((Grantee::User(user.clone()), Item::Connection(server))),
+            CredentialOwner::Shared => None,
+        });
         let empty: (Vec<HeldGrant>, Vec<u32>) = Default::default();
         let lists = SharedMap::folded(grants.chain(connections), &empty, |holder, item| match item {
             Item::Grant(id, grant) => holder.0.extend(held(id, grant, names)),
@@ -92,11 +86,7 @@ impl Holders {
                 }
             }
         }
-        Self {
-            map,
-            locator: Buckets::from_contents(contents),
-            hasher,
-        }
+        Self { map, locator: Buckets::from_contents(contents), hasher }
     }
 
     /// What a grantee holds.
@@ -117,38 +107,18 @@ impl Holders {
         let hash = self.hasher.hash_one(id);
         let place = Buckets::<u64>::bucket_of(hash);
         let entry = located(hash, self.map.bucket_of(&grant.grantee));
-        let entries = self
-            .locator
-            .bucket(place)
-            .iter()
-            .copied()
-            .chain([entry])
-            .collect();
+        let entries = self.locator.bucket(place).iter().copied().chain([entry]).collect();
         self.locator.replace(place, entries);
         self.map.set(&grant.grantee, Some(holder));
     }
 
     /// Brings a person's connection to a server in line with the state.
-    pub(super) fn follow_connection(
-        &mut self,
-        user: &UserId,
-        server: &ServerId,
-        state: &State,
-        names: &Names,
-    ) {
+    pub(super) fn follow_connection(&mut self, user: &UserId, server: &ServerId, state: &State, names: &Names) {
         let Some(index) = names.server(server) else { return };
         let key = Grantee::User(user.clone());
         let holder = self.map.get(&key).cloned().unwrap_or_default();
-        let mut connected: Vec<u32> = holder
-            .connected
-            .iter()
-            .copied()
-            .filter(|other| *other != index)
-            .collect();
-        if state
-            .credential(server, &CredentialOwner::User(user.clone()))
-            .is_some()
-        {
+        let mut connected: Vec<u32> = holder.connected.iter().copied().filter(|other| *other != index).collect();
+        if state.credential(server, &CredentialOwner::User(user.clone())).is_some() {
             connected.push(index);
         }
         self.put(&key, Holder::new(holder.grants.to_vec(), connected));
@@ -163,11 +133,7 @@ impl Holders {
         for held in holder.grants.iter() {
             self.follow_grant(&held.grant, state, names);
         }
-        for server in holder
-            .connected
-            .iter()
-            .filter_map(|server| names.server_at(*server))
-        {
+        for server in holder.connected.iter().filter_map(|server| names.server_at(*server)) {
             self.follow_connection(user, server, state, names);
         }
     }
@@ -178,19 +144,13 @@ impl Holders {
         let found = self.locator.bucket(place).iter().copied().find_map(|entry| {
             let same = entry >> 12 == located(hash, 0) >> 12;
             let mut holders = same.then(|| self.map.bucket(bucket_in(entry)))?;
-            let (grantee, holder) =
-                holders.find(|(_, holder)| holder.grants.iter().any(|held| held.grant == *id))?;
+            let (grantee, holder) = holders.find(|(_, holder)| holder.grants.iter().any(|held| held.grant == *id))?;
             Some((entry, grantee.clone(), holder.clone()))
         });
         let Some((entry, grantee, holder)) = found else {
             return;
         };
-        let grants = holder
-            .grants
-            .iter()
-            .filter(|held| held.grant != *id)
-            .cloned()
-            .collect();
+        let grants = holder.grants.iter().filter(|held| held.grant != *id).cloned().collect();
         self.put(&grantee, Holder::new(grants, holder.connected.to_vec()));
         let mut entries = self.locator.bucket(place).to_vec();
         if let Some(at) = entries.iter().position(|other| *other == entry) {
@@ -209,21 +169,14 @@ impl Holder {
     fn new(mut grants: Vec<HeldGrant>, mut connected: Vec<u32>) -> Self {
         grants.sort_by(|a, b| (a.profile, &a.grant).cmp(&(b.profile, &b.grant)));
         connected.sort_unstable();
-        Self {
-            grants: grants.into(),
-            connected: connected.into(),
-        }
+        Self { grants: grants.into(), connected: connected.into() }
     }
 }
 
 /// A grant with its profile interned; none when there is no such profile.
 fn held(id: &GrantId, grant: &Grant, names: &Names) -> Option<HeldGrant> {
     let profile = names.profile(&grant.profile)?;
-    Some(HeldGrant {
-        profile,
-        until: Until::of(grant.until),
-        grant: id.clone(),
-    })
+    Some(HeldGrant { profile, until: Until::of(grant.until), grant: id.clone() })
 }
 
 fn located(hash: u64, bucket: u16) -> u64 {
@@ -249,10 +202,7 @@ mod tests {
 
     /// Everything that is held, and how many grants can be located.
     fn dump(holders: &Holders) -> (BTreeMap<Grantee, Holder>, usize) {
-        let all = holders
-            .map
-            .iter()
-            .map(|(grantee, holder)| (grantee.clone(), holder.clone()));
+        let all = holders.map.iter().map(|(grantee, holder)| (grantee.clone(), holder.clone()));
         (all.collect(), holders.locator.iter().count())
     }
 
@@ -272,13 +222,7 @@ mod tests {
         let mut state = State::new();
         for at in 0..3 {
             let spec = ProfileSpec::new(Label::new("A profile"));
-            state.profiles.insert(
-                profile(at),
-                Profile {
-                    spec,
-                    bindings: BTreeMap::new(),
-                },
-            );
+            state.profiles.insert(profile(at), Profile { spec, bindings: BTreeMap::new() });
         }
         for (at, prefix) in ["a", "b"].into_iter().enumerate() {
             let spec = ServerSpec::new(
@@ -288,23 +232,14 @@ mod tests {
                 "key".try_into().unwrap(),
             );
             let at = Timestamp::from_millis(i64::try_from(at).unwrap());
-            let server = Server {
-                spec,
-                paused: false,
-                catalogue: None,
-                registered_at: at,
-            };
+            let server = Server { spec, paused: false, catalogue: None, registered_at: at };
             state.servers.insert(fixture::server(prefix), server);
         }
         state
     }
 
     fn grantee(at: u8) -> Grantee {
-        if at % 4 == 3 {
-            Grantee::Group("staff".try_into().unwrap())
-        } else {
-            Grantee::User(user(at))
-        }
+        if at % 4 == 3 { Grantee::Group("staff".try_into().unwrap()) } else { Grantee::User(user(at)) }
     }
 
     /// Changes the state in one place and lets the holders follow.
@@ -334,21 +269,12 @@ mod tests {
                     state.credentials.remove(&key);
                 } else {
                     let facts = CredentialFacts::new();
-                    state.credentials.insert(
-                        key,
-                        StoredCredential {
-                            version: 1,
-                            facts,
-                            at: Timestamp::default(),
-                        },
-                    );
+                    state.credentials.insert(key, StoredCredential { version: 1, facts, at: Timestamp::default() });
                 }
                 holders.follow_connection(&user(b), &server(a), state, names);
             }
             _ => {
-                state
-                    .grants
-                    .retain(|_, grant| grant.grantee != Grantee::User(user(b)));
+                state.grants.retain(|_, grant| grant.grantee != Grantee::User(user(b)));
                 state.credentials.retain(|(_, of), _| *of != owner);
                 holders.follow_leaver(&user(b), state, names);
             }
@@ -386,16 +312,8 @@ mod tests {
         };
         state.grants.insert(id.clone(), grant);
         let mut holders = Holders::build(&state, &names);
-        assert!(
-            holders
-                .get(&grantee(0))
-                .is_none_or(|holder| holder.grants.is_empty())
-        );
+        assert!(holders.get(&grantee(0)).is_none_or(|holder| holder.grants.is_empty()));
         holders.follow_grant(&id, &state, &names);
-        assert!(
-            holders
-                .get(&grantee(0))
-                .is_none_or(|holder| holder.grants.is_empty())
-        );
+        assert!(holders.get(&grantee(0)).is_none_or(|holder| holder.grants.is_empty()));
     }
 }

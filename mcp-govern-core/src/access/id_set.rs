@@ -1,19 +1,39 @@
-//! A set of interned ids: a sorted list while it is sparse, a bitset once that is smaller.
+//! A set of interned ids: a list while it is sparse, a bitset once that is smaller.
+
+/// How many ids are kept without a box of their own: most tools are in a handful of profiles, and admission is then spared a
+/// look at memory that is far away.
+const INLINE: usize = 11;
+
+/// No id: limits are lengths of arrays, and no array is that long.
+const NONE: u32 = u32::MAX;
 
 /// A set of ids below a limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum IdSet {
+    /// Ids next to whatever owns the set; the places left are [`NONE`].
+    Inline([u32; INLINE]),
     /// Sorted ids.
     Few(Box<[u32]>),
     /// One bit for each id.
     Many(Box<[u64]>),
 }
 
+impl Default for IdSet {
+    fn default() -> Self {
+        Self::Inline([NONE; INLINE])
+    }
+}
+
 impl IdSet {
-    /// The smaller of the two forms.
+    /// The form that suits the ids.
     pub(super) fn of(bits: &Bits) -> Self {
-        // A listed id costs as much as 32 bits.
-        if bits.len() < bits.words.len() * 2 {
+        let count = bits.len();
+        if count <= INLINE {
+            let mut ids = [NONE; INLINE];
+            ids.iter_mut().zip(bits.iter()).for_each(|(place, id)| *place = id);
+            Self::Inline(ids)
+        } else if count < bits.words.len() * 2 {
+            // A listed id costs as much as 32 bits.
             Self::Few(bits.iter().collect())
         } else {
             Self::Many(bits.words.clone().into_boxed_slice())
@@ -22,7 +42,7 @@ impl IdSet {
 
     pub(super) fn contains(&self, id: u32) -> bool {
         match self {
-            Self::Few(ids) if ids.len() <= 16 => ids.contains(&id),
+            Self::Inline(ids) => id != NONE && ids.contains(&id),
             Self::Few(ids) => ids.binary_search(&id).is_ok(),
             Self::Many(words) => has_bit(words, id),
         }
@@ -31,12 +51,9 @@ impl IdSet {
     /// Adds every id to `bits`.
     pub(super) fn add_to(&self, bits: &mut Bits) {
         match self {
+            Self::Inline(ids) => ids.iter().for_each(|id| bits.insert(*id)),
             Self::Few(ids) => ids.iter().for_each(|id| bits.insert(*id)),
-            Self::Many(words) => bits
-                .words
-                .iter_mut()
-                .zip(words)
-                .for_each(|(to, from)| *to |= from),
+            Self::Many(words) => bits.words.iter_mut().zip(words).for_each(|(to, from)| *to |= from),
         }
     }
 }
@@ -50,9 +67,7 @@ pub(super) struct Bits {
 impl Bits {
     /// The empty set over ids below `limit`.
     pub(super) fn new(limit: usize) -> Self {
-        Self {
-            words: vec![0; limit.div_ceil(64)],
-        }
+        Self { words: vec![0; limit.div_ceil(64)] }
     }
 
     /// Adds an id; one at or above the limit is left out.
@@ -73,18 +88,12 @@ impl Bits {
 
     /// Adds what is in `other`.
     pub(super) fn add(&mut self, other: &Self) {
-        self.words
-            .iter_mut()
-            .zip(&other.words)
-            .for_each(|(to, from)| *to |= from);
+        self.words.iter_mut().zip(&other.words).for_each(|(to, from)| *to |= from);
     }
 
     /// Keeps what is in `other` too.
     pub(super) fn keep(&mut self, other: &Self) {
-        self.words
-            .iter_mut()
-            .zip(&other.words)
-            .for_each(|(to, with)| *to &= with);
+        self.words.iter_mut().zip(&other.words).for_each(|(to, with)| *to &= with);
     }
 
     /// How many ids it holds.
@@ -103,9 +112,7 @@ impl Bits {
 }
 
 fn has_bit(words: &[u64], id: u32) -> bool {
-    words
-        .get(id as usize / 64)
-        .is_some_and(|word| word & (1 << (id % 64)) != 0)
+    words.get(id as usize / 64).is_some_and(|word| word & (1 << (id % 64)) != 0)
 }
 
 #[cfg(test)]
@@ -137,7 +144,9 @@ mod tests {
     fn an_id_beyond_the_limit_is_never_in_the_set() {
         let mut bits = Bits::new(10);
         bits.insert(64);
+        bits.insert(NONE);
         assert_eq!(bits.len(), 0);
-        assert!(!IdSet::of(&bits).contains(64));
+        assert!(!IdSet::of(&bits).contains(64) && !IdSet::of(&bits).contains(NONE));
+        assert!(!IdSet::default().contains(NONE));
     }
 }

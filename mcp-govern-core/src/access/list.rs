@@ -58,11 +58,7 @@ impl Snapshot {
                 profile.tools.add_to(&mut granted);
             }
         }
-        let Some(open) = self
-            .shelf
-            .open_to
-            .get(caller.inner.type_bit.trailing_zeros() as usize)
-        else {
+        let Some(open) = self.shelf.open_to.get(caller.inner.type_bit.trailing_zeros() as usize) else {
             return Vec::new();
         };
         granted.keep(&self.shelf.sound);
@@ -75,19 +71,11 @@ impl Snapshot {
         all.keep(open);
         all.add(&granted);
         let listed = |index| {
-            let requestable = Listed {
-                tool: self.index(index),
-                visibility: Visibility::Requestable,
-            };
-            if granted.contains(index) {
-                self.listed(caller, index)
-            } else {
-                requestable
-            }
+            let requestable = Listed { tool: self.index(index), visibility: Visibility::Requestable };
+            if granted.contains(index) { self.listed(caller, index) } else { requestable }
         };
         // A tool that can only be asked for is left out while its server is paused: a request would not help.
-        let shown =
-            |tool: &Listed| tool.visibility != Visibility::Requestable || !self.is_paused(tool.tool.index);
+        let shown = |tool: &Listed| tool.visibility != Visibility::Requestable || !self.is_paused(tool.tool.index);
         all.iter().map(listed).filter(shown).collect()
     }
 
@@ -95,12 +83,10 @@ impl Snapshot {
     /// asked for is not asked here.
     pub fn visibility(&self, caller: &Caller, tool: ToolIndex, moment: &Moment) -> Visibility {
         match self.examine(caller, tool, moment) {
-            Ok(()) if self.needs_connection(caller, tool.index) => Visibility::NeedsConnection,
-            Ok(()) => Visibility::Callable,
+            Ok(_) if self.needs_connection(caller, tool.index) => Visibility::NeedsConnection,
+            Ok(_) => Visibility::Callable,
             Err(refused) => match refused.code {
-                DenialCode::ServerPaused if self.would_be_admitted(caller, tool.index, moment) => {
-                    Visibility::Paused
-                }
+                DenialCode::ServerPaused if self.would_be_admitted(caller, tool.index, moment) => Visibility::Paused,
                 DenialCode::NoGrant | DenialCode::GrantExpired if self.can_ask(caller, &refused) => {
                     Visibility::Requestable
                 }
@@ -116,20 +102,12 @@ impl Snapshot {
         let server = self.shelf.server(record.server)?;
         let paths = self.paths(caller, record, moment.now);
         let bare = self.schemas.shown(record.digest, &record.definition.input_schema);
-        let rules: Vec<Vec<_>> = paths
-            .iter()
-            .map(|path| server.rules.iter().chain(path.rules()).collect())
-            .collect();
+        let rules: Vec<Vec<_>> = paths.iter().map(|path| server.rules.iter().chain(path.rules()).collect()).collect();
         if rules.iter().all(Vec::is_empty) {
             return Some(bare);
         }
         let once_had = |argument: &str| record.gone.iter().any(|gone| **gone == *argument);
-        Some(check::narrow_shown(
-            &record.definition.input_schema,
-            &bare,
-            &rules,
-            &once_had,
-        ))
+        Some(check::narrow_shown(&record.definition.input_schema, &bare, &rules, &once_had))
     }
 
     fn listed(&self, caller: &Caller, index: u32) -> Listed {
@@ -142,38 +120,28 @@ impl Snapshot {
         } else {
             Visibility::Callable
         };
-        Listed {
-            tool: self.index(index),
-            visibility,
-        }
+        Listed { tool: self.index(index), visibility }
     }
 
     fn is_paused(&self, index: u32) -> bool {
-        self.shelf.rows.get(index as usize).is_none_or(|row| row.paused)
+        self.shelf.tool(index).is_none_or(|tool| tool.row.paused)
     }
 
     /// Whether the tool's server wants each person's own account and this one has connected none.
     fn needs_connection(&self, caller: &Caller, index: u32) -> bool {
-        let Some(row) = self.shelf.rows.get(index as usize) else {
+        let Some(row) = self.shelf.tool(index).map(|tool| &tool.row) else {
             return true;
         };
-        let own = self
-            .shelf
-            .server(row.server)
-            .is_none_or(|server| server.sharing == CredentialSharing::PerUser);
+        let own = self.shelf.server(row.server).is_none_or(|server| server.sharing == CredentialSharing::PerUser);
         own && caller.inner.connected.binary_search(&row.server).is_err()
     }
 
     /// Whether nothing but the pause stands in the way.
     fn would_be_admitted(&self, caller: &Caller, index: u32, moment: &Moment) -> bool {
-        let Some(row) = self.shelf.rows.get(index as usize) else {
+        let Some(row) = self.shelf.tool(index).map(|tool| &tool.row) else {
             return false;
         };
-        let mut held = caller
-            .inner
-            .held
-            .iter()
-            .filter(|(_, until)| until.holds(moment.now));
+        let mut held = caller.inner.held.iter().filter(|(_, until)| until.holds(moment.now));
         row.fault.is_none()
             && row.client_types & caller.inner.type_bit != 0
             && held.any(|(profile, _)| row.profiles.contains(*profile))

@@ -46,13 +46,8 @@ impl Loaded {
     pub fn set_catalogue(&mut self, server: &ServerId, catalogue: &Catalogue) -> Result<(), LoadError> {
         let mut tools = HashMap::with_capacity(catalogue.tools.len());
         for definition in &catalogue.tools {
-            let digest = definition.digest().map_err(|source| LoadError {
-                tool: definition.name.clone(),
-                source,
-            })?;
-            let definition = self
-                .interned(&definition.name, digest)
-                .unwrap_or_else(|| Arc::clone(definition));
+            let digest = definition.digest().map_err(|source| LoadError { tool: definition.name.clone(), source })?;
+            let definition = self.interned(&definition.name, digest).unwrap_or_else(|| Arc::clone(definition));
             tools.insert(definition.name.clone(), (digest, definition));
         }
         self.servers.insert(server.clone(), tools);
@@ -87,9 +82,7 @@ impl Loaded {
 
     fn interned(&self, name: &ToolName, digest: Digest) -> Option<Arc<ToolDefinition>> {
         let mut known = self.servers.values().filter_map(|tools| tools.get(name));
-        known
-            .find(|(other, _)| *other == digest)
-            .map(|(_, definition)| Arc::clone(definition))
+        known.find(|(other, _)| *other == digest).map(|(_, definition)| Arc::clone(definition))
     }
 }
 
@@ -121,17 +114,9 @@ mod tests {
         let good = fixture::definition("list_pages", &json!({"type": "object"}));
         let bad = fixture::definition("list_pages", &json!({"maximum": 18_014_398_509_481_985_u64}));
         let mut loaded = Loaded::new();
-        loaded
-            .set_catalogue(
-                &server,
-                &Catalogue::new(fixture::version(1), vec![Arc::new(good)]).unwrap(),
-            )
-            .unwrap();
+        loaded.set_catalogue(&server, &Catalogue::new(fixture::version(1), vec![Arc::new(good)]).unwrap()).unwrap();
         let error = loaded
-            .set_catalogue(
-                &server,
-                &Catalogue::new(fixture::version(2), vec![Arc::new(bad)]).unwrap(),
-            )
+            .set_catalogue(&server, &Catalogue::new(fixture::version(2), vec![Arc::new(bad)]).unwrap())
             .unwrap_err();
         assert_eq!(error.tool().as_str(), "list_pages");
         assert!(loaded.get(&fixture::tool("a", "list_pages")).is_some());

@@ -11,15 +11,14 @@ use crate::{
     check::Schemas,
     journal::Revision,
     vocabulary::{
-        ArgumentRule, CredentialSharing, Digest, GrantId, ProfileId, ServerId, Timestamp, ToolDefinition,
-        ToolId, ToolsetId,
+        ArgumentRule, CredentialSharing, Digest, GrantId, ProfileId, ServerId, Timestamp, ToolDefinition, ToolId,
+        ToolsetId,
     },
 };
 
 /// The proof that a call was admitted. Only [`admit`](super::admit) makes one.
 #[derive(Debug)]
 pub struct Permit {
-    snapshot: Arc<Snapshot>,
     caller: Caller,
     tool: Arc<ToolRecord>,
     now: Timestamp,
@@ -37,18 +36,8 @@ pub struct Path<'a> {
 }
 
 impl Permit {
-    pub(super) fn new(
-        snapshot: &Arc<Snapshot>,
-        caller: &Caller,
-        tool: &Arc<ToolRecord>,
-        now: Timestamp,
-    ) -> Self {
-        Self {
-            snapshot: Arc::clone(snapshot),
-            caller: caller.clone(),
-            tool: Arc::clone(tool),
-            now,
-        }
+    pub(super) fn new(caller: &Caller, tool: &Arc<ToolRecord>, now: Timestamp) -> Self {
+        Self { caller: caller.clone(), tool: Arc::clone(tool), now }
     }
 
     /// The tool.
@@ -69,10 +58,7 @@ impl Permit {
     /// Whose credential the call uses.
     pub fn sharing(&self) -> CredentialSharing {
         // A server that were missing would have denied the call; the stricter answer costs nothing.
-        self.snapshot
-            .shelf
-            .server(self.tool.server)
-            .map_or(CredentialSharing::PerUser, |server| server.sharing)
+        self.snapshot().shelf.server(self.tool.server).map_or(CredentialSharing::PerUser, |server| server.sharing)
     }
 
     /// The definition under which the call was admitted: approved, and loaded on this node.
@@ -97,25 +83,22 @@ impl Permit {
 
     /// The revision of the rules.
     pub fn revision(&self) -> Revision {
-        self.snapshot.head.revision
+        self.snapshot().head.revision
     }
 
     /// The snapshot that admitted the call.
     pub fn snapshot(&self) -> &Arc<Snapshot> {
-        &self.snapshot
+        &self.caller.inner.snapshot
     }
 
     /// The ways to the tool through grants that hold, ordered by profile, toolset and grant id. At least one.
     pub fn paths(&self) -> Vec<Path<'_>> {
-        self.snapshot.paths(&self.caller, &self.tool, self.now)
+        self.snapshot().paths(&self.caller, &self.tool, self.now)
     }
 
     /// The rules that hold for every tool of the server.
     pub fn server_rules(&self) -> &[ArgumentRule] {
-        self.snapshot
-            .shelf
-            .server(self.tool.server)
-            .map_or(&[], |server| &server.rules)
+        self.snapshot().shelf.server(self.tool.server).map_or(&[], |server| &server.rules)
     }
 
     /// Whether the tool once had an argument that its definition no longer has.
@@ -124,7 +107,7 @@ impl Permit {
     }
 
     pub(crate) fn schemas(&self) -> &Schemas {
-        &self.snapshot.schemas
+        &self.snapshot().schemas
     }
 }
 
@@ -167,12 +150,7 @@ impl<'a> Path<'a> {
 
 impl Snapshot {
     /// The caller's ways to a tool through grants that hold at `now`, ordered by profile, toolset and grant id.
-    pub(super) fn paths<'a>(
-        &'a self,
-        caller: &'a Caller,
-        tool: &ToolRecord,
-        now: Timestamp,
-    ) -> Vec<Path<'a>> {
+    pub(super) fn paths<'a>(&'a self, caller: &'a Caller, tool: &ToolRecord, now: Timestamp) -> Vec<Path<'a>> {
         let mut paths = Vec::new();
         let index = self.shelf.by_id.get(&tool.id);
         let Resolved { held, grants, .. } = &*caller.inner;
@@ -181,33 +159,21 @@ impl Snapshot {
                 continue;
             };
             let first = grants.partition_point(|held| held.profile < *profile_index);
-            let of_profile = grants
-                .iter()
-                .skip(first)
-                .take_while(|held| held.profile == *profile_index);
+            let of_profile = grants.iter().skip(first).take_while(|held| held.profile == *profile_index);
             for toolset_index in &tool.toolsets {
-                let bound = profile
-                    .binding(*toolset_index)
-                    .zip(self.shelf.toolsets.get(*toolset_index as usize));
+                let bound = profile.binding(*toolset_index).zip(self.shelf.toolsets.get(*toolset_index as usize));
                 let Some((binding_rules, toolset)) = bound else {
                     continue;
                 };
-                let entry_rules = index
-                    .and_then(|index| toolset.rules.get(index))
-                    .map_or(&[][..], |rules| rules);
-                paths.extend(
-                    of_profile
-                        .clone()
-                        .filter(|held| held.until.holds(now))
-                        .map(|held| Path {
-                            grant: &held.grant,
-                            profile: &profile.id,
-                            toolset: &toolset.id,
-                            until: held.until.timestamp(),
-                            binding_rules,
-                            entry_rules,
-                        }),
-                );
+                let entry_rules = index.and_then(|index| toolset.rules.get(index)).map_or(&[][..], |rules| rules);
+                paths.extend(of_profile.clone().filter(|held| held.until.holds(now)).map(|held| Path {
+                    grant: &held.grant,
+                    profile: &profile.id,
+                    toolset: &toolset.id,
+                    until: held.until.timestamp(),
+                    binding_rules,
+                    entry_rules,
+                }));
             }
         }
         paths

@@ -11,17 +11,8 @@ impl Snapshot {
             return early(refused.code, caller);
         };
         let blamed = refused.blamed.and_then(|tool| self.record(tool));
-        let remedy = self.tool_remedy(
-            caller,
-            refused.code,
-            tool,
-            blamed.map_or(&**tool, |blamed| blamed),
-        );
-        Denial::new(
-            refused.code,
-            tool_sentence(refused.code, tool, blamed.map(|blamed| &**blamed)),
-            remedy,
-        )
+        let remedy = self.tool_remedy(caller, refused.code, tool, blamed.map_or(&**tool, |blamed| blamed));
+        Denial::new(refused.code, tool_sentence(refused.code, tool, blamed.map(|blamed| &**blamed)), remedy)
     }
 
     /// What the caller may be told. A tool that the caller holds nothing of and cannot ask for is unknown: code, sentence and
@@ -29,14 +20,8 @@ impl Snapshot {
     pub fn public_denial(&self, caller: &Caller, refused: &Refused) -> Denial {
         // INVARIANT: the answer is the same for a hidden tool and for none at all
         // (`a_hidden_tool_is_told_apart_from_none_by_nothing`).
-        let hidden = refused
-            .tool
-            .is_some_and(|tool| self.record(tool).is_none() || !self.may_know(caller, tool.index));
-        if hidden {
-            early(DenialCode::UnknownTool, caller)
-        } else {
-            self.denial(caller, refused)
-        }
+        let hidden = refused.tool.is_some_and(|tool| self.record(tool).is_none() || !self.may_know(caller, tool.index));
+        if hidden { early(DenialCode::UnknownTool, caller) } else { self.denial(caller, refused) }
     }
 
     pub(super) fn tool_remedy(
@@ -48,17 +33,13 @@ impl Snapshot {
     ) -> Remedy {
         match code {
             DenialCode::ServerPaused => Remedy::Retry,
-            DenialCode::ToolPending | DenialCode::DefinitionNotApproved => Remedy::WaitForReview {
-                tool: blamed.id.clone(),
-            },
+            DenialCode::ToolPending | DenialCode::DefinitionNotApproved => {
+                Remedy::WaitForReview { tool: blamed.id.clone() }
+            }
             DenialCode::ToolRemoved => Remedy::None,
             DenialCode::NoGrant | DenialCode::GrantExpired => {
                 let profiles = self.askable_for(caller, tool);
-                if profiles.is_empty() {
-                    Remedy::AskAdministrator
-                } else {
-                    Remedy::RequestAccess { profiles }
-                }
+                if profiles.is_empty() { Remedy::AskAdministrator } else { Remedy::RequestAccess { profiles } }
             }
             _ => Remedy::AskAdministrator,
         }
@@ -81,12 +62,9 @@ fn early(code: DenialCode, caller: &Caller) -> Denial {
             "no tool can be called: the rules on this node cannot be read in full".to_owned()
         }
         DenialCode::TenantInactive => "no tool can be called: governance has not been activated".to_owned(),
-        DenialCode::TenantKilled => {
-            "no tool can be called: an administrator has stopped every call".to_owned()
-        }
+        DenialCode::TenantKilled => "no tool can be called: an administrator has stopped every call".to_owned(),
         DenialCode::StateStale => {
-            "no tool can be called now: this node cannot confirm that its rules are current; try again"
-                .to_owned()
+            "no tool can be called now: this node cannot confirm that its rules are current; try again".to_owned()
         }
         DenialCode::SourceNotAllowed => match caller.principal().source {
             Some(source) => format!("calls from `{source}` are not allowed"),
@@ -116,32 +94,21 @@ fn tool_sentence(code: DenialCode, tool: &ToolRecord, blamed: Option<&ToolRecord
     };
     let server = tool.id.server();
     match code {
-        DenialCode::ServerPaused => format!(
-            "the server `{server}` is paused; try `{}` again later",
-            tool.exposed
-        ),
+        DenialCode::ServerPaused => format!("the server `{server}` is paused; try `{}` again later", tool.exposed),
         DenialCode::ServerKilled => {
             format!("an administrator has stopped every call to the server `{server}`")
         }
-        DenialCode::ToolKilled => format!(
-            "an administrator has stopped every call to {}",
-            name.trim_end_matches(',')
-        ),
+        DenialCode::ToolKilled => format!("an administrator has stopped every call to {}", name.trim_end_matches(',')),
         DenialCode::ToolPending => format!("{name} waits for review; somebody must approve it first"),
         DenialCode::ToolDisabled => format!("{name} has been disabled"),
         DenialCode::ToolRemoved => match &tool.missing {
             Some(missing) if blamed.is_none() && tool.state != crate::journal::ToolState::Removed => {
-                format!(
-                    "`{missing}`, which `{}` uses, is not offered by its server",
-                    tool.exposed
-                )
+                format!("`{missing}`, which `{}` uses, is not offered by its server", tool.exposed)
             }
             _ => format!("{name} is no longer offered by its server"),
         },
         DenialCode::DefinitionNotApproved => {
-            format!(
-                "{name} has changed since it was reviewed; somebody must approve its new definition first"
-            )
+            format!("{name} has changed since it was reviewed; somebody must approve its new definition first")
         }
         DenialCode::ToolClientTypeNotAllowed => {
             format!("{name} may not be called by AI clients of this type")

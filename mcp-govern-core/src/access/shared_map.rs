@@ -20,11 +20,7 @@ struct Entry<K, V> {
 
 impl<K: Hash + Eq + Clone, V: Clone> SharedMap<K, V> {
     /// A map with everything that `items` says of a key folded into one value.
-    pub(super) fn folded<T>(
-        items: impl Iterator<Item = (K, T)>,
-        empty: &V,
-        mut fold: impl FnMut(&mut V, T),
-    ) -> Self {
+    pub(super) fn folded<T>(items: impl Iterator<Item = (K, T)>, empty: &V, mut fold: impl FnMut(&mut V, T)) -> Self {
         let hasher = RandomState::new();
         let mut contents = Buckets::<Entry<K, V>>::empty_contents();
         for (key, item) in items {
@@ -32,9 +28,7 @@ impl<K: Hash + Eq + Clone, V: Clone> SharedMap<K, V> {
             let Some(bucket) = contents.get_mut(usize::from(Buckets::<Entry<K, V>>::bucket_of(hash))) else {
                 continue;
             };
-            let known = bucket
-                .iter_mut()
-                .find(|entry| entry.hash == hash && entry.key == key);
+            let known = bucket.iter_mut().find(|entry| entry.hash == hash && entry.key == key);
             if let Some(entry) = known {
                 fold(&mut entry.value, item);
             } else {
@@ -43,39 +37,23 @@ impl<K: Hash + Eq + Clone, V: Clone> SharedMap<K, V> {
                 bucket.push(Entry { hash, key, value });
             }
         }
-        Self {
-            hasher,
-            buckets: Buckets::from_contents(contents),
-        }
+        Self { hasher, buckets: Buckets::from_contents(contents) }
     }
 
     /// The value of a key.
     pub(super) fn get(&self, key: &K) -> Option<&V> {
         let hash = self.hasher.hash_one(key);
-        let mut entries = self
-            .buckets
-            .bucket(Buckets::<Entry<K, V>>::bucket_of(hash))
-            .iter();
-        entries
-            .find(|entry| entry.hash == hash && entry.key == *key)
-            .map(|entry| &entry.value)
+        let mut entries = self.buckets.bucket(Buckets::<Entry<K, V>>::bucket_of(hash)).iter();
+        entries.find(|entry| entry.hash == hash && entry.key == *key).map(|entry| &entry.value)
     }
 
     /// Replaces, adds or (with `None`) removes a key's value. Earlier clones keep theirs.
     pub(super) fn set(&mut self, key: &K, value: Option<V>) {
         let hash = self.hasher.hash_one(key);
         let bucket = Buckets::<Entry<K, V>>::bucket_of(hash);
-        let others = self
-            .buckets
-            .bucket(bucket)
-            .iter()
-            .filter(|entry| entry.hash != hash || entry.key != *key);
+        let others = self.buckets.bucket(bucket).iter().filter(|entry| entry.hash != hash || entry.key != *key);
         let mut entries: Vec<_> = others.cloned().collect();
-        entries.extend(value.map(|value| Entry {
-            hash,
-            key: key.clone(),
-            value,
-        }));
+        entries.extend(value.map(|value| Entry { hash, key: key.clone(), value }));
         self.buckets.replace(bucket, entries);
     }
 
@@ -83,18 +61,9 @@ impl<K: Hash + Eq + Clone, V: Clone> SharedMap<K, V> {
     pub(super) fn map_values<W>(self, map: impl Fn(V) -> W) -> SharedMap<K, W> {
         let buckets = (0..Buckets::<Entry<K, V>>::COUNT).map(|bucket| {
             let entries = self.buckets.bucket(bucket).iter().cloned();
-            entries
-                .map(|Entry { hash, key, value }| Entry {
-                    hash,
-                    key,
-                    value: map(value),
-                })
-                .collect()
+            entries.map(|Entry { hash, key, value }| Entry { hash, key, value: map(value) }).collect()
         });
-        SharedMap {
-            buckets: Buckets::from_contents(buckets.collect()),
-            hasher: self.hasher,
-        }
+        SharedMap { buckets: Buckets::from_contents(buckets.collect()), hasher: self.hasher }
     }
 
     /// Every value with the bucket that it is found in.
@@ -109,10 +78,7 @@ impl<K: Hash + Eq + Clone, V: Clone> SharedMap<K, V> {
 
     /// What is in a bucket.
     pub(super) fn bucket(&self, bucket: u16) -> impl Iterator<Item = (&K, &V)> {
-        self.buckets
-            .bucket(bucket)
-            .iter()
-            .map(|entry| (&entry.key, &entry.value))
+        self.buckets.bucket(bucket).iter().map(|entry| (&entry.key, &entry.value))
     }
 
     /// Everything.

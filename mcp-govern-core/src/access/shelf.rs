@@ -17,8 +17,8 @@ use crate::{
     denial::DenialCode,
     journal::{State, ToolState},
     vocabulary::{
-        ArgumentRule, ClientType, CredentialSharing, Digest, Effect, Grantee, ProfileId, ProfileVisibility,
-        Risk, ServerId, ToolDefinition, ToolId, ToolsetId,
+        ArgumentRule, ClientType, CredentialSharing, Digest, Effect, Grantee, ProfileId, ProfileVisibility, Risk,
+        ServerId, ToolDefinition, ToolId, ToolsetId,
     },
 };
 
@@ -29,9 +29,6 @@ pub(super) struct Shelf {
     /// Tells one shelf from another, so that an index is never used on a shelf that it does not belong to.
     pub(super) stamp: u32,
     pub(super) names: Arc<Names>,
-    /// What admission reads, by tool.
-    pub(super) rows: Box<[Row]>,
-    /// What everything else reads, by tool.
     pub(super) tools: Box<[Arc<ToolRecord>]>,
     pub(super) by_id: HashMap<ToolId, u32>,
     pub(super) servers: Box<[ServerRecord]>,
@@ -80,7 +77,7 @@ impl Names {
 }
 
 /// What admission reads of a tool.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Row {
     /// Whether its server is paused; checked before `fault`.
     pub(super) paused: bool,
@@ -96,14 +93,7 @@ pub(super) struct Row {
 impl Row {
     /// The first check on the tool that fails for everybody.
     pub(super) fn verdict(&self, tool: u32) -> Option<Fault> {
-        if self.paused {
-            Some(Fault {
-                code: DenialCode::ServerPaused,
-                blamed: tool,
-            })
-        } else {
-            self.fault
-        }
+        if self.paused { Some(Fault { code: DenialCode::ServerPaused, blamed: tool }) } else { self.fault }
     }
 }
 
@@ -114,9 +104,11 @@ pub(super) struct Fault {
     pub(super) blamed: u32,
 }
 
-/// A tool as this node knows it.
+/// A tool as this node knows it. What admission reads comes first, next to the reference count that a permit raises.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct ToolRecord {
+    pub(super) row: Row,
     pub(super) id: ToolId,
     pub(super) exposed: Box<str>,
     pub(super) server: u32,
@@ -171,10 +163,7 @@ pub(super) struct ProfileRecord {
 impl ProfileRecord {
     /// The rules of a toolset's binding.
     pub(super) fn binding(&self, toolset: u32) -> Option<&[ArgumentRule]> {
-        let at = self
-            .bindings
-            .binary_search_by_key(&toolset, |(bound, _)| *bound)
-            .ok()?;
+        let at = self.bindings.binary_search_by_key(&toolset, |(bound, _)| *bound).ok()?;
         self.bindings.get(at).map(|(_, rules)| &**rules)
     }
 }
@@ -189,11 +178,7 @@ impl Shelf {
     pub(super) fn named(&self, exposed: &str) -> Option<u32> {
         let at = self.tools.partition_point(|tool| *tool.exposed < *exposed);
         let is = |at: usize| self.tools.get(at).is_some_and(|tool| *tool.exposed == *exposed);
-        if is(at) && !is(at + 1) {
-            u32::try_from(at).ok()
-        } else {
-            None
-        }
+        if is(at) && !is(at + 1) { u32::try_from(at).ok() } else { None }
     }
 
     pub(super) fn tool(&self, tool: u32) -> Option<&Arc<ToolRecord>> {

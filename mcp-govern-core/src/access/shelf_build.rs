@@ -5,17 +5,14 @@ use std::{collections::HashMap, sync::Arc};
 use super::{
     id_set::{Bits, IdSet},
     loaded::Loaded,
-    shelf::{
-        Fault, Names, ProfileRecord, Row, ServerRecord, Shelf, ToolRecord, ToolsetRecord, type_bit,
-        type_place,
-    },
+    shelf::{Fault, Names, ProfileRecord, Row, ServerRecord, Shelf, ToolRecord, ToolsetRecord, type_bit, type_place},
 };
 use crate::{
     denial::DenialCode,
     journal::{KillScope, State, Tool, ToolState, Toolset},
     vocabulary::{
-        ArgumentRule, ClientType, CredentialSharing, Effect, Grantee, ProfileVisibility, Risk,
-        ToolDefinition, ToolId, ToolsetContent,
+        ArgumentRule, ClientType, CredentialSharing, Effect, Grantee, ProfileVisibility, Risk, ToolDefinition, ToolId,
+        ToolsetContent,
     },
 };
 
@@ -29,29 +26,25 @@ pub(super) fn build(state: &State, loaded: &Loaded, stamp: u32) -> Shelf {
     set_toolsets(&mut tools, &members);
     let profiles = profiles(state, &members, tools.len());
     let rows = rows(&tools, &servers, &profiles, toolsets.len());
+    tools.iter_mut().zip(rows).for_each(|(tool, row)| tool.row = row);
     let (open_profiles, askable) = visibility(&profiles);
     let bits = |test: &dyn Fn(&Row) -> bool| {
-        let mut bits = Bits::new(rows.len());
-        (0_u32..)
-            .zip(&rows)
-            .filter(|(_, row)| test(row))
-            .for_each(|(tool, _)| bits.insert(tool));
+        let mut bits = Bits::new(tools.len());
+        (0_u32..).zip(&tools).filter(|(_, tool)| test(&tool.row)).for_each(|(tool, _)| bits.insert(tool));
         bits
     };
-    let own_account = |row: &Row| {
-        servers
-            .get(row.server as usize)
-            .is_some_and(|s| s.sharing == CredentialSharing::PerUser)
-    };
+    let own_account =
+        |row: &Row| servers.get(row.server as usize).is_some_and(|s| s.sharing == CredentialSharing::PerUser);
+    let sound = bits(&|row| row.fault.is_none());
+    let open_to = ClientType::ALL.map(|client_type| bits(&|row| row.client_types & type_bit(client_type) != 0));
+    let conditional = bits(&|row| row.paused || own_account(row));
     Shelf {
         stamp,
-        sound: bits(&|row| row.fault.is_none()),
-        open_to: ClientType::ALL
-            .map(|client_type| bits(&|row| row.client_types & type_bit(client_type) != 0)),
-        conditional: bits(&|row| row.paused || own_account(row)),
+        sound,
+        open_to,
+        conditional,
         names,
         tools: tools.into_iter().map(Arc::new).collect(),
-        rows: rows.into_boxed_slice(),
         by_id,
         servers: servers.into(),
         toolsets: toolsets.into(),
@@ -72,7 +65,8 @@ fn servers(state: &State) -> Vec<ServerRecord> {
     state.servers.iter().map(record).collect()
 }
 
-/// The tools in the order of their exposed names; `toolsets` and `uses` are still empty.
+/// The tools in the order of their exposed names; `row`, `toolsets` and `uses` are still to come. A row that
+/// stayed as it is admits no client type.
 fn tools(state: &State, loaded: &Loaded, names: &Names) -> Vec<ToolRecord> {
     let mut tools: Vec<ToolRecord> = Vec::with_capacity(state.tools.len());
     for (id, tool) in &state.tools {
@@ -86,25 +80,15 @@ fn tools(state: &State, loaded: &Loaded, names: &Names) -> Vec<ToolRecord> {
     tools
 }
 
-fn tool_record(
-    id: &ToolId,
-    tool: &Tool,
-    exposed: String,
-    server: u32,
-    loaded: &Loaded,
-    state: &State,
-) -> ToolRecord {
+fn tool_record(id: &ToolId, tool: &Tool, exposed: String, server: u32, loaded: &Loaded, state: &State) -> ToolRecord {
     let here = loaded.get(id);
     let (digest, definition) = here.unwrap_or((tool.digest, &tool.definition));
     // INVARIANT: what a node has loaded never counts as tamer than what was reviewed
     // (`a_loaded_definition_with_a_stronger_effect_leaves_a_maintained_toolset`).
-    let effect = tool
-        .effect
-        .unwrap_or_else(|| definition.effect.max(tool.definition.effect));
-    let risk = tool
-        .risk
-        .unwrap_or_else(|| definition.risk.max(tool.definition.risk));
+    let effect = tool.effect.unwrap_or_else(|| definition.effect.max(tool.definition.effect));
+    let risk = tool.risk.unwrap_or_else(|| definition.risk.max(tool.definition.risk));
     ToolRecord {
+        row: Row::default(),
         id: id.clone(),
         exposed: exposed.into_boxed_str(),
         server,
@@ -125,31 +109,19 @@ fn tool_record(
 }
 
 fn gone(tool: &Tool, definition: &ToolDefinition) -> Box<[Box<str>]> {
-    let properties = definition
-        .input_schema
-        .get("properties")
-        .and_then(serde_json::Value::as_object);
+    let properties = definition.input_schema.get("properties").and_then(serde_json::Value::as_object);
     let has = |name: &str| properties.is_some_and(|properties| properties.contains_key(name));
-    tool.arguments_seen
-        .iter()
-        .filter(|name| !has(name))
-        .map(|name| name.as_str().into())
-        .collect()
+    tool.arguments_seen.iter().filter(|name| !has(name)).map(|name| name.as_str().into()).collect()
 }
 
 fn resolve_uses(tools: &mut [ToolRecord], by_id: &HashMap<ToolId, u32>) {
     let mut resolved = Vec::new();
-    for (at, tool) in (0_u32..)
-        .zip(tools.iter())
-        .filter(|(_, tool)| !tool.definition.uses().is_empty())
-    {
+    for (at, tool) in (0_u32..).zip(tools.iter()).filter(|(_, tool)| !tool.definition.uses().is_empty()) {
         let (mut closure, mut missing) = (Vec::new(), None);
         let mut open = vec![tool];
         while let Some(user) = open.pop() {
             for name in user.definition.uses() {
-                let used = by_id
-                    .get(&ToolId::new(user.id.server().clone(), name.clone()))
-                    .copied();
+                let used = by_id.get(&ToolId::new(user.id.server().clone(), name.clone())).copied();
                 match used.and_then(|used| tools.get(used as usize).map(|record| (used, record))) {
                     Some((used, record)) if used != at && !closure.contains(&used) => {
                         closure.push(used);
@@ -182,10 +154,7 @@ fn toolsets(
         let mut bits = Bits::new(tools.len());
         member_tools(toolset, tools, by_id).for_each(|tool| bits.insert(tool));
         members.insert(id.clone(), (index, bits));
-        records.push(ToolsetRecord {
-            id: id.clone(),
-            rules: entry_rules(toolset, by_id),
-        });
+        records.push(ToolsetRecord { id: id.clone(), rules: entry_rules(toolset, by_id) });
     }
     (records, members)
 }
@@ -196,9 +165,7 @@ fn member_tools<'a>(
     by_id: &'a HashMap<ToolId, u32>,
 ) -> Box<dyn Iterator<Item = u32> + 'a> {
     match &toolset.content {
-        ToolsetContent::Chosen(entries) => {
-            Box::new(entries.keys().filter_map(|tool| by_id.get(tool).copied()))
-        }
+        ToolsetContent::Chosen(entries) => Box::new(entries.keys().filter_map(|tool| by_id.get(tool).copied())),
         ToolsetContent::Maintained { server, up_to } => {
             let numbered = (0_u32..).zip(tools);
             let held = numbered.filter(move |(_, tool)| tool.id.server() == server && follows(tool, *up_to));
@@ -218,9 +185,7 @@ fn entry_rules(toolset: &Toolset, by_id: &HashMap<ToolId, u32>) -> HashMap<u32, 
         return HashMap::new();
     };
     let with_rules = entries.iter().filter(|(_, entry)| !entry.rules.is_empty());
-    with_rules
-        .filter_map(|(tool, entry)| Some((*by_id.get(tool)?, entry.rules.clone().into_boxed_slice())))
-        .collect()
+    with_rules.filter_map(|(tool, entry)| Some((*by_id.get(tool)?, entry.rules.clone().into_boxed_slice()))).collect()
 }
 
 fn set_toolsets(tools: &mut [ToolRecord], members: &HashMap<crate::ToolsetId, (u32, Bits)>) {
@@ -238,11 +203,7 @@ fn set_toolsets(tools: &mut [ToolRecord], members: &HashMap<crate::ToolsetId, (u
     }
 }
 
-fn profiles(
-    state: &State,
-    members: &HashMap<crate::ToolsetId, (u32, Bits)>,
-    tools: usize,
-) -> Vec<ProfileRecord> {
+fn profiles(state: &State, members: &HashMap<crate::ToolsetId, (u32, Bits)>, tools: usize) -> Vec<ProfileRecord> {
     let mut union = Bits::new(tools);
     let mut records = Vec::with_capacity(state.profiles.len());
     for (id, profile) in &state.profiles {
@@ -266,12 +227,7 @@ fn profiles(
     records
 }
 
-fn rows(
-    tools: &[ToolRecord],
-    servers: &[ServerRecord],
-    profiles: &[ProfileRecord],
-    toolsets: usize,
-) -> Vec<Row> {
+fn rows(tools: &[ToolRecord], servers: &[ServerRecord], profiles: &[ProfileRecord], toolsets: usize) -> Vec<Row> {
     let mut bound_by: Vec<Vec<u32>> = vec![Vec::new(); toolsets];
     for (index, profile) in (0_u32..).zip(profiles) {
         for (toolset, _) in &profile.bindings {
@@ -283,10 +239,7 @@ fn rows(
     let mut union = Bits::new(profiles.len());
     let row = |(index, tool): (u32, &ToolRecord)| {
         union.clear();
-        let bound = tool
-            .toolsets
-            .iter()
-            .filter_map(|toolset| bound_by.get(*toolset as usize));
+        let bound = tool.toolsets.iter().filter_map(|toolset| bound_by.get(*toolset as usize));
         bound.flatten().for_each(|profile| union.insert(*profile));
         let server = servers.get(tool.server as usize);
         Row {
@@ -303,36 +256,16 @@ fn rows(
 /// The first check that fails for everybody: server's kill switch, tool's kill switch, approval under the loaded digest. A
 /// tool that uses others falls with any of them.
 fn fault(index: u32, tool: &ToolRecord, server_killed: bool, tools: &[ToolRecord]) -> Option<Fault> {
-    let used = || {
-        tool.uses
-            .iter()
-            .filter_map(|used| tools.get(*used as usize).map(|record| (*used, record)))
-    };
+    let used = || tool.uses.iter().filter_map(|used| tools.get(*used as usize).map(|record| (*used, record)));
     let all = || [(index, tool)].into_iter().chain(used());
     if server_killed {
-        return Some(Fault {
-            code: DenialCode::ServerKilled,
-            blamed: index,
-        });
+        return Some(Fault { code: DenialCode::ServerKilled, blamed: index });
     }
     if let Some((blamed, _)) = all().find(|(_, record)| record.killed) {
-        return Some(Fault {
-            code: DenialCode::ToolKilled,
-            blamed,
-        });
+        return Some(Fault { code: DenialCode::ToolKilled, blamed });
     }
-    let standing = all().find_map(|(blamed, record)| {
-        Some(Fault {
-            code: standing(record)?,
-            blamed,
-        })
-    });
-    let missing = || {
-        tool.missing.as_ref().map(|_| Fault {
-            code: DenialCode::ToolRemoved,
-            blamed: index,
-        })
-    };
+    let standing = all().find_map(|(blamed, record)| Some(Fault { code: standing(record)?, blamed }));
+    let missing = || tool.missing.as_ref().map(|_| Fault { code: DenialCode::ToolRemoved, blamed: index });
     standing.or_else(missing)
 }
 
@@ -351,14 +284,8 @@ pub(super) fn standing(tool: &ToolRecord) -> Option<DenialCode> {
 
 fn client_types(tool: &ToolRecord) -> u8 {
     let all = || ClientType::ALL.into_iter();
-    let admits = |client_type: &ClientType| {
-        tool.client_types
-            .as_ref()
-            .is_none_or(|types| types.contains(client_type))
-    };
-    all()
-        .filter(admits)
-        .fold(0, |mask, client_type| mask | 1 << type_place(client_type))
+    let admits = |client_type: &ClientType| tool.client_types.as_ref().is_none_or(|types| types.contains(client_type));
+    all().filter(admits).fold(0, |mask, client_type| mask | 1 << type_place(client_type))
 }
 
 fn visibility(profiles: &[ProfileRecord]) -> (Box<[u32]>, HashMap<Grantee, Vec<u32>>) {

@@ -1,9 +1,6 @@
 //! The index that calls are admitted by: built from the state, published whole, never locked.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::Arc;
 
 use super::{
     caller::{Caller, Resolved, held},
@@ -26,7 +23,6 @@ use crate::{
 /// did not touch is shared between the two.
 #[derive(Debug)]
 pub struct Snapshot {
-    pub(super) stamp: u64,
     pub(super) head: Head,
     pub(super) gates: Arc<Gates>,
     pub(super) shelf: Arc<Shelf>,
@@ -40,7 +36,6 @@ impl Snapshot {
     pub fn build(state: &State, loaded: &Loaded) -> Self {
         let shelf = Shelf::build(state, loaded);
         Self {
-            stamp: fresh_stamp(),
             head: state.head,
             gates: Arc::new(Gates::of(state)),
             holders: Arc::new(Holders::build(state, &shelf.names)),
@@ -60,19 +55,13 @@ impl Snapshot {
         let follows = self.head.revision.next() == act.revision && state_after.head.revision == act.revision;
         let reach = act.events.iter().map(Reach::of).max().unwrap_or(Reach::Nothing);
         if !follows || reach == Reach::Everything {
-            return Self {
-                schemas: Arc::clone(&self.schemas),
-                ..Self::build(state_after, loaded)
-            };
+            return Self { schemas: Arc::clone(&self.schemas), ..Self::build(state_after, loaded) };
         }
         let mut next = self.successor(state_after);
         if reach == Reach::Shelf {
             let rebuilt = Shelf::build(state_after, loaded);
             if rebuilt.names != self.shelf.names {
-                return Self {
-                    schemas: Arc::clone(&self.schemas),
-                    ..Self::build(state_after, loaded)
-                };
+                return Self { schemas: Arc::clone(&self.schemas), ..Self::build(state_after, loaded) };
             }
             next.shelf = Arc::new(rebuilt);
         }
@@ -86,15 +75,9 @@ impl Snapshot {
     #[must_use]
     pub fn reloaded(&self, state: &State, loaded: &Loaded) -> Self {
         if state.head != self.head {
-            return Self {
-                schemas: Arc::clone(&self.schemas),
-                ..Self::build(state, loaded)
-            };
+            return Self { schemas: Arc::clone(&self.schemas), ..Self::build(state, loaded) };
         }
-        Self {
-            shelf: Arc::new(Shelf::build(state, loaded)),
-            ..self.successor(state)
-        }
+        Self { shelf: Arc::new(Shelf::build(state, loaded)), ..self.successor(state) }
     }
 
     /// Where the journal stood.
@@ -111,25 +94,19 @@ impl Snapshot {
     ///
     /// The grants that count are those to the user and to the groups that the identity provider states; for a client of type
     /// `service` those to the client too.
-    pub fn resolve(&self, principal: &Principal) -> Caller {
+    pub fn resolve(self: &Arc<Self>, principal: &Principal) -> Caller {
         let row = self.clients.get(&principal.client);
         let client_type = self.gates.client_type(&principal.client, row);
         let own = self.holders.get(&Grantee::User(principal.user.clone()));
         let groups = principal.groups.iter().map(|group| Grantee::Group(group.clone()));
-        let service =
-            (client_type == Some(ClientType::Service)).then(|| Grantee::Service(principal.client.clone()));
-        let others = groups
-            .chain(service)
-            .filter_map(|grantee| self.holders.get(&grantee));
-        let mut grants: Vec<HeldGrant> = own
-            .into_iter()
-            .chain(others)
-            .flat_map(|holder| holder.grants.iter().cloned())
-            .collect();
+        let service = (client_type == Some(ClientType::Service)).then(|| Grantee::Service(principal.client.clone()));
+        let others = groups.chain(service).filter_map(|grantee| self.holders.get(&grantee));
+        let mut grants: Vec<HeldGrant> =
+            own.into_iter().chain(others).flat_map(|holder| holder.grants.iter().cloned()).collect();
         grants.sort_by(|a, b| (a.profile, &a.grant).cmp(&(b.profile, &b.grant)));
         Caller {
             inner: Arc::new(Resolved {
-                stamp: self.stamp,
+                snapshot: Arc::clone(self),
                 fault: self.gates.caller_fault(principal, row),
                 type_bit: client_type.map_or(0, type_bit),
                 held: held(&grants),
@@ -160,12 +137,8 @@ impl Snapshot {
     /// Every tool, ordered by exposed name, whoever may call it: for administrators.
     pub fn tools(&self) -> impl Iterator<Item = (ToolIndex, ToolView<'_>)> {
         let numbered = (0_u32..).zip(&self.shelf.tools);
-        numbered.filter_map(|(index, tool)| {
-            Some((
-                self.index(index),
-                ToolView::new(tool, self.shelf.server(tool.server)?),
-            ))
-        })
+        numbered
+            .filter_map(|(index, tool)| Some((self.index(index), ToolView::new(tool, self.shelf.server(tool.server)?))))
     }
 
     /// The kill switch that stops calls of this tool by this client, if one does: the tenant's, the client's, the server's, the
@@ -178,11 +151,7 @@ impl Snapshot {
             return Some(DenialCode::ClientKilled);
         }
         let record = self.shelf.tool(*self.shelf.by_id.get(tool)?)?;
-        if self
-            .shelf
-            .server(record.server)
-            .is_some_and(|server| server.killed)
-        {
+        if self.shelf.server(record.server).is_some_and(|server| server.killed) {
             return Some(DenialCode::ServerKilled);
         }
         let used = || record.uses.iter().filter_map(|used| self.shelf.tool(*used));
@@ -190,25 +159,17 @@ impl Snapshot {
     }
 
     pub(super) fn index(&self, index: u32) -> ToolIndex {
-        ToolIndex {
-            index,
-            shelf: self.shelf.stamp,
-        }
+        ToolIndex { index, shelf: self.shelf.stamp }
     }
 
     /// The record of a tool; none for an index of another shelf.
     pub(super) fn record(&self, tool: ToolIndex) -> Option<&Arc<ToolRecord>> {
-        if tool.shelf == self.shelf.stamp {
-            self.shelf.tool(tool.index)
-        } else {
-            None
-        }
+        if tool.shelf == self.shelf.stamp { self.shelf.tool(tool.index) } else { None }
     }
 
     /// A copy of this snapshot at the state's head, with the tenant-wide switches of the state.
     fn successor(&self, state: &State) -> Self {
         Self {
-            stamp: fresh_stamp(),
             head: state.head,
             gates: Arc::new(Gates::of(state)),
             shelf: Arc::clone(&self.shelf),
@@ -321,9 +282,4 @@ impl Reach {
             KillScope::Server(_) | KillScope::Tool(_) => Self::Shelf,
         }
     }
-}
-
-fn fresh_stamp() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
-    NEXT.fetch_add(1, Ordering::Relaxed)
 }

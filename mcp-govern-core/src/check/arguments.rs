@@ -75,22 +75,14 @@ pub fn check(permit: &Permit, arguments: Map<String, Value>) -> Result<Checked, 
         return Err(invalid(tool, unknown));
     }
     let compiled = permit.schemas().compiled(permit.digest(), schema);
-    let trial = Trial {
-        permit,
-        schema,
-        compiled: &compiled,
-    };
+    let trial = Trial { permit, schema, compiled: &compiled };
     let paths = permit.paths();
     let mut failure: Option<Failure> = None;
     let mut left = Some(arguments);
     for (at, path) in paths.iter().enumerate() {
         let rules: Vec<&ArgumentRule> = permit.server_rules().iter().chain(path.rules()).collect();
         // The last path takes the arguments themselves: most callers have one path only.
-        let tried = if at + 1 == paths.len() {
-            left.take()
-        } else {
-            left.clone()
-        };
+        let tried = if at + 1 == paths.len() { left.take() } else { left.clone() };
         match trial.run(tried.unwrap_or_default(), &rules) {
             Ok(arguments) => {
                 return Ok(Checked {
@@ -132,24 +124,14 @@ struct Trial<'a> {
 }
 
 impl Trial<'_> {
-    fn run(
-        &self,
-        mut arguments: Map<String, Value>,
-        rules: &[&ArgumentRule],
-    ) -> Result<Map<String, Value>, Failure> {
+    fn run(&self, mut arguments: Map<String, Value>, rules: &[&ArgumentRule]) -> Result<Map<String, Value>, Failure> {
         let rules = self.standing(rules)?;
         let filled = fill_fixed(&mut arguments, &rules);
         self.fill_defaults(&mut arguments);
         let arguments = self.validated(arguments, &filled)?;
-        let violations = rules
-            .iter()
-            .filter_map(|rule| self.violated(rule, arguments.get(&rule.argument)));
+        let violations = rules.iter().filter_map(|rule| self.violated(rule, arguments.get(&rule.argument)));
         let violations: Vec<ArgumentFault> = violations.take(MOST).collect();
-        if violations.is_empty() {
-            Ok(arguments)
-        } else {
-            Err(Failure::Violated(violations))
-        }
+        if violations.is_empty() { Ok(arguments) } else { Err(Failure::Violated(violations)) }
     }
 
     /// The rules that apply, unless one stands on an argument that the tool does not have.
@@ -157,21 +139,15 @@ impl Trial<'_> {
         let mut standing: Vec<&ArgumentRule> = Vec::with_capacity(rules.len());
         for rule in rules {
             let name = &rule.argument;
-            match bearing(
-                rule,
-                |name| self.property(name).is_some(),
-                |name| self.permit.once_had(name),
-            ) {
+            match bearing(rule, |name| self.property(name).is_some(), |name| self.permit.once_had(name)) {
                 Bearing::Applies => standing.push(rule),
                 Bearing::LeftAlone => {}
                 Bearing::Stale => {
-                    let sentence =
-                        format!("a rule guards the argument `{name}`, which the tool no longer has");
+                    let sentence = format!("a rule guards the argument `{name}`, which the tool no longer has");
                     return Err(Failure::Closed(DenialCode::RuleStale, sentence));
                 }
                 Bearing::Absent => {
-                    let sentence =
-                        format!("a rule guards the argument `{name}`, which the tool does not have");
+                    let sentence = format!("a rule guards the argument `{name}`, which the tool does not have");
                     return Err(Failure::Closed(DenialCode::RuleViolated, sentence));
                 }
             }
@@ -188,16 +164,9 @@ impl Trial<'_> {
         }
     }
 
-    fn validated(
-        &self,
-        arguments: Map<String, Value>,
-        filled: &[&str],
-    ) -> Result<Map<String, Value>, Failure> {
+    fn validated(&self, arguments: Map<String, Value>, filled: &[&str]) -> Result<Map<String, Value>, Failure> {
         let validator = self.compiled.as_ref().map_err(|reason| {
-            Failure::Closed(
-                DenialCode::InvalidArguments,
-                format!("the tool's schema cannot be used: {reason}"),
-            )
+            Failure::Closed(DenialCode::InvalidArguments, format!("the tool's schema cannot be used: {reason}"))
         })?;
         let arguments = Value::Object(arguments);
         if !validator.is_valid(&arguments) {
@@ -216,21 +185,11 @@ impl Trial<'_> {
             Some(value) => {
                 let fault = violation(&rule.constraint, value)?;
                 // What a rule allows of a secret or personal argument is not told.
-                let marked = self
-                    .property(&rule.argument)
-                    .and_then(Value::as_object)
-                    .is_some_and(is_marked);
-                if marked {
-                    "is outside of what a rule allows".to_owned()
-                } else {
-                    fault
-                }
+                let marked = self.property(&rule.argument).and_then(Value::as_object).is_some_and(is_marked);
+                if marked { "is outside of what a rule allows".to_owned() } else { fault }
             }
         };
-        Some(ArgumentFault {
-            argument: rule.argument.clone(),
-            fault,
-        })
+        Some(ArgumentFault { argument: rule.argument.clone(), fault })
     }
 
     fn property(&self, name: &str) -> Option<&Value> {
@@ -241,14 +200,9 @@ impl Trial<'_> {
 /// Whose fault it is: a value that a rule filled in is not the caller's to correct.
 fn blame(faults: Vec<ArgumentFault>, filled: &[&str]) -> Failure {
     let concerns = |fault: &ArgumentFault, name: &str| {
-        fault
-            .argument
-            .strip_prefix(name)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        fault.argument.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
-    let set = filled
-        .iter()
-        .find(|name| faults.iter().any(|fault| concerns(fault, name)));
+    let set = filled.iter().find(|name| faults.iter().any(|fault| concerns(fault, name)));
     set.map_or(Failure::Invalid(faults), |name| {
         let sentence = format!("a rule sets the argument `{name}` to a value that the tool does not take");
         Failure::Closed(DenialCode::RuleViolated, sentence)
@@ -268,26 +222,13 @@ impl Failure {
         match self {
             Self::Invalid(faults) => invalid(tool, faults),
             Self::Violated(faults) => {
-                let ways = if paths > 1 {
-                    format!(" on any of your {paths} ways to it")
-                } else {
-                    String::new()
-                };
-                let sentence = format!(
-                    "the rules on `{tool}` do not allow these arguments{ways}: {}",
-                    told(&faults)
-                );
-                Denial::new(
-                    DenialCode::RuleViolated,
-                    sentence,
-                    Remedy::CorrectArguments { faults },
-                )
+                let ways = if paths > 1 { format!(" on any of your {paths} ways to it") } else { String::new() };
+                let sentence = format!("the rules on `{tool}` do not allow these arguments{ways}: {}", told(&faults));
+                Denial::new(DenialCode::RuleViolated, sentence, Remedy::CorrectArguments { faults })
             }
-            Self::Closed(code, reason) => Denial::new(
-                code,
-                format!("`{tool}` cannot be called: {reason}"),
-                Remedy::AskAdministrator,
-            ),
+            Self::Closed(code, reason) => {
+                Denial::new(code, format!("`{tool}` cannot be called: {reason}"), Remedy::AskAdministrator)
+            }
             Self::NoPath => Denial::new(
                 DenialCode::NoGrant,
                 format!("no access profile leads to `{tool}`"),
@@ -299,23 +240,16 @@ impl Failure {
 
 fn invalid(tool: &str, faults: Vec<ArgumentFault>) -> Denial {
     let sentence = format!("the arguments do not fit `{tool}`: {}", told(&faults));
-    Denial::new(
-        DenialCode::InvalidArguments,
-        sentence,
-        Remedy::CorrectArguments { faults },
-    )
+    Denial::new(DenialCode::InvalidArguments, sentence, Remedy::CorrectArguments { faults })
 }
 
 /// The first faults in one line; the remedy holds them all.
 fn told(faults: &[ArgumentFault]) -> String {
     const TOLD: usize = 5;
-    let told = faults
-        .iter()
-        .take(TOLD)
-        .map(|fault| match fault.argument.as_str() {
-            "" => fault.fault.clone(),
-            name => format!("`{name}` {}", fault.fault),
-        });
+    let told = faults.iter().take(TOLD).map(|fault| match fault.argument.as_str() {
+        "" => fault.fault.clone(),
+        name => format!("`{name}` {}", fault.fault),
+    });
     let mut text = told.collect::<Vec<_>>().join("; ");
     if faults.len() > TOLD {
         text.push_str("; and more");

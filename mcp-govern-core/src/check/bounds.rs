@@ -18,12 +18,7 @@ const SAFE: u64 = 1 << 53;
 /// Says whether arguments are small enough to be looked at: 64 levels, 1 MiB, no integer beyond 2^53 (it has no canonical form,
 /// so that no digest of it could be put on record).
 pub(super) fn bounded(arguments: &Map<String, Value>) -> Result<(), ArgumentFault> {
-    let fault = |argument: &str, fault: String| {
-        Err(ArgumentFault {
-            argument: argument.to_owned(),
-            fault,
-        })
-    };
+    let fault = |argument: &str, fault: String| Err(ArgumentFault { argument: argument.to_owned(), fault });
     for (name, value) in arguments {
         match measured(value, 2) {
             Ok(()) => {}
@@ -40,10 +35,7 @@ pub(super) fn bounded(arguments: &Map<String, Value>) -> Result<(), ArgumentFaul
     }
     let mut room = Room(MAX_BYTES);
     if serde_json::to_writer(&mut room, arguments).is_err() {
-        return fault(
-            "",
-            format!("all arguments together must not be longer than {MAX_BYTES} bytes"),
-        );
+        return fault("", format!("all arguments together must not be longer than {MAX_BYTES} bytes"));
     }
     Ok(())
 }
@@ -60,11 +52,7 @@ fn measured(value: &Value, depth: usize) -> Result<(), Excess> {
         Value::Object(map) => map.values().try_for_each(|item| measured(item, depth + 1)),
         Value::Number(number) => {
             let size = number.as_u64().or_else(|| number.as_i64().map(i64::unsigned_abs));
-            if size.is_none_or(|size| size <= SAFE) {
-                Ok(())
-            } else {
-                Err(Excess::Number)
-            }
+            if size.is_none_or(|size| size <= SAFE) { Ok(()) } else { Err(Excess::Number) }
         }
         Value::Null | Value::Bool(_) | Value::String(_) => Ok(()),
     }
@@ -75,10 +63,7 @@ struct Room(usize);
 
 impl Write for Room {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 = self
-            .0
-            .checked_sub(bytes.len())
-            .ok_or(io::ErrorKind::FileTooLarge)?;
+        self.0 = self.0.checked_sub(bytes.len()).ok_or(io::ErrorKind::FileTooLarge)?;
         Ok(bytes.len())
     }
 
@@ -118,11 +103,7 @@ mod tests {
 
     #[test]
     fn an_integer_that_has_no_canonical_form_is_refused_wherever_it_stands() {
-        for value in [
-            json!(9_007_199_254_740_993_u64),
-            json!([-9_007_199_254_740_993_i64]),
-            json!({"a": u64::MAX}),
-        ] {
+        for value in [json!(9_007_199_254_740_993_u64), json!([-9_007_199_254_740_993_i64]), json!({"a": u64::MAX})] {
             assert!(bounded(&map(&json!({"n": value}))).is_err());
         }
         assert!(bounded(&map(&json!({"n": 9_007_199_254_740_992_u64, "x": 1e300}))).is_ok());

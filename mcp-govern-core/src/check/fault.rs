@@ -13,15 +13,8 @@ use crate::denial::ArgumentFault;
 pub(super) const MOST: usize = 20;
 
 /// The faults that a validator found.
-pub(super) fn faults<'a>(
-    errors: impl Iterator<Item = ValidationError<'a>>,
-    schema: &Value,
-) -> Vec<ArgumentFault> {
-    errors
-        .take(MOST)
-        .flat_map(|error| of_error(&error, schema))
-        .take(MOST)
-        .collect()
+pub(super) fn faults<'a>(errors: impl Iterator<Item = ValidationError<'a>>, schema: &Value) -> Vec<ArgumentFault> {
+    errors.take(MOST).flat_map(|error| of_error(&error, schema)).take(MOST).collect()
 }
 
 /// Names that the schema does not know, where it does not say what other names mean: a typo must never be passed over.
@@ -31,41 +24,22 @@ pub(super) fn unknown_names(arguments: &Map<String, Value>, schema: &Value) -> V
         return Vec::new();
     }
     let known = schema.get("properties").and_then(Value::as_object);
-    let unknown = arguments
-        .keys()
-        .filter(|name| !known.is_some_and(|known| known.contains_key(*name)));
-    unknown
-        .take(MOST)
-        .map(|name| unknown_name("", name, schema))
-        .collect()
+    let unknown = arguments.keys().filter(|name| !known.is_some_and(|known| known.contains_key(*name)));
+    unknown.take(MOST).map(|name| unknown_name("", name, schema)).collect()
 }
 
 fn of_error(error: &ValidationError<'_>, schema: &Value) -> Vec<ArgumentFault> {
     let place = error.instance_path().as_str();
-    let one = |text: String| {
-        vec![ArgumentFault {
-            argument: named(place),
-            fault: text,
-        }]
-    };
+    let one = |text: String| vec![ArgumentFault { argument: named(place), fault: text }];
     match error.kind() {
         Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
             let path = error.schema_path().as_str();
-            let parent = path
-                .rsplit_once('/')
-                .and_then(|(parent, _)| schema.pointer(parent))
-                .unwrap_or(&Value::Null);
-            unexpected
-                .iter()
-                .map(|name| unknown_name(place, name, parent))
-                .collect()
+            let parent = path.rsplit_once('/').and_then(|(parent, _)| schema.pointer(parent)).unwrap_or(&Value::Null);
+            unexpected.iter().map(|name| unknown_name(place, name, parent)).collect()
         }
         Kind::Required { property } => {
             let name = property.as_str().unwrap_or_default();
-            vec![ArgumentFault {
-                argument: below(place, name),
-                fault: "is required".to_owned(),
-            }]
+            vec![ArgumentFault { argument: below(place, name), fault: "is required".to_owned() }]
         }
         kind => one(sentence(kind)),
     }
@@ -76,9 +50,7 @@ fn unknown_name(place: &str, name: &str, schema: &Value) -> ArgumentFault {
     let names = || known.into_iter().flat_map(Map::keys).map(String::as_str);
     let fault = match nearest(name, names()) {
         Some(meant) => format!("is not known; did you mean `{meant}`?"),
-        None if place.is_empty() && names().count() == 0 => {
-            "is not known; the tool takes no arguments".to_owned()
-        }
+        None if place.is_empty() && names().count() == 0 => "is not known; the tool takes no arguments".to_owned(),
         None if names().count() == 0 => "is not known".to_owned(),
         None => {
             let mut known: Vec<String> = names().take(20).map(|name| format!("`{name}`")).collect();
@@ -88,20 +60,13 @@ fn unknown_name(place: &str, name: &str, schema: &Value) -> ArgumentFault {
             format!("is not known; known are {}", known.join(", "))
         }
     };
-    ArgumentFault {
-        argument: below(place, name),
-        fault,
-    }
+    ArgumentFault { argument: below(place, name), fault }
 }
 
 fn sentence(kind: &Kind) -> String {
     match kind {
-        Kind::Type {
-            kind: TypeKind::Single(wanted),
-        } => format!("must be of type {wanted}"),
-        Kind::Type {
-            kind: TypeKind::Multiple(wanted),
-        } => {
+        Kind::Type { kind: TypeKind::Single(wanted) } => format!("must be of type {wanted}"),
+        Kind::Type { kind: TypeKind::Multiple(wanted) } => {
             let wanted: Vec<String> = wanted.iter().map(|wanted| wanted.to_string()).collect();
             format!("must be of type {}", wanted.join(" or "))
         }
@@ -160,9 +125,7 @@ fn named(place: &str) -> String {
     let Some(rest) = place.strip_prefix('/') else {
         return String::new();
     };
-    let (first, below) = rest
-        .split_once('/')
-        .map_or((rest, None), |(first, below)| (first, Some(below)));
+    let (first, below) = rest.split_once('/').map_or((rest, None), |(first, below)| (first, Some(below)));
     let mut name = first.replace("~1", "/").replace("~0", "~");
     if let Some(below) = below {
         name.push('/');
@@ -176,25 +139,12 @@ fn below(place: &str, name: &str) -> String {
     if place.is_empty() {
         return escaped(name);
     }
-    escaped(&format!(
-        "{}/{}",
-        named(place),
-        name.replace('~', "~0").replace('/', "~1")
-    ))
+    escaped(&format!("{}/{}", named(place), name.replace('~', "~0").replace('/', "~1")))
 }
 
 /// A name that a caller chose, safe to print.
 fn escaped(name: &str) -> String {
-    name.chars()
-        .take(128)
-        .flat_map(|c| {
-            if c.is_control() {
-                c.escape_default().collect()
-            } else {
-                vec![c]
-            }
-        })
-        .collect()
+    name.chars().take(128).flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
 fn cut(text: &str) -> String {

@@ -18,11 +18,7 @@ use crate::vocabulary::ArgumentRule;
 /// a `maximum`, a pattern an anchored `pattern`; what a rule names is required. What several paths leave is joined, or left open
 /// where one word cannot say it: the schema may show more than a call is granted, never less. The root stays a plain object
 /// without `anyOf` or `allOf`, because some model vendors refuse a whole list for one such schema.
-pub fn narrow(
-    schema: &Arc<Value>,
-    paths: &[Vec<&ArgumentRule>],
-    once_had: &dyn Fn(&str) -> bool,
-) -> Arc<Value> {
+pub fn narrow(schema: &Arc<Value>, paths: &[Vec<&ArgumentRule>], once_had: &dyn Fn(&str) -> bool) -> Arc<Value> {
     narrow_shown(schema, &stripped(schema), paths, once_had)
 }
 
@@ -39,10 +35,7 @@ pub(crate) fn narrow_shown(
     let stands = |rule: &&ArgumentRule| bearing(rule, |name| properties.contains_key(name), once_had);
     let dead = |bearing| matches!(bearing, Bearing::Stale | Bearing::Absent);
     // A path with a rule that cannot hold lets no call through, so that it has no say in what is shown.
-    let live: Vec<_> = paths
-        .iter()
-        .filter(|rules| !rules.iter().any(|rule| dead(stands(rule))))
-        .collect();
+    let live: Vec<_> = paths.iter().filter(|rules| !rules.iter().any(|rule| dead(stands(rule)))).collect();
     if live.iter().all(|rules| rules.is_empty()) {
         return Arc::clone(shown);
     }
@@ -50,37 +43,20 @@ pub(crate) fn narrow_shown(
     for name in properties.keys() {
         let along = |rules: &&Vec<&ArgumentRule>| {
             let own = rules.iter().filter(|rule| rule.argument == *name);
-            own.map(|rule| Narrowing::of(&rule.constraint))
-                .reduce(Narrowing::and)
-                .unwrap_or(Narrowing::Open)
+            own.map(|rule| Narrowing::of(&rule.constraint)).reduce(Narrowing::and).unwrap_or(Narrowing::Open)
         };
-        let narrowing = live
-            .iter()
-            .copied()
-            .map(|rules| along(&rules))
-            .reduce(Narrowing::or);
+        let narrowing = live.iter().copied().map(|rules| along(&rules)).reduce(Narrowing::or);
         // What a rule allows of a secret or personal argument is secret or personal too.
-        let marked = schema
-            .pointer("/properties")
-            .and_then(|all| all.get(name)?.as_object())
-            .is_some_and(is_marked);
+        let marked = schema.pointer("/properties").and_then(|all| all.get(name)?.as_object()).is_some_and(is_marked);
         let narrowing = narrowing.unwrap_or(Narrowing::Open);
-        apply(
-            &mut narrowed,
-            name,
-            if marked { narrowing.untold() } else { narrowing },
-        );
+        apply(&mut narrowed, name, if marked { narrowing.untold() } else { narrowing });
     }
     Arc::new(narrowed)
 }
 
 /// The schema without keywords that start with `x-`; the same one where there are none.
 pub(super) fn stripped(schema: &Arc<Value>) -> Arc<Value> {
-    if has_own_keyword(schema) {
-        Arc::new(strip(schema))
-    } else {
-        Arc::clone(schema)
-    }
+    if has_own_keyword(schema) { Arc::new(strip(schema)) } else { Arc::clone(schema) }
 }
 
 fn apply(schema: &mut Value, name: &str, narrowing: Narrowing) {
@@ -125,16 +101,8 @@ fn narrow_property(property: &mut Value, narrowing: Narrowing) {
             map.remove("default");
         }
         Narrowing::Max(max) => {
-            let smaller = map
-                .get("maximum")
-                .and_then(Value::as_number)
-                .filter(|known| at_most(known, &max))
-                .cloned();
-            if map
-                .get("default")
-                .and_then(Value::as_number)
-                .is_some_and(|default| !at_most(default, &max))
-            {
+            let smaller = map.get("maximum").and_then(Value::as_number).filter(|known| at_most(known, &max)).cloned();
+            if map.get("default").and_then(Value::as_number).is_some_and(|default| !at_most(default, &max)) {
                 map.remove("default");
             }
             map.insert("maximum".into(), Value::Number(smaller.unwrap_or(max)));
@@ -147,19 +115,12 @@ fn narrow_property(property: &mut Value, narrowing: Narrowing) {
 
 fn narrow_enum(map: &mut Map<String, Value>, mut values: Vec<Value>) {
     if let Some(known) = map.get("enum").and_then(Value::as_array) {
-        let common: Vec<Value> = values
-            .iter()
-            .filter(|value| known.contains(value))
-            .cloned()
-            .collect();
+        let common: Vec<Value> = values.iter().filter(|value| known.contains(value)).cloned().collect();
         if !common.is_empty() {
             values = common;
         }
     }
-    if map
-        .get("default")
-        .is_some_and(|default| !values.contains(default))
-    {
+    if map.get("default").is_some_and(|default| !values.contains(default)) {
         map.remove("default");
     }
     map.insert("enum".into(), Value::Array(values));
@@ -216,9 +177,7 @@ fn has_own_keyword(schema: &Value) -> bool {
             keyword.starts_with("x-")
                 || match holds(keyword) {
                     Holds::Schemas => has_own_keyword(value),
-                    Holds::Named => value
-                        .as_object()
-                        .is_some_and(|named| named.values().any(has_own_keyword)),
+                    Holds::Named => value.as_object().is_some_and(|named| named.values().any(has_own_keyword)),
                     Holds::Data => false,
                 }
         }),
@@ -233,18 +192,12 @@ fn strip(schema: &Value) -> Value {
             let kept = map.iter().filter(|(keyword, _)| !keyword.starts_with("x-"));
             let stripped = |value: &Value, keyword: &str| match (holds(keyword), value) {
                 (Holds::Schemas, _) => strip(value),
-                (Holds::Named, Value::Object(named)) => Value::Object(
-                    named
-                        .iter()
-                        .map(|(name, schema)| (name.clone(), strip(schema)))
-                        .collect(),
-                ),
+                (Holds::Named, Value::Object(named)) => {
+                    Value::Object(named.iter().map(|(name, schema)| (name.clone(), strip(schema))).collect())
+                }
                 (Holds::Named | Holds::Data, _) => value.clone(),
             };
-            Value::Object(
-                kept.map(|(keyword, value)| (keyword.clone(), stripped(value, keyword)))
-                    .collect(),
-            )
+            Value::Object(kept.map(|(keyword, value)| (keyword.clone(), stripped(value, keyword))).collect())
         }
         Value::Array(items) => Value::Array(items.iter().map(strip).collect()),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => schema.clone(),

@@ -82,9 +82,7 @@ impl Narrowing {
         match self {
             Self::Open | Self::Choice(_) => Self::Open,
             Self::Fixed(value) => Self::Fixed(value),
-            Self::Required | Self::Enum(_) | Self::Items(_) | Self::Max(_) | Self::Pattern(_) => {
-                Self::Required
-            }
+            Self::Required | Self::Enum(_) | Self::Items(_) | Self::Max(_) | Self::Pattern(_) => Self::Required,
         }
     }
 

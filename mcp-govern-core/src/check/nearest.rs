@@ -26,9 +26,7 @@ fn distance(a: &[char], b: &[char]) -> usize {
         let mut behind = None;
         for (column, y) in b.iter().enumerate() {
             let at = |cells: &[usize], place: usize| cells.get(place).copied().unwrap_or(usize::MAX - 1);
-            let mut best = (at(&last, column) + usize::from(x != y))
-                .min(at(&last, column + 1) + 1)
-                .min(left + 1);
+            let mut best = (at(&last, column) + usize::from(x != y)).min(at(&last, column + 1) + 1).min(left + 1);
             if column > 0 && previous == Some(y) && behind == Some(x) {
                 best = best.min(at(&before, column - 1) + 1);
             }
@@ -50,13 +48,9 @@ mod tests {
 
     #[test]
     fn a_slip_or_another_spelling_finds_the_name_that_was_meant() {
-        for (given, meant) in [
-            ("pageId", "page_id"),
-            ("page-id", "page_id"),
-            ("limt", "limit"),
-            ("statsu", "status"),
-            ("Query", "query"),
-        ] {
+        for (given, meant) in
+            [("pageId", "page_id"), ("page-id", "page_id"), ("limt", "limit"), ("statsu", "status"), ("Query", "query")]
+        {
             assert_eq!(nearest(given, KNOWN.into_iter()), Some(meant), "`{given}`");
         }
     }

@@ -28,18 +28,13 @@ pub fn redact(schema: &Value, value: &Value) -> Value {
 /// Whether a schema marks its value as secret or personal.
 pub(super) fn is_marked(schema: &Map<String, Value>) -> bool {
     let says = |key: &str| schema.get(key).is_some_and(|mark| *mark != Value::Bool(false));
-    says("writeOnly")
-        || says("x-personal")
-        || says("$ref")
-        || schema.get("format").is_some_and(|f| f == "password")
+    says("writeOnly") || says("x-personal") || says("$ref") || schema.get("format").is_some_and(|f| f == "password")
 }
 
 fn redact_object(schema: &Map<String, Value>, map: &Map<String, Value>) -> Map<String, Value> {
     let properties = schema.get("properties").and_then(Value::as_object);
     let patterns = schema.get("patternProperties").and_then(Value::as_object);
-    let others = schema
-        .get("additionalProperties")
-        .or_else(|| schema.get("unevaluatedProperties"));
+    let others = schema.get("additionalProperties").or_else(|| schema.get("unevaluatedProperties"));
     let entry = |(name, value): (&String, &Value)| {
         let known = properties.and_then(|properties| properties.get(name));
         let redacted = match (known, others) {
@@ -72,18 +67,9 @@ fn redact_array(schema: &Map<String, Value>, items: &[Value]) -> Vec<Value> {
 
 /// The schemas that speak of the same value.
 fn branches(schema: &Map<String, Value>) -> impl Iterator<Item = &Value> {
-    let lists = ["allOf", "anyOf", "oneOf"]
-        .into_iter()
-        .filter_map(|key| schema.get(key)?.as_array())
-        .flatten();
-    let conditions = ["if", "then", "else"]
-        .into_iter()
-        .filter_map(|key| schema.get(key));
-    let dependent = schema
-        .get("dependentSchemas")
-        .and_then(Value::as_object)
-        .into_iter()
-        .flat_map(Map::values);
+    let lists = ["allOf", "anyOf", "oneOf"].into_iter().filter_map(|key| schema.get(key)?.as_array()).flatten();
+    let conditions = ["if", "then", "else"].into_iter().filter_map(|key| schema.get(key));
+    let dependent = schema.get("dependentSchemas").and_then(Value::as_object).into_iter().flat_map(Map::values);
     lists.chain(conditions).chain(dependent)
 }
 
@@ -127,10 +113,8 @@ mod tests {
 
     #[test]
     fn what_stands_behind_a_reference_is_redacted() {
-        let schema = json!({"properties": {"a": {"$ref": "#/$defs/a"}}, "patternProperties": {"^s": {"writeOnly": true}}});
-        assert_eq!(
-            redact(&schema, &json!({"a": 1, "s1": 2})),
-            json!({"a": REDACTED, "s1": REDACTED})
-        );
+        let schema =
+            json!({"properties": {"a": {"$ref": "#/$defs/a"}}, "patternProperties": {"^s": {"writeOnly": true}}});
+        assert_eq!(redact(&schema, &json!({"a": 1, "s1": 2})), json!({"a": REDACTED, "s1": REDACTED}));
     }
 }

@@ -18,11 +18,7 @@ pub(super) enum Bearing {
 }
 
 /// What a rule means for the tool.
-pub(super) fn bearing(
-    rule: &ArgumentRule,
-    has: impl Fn(&str) -> bool,
-    once_had: impl Fn(&str) -> bool,
-) -> Bearing {
+pub(super) fn bearing(rule: &ArgumentRule, has: impl Fn(&str) -> bool, once_had: impl Fn(&str) -> bool) -> Bearing {
     if has(&rule.argument) {
         Bearing::Applies
     } else if once_had(&rule.argument) {
@@ -40,13 +36,9 @@ pub(super) fn bearing(
 pub(super) fn violation(constraint: &Constraint, value: &Value) -> Option<String> {
     match constraint {
         Constraint::Fixed(fixed) => (value != fixed).then(|| "is set by a rule; leave it out".to_owned()),
-        Constraint::OneOf(allowed) => {
-            (!allowed.contains(value)).then(|| format!("must be one of {}", listed(allowed)))
-        }
+        Constraint::OneOf(allowed) => (!allowed.contains(value)).then(|| format!("must be one of {}", listed(allowed))),
         Constraint::Subset(allowed) => match value.as_array() {
-            Some(items) if items.is_empty() => {
-                Some(format!("must not be empty: name some of {}", listed(allowed)))
-            }
+            Some(items) if items.is_empty() => Some(format!("must not be empty: name some of {}", listed(allowed))),
             Some(items) if items.iter().all(|item| allowed.contains(item)) => None,
             _ => Some(format!("must be a list of some of {}", listed(allowed))),
         },
@@ -81,18 +73,12 @@ pub(super) fn at_most(number: &Number, max: &Number) -> bool {
     match (integer(number), integer(max)) {
         (Some(number), Some(max)) => number <= max,
         // Integers beyond 2^53 never get here as arguments, so that nothing is rounded that matters.
-        _ => number
-            .as_f64()
-            .zip(max.as_f64())
-            .is_some_and(|(number, max)| number <= max),
+        _ => number.as_f64().zip(max.as_f64()).is_some_and(|(number, max)| number <= max),
     }
 }
 
 fn integer(number: &Number) -> Option<i128> {
-    number
-        .as_u64()
-        .map(i128::from)
-        .or_else(|| number.as_i64().map(i128::from))
+    number.as_u64().map(i128::from).or_else(|| number.as_i64().map(i128::from))
 }
 
 /// Values for a message, cut where they are many or long.
@@ -131,15 +117,7 @@ mod tests {
             assert!(allows(&rule, &good), "{good}");
         }
         // The second `prod` is written with a Cyrillic letter.
-        for bad in [
-            json!("рrod"),
-            json!("prod "),
-            json!("PROD"),
-            json!(1.0),
-            json!("1"),
-            json!(null),
-            json!("a"),
-        ] {
+        for bad in [json!("рrod"), json!("prod "), json!("PROD"), json!(1.0), json!("1"), json!(null), json!("a")] {
             assert!(!allows(&rule, &bad), "{bad}");
         }
     }
@@ -148,14 +126,7 @@ mod tests {
     fn subset_wants_a_list_that_is_not_empty() {
         let rule = Constraint::Subset(vec![json!("a"), json!("b")]);
         assert!(allows(&rule, &json!(["a"])) && allows(&rule, &json!(["b", "a", "a"])));
-        for bad in [
-            json!([]),
-            json!(["a", "c"]),
-            json!("a"),
-            json!({"0": "a"}),
-            json!(null),
-            json!([["a"]]),
-        ] {
+        for bad in [json!([]), json!(["a", "c"]), json!("a"), json!({"0": "a"}), json!(null), json!([["a"]])] {
             assert!(!allows(&rule, &bad), "{bad}");
         }
     }
@@ -166,14 +137,7 @@ mod tests {
         for good in [json!(10), json!(-5), json!(9.99), json!(10.0)] {
             assert!(allows(&rule, &good), "{good}");
         }
-        for bad in [
-            json!(11),
-            json!(10.000_001),
-            json!("5"),
-            json!(null),
-            json!([5]),
-            json!(true),
-        ] {
+        for bad in [json!(11), json!(10.000_001), json!("5"), json!(null), json!([5]), json!(true)] {
             assert!(!allows(&rule, &bad), "{bad}");
         }
         let fraction = Constraint::Max(Number::from_f64(2.5).unwrap());
@@ -184,13 +148,7 @@ mod tests {
     fn a_pattern_wants_a_text_and_matches_it_whole() {
         let rule = Constraint::Pattern(Pattern::new("prod-.*").unwrap());
         assert!(allows(&rule, &json!("prod-eu")));
-        for bad in [
-            json!("xprod-eu"),
-            json!("prod"),
-            json!("stage\nprod-eu"),
-            json!(1),
-            json!(["prod-eu"]),
-        ] {
+        for bad in [json!("xprod-eu"), json!("prod"), json!("stage\nprod-eu"), json!(1), json!(["prod-eu"])] {
             assert!(!allows(&rule, &bad), "{bad}");
         }
     }
@@ -202,10 +160,7 @@ mod tests {
         assert_eq!(fill_fixed(&mut arguments, &[&rule]), ["page"]);
         assert_eq!(arguments.get("page"), Some(&json!("hidden-page")));
         let fault = violation(&rule.constraint, &json!("other")).unwrap();
-        assert!(
-            !fault.contains("hidden-page") && !fault.contains("other"),
-            "{fault}"
-        );
+        assert!(!fault.contains("hidden-page") && !fault.contains("other"), "{fault}");
         let mut given = Map::from_iter([("page".to_owned(), json!("other"))]);
         assert!(fill_fixed(&mut given, &[&rule]).is_empty());
         assert_eq!(given.get("page"), Some(&json!("other")));

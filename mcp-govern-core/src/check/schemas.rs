@@ -27,10 +27,7 @@ pub(crate) type Compiled = Result<Validator, String>;
 
 impl Schemas {
     pub(crate) fn new() -> Self {
-        Self {
-            compiled: Mutex::new(LruCache::new(KEPT)),
-            shown: Mutex::new(LruCache::new(KEPT)),
-        }
+        Self { compiled: Mutex::new(LruCache::new(KEPT)), shown: Mutex::new(LruCache::new(KEPT)) }
     }
 
     /// The validator of an input schema.
@@ -46,9 +43,7 @@ impl Schemas {
 
 impl fmt::Debug for Schemas {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Schemas")
-            .field("compiled", &locked(&self.compiled).len())
-            .finish_non_exhaustive()
+        f.debug_struct("Schemas").field("compiled", &locked(&self.compiled).len()).finish_non_exhaustive()
     }
 }
 

@@ -89,9 +89,7 @@ fn sent(world: &World, arguments: Value) -> Value {
 }
 
 fn faults(denial: &Denial) -> Vec<(String, String)> {
-    let Remedy::CorrectArguments { faults } = denial.remedy() else {
-        panic!("no faults: {denial:?}")
-    };
+    let Remedy::CorrectArguments { faults } = denial.remedy() else { panic!("no faults: {denial:?}") };
     let pair = |ArgumentFault { argument, fault, .. }: &ArgumentFault| (argument.clone(), fault.clone());
     faults.iter().map(pair).collect()
 }
@@ -108,29 +106,17 @@ fn fault(world: &World, arguments: Value) -> (DenialCode, String, String) {
 fn shown(world: &World) -> Value {
     let caller = world.caller(&principal("ann"));
     let tool = world.snapshot.tool(&tool("s/search")).unwrap();
-    Value::clone(
-        &world
-            .snapshot
-            .input_schema(&caller, tool, &world.moment())
-            .unwrap(),
-    )
+    Value::clone(&world.snapshot.input_schema(&caller, tool, &world.moment()).unwrap())
 }
 
 #[test]
 fn arguments_that_fit_are_sent_with_defaults_filled_in() {
     let world = world(vec![], vec![], vec![]);
     assert_eq!(sent(&world, json!({})), json!({"limit": 20}));
-    assert_eq!(
-        sent(&world, json!({"limit": 3, "note": "é".repeat(10)})),
-        json!({"limit": 3, "note": "é".repeat(10)})
-    );
+    assert_eq!(sent(&world, json!({"limit": 3, "note": "é".repeat(10)})), json!({"limit": 3, "note": "é".repeat(10)}));
     let checked = call(&world, json!({})).unwrap();
     assert_eq!(
-        (
-            checked.grant().as_str(),
-            checked.profile().as_str(),
-            checked.toolset().as_str()
-        ),
+        (checked.grant().as_str(), checked.profile().as_str(), checked.toolset().as_str()),
         ("way", "way", "way")
     );
 }
@@ -142,43 +128,15 @@ fn each_fault_names_its_argument_and_what_is_expected() {
         (json!({"limit": "3"}), "limit", "must be of type integer"),
         (json!({"limit": 0}), "limit", "must be at least 1"),
         (json!({"limit": 101}), "limit", "must be at most 100"),
-        (
-            json!({"status": "ajar"}),
-            "status",
-            "must be one of `\"open\"`, `\"closed\"`, `\"all\"`",
-        ),
-        (
-            json!({"since": "yesterday"}),
-            "since",
-            "must be a date-time such as `2026-11-21T09:30:00Z`",
-        ),
+        (json!({"status": "ajar"}), "status", "must be one of `\"open\"`, `\"closed\"`, `\"all\"`"),
+        (json!({"since": "yesterday"}), "since", "must be a date-time such as `2026-11-21T09:30:00Z`"),
         (json!({"tags": ["a", 1]}), "tags/1", "must be of type string"),
-        (
-            json!({"filter": {"depth": null}}),
-            "filter/depth",
-            "must be of type integer",
-        ),
-        (
-            json!({"note": "01234567890"}),
-            "note",
-            "must have at most 10 characters",
-        ),
-        (
-            json!({"pageId": "p"}),
-            "pageId",
-            "is not known; did you mean `page_id`?",
-        ),
+        (json!({"filter": {"depth": null}}), "filter/depth", "must be of type integer"),
+        (json!({"note": "01234567890"}), "note", "must have at most 10 characters"),
+        (json!({"pageId": "p"}), "pageId", "is not known; did you mean `page_id`?"),
         (json!({"limt": 3}), "limt", "is not known; did you mean `limit`?"),
-        (
-            json!({"filter": {"teem": "x"}}),
-            "filter/teem",
-            "is not known; did you mean `team`?",
-        ),
-        (
-            json!({"contact": "nobody"}),
-            "contact",
-            "must be an e-mail address",
-        ),
+        (json!({"filter": {"teem": "x"}}), "filter/teem", "is not known; did you mean `team`?"),
+        (json!({"contact": "nobody"}), "contact", "must be an e-mail address"),
     ] {
         let (code, name, fault) = fault(&world, arguments.clone());
         assert_eq!(
@@ -188,10 +146,7 @@ fn each_fault_names_its_argument_and_what_is_expected() {
         );
     }
     let (_, name, fault) = fault(&world, json!({"colour": 1}));
-    assert!(
-        name == "colour" && fault.starts_with("is not known; known are `contact`, `filter`"),
-        "{fault}"
-    );
+    assert!(name == "colour" && fault.starts_with("is not known; known are `contact`, `filter`"), "{fault}");
 }
 
 #[test]
@@ -203,10 +158,7 @@ fn several_faults_are_all_named() {
     // A value of the wrong type is not in the enum either; both are said.
     names.dedup();
     assert_eq!(names, ["limit", "status", "x"]);
-    assert!(
-        denial.message().contains("`limit` must be at least 1"),
-        "{denial}"
-    );
+    assert!(denial.message().contains("`limit` must be at least 1"), "{denial}");
 }
 
 #[test]
@@ -221,10 +173,7 @@ fn no_value_that_the_caller_gave_is_repeated() {
         json!({"contact": "a@example.com", "filter": canary, "limit": canary, "tags": [{"a": canary}], "status": canary}),
     ] {
         let denial = call(&world, arguments).unwrap_err();
-        let text = format!(
-            "{denial} {denial:?} {}",
-            serde_json::to_string(denial.remedy()).unwrap()
-        );
+        let text = format!("{denial} {denial:?} {}", serde_json::to_string(denial.remedy()).unwrap());
         // What the rule allows is personal, too.
         assert!(!text.contains(canary) && !text.contains("boss@"), "{text}");
     }
@@ -239,10 +188,7 @@ fn a_tool_without_a_word_on_other_names_takes_none() {
     world.sync("s", 1, vec![with_schema("search", schema)]);
     world.approve(&["s/search"]);
     way(&mut world, "way", vec![], vec![]);
-    assert_eq!(
-        fault(&world, json!({"pages": "p"})).2,
-        "is not known; did you mean `page`?"
-    );
+    assert_eq!(fault(&world, json!({"pages": "p"})).2, "is not known; did you mean `page`?");
     assert!(call(&world, json!({"page": "p"})).is_ok());
 }
 
@@ -253,10 +199,7 @@ fn names_of_hostile_shape_are_escaped_and_cut() {
     arguments.insert(format!("a\r\nb\u{0}{}", "x".repeat(1000)), json!(1));
     let denial = check(&permit(&world), arguments).unwrap_err();
     let text = format!("{denial}");
-    assert!(
-        !text.contains('\n') && !text.contains('\0') && text.len() < 1000,
-        "{text}"
-    );
+    assert!(!text.contains('\n') && !text.contains('\0') && text.len() < 1000, "{text}");
 }
 
 #[test]
@@ -264,15 +207,8 @@ fn too_deep_too_long_and_inexact_arguments_are_refused() {
     let world = world(vec![], vec![], vec![]);
     let deep = (0..2000).fold(json!(1), |inner, _| Value::Array(vec![inner]));
     let deep = Value::Object(Map::from_iter([("filter".to_owned(), deep)]));
-    for arguments in [
-        deep,
-        json!({"note": "a".repeat(2 << 20)}),
-        json!({"limit": u64::MAX}),
-    ] {
-        assert_eq!(
-            call(&world, arguments).unwrap_err().code(),
-            DenialCode::InvalidArguments
-        );
+    for arguments in [deep, json!({"note": "a".repeat(2 << 20)}), json!({"limit": u64::MAX})] {
+        assert_eq!(call(&world, arguments).unwrap_err().code(), DenialCode::InvalidArguments);
     }
 }
 
@@ -285,20 +221,14 @@ fn a_schema_that_cannot_be_used_denies() {
     world.approve(&["s/search"]);
     way(&mut world, "way", vec![], vec![]);
     let denial = call(&world, json!({})).unwrap_err();
-    assert_eq!(
-        (denial.code(), denial.remedy()),
-        (DenialCode::InvalidArguments, &Remedy::AskAdministrator)
-    );
+    assert_eq!((denial.code(), denial.remedy()), (DenialCode::InvalidArguments, &Remedy::AskAdministrator));
 }
 
 #[test]
 fn a_fixed_argument_is_filled_in_and_hidden_and_another_value_is_refused() {
     let world = world(vec![], vec![fixed("page_id", json!("p1"))], vec![]);
     assert_eq!(sent(&world, json!({})), json!({"limit": 20, "page_id": "p1"}));
-    assert_eq!(
-        sent(&world, json!({"page_id": "p1"})),
-        json!({"limit": 20, "page_id": "p1"})
-    );
+    assert_eq!(sent(&world, json!({"page_id": "p1"})), json!({"limit": 20, "page_id": "p1"}));
     let (code, name, text) = fault(&world, json!({"page_id": "p2"}));
     assert_eq!((code, name.as_str()), (DenialCode::RuleViolated, "page_id"));
     assert!(!text.contains("p1"), "{text}");
@@ -307,26 +237,16 @@ fn a_fixed_argument_is_filled_in_and_hidden_and_another_value_is_refused() {
 
 #[test]
 fn an_argument_that_a_rule_names_is_required() {
-    let world = world(
-        vec![],
-        vec![one_of("page_id", &json!(["p1", "p2"]))],
-        vec![max("limit", 10)],
-    );
+    let world = world(vec![], vec![one_of("page_id", &json!(["p1", "p2"]))], vec![max("limit", 10)]);
     assert_eq!(fault(&world, json!({"limit": 5})).2, "is required by a rule");
-    assert_eq!(
-        sent(&world, json!({"page_id": "p2", "limit": 5})),
-        json!({"page_id": "p2", "limit": 5})
-    );
+    assert_eq!(sent(&world, json!({"page_id": "p2", "limit": 5})), json!({"page_id": "p2", "limit": 5}));
     // The schema's default is filled in before the rule looks, and is held to it.
     let (code, name, _) = fault(&world, json!({"page_id": "p2"}));
     assert_eq!((code, name.as_str()), (DenialCode::RuleViolated, "limit"));
     let schema = shown(&world);
     assert_eq!(schema["required"], json!(["limit", "page_id"]));
     assert_eq!(schema["properties"]["page_id"]["enum"], json!(["p1", "p2"]));
-    assert_eq!(
-        schema["properties"]["limit"],
-        json!({"type": "integer", "minimum": 1, "maximum": 10})
-    );
+    assert_eq!(schema["properties"]["limit"], json!({"type": "integer", "minimum": 1, "maximum": 10}));
 }
 
 #[test]
@@ -338,12 +258,9 @@ fn rules_of_server_binding_and_entry_all_apply() {
     );
     let good = json!({"status": "open", "limit": 30, "page_id": "prod-eu"});
     assert_eq!(sent(&world, good.clone()), good);
-    for (name, bad) in [
-        ("status", json!("closed")),
-        ("status", json!("all")),
-        ("limit", json!(31)),
-        ("page_id", json!("xprod-eu")),
-    ] {
+    for (name, bad) in
+        [("status", json!("closed")), ("status", json!("all")), ("limit", json!(31)), ("page_id", json!("xprod-eu"))]
+    {
         let mut arguments = map(good.clone());
         arguments.insert(name.to_owned(), bad);
         let (code, argument, _) = fault(&world, Value::Object(arguments));
@@ -352,10 +269,7 @@ fn rules_of_server_binding_and_entry_all_apply() {
     let schema = shown(&world);
     assert_eq!(schema["properties"]["status"]["enum"], json!(["open"]));
     assert_eq!(schema["properties"]["limit"]["maximum"], json!(30));
-    assert_eq!(
-        schema["properties"]["page_id"]["pattern"],
-        json!("^(?:prod-[a-z]+)$")
-    );
+    assert_eq!(schema["properties"]["page_id"]["pattern"], json!("^(?:prod-[a-z]+)$"));
 }
 
 #[test]
@@ -371,20 +285,13 @@ fn a_subset_must_not_be_empty() {
 
 #[test]
 fn a_rule_on_an_argument_that_the_tool_lost_is_stale() {
-    let mut world = world(
-        vec![],
-        vec![one_of("page_id", &json!(["p1"])).with_absent_allowed()],
-        vec![],
-    );
+    let mut world = world(vec![], vec![one_of("page_id", &json!(["p1"])).with_absent_allowed()], vec![]);
     // The next release calls the page something else: an omitted argument must not slip past the rule.
     let renamed = takes("search", &json!({"pageId": {"type": "string"}}));
     world.sync("s", 2, vec![renamed]);
     world.approve(&["s/search"]);
     let denial = call(&world, json!({"pageId": "p9"})).unwrap_err();
-    assert_eq!(
-        (denial.code(), denial.remedy()),
-        (DenialCode::RuleStale, &Remedy::AskAdministrator)
-    );
+    assert_eq!((denial.code(), denial.remedy()), (DenialCode::RuleStale, &Remedy::AskAdministrator));
     assert!(denial.message().contains("`page_id`"), "{denial}");
 }
 
@@ -392,48 +299,23 @@ fn a_rule_on_an_argument_that_the_tool_lost_is_stale() {
 fn a_rule_on_an_argument_that_the_tool_never_had_denies_unless_it_says_otherwise() {
     let strict = world(vec![], vec![one_of("region", &json!(["eu"]))], vec![]);
     let denial = call(&strict, json!({})).unwrap_err();
-    assert_eq!(
-        (denial.code(), denial.remedy()),
-        (DenialCode::RuleViolated, &Remedy::AskAdministrator)
-    );
-    let lenient = world(
-        vec![],
-        vec![one_of("region", &json!(["eu"])).with_absent_allowed()],
-        vec![],
-    );
+    assert_eq!((denial.code(), denial.remedy()), (DenialCode::RuleViolated, &Remedy::AskAdministrator));
+    let lenient = world(vec![], vec![one_of("region", &json!(["eu"])).with_absent_allowed()], vec![]);
     assert_eq!(sent(&lenient, json!({})), json!({"limit": 20}));
-    assert_eq!(
-        call(&lenient, json!({"region": "eu"})).unwrap_err().code(),
-        DenialCode::InvalidArguments
-    );
+    assert_eq!(call(&lenient, json!({"region": "eu"})).unwrap_err().code(), DenialCode::InvalidArguments);
 }
 
 #[test]
 fn paths_are_tried_one_by_one_and_the_first_that_fits_is_taken() {
-    let mut world = world(
-        vec![],
-        vec![fixed("page_id", json!("p1")), max("limit", 5)],
-        vec![],
-    );
-    way(
-        &mut world,
-        "zzz",
-        vec![fixed("page_id", json!("p2"))],
-        vec![max("limit", 50)],
-    );
+    let mut world = world(vec![], vec![fixed("page_id", json!("p1")), max("limit", 5)], vec![]);
+    way(&mut world, "zzz", vec![fixed("page_id", json!("p2"))], vec![max("limit", 50)]);
     let taken = |arguments: Value| {
         let checked = call(&world, arguments).unwrap();
-        (
-            checked.grant().as_str().to_owned(),
-            checked.arguments().get("page_id").cloned().unwrap(),
-        )
+        (checked.grant().as_str().to_owned(), checked.arguments().get("page_id").cloned().unwrap())
     };
     assert_eq!(taken(json!({"limit": 5})), ("way".into(), json!("p1")));
     assert_eq!(taken(json!({"limit": 6})), ("zzz".into(), json!("p2")));
-    assert_eq!(
-        taken(json!({"limit": 5, "page_id": "p2"})),
-        ("zzz".into(), json!("p2"))
-    );
+    assert_eq!(taken(json!({"limit": 5, "page_id": "p2"})), ("zzz".into(), json!("p2")));
     // Rules of two ways are never mixed.
     let denial = call(&world, json!({"limit": 6, "page_id": "p1"})).unwrap_err();
     assert_eq!(denial.code(), DenialCode::RuleViolated);
@@ -454,10 +336,7 @@ fn a_way_that_lets_nothing_pass_does_not_hide_one_that_does() {
 fn a_rule_that_sets_what_the_tool_does_not_take_is_not_the_callers_fault() {
     let world = world(vec![], vec![fixed("limit", json!(5000))], vec![]);
     let denial = call(&world, json!({})).unwrap_err();
-    assert_eq!(
-        (denial.code(), denial.remedy()),
-        (DenialCode::RuleViolated, &Remedy::AskAdministrator)
-    );
+    assert_eq!((denial.code(), denial.remedy()), (DenialCode::RuleViolated, &Remedy::AskAdministrator));
 }
 
 #[test]
@@ -466,15 +345,9 @@ fn a_grant_that_has_ended_is_no_path() {
     way(&mut world, "wide", vec![], vec![]);
     world.must(Action::RevokeGrant { grant: grant("wide") });
     world.grant("short", "wide", Grantee::User(user("ann")), Some(1100));
-    assert_eq!(
-        call(&world, json!({"limit": 9})).unwrap().grant().as_str(),
-        "short"
-    );
+    assert_eq!(call(&world, json!({"limit": 9})).unwrap().grant().as_str(), "short");
     world.now = time(1100);
-    assert_eq!(
-        call(&world, json!({"limit": 9})).unwrap_err().code(),
-        DenialCode::RuleViolated
-    );
+    assert_eq!(call(&world, json!({"limit": 9})).unwrap_err().code(), DenialCode::RuleViolated);
 }
 
 #[test]
@@ -484,59 +357,28 @@ fn what_several_ways_leave_is_joined_and_never_less_than_one_of_them() {
         way(&mut world, "zzz", other, vec![]);
         shown(&world)
     };
-    let schema = show(
-        vec![one_of("page_id", &json!(["a"]))],
-        vec![one_of("page_id", &json!(["b"]))],
-    );
+    let schema = show(vec![one_of("page_id", &json!(["a"]))], vec![one_of("page_id", &json!(["b"]))]);
     assert_eq!(
         (&schema["properties"]["page_id"]["enum"], &schema["required"]),
         (&json!(["a", "b"]), &json!(["page_id"]))
     );
-    let schema = show(
-        vec![fixed("page_id", json!("a"))],
-        vec![fixed("page_id", json!("a"))],
-    );
+    let schema = show(vec![fixed("page_id", json!("a"))], vec![fixed("page_id", json!("a"))]);
     assert!(schema["properties"].get("page_id").is_none());
-    let schema = show(
-        vec![fixed("page_id", json!("a"))],
-        vec![one_of("page_id", &json!(["b"]))],
-    );
+    let schema = show(vec![fixed("page_id", json!("a"))], vec![one_of("page_id", &json!(["b"]))]);
     assert_eq!(schema["properties"]["page_id"]["enum"], json!(["a", "b"]));
     assert!(schema.get("required").is_none());
-    let schema = show(
-        vec![fixed("page_id", json!("a"))],
-        vec![pattern("page_id", "b.*")],
-    );
-    assert_eq!(
-        schema["properties"]["page_id"],
-        json!({"type": "string", "description": "The page."})
-    );
+    let schema = show(vec![fixed("page_id", json!("a"))], vec![pattern("page_id", "b.*")]);
+    assert_eq!(schema["properties"]["page_id"], json!({"type": "string", "description": "The page."}));
     assert!(schema.get("required").is_none());
     let schema = show(vec![max("limit", 5)], vec![max("limit", 50)]);
     assert_eq!(schema["properties"]["limit"]["maximum"], json!(50));
     let schema = show(vec![max("limit", 5)], vec![]);
-    assert_eq!(
-        (&schema["properties"]["limit"]["maximum"], schema.get("required")),
-        (&json!(100), None)
-    );
-    let schema = show(
-        vec![pattern("page_id", "a.*")],
-        vec![one_of("page_id", &json!(["b"]))],
-    );
-    assert_eq!(
-        schema["properties"]["page_id"],
-        json!({"type": "string", "description": "The page."})
-    );
+    assert_eq!((&schema["properties"]["limit"]["maximum"], schema.get("required")), (&json!(100), None));
+    let schema = show(vec![pattern("page_id", "a.*")], vec![one_of("page_id", &json!(["b"]))]);
+    assert_eq!(schema["properties"]["page_id"], json!({"type": "string", "description": "The page."}));
     assert_eq!(schema["required"], json!(["page_id"]));
-    for schema in [
-        show(vec![max("limit", 5)], vec![]),
-        show(vec![fixed("page_id", json!(1))], vec![]),
-    ] {
-        assert!(
-            ["anyOf", "allOf", "oneOf"]
-                .iter()
-                .all(|word| schema.get(word).is_none())
-        );
+    for schema in [show(vec![max("limit", 5)], vec![]), show(vec![fixed("page_id", json!(1))], vec![])] {
+        assert!(["anyOf", "allOf", "oneOf"].iter().all(|word| schema.get(word).is_none()));
     }
 }
 
@@ -545,20 +387,14 @@ fn our_own_keywords_are_not_shown_and_arguments_of_such_names_are() {
     let world = world(vec![], vec![], vec![]);
     let schema = shown(&world);
     assert!(!schema.to_string().contains("x-personal") && !schema.to_string().contains("x-unit"));
-    assert_eq!(
-        schema["properties"]["contact"],
-        json!({"type": "string", "format": "email"})
-    );
+    assert_eq!(schema["properties"]["contact"], json!({"type": "string", "format": "email"}));
     let mut world = World::new();
     world.server("s", |spec| spec);
     let properties = json!({"x-request-id": {"type": "string", "enum": ["x-a"], "x-note": 1}});
     world.sync("s", 1, vec![takes("search", &properties)]);
     world.approve(&["s/search"]);
     way(&mut world, "way", vec![], vec![]);
-    assert_eq!(
-        shown(&world)["properties"],
-        json!({"x-request-id": {"type": "string", "enum": ["x-a"]}})
-    );
+    assert_eq!(shown(&world)["properties"], json!({"x-request-id": {"type": "string", "enum": ["x-a"]}}));
 }
 
 #[test]
@@ -570,12 +406,6 @@ fn without_rules_and_own_keywords_the_definitions_own_schema_is_shown() {
     way(&mut world, "way", vec![], vec![]);
     let caller = world.caller(&principal("ann"));
     let index = world.snapshot.tool(&tool("s/search")).unwrap();
-    let schema = world
-        .snapshot
-        .input_schema(&caller, index, &world.moment())
-        .unwrap();
-    assert!(std::sync::Arc::ptr_eq(
-        &schema,
-        &world.snapshot.view(index).unwrap().definition().input_schema
-    ));
+    let schema = world.snapshot.input_schema(&caller, index, &world.moment()).unwrap();
+    assert!(std::sync::Arc::ptr_eq(&schema, &world.snapshot.view(index).unwrap().definition().input_schema));
 }

@@ -4,9 +4,9 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use super::support::*;
 use mcp_govern_core::{
-    ClientType, CredentialSharing, DenialCode, Effect, Grantee, Label, ProfileVisibility, Remedy,
-    RequestableTools, Risk, Settings, ToolDefinition, ToolsetContent,
-    access::{Admission, CheckResult, Freshness, Moment, Snapshot, Visibility, admit},
+    ClientType, CredentialSharing, DenialCode, Effect, Grantee, Label, ProfileVisibility, Remedy, Risk, Settings,
+    ToolDefinition, ToolsetContent,
+    access::{Admission, Freshness, Moment, Snapshot, admit},
     journal::{Action, KillScope},
 };
 
@@ -19,26 +19,17 @@ fn who_holds_a_profile_with_an_approved_tool_may_call_it() {
     assert_eq!(permit.digest(), permit.definition().digest().unwrap());
     assert_eq!(permit.sharing(), CredentialSharing::Shared);
     let paths = permit.paths();
-    assert_eq!(
-        (paths.len(), paths[0].grant().as_str(), paths[0].until()),
-        (1, "reading", None)
-    );
+    assert_eq!((paths.len(), paths[0].grant().as_str(), paths[0].until()), (1, "reading", None));
     assert_eq!(world.code(&principal("bob"), "status/list_pages"), "no_grant");
     assert_eq!(world.code(&principal("ann"), "status/get_page"), "no_grant");
-    assert_eq!(
-        world.code(&principal("ann"), "status/delete_page"),
-        "unknown_tool"
-    );
+    assert_eq!(world.code(&principal("ann"), "status/delete_page"), "unknown_tool");
 }
 
 #[test]
 fn a_node_that_has_not_loaded_the_approved_definition_denies() {
     let mut world = world();
     let ann = principal("ann");
-    let changed = ToolDefinition {
-        title: "Pages".into(),
-        ..reads("list_pages")
-    };
+    let changed = ToolDefinition { title: "Pages".into(), ..reads("list_pages") };
     world.load("status", &catalogue(2, vec![changed.clone(), reads("get_page")]));
     assert_eq!(world.code(&ann, "status/list_pages"), "definition_not_approved");
     // The other node still runs the old release: reviewed ahead, both work.
@@ -49,10 +40,7 @@ fn a_node_that_has_not_loaded_the_approved_definition_denies() {
     let tools = [(tool("status/list_pages"), changed.digest().unwrap())].into();
     world.must(Action::ApproveTools { tools });
     assert_eq!(world.code(&ann, "status/list_pages"), "permit");
-    world.load(
-        "status",
-        &catalogue(1, vec![reads("list_pages"), reads("get_page")]),
-    );
+    world.load("status", &catalogue(1, vec![reads("list_pages"), reads("get_page")]));
     assert_eq!(world.code(&ann, "status/list_pages"), "permit");
     world.loaded.remove(&server("status"));
     world.snapshot = Arc::new(world.snapshot.reloaded(&world.state, &world.loaded));
@@ -83,17 +71,11 @@ fn a_grant_ends_at_its_end_and_a_longer_one_outlives_it() {
     assert_eq!(world.code(&bob, "status/list_pages"), "grant_expired");
     world.grant("long", "reading", Grantee::User(user("bob")), Some(3000));
     let permit = world.ask(&bob, "status/list_pages").unwrap();
-    let grants: Vec<_> = permit
-        .paths()
-        .iter()
-        .map(|path| path.grant().as_str().to_owned())
-        .collect();
+    let grants: Vec<_> = permit.paths().iter().map(|path| path.grant().as_str().to_owned()).collect();
     assert_eq!(grants, ["long"]);
     world.must(Action::RevokeGrant { grant: grant("long") });
     assert_eq!(world.code(&bob, "status/list_pages"), "grant_expired");
-    world.must(Action::RevokeGrant {
-        grant: grant("short"),
-    });
+    world.must(Action::RevokeGrant { grant: grant("short") });
     assert_eq!(world.code(&bob, "status/list_pages"), "no_grant");
 }
 
@@ -109,18 +91,11 @@ fn every_kill_switch_denies_and_its_release_admits_again() {
     ] {
         kill(&mut world, scope.clone());
         assert_eq!(world.code(&ann, "status/list_pages"), code);
-        let seen = world
-            .snapshot
-            .killed(&tool("status/list_pages"), &client("desktop"));
+        let seen = world.snapshot.killed(&tool("status/list_pages"), &client("desktop"));
         assert_eq!(seen.map(DenialCode::as_str), Some(code));
         world.must(Action::Release { scope });
         assert_eq!(world.code(&ann, "status/list_pages"), "permit");
-        assert_eq!(
-            world
-                .snapshot
-                .killed(&tool("status/list_pages"), &client("desktop")),
-            None
-        );
+        assert_eq!(world.snapshot.killed(&tool("status/list_pages"), &client("desktop")), None);
     }
 }
 
@@ -128,13 +103,7 @@ fn every_kill_switch_denies_and_its_release_admits_again() {
 fn a_recipe_stands_and_falls_with_the_tools_that_it_uses() {
     let mut world = world();
     let ann = principal("ann");
-    let all = || {
-        vec![
-            reads("list_pages"),
-            reads("get_page"),
-            recipe("find_page", &["list_pages", "get_page"]),
-        ]
-    };
+    let all = || vec![reads("list_pages"), reads("get_page"), recipe("find_page", &["list_pages", "get_page"])];
     world.sync("status", 2, all());
     world.approve(&["status/find_page"]);
     world.hand_out("finding", &["status/find_page"], "ann");
@@ -143,47 +112,22 @@ fn a_recipe_stands_and_falls_with_the_tools_that_it_uses() {
     assert_eq!(world.code(&ann, "status/find_page"), "permit");
     kill(&mut world, KillScope::Tool(tool("status/get_page")));
     assert_eq!(world.code(&ann, "status/find_page"), "tool_killed");
-    assert_eq!(
-        world.snapshot.killed(&tool("status/find_page"), &client("x")),
-        Some(DenialCode::ToolKilled)
-    );
-    world.must(Action::Release {
-        scope: KillScope::Tool(tool("status/get_page")),
-    });
-    world.must(Action::DisableTools {
-        tools: [tool("status/get_page")].into(),
-    });
+    assert_eq!(world.snapshot.killed(&tool("status/find_page"), &client("x")), Some(DenialCode::ToolKilled));
+    world.must(Action::Release { scope: KillScope::Tool(tool("status/get_page")) });
+    world.must(Action::DisableTools { tools: [tool("status/get_page")].into() });
     let refused = world.ask(&ann, "status/find_page").unwrap_err();
     let denial = world.snapshot.denial(&world.caller(&ann), &refused);
     assert_eq!(denial.code(), DenialCode::ToolDisabled);
-    assert!(
-        denial
-            .message()
-            .contains("`status_get_page`, which `status_find_page` uses"),
-        "{denial}"
-    );
-    world.must(Action::ResetTools {
-        tools: [tool("status/get_page")].into(),
-    });
+    assert!(denial.message().contains("`status_get_page`, which `status_find_page` uses"), "{denial}");
+    world.must(Action::ResetTools { tools: [tool("status/get_page")].into() });
     let refused = world.ask(&ann, "status/find_page").unwrap_err();
     let denial = world.snapshot.denial(&world.caller(&ann), &refused);
-    assert_eq!(
-        *denial.remedy(),
-        Remedy::WaitForReview {
-            tool: tool("status/get_page")
-        }
-    );
+    assert_eq!(*denial.remedy(), Remedy::WaitForReview { tool: tool("status/get_page") });
     world.approve(&["status/get_page"]);
     assert_eq!(world.code(&ann, "status/find_page"), "permit");
     // The definition that this node has loaded for a used tool counts too.
-    let other = ToolDefinition {
-        description: "Something else.".into(),
-        ..reads("get_page")
-    };
-    world.load(
-        "status",
-        &catalogue(2, vec![reads("list_pages"), other, all().remove(2)]),
-    );
+    let other = ToolDefinition { description: "Something else.".into(), ..reads("get_page") };
+    world.load("status", &catalogue(2, vec![reads("list_pages"), other, all().remove(2)]));
     assert_eq!(world.code(&ann, "status/find_page"), "definition_not_approved");
 }
 
@@ -191,47 +135,25 @@ fn a_recipe_stands_and_falls_with_the_tools_that_it_uses() {
 fn a_recipe_over_a_tool_that_is_not_there_yet_is_denied() {
     let mut world = world();
     let release = |version, uses: &str| {
-        let definitions = ["list_pages", "get_page", uses]
-            .into_iter()
-            .collect::<BTreeSet<_>>()
-            .into_iter()
-            .map(reads);
-        catalogue(
-            version,
-            definitions.chain([recipe("find_page", &[uses])]).collect(),
-        )
+        let definitions = ["list_pages", "get_page", uses].into_iter().collect::<BTreeSet<_>>().into_iter().map(reads);
+        catalogue(version, definitions.chain([recipe("find_page", &[uses])]).collect())
     };
     let (old, new) = (release(2, "get_page"), release(3, "search_pages"));
     world.load("status", &old);
-    world.must(Action::SyncServer {
-        server: server("status"),
-        catalogue: old,
-    });
+    world.must(Action::SyncServer { server: server("status"), catalogue: old });
     world.approve(&["status/find_page"]);
     world.hand_out("finding", &["status/find_page"], "ann");
     assert_eq!(world.code(&principal("ann"), "status/find_page"), "permit");
     // The next release was reviewed ahead and this node runs it, before any node has synced it.
-    world.must(Action::StageCatalogue {
-        server: server("status"),
-        catalogue: new.clone(),
-    });
-    let digest = new
-        .tool(tool("status/find_page").name())
-        .unwrap()
-        .digest()
-        .unwrap();
-    world.must(Action::ApproveTools {
-        tools: [(tool("status/find_page"), digest)].into(),
-    });
+    world.must(Action::StageCatalogue { server: server("status"), catalogue: new.clone() });
+    let digest = new.tool(tool("status/find_page").name()).unwrap().digest().unwrap();
+    world.must(Action::ApproveTools { tools: [(tool("status/find_page"), digest)].into() });
     world.load("status", &new);
     let refused = world.ask(&principal("ann"), "status/find_page").unwrap_err();
     let denial = world.snapshot.denial(&world.caller(&principal("ann")), &refused);
     assert_eq!(denial.code(), DenialCode::ToolRemoved);
     assert!(denial.message().contains("`search_pages`"), "{denial}");
-    world.must(Action::SyncServer {
-        server: server("status"),
-        catalogue: new,
-    });
+    world.must(Action::SyncServer { server: server("status"), catalogue: new });
     world.approve(&["status/search_pages"]);
     assert_eq!(world.code(&principal("ann"), "status/find_page"), "permit");
 }
@@ -239,41 +161,22 @@ fn a_recipe_over_a_tool_that_is_not_there_yet_is_denied() {
 #[test]
 fn a_loaded_definition_with_a_stronger_effect_leaves_a_maintained_toolset() {
     let mut world = world();
-    let content = ToolsetContent::Maintained {
-        server: server("status"),
-        up_to: Some(Effect::Read),
-    };
-    world.must(Action::CreateToolset {
-        toolset: toolset("reads"),
-        label: Label::new("reads"),
-        content,
-    });
+    let content = ToolsetContent::Maintained { server: server("status"), up_to: Some(Effect::Read) };
+    world.must(Action::CreateToolset { toolset: toolset("reads"), label: Label::new("reads"), content });
     world.profile("readers", ProfileVisibility::Nobody);
     world.bind("readers", "reads", Vec::new());
     world.grant("bob-reads", "readers", Grantee::User(user("bob")), None);
     let bob = principal("bob");
     assert_eq!(world.code(&bob, "status/get_page"), "permit");
-    let stronger = ToolDefinition {
-        effect: Effect::Write,
-        ..reads("get_page")
-    };
+    let stronger = ToolDefinition { effect: Effect::Write, ..reads("get_page") };
     let release = catalogue(2, vec![reads("list_pages"), stronger.clone()]);
-    world.must(Action::StageCatalogue {
-        server: server("status"),
-        catalogue: release.clone(),
-    });
-    world.must(Action::ApproveTools {
-        tools: [(tool("status/get_page"), stronger.digest().unwrap())].into(),
-    });
+    world.must(Action::StageCatalogue { server: server("status"), catalogue: release.clone() });
+    world.must(Action::ApproveTools { tools: [(tool("status/get_page"), stronger.digest().unwrap())].into() });
     assert_eq!(world.code(&bob, "status/get_page"), "permit");
     world.load("status", &release);
     assert_eq!(world.code(&bob, "status/get_page"), "no_grant");
     // What an administrator says counts more than either.
-    world.must(Action::ClassifyTool {
-        tool: tool("status/get_page"),
-        effect: Some(Effect::Read),
-        risk: None,
-    });
+    world.must(Action::ClassifyTool { tool: tool("status/get_page"), effect: Some(Effect::Read), risk: None });
     assert_eq!(world.code(&bob, "status/get_page"), "permit");
     world.must(Action::ClassifyTool {
         tool: tool("status/get_page"),
@@ -292,25 +195,14 @@ fn a_caller_of_another_snapshot_is_denied_as_stale() {
     world.grant("g2", "reading", Grantee::User(user("bob")), None);
     // The tools are shared between the two snapshots; the caller is not.
     let index = world.snapshot.tool(&tool("status/list_pages")).unwrap();
-    let answer = |snapshot: &Arc<Snapshot>| {
-        admit(snapshot, &caller, index, &world.moment())
-            .into_result()
-            .map(|_| ())
-    };
-    assert_eq!(
-        answer(&world.snapshot).unwrap_err().code(),
-        DenialCode::StateStale
-    );
+    let answer = |snapshot: &Arc<Snapshot>| admit(snapshot, &caller, index, &world.moment()).into_result().map(|_| ());
+    assert_eq!(answer(&world.snapshot).unwrap_err().code(), DenialCode::StateStale);
     assert!(answer(&before).is_ok());
     // An index of a shelf that was built anew names nothing.
     let index = before.tool(&tool("status/list_pages")).unwrap();
-    world.must(Action::PauseServer {
-        server: server("status"),
-    });
+    world.must(Action::PauseServer { server: server("status") });
     let caller = world.caller(&ann);
-    let refused = admit(&world.snapshot, &caller, index, &world.moment())
-        .into_result()
-        .unwrap_err();
+    let refused = admit(&world.snapshot, &caller, index, &world.moment()).into_result().unwrap_err();
     assert_eq!(refused.code(), DenialCode::UnknownTool);
     assert!(world.snapshot.view(index).is_none());
 }
@@ -323,9 +215,7 @@ fn a_stale_or_unreadable_state_denies_everything() {
         let index = world.snapshot.tool(&tool("status/list_pages")).unwrap();
         let moment = Moment::new(world.now, freshness);
         assert!(world.snapshot.list(&caller, &moment).is_empty());
-        let refused = admit(&world.snapshot, &caller, index, &moment)
-            .into_result()
-            .unwrap_err();
+        let refused = admit(&world.snapshot, &caller, index, &moment).into_result().unwrap_err();
         assert_eq!(world.snapshot.refuse_unknown(&caller, &moment), refused);
         refused.code()
     };
@@ -352,25 +242,15 @@ fn a_client_must_be_known_open_and_of_an_allowed_type() {
     assert_eq!(world.code(&ann, "status/list_pages"), "client_type_not_allowed");
     world.must(set(ClientType::Personal, Some("ann")));
     assert_eq!(world.code(&ann, "status/list_pages"), "permit");
-    world.must(Action::CloseClient {
-        client: client("desktop"),
-    });
+    world.must(Action::CloseClient { client: client("desktop") });
     assert_eq!(world.code(&ann, "status/list_pages"), "client_closed");
-    world.must(Action::ReopenClient {
-        client: client("desktop"),
-    });
+    world.must(Action::ReopenClient { client: client("desktop") });
     world.must(Action::SetToolClientTypes {
         tool: tool("status/list_pages"),
         types: Some(types(&[ClientType::Service])),
     });
-    assert_eq!(
-        world.code(&ann, "status/list_pages"),
-        "tool_client_type_not_allowed"
-    );
-    world.must(Action::SetToolClientTypes {
-        tool: tool("status/list_pages"),
-        types: None,
-    });
+    assert_eq!(world.code(&ann, "status/list_pages"), "tool_client_type_not_allowed");
+    world.must(Action::SetToolClientTypes { tool: tool("status/list_pages"), types: None });
     // A personal client is one person's.
     world.must(set(ClientType::Personal, Some("bob")));
     assert_eq!(world.code(&ann, "status/list_pages"), "client_unknown");
@@ -408,13 +288,7 @@ fn grants_to_groups_and_services_count_for_whom_they_are_meant() {
     world.grant("g2", "reading", Grantee::Service(client("robot")), None);
     let member = principal("bob").with_groups([group("oncall"), group("other")]);
     assert_eq!(world.code(&member, "status/list_pages"), "permit");
-    assert_eq!(
-        world.code(
-            &principal("bob").with_groups([group("other")]),
-            "status/list_pages"
-        ),
-        "no_grant"
-    );
+    assert_eq!(world.code(&principal("bob").with_groups([group("other")]), "status/list_pages"), "no_grant");
     let robot = mcp_govern_core::Principal::new(user("robot"), client("robot"));
     // Not yet a service: a person never holds a service's grant.
     assert_eq!(world.code(&robot, "status/list_pages"), "no_grant");
@@ -440,11 +314,8 @@ fn paths_are_ordered_by_profile_toolset_and_grant() {
     world.grant("m-grant", "a-profile", Grantee::Group(group("oncall")), None);
     let ann = principal("ann").with_groups([group("oncall")]);
     let permit = world.ask(&ann, "status/list_pages").unwrap();
-    let paths: Vec<_> = permit
-        .paths()
-        .iter()
-        .map(|path| format!("{}/{}/{}", path.profile(), path.toolset(), path.grant()))
-        .collect();
+    let paths: Vec<_> =
+        permit.paths().iter().map(|path| format!("{}/{}/{}", path.profile(), path.toolset(), path.grant())).collect();
     let expected = [
         "a-profile/a-set/a-grant",
         "a-profile/a-set/m-grant",
@@ -462,21 +333,10 @@ fn names_are_found_as_ai_clients_write_them() {
     let world = world();
     let index = world.snapshot.tool_named("status_list_pages").unwrap();
     assert_eq!(Some(index), world.snapshot.tool(&tool("status/list_pages")));
-    for name in [
-        "",
-        "status",
-        "status_list_page",
-        "status_list_pages ",
-        "list_pages",
-        "status/list_pages",
-    ] {
+    for name in ["", "status", "status_list_page", "status_list_pages ", "list_pages", "status/list_pages"] {
         assert!(world.snapshot.tool_named(name).is_none(), "`{name}`");
     }
-    let names: Vec<_> = world
-        .snapshot
-        .tools()
-        .map(|(_, view)| view.exposed_name().to_owned())
-        .collect();
+    let names: Vec<_> = world.snapshot.tools().map(|(_, view)| view.exposed_name().to_owned()).collect();
     assert_eq!(names, ["status_get_page", "status_list_pages"]);
 }
 
@@ -491,9 +351,7 @@ fn a_permit_outlives_its_snapshot() {
     ) else {
         panic!("denied");
     };
-    world.must(Action::RemoveServer {
-        server: server("status"),
-    });
+    world.must(Action::RemoveServer { server: server("status") });
     assert_eq!(permit.tool(), &tool("status/list_pages"));
     assert_eq!(permit.paths().len(), 1);
     assert_eq!(world.code(&principal("ann"), "status/list_pages"), "unknown_tool");

@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::support::*;
 use mcp_govern_core::{
-    Catalogue, ClientRule, ClientType, CredentialFacts, CredentialOwner, CredentialSharing, Effect, Grantee,
-    Label, ProfileSpec, ProfileVisibility, RequestableTools, Risk, ServerId, Settings, ToolDefinition,
-    ToolId, ToolsetBinding, ToolsetContent, ToolsetEntry,
+    Catalogue, ClientRule, ClientType, CredentialFacts, CredentialOwner, CredentialSharing, Effect, Grantee, Label,
+    ProfileSpec, ProfileVisibility, RequestableTools, Risk, ServerId, Settings, ToolDefinition, ToolId, ToolsetBinding,
+    ToolsetContent, ToolsetEntry,
     journal::{Action, KillScope, Tool, ToolState},
 };
 
@@ -42,26 +42,13 @@ fn tool_at(a: u8, b: u8) -> ToolId {
 
 /// What a server offers in a version: some tools change, go and come back.
 fn offered(version: u64) -> Arc<Catalogue> {
-    let with_b = version % 3 != 0;
-    let mut tools = vec![
-        reads("get_a"),
-        recipe("mix_d", if with_b { &["get_a", "get_b"] } else { &["get_a"] }),
-    ];
+    let with_b = !version.is_multiple_of(3);
+    let mut tools = vec![reads("get_a"), recipe("mix_d", if with_b { &["get_a", "get_b"] } else { &["get_a"] })];
     if with_b {
-        tools.push(ToolDefinition {
-            title: format!("B {}", version / 2),
-            ..reads("get_b")
-        });
+        tools.push(ToolDefinition { title: format!("B {}", version / 2), ..reads("get_b") });
     }
-    let effect = if version % 4 == 0 {
-        Effect::Destructive
-    } else {
-        Effect::Write
-    };
-    tools.push(ToolDefinition {
-        effect,
-        ..reads("set_c")
-    });
+    let effect = if version.is_multiple_of(4) { Effect::Destructive } else { Effect::Write };
+    tools.push(ToolDefinition { effect, ..reads("set_c") });
     catalogue(version, tools)
 }
 
@@ -88,11 +75,7 @@ fn visibility(a: u8, b: u8) -> ProfileVisibility {
 impl Case {
     /// A world in which most calls are admitted, so that each random act can spoil something.
     pub(crate) fn new() -> Self {
-        let mut case = Self {
-            world: World::new(),
-            versions: BTreeMap::new(),
-            classified: BTreeMap::new(),
-        };
+        let mut case = Self { world: World::new(), versions: BTreeMap::new(), classified: BTreeMap::new() };
         case.run((1, 0b1111, 0, 0));
         for server in 0..2 {
             case.run((2, server, server, 0));
@@ -126,10 +109,7 @@ impl Case {
             0 => world.now = time(world.now.as_millis().unsigned_abs() / 1000 + u64::from(a)),
             1 => {
                 let mask = if a % 3 == 0 { a >> 4 } else { 0b1111 };
-                let types = ClientType::ALL
-                    .into_iter()
-                    .enumerate()
-                    .filter(|(at, _)| mask >> at & 1 == 1);
+                let types = ClientType::ALL.into_iter().enumerate().filter(|(at, _)| mask >> at & 1 == 1);
                 let settings = Settings::default()
                     .with_client_types(types.map(|(_, client_type)| client_type))
                     .with_list_requestable(if b % 2 == 0 {
@@ -137,48 +117,27 @@ impl Case {
                     } else {
                         RequestableTools::Unlisted
                     })
-                    .with_sources(if b % 9 == 8 {
-                        vec!["192.0.2.0/24".parse().unwrap()]
-                    } else {
-                        vec![]
-                    })
+                    .with_sources(if b % 9 == 8 { vec!["192.0.2.0/24".parse().unwrap()] } else { vec![] })
                     .with_client_rules([ClientRule {
                         issuer: None,
                         client: mcp_govern_core::ClientMatch::Exactly("robot".try_into().unwrap()),
                         client_type: ClientType::Service,
                     }]);
                 let strict = c % 9 == 8;
-                let settings = if strict {
-                    settings
-                } else {
-                    settings.with_unmatched_client(client_type(c))
-                };
+                let settings = if strict { settings } else { settings.with_unmatched_client(client_type(c)) };
                 world.act(Action::ChangeSettings { settings });
             }
             2 => {
-                let sharing = if b % 2 == 0 {
-                    CredentialSharing::Shared
-                } else {
-                    CredentialSharing::PerUser
-                };
-                let (server, spec) = (
-                    server(pick(&SERVERS, a)),
-                    spec(pick(&SERVERS, a)).with_sharing(sharing),
-                );
-                if !world.act(Action::RegisterServer {
-                    server: server.clone(),
-                    spec: spec.clone(),
-                }) {
+                let sharing = if b % 2 == 0 { CredentialSharing::Shared } else { CredentialSharing::PerUser };
+                let (server, spec) = (server(pick(&SERVERS, a)), spec(pick(&SERVERS, a)).with_sharing(sharing));
+                if !world.act(Action::RegisterServer { server: server.clone(), spec: spec.clone() }) {
                     world.act(Action::ChangeServer { server, spec });
                 }
             }
             3 => {
                 let server = server(pick(&SERVERS, a));
                 let version = self.versions.get(&server).copied().unwrap_or(0) + 1 + u64::from(b % 2);
-                let action = Action::SyncServer {
-                    server: server.clone(),
-                    catalogue: offered(version),
-                };
+                let action = Action::SyncServer { server: server.clone(), catalogue: offered(version) };
                 if world.act(action) {
                     self.versions.insert(server, version);
                     world.load(pick(&SERVERS, a), &offered(version));
@@ -192,19 +151,11 @@ impl Case {
             }
             24 => {
                 let server = server(pick(&SERVERS, a));
-                world.act(if b % 2 == 0 {
-                    Action::PauseServer { server }
-                } else {
-                    Action::ResumeServer { server }
-                });
+                world.act(if b % 2 == 0 { Action::PauseServer { server } } else { Action::ResumeServer { server } });
             }
             _ => {
                 let server = server(pick(&SERVERS, a));
-                if c % 4 == 0
-                    && world.act(Action::RemoveServer {
-                        server: server.clone(),
-                    })
-                {
+                if c % 4 == 0 && world.act(Action::RemoveServer { server: server.clone() }) {
                     self.versions.remove(&server);
                     self.classified.retain(|tool, _| *tool.server() != server);
                     world.loaded.remove(&server);
@@ -221,38 +172,25 @@ impl Case {
             4 => {
                 let tool = tool_at(a, b);
                 if let Some(digest) = world.state.tools().get(&tool).map(Tool::digest) {
-                    world.act(Action::ApproveTools {
-                        tools: [(tool, digest)].into(),
-                    });
+                    world.act(Action::ApproveTools { tools: [(tool, digest)].into() });
                 }
             }
             5 => {
-                world.act(Action::DisableTools {
-                    tools: [tool_at(a, b)].into(),
-                });
+                world.act(Action::DisableTools { tools: [tool_at(a, b)].into() });
             }
             6 => {
-                world.act(Action::ResetTools {
-                    tools: [tool_at(a, b)].into(),
-                });
+                world.act(Action::ResetTools { tools: [tool_at(a, b)].into() });
             }
             7 => {
                 let effect = [None, Some(Effect::Read), Some(Effect::Write)][usize::from(c) % 3];
                 let risk = [None, Some(Risk::None), Some(Risk::Sensitive)][usize::from(c / 3) % 3];
-                if world.act(Action::ClassifyTool {
-                    tool: tool_at(a, b),
-                    effect,
-                    risk,
-                }) {
+                if world.act(Action::ClassifyTool { tool: tool_at(a, b), effect, risk }) {
                     self.classified.insert(tool_at(a, b), (effect, risk));
                 }
             }
             _ => {
                 let types = (c % 3 != 0).then(|| types(&[client_type(c), client_type(c / 4)]));
-                world.act(Action::SetToolClientTypes {
-                    tool: tool_at(a, b),
-                    types,
-                });
+                world.act(Action::SetToolClientTypes { tool: tool_at(a, b), types });
             }
         }
     }
@@ -264,56 +202,33 @@ impl Case {
             10 => {
                 let content = if b % 3 == 2 {
                     let up_to = [None, Some(Effect::Read), Some(Effect::Write)][usize::from(c) % 3];
-                    ToolsetContent::Maintained {
-                        server: server(pick(&SERVERS, c)),
-                        up_to,
-                    }
+                    ToolsetContent::Maintained { server: server(pick(&SERVERS, c)), up_to }
                 } else {
                     ToolsetContent::Chosen(self.approved(c))
                 };
                 let label = Label::new("A set");
-                self.world.act(Action::CreateToolset {
-                    toolset: toolset(pick(&SETS, a)),
-                    label,
-                    content,
-                });
+                self.world.act(Action::CreateToolset { toolset: toolset(pick(&SETS, a)), label, content });
             }
             11 => {
                 let tools = self.approved(c);
-                self.world.act(Action::SetToolsetTools {
-                    toolset: toolset(pick(&SETS, a)),
-                    tools,
-                });
+                self.world.act(Action::SetToolsetTools { toolset: toolset(pick(&SETS, a)), tools });
             }
             12 => {
-                world.act(Action::DeleteToolset {
-                    toolset: toolset(pick(&SETS, a)),
-                });
+                world.act(Action::DeleteToolset { toolset: toolset(pick(&SETS, a)) });
             }
             13 => {
                 let spec = ProfileSpec::new(Label::new("A profile")).with_visibility(visibility(b, c));
                 let profile = profile(pick(&PROFILES, a));
-                if !world.act(Action::CreateProfile {
-                    profile: profile.clone(),
-                    spec: spec.clone(),
-                }) {
+                if !world.act(Action::CreateProfile { profile: profile.clone(), spec: spec.clone() }) {
                     world.act(Action::ChangeProfile { profile, spec });
                 }
             }
             14 => {
-                world.act(Action::DeleteProfile {
-                    profile: profile(pick(&PROFILES, a)),
-                });
+                world.act(Action::DeleteProfile { profile: profile(pick(&PROFILES, a)) });
             }
             15 => {
-                let binding = ToolsetBinding {
-                    toolset: toolset(pick(&SETS, b)),
-                    rules: Vec::new(),
-                };
-                world.act(Action::BindToolset {
-                    profile: profile(pick(&PROFILES, a)),
-                    binding,
-                });
+                let binding = ToolsetBinding { toolset: toolset(pick(&SETS, b)), rules: Vec::new() };
+                world.act(Action::BindToolset { profile: profile(pick(&PROFILES, a)), binding });
             }
             _ => {
                 let (profile, toolset) = (profile(pick(&PROFILES, a)), toolset(pick(&SETS, b)));
@@ -327,20 +242,12 @@ impl Case {
         let world = &mut self.world;
         match op {
             17 => {
-                let until =
-                    (c % 3 != 0).then(|| world.now.plus(std::time::Duration::from_secs(u64::from(c))));
+                let until = (c % 3 != 0).then(|| world.now.plus(std::time::Duration::from_secs(u64::from(c))));
                 let (grant, profile) = (grant(pick(&GRANTS, c)), profile(pick(&PROFILES, b)));
-                world.act(Action::GrantProfile {
-                    grant,
-                    profile,
-                    grantee: grantee(a, c),
-                    until,
-                });
+                world.act(Action::GrantProfile { grant, profile, grantee: grantee(a, c), until });
             }
             18 => {
-                world.act(Action::RevokeGrant {
-                    grant: grant(pick(&GRANTS, a)),
-                });
+                world.act(Action::RevokeGrant { grant: grant(pick(&GRANTS, a)) });
             }
             19 => {
                 world.act(Action::SetClient {
@@ -352,11 +259,7 @@ impl Case {
             }
             20 => {
                 let client = client(pick(&CLIENTS, a));
-                let action = if b % 2 == 0 {
-                    Action::CloseClient { client }
-                } else {
-                    Action::ReopenClient { client }
-                };
+                let action = if b % 2 == 0 { Action::CloseClient { client } } else { Action::ReopenClient { client } };
                 world.act(action);
             }
             21 | 22 => {
@@ -367,11 +270,7 @@ impl Case {
                     _ => KillScope::Tool(tool_at(b, c)),
                 };
                 // Released twice as often as thrown, so that the world does not stand still.
-                world.act(if op == 22 && c % 2 == 0 {
-                    Action::Kill { scope }
-                } else {
-                    Action::Release { scope }
-                });
+                world.act(if op == 22 && c % 2 == 0 { Action::Kill { scope } } else { Action::Release { scope } });
             }
             23 => {
                 let (server, person) = (server(pick(&SERVERS, a)), user(pick(&USERS, b)));
@@ -380,29 +279,19 @@ impl Case {
                 let action = if c % 3 == 0 {
                     Action::RemoveCredential { server, owner }
                 } else {
-                    Action::SetCredential {
-                        server,
-                        owner,
-                        version: u64::from(c),
-                        facts,
-                    }
+                    Action::SetCredential { server, owner, version: u64::from(c), facts }
                 };
                 world.act_as(&mcp_govern_core::Actor::new(person, []), action);
             }
             _ => {
-                world.act(Action::OffboardUser {
-                    user: user(pick(&USERS, a)),
-                });
+                world.act(Action::OffboardUser { user: user(pick(&USERS, a)) });
             }
         }
     }
 
     fn approved(&self, mask: u8) -> BTreeMap<ToolId, ToolsetEntry> {
         let tools = self.world.state.tools().iter().enumerate();
-        let chosen =
-            tools.filter(|(at, (_, tool))| mask >> (at % 8) & 1 == 1 && tool.state() == ToolState::Approved);
-        chosen
-            .map(|(_, (id, _))| (id.clone(), ToolsetEntry::default()))
-            .collect()
+        let chosen = tools.filter(|(at, (_, tool))| mask >> (at % 8) & 1 == 1 && tool.state() == ToolState::Approved);
+        chosen.map(|(_, (id, _))| (id.clone(), ToolsetEntry::default())).collect()
     }
 }

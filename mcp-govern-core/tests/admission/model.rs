@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mcp_govern_core::{
-    ClientType, CredentialOwner, CredentialSharing, DenialCode, Effect, Grantee, Principal, ProfileId, Risk,
-    Timestamp, ToolId, ToolsetContent,
+    ClientType, CredentialOwner, CredentialSharing, DenialCode, Effect, Grantee, Principal, ProfileId, Risk, Timestamp,
+    ToolId, ToolsetContent,
     access::{Freshness, Loaded, Visibility},
     journal::{Client, KillScope, State, ToolState, Toolset},
 };
@@ -21,11 +21,7 @@ pub(crate) struct Model<'a> {
 
 impl Model<'_> {
     fn client_type(&self) -> Option<ClientType> {
-        let set = self
-            .state
-            .clients()
-            .get(&self.who.client)
-            .and_then(Client::client_type);
+        let set = self.state.clients().get(&self.who.client).and_then(Client::client_type);
         set.or_else(|| self.state.settings().client_type(&self.who.client))
     }
 
@@ -72,24 +68,12 @@ impl Model<'_> {
         let Some(row) = self.state.tools().get(tool) else {
             return Vec::new();
         };
-        let definition = self
-            .loaded
-            .get(tool)
-            .map_or(row.definition(), |(_, definition)| definition);
-        definition
-            .uses()
-            .iter()
-            .map(|name| ToolId::new(tool.server().clone(), name.clone()))
-            .collect()
+        let definition = self.loaded.get(tool).map_or(row.definition(), |(_, definition)| definition);
+        definition.uses().iter().map(|name| ToolId::new(tool.server().clone(), name.clone())).collect()
     }
 
     fn standing(&self, tool: &ToolId) -> Result<(), DenialCode> {
-        match self
-            .state
-            .tools()
-            .get(tool)
-            .map(|row| (row.state(), row.approvals()))
-        {
+        match self.state.tools().get(tool).map(|row| (row.state(), row.approvals())) {
             None | Some((ToolState::Removed, _)) => Err(DenialCode::ToolRemoved),
             Some((ToolState::PendingReview, _)) => Err(DenialCode::ToolPending),
             Some((ToolState::Disabled, _)) => Err(DenialCode::ToolDisabled),
@@ -114,11 +98,7 @@ impl Model<'_> {
             return one(DenialCode::ServerKilled);
         }
         let uses = self.uses(tool);
-        if uses
-            .iter()
-            .chain([tool])
-            .any(|tool| kills.contains(&KillScope::Tool(tool.clone())))
-        {
+        if uses.iter().chain([tool]).any(|tool| kills.contains(&KillScope::Tool(tool.clone()))) {
             return one(DenialCode::ToolKilled);
         }
         if let Err(code) = self.standing(tool) {
@@ -128,15 +108,8 @@ impl Model<'_> {
         if !faults.is_empty() {
             return Err(faults);
         }
-        let admits = row
-            .client_types()
-            .zip(self.client_type())
-            .is_none_or(|(types, own)| types.contains(&own));
-        if admits {
-            Ok(())
-        } else {
-            one(DenialCode::ToolClientTypeNotAllowed)
-        }
+        let admits = row.client_types().zip(self.client_type()).is_none_or(|(types, own)| types.contains(&own));
+        if admits { Ok(()) } else { one(DenialCode::ToolClientTypeNotAllowed) }
     }
 
     fn holds(&self, toolset: &Toolset, tool: &ToolId) -> bool {
@@ -144,10 +117,7 @@ impl Model<'_> {
         match toolset.content() {
             ToolsetContent::Chosen(tools) => tools.contains_key(tool),
             ToolsetContent::Maintained { server, up_to } => {
-                let loaded = self
-                    .loaded
-                    .get(tool)
-                    .map_or(row.definition(), |(_, definition)| definition);
+                let loaded = self.loaded.get(tool).map_or(row.definition(), |(_, definition)| definition);
                 let (effect, risk) = self.classified.get(tool).copied().unwrap_or_default();
                 let effect = effect.unwrap_or(loaded.effect.max(row.definition().effect));
                 let risk = risk.unwrap_or(loaded.risk.max(row.definition().risk));
@@ -161,10 +131,7 @@ impl Model<'_> {
         let Some(profile) = self.state.profiles().get(profile) else {
             return false;
         };
-        let mut bound = profile
-            .bindings()
-            .keys()
-            .filter_map(|toolset| self.state.toolsets().get(toolset));
+        let mut bound = profile.bindings().keys().filter_map(|toolset| self.state.toolsets().get(toolset));
         bound.any(|toolset| self.holds(toolset, tool))
     }
 
@@ -172,21 +139,13 @@ impl Model<'_> {
         match grantee {
             Grantee::User(user) => *user == self.who.user,
             Grantee::Group(group) => self.who.groups.contains(group),
-            Grantee::Service(client) => {
-                *client == self.who.client && self.client_type() == Some(ClientType::Service)
-            }
+            Grantee::Service(client) => *client == self.who.client && self.client_type() == Some(ClientType::Service),
         }
     }
 
     fn grant(&self, tool: &ToolId) -> Result<(), DenialCode> {
-        let mine = self
-            .state
-            .grants()
-            .values()
-            .filter(|grant| self.is_mine(grant.grantee()));
-        let leading: Vec<_> = mine
-            .filter(|grant| self.profile_has(grant.profile(), tool))
-            .collect();
+        let mine = self.state.grants().values().filter(|grant| self.is_mine(grant.grantee()));
+        let leading: Vec<_> = mine.filter(|grant| self.profile_has(grant.profile(), tool)).collect();
         if leading.iter().any(|grant| grant.holds(self.now)) {
             Ok(())
         } else if leading.is_empty() {
@@ -216,10 +175,7 @@ impl Model<'_> {
         }
         let paused = self.state.servers()[server].is_paused();
         let own = self.state.servers()[server].spec().sharing == CredentialSharing::PerUser;
-        let connected = self
-            .state
-            .credential(server, &CredentialOwner::User(self.who.user.clone()))
-            .is_some();
+        let connected = self.state.credential(server, &CredentialOwner::User(self.who.user.clone())).is_some();
         match self.grant(tool) {
             Ok(()) if paused => Visibility::Paused,
             Ok(()) if own && !connected => Visibility::NeedsConnection,

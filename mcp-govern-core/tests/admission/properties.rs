@@ -23,11 +23,7 @@ fn principals() -> Vec<Principal> {
         for client_name in CLIENTS {
             let groups: Vec<GroupId> = GROUPS.into_iter().take(at).map(group).collect();
             let who = Principal::new(user(name), client(client_name)).with_groups(groups);
-            all.push(if at == 1 {
-                who.with_source("192.0.2.1".parse().unwrap())
-            } else {
-                who
-            });
+            all.push(if at == 1 { who.with_source("192.0.2.1".parse().unwrap()) } else { who });
         }
     }
     all
@@ -38,14 +34,7 @@ fn compare(case: &Case, snapshot: &Arc<Snapshot>, freshness: Freshness) -> Resul
     let moment = Moment::new(world.now, freshness);
     for who in principals() {
         let (state, loaded, classified) = (&world.state, &world.loaded, &case.classified);
-        let model = Model {
-            state,
-            loaded,
-            classified,
-            who: &who,
-            now: world.now,
-            freshness,
-        };
+        let model = Model { state, loaded, classified, who: &who, now: world.now, freshness };
         let caller = snapshot.resolve(&who);
         let mut expected: Vec<(String, Visibility)> = Vec::new();
         for id in state.tools().keys() {
@@ -53,19 +42,13 @@ fn compare(case: &Case, snapshot: &Arc<Snapshot>, freshness: Freshness) -> Resul
             let seen = model.visibility(id);
             let unlisted = state.settings().list_requestable == RequestableTools::Unlisted;
             if seen != Visibility::Hidden && !(unlisted && seen == Visibility::Requestable) {
-                expected.push((
-                    format!("{}_{}", state.servers()[id.server()].spec().prefix, id.name()),
-                    seen,
-                ));
+                expected.push((format!("{}_{}", state.servers()[id.server()].spec().prefix, id.name()), seen));
             }
         }
         expected.sort_by(|a, b| a.0.cmp(&b.0));
         let name = |listed: &Listed| snapshot.view(listed.tool).unwrap().exposed_name().to_owned();
         let list = snapshot.list(&caller, &moment);
-        let list: Vec<_> = list
-            .iter()
-            .map(|listed| (name(listed), listed.visibility))
-            .collect();
+        let list: Vec<_> = list.iter().map(|listed| (name(listed), listed.visibility)).collect();
         prop_assert_eq!(list, expected, "the list of {:?}", who);
     }
     Ok(())
@@ -82,42 +65,19 @@ fn compare_tool(
     let real = admit(snapshot, caller, index, moment).into_result();
     match (&real, model.admit(id)) {
         (Ok(permit), Ok(())) => {
-            prop_assert!(!permit.paths().is_empty(), "a permit for {} without a path", id)
+            prop_assert!(!permit.paths().is_empty(), "a permit for {} without a path", id);
         }
         (Err(refused), Err(codes)) => {
-            prop_assert!(
-                codes.contains(&refused.code()),
-                "{}: {:?}, expected {:?}",
-                id,
-                refused,
-                codes
-            );
+            prop_assert!(codes.contains(&refused.code()), "{}: {:?}, expected {:?}", id, refused, codes);
             let public = snapshot.public_denial(caller, refused).code();
             let visible = model.visibility(id) != Visibility::Hidden;
-            prop_assert!(
-                !visible || public == refused.code(),
-                "{} is visible and denied as {}",
-                id,
-                public
-            );
+            prop_assert!(!visible || public == refused.code(), "{} is visible and denied as {}", id, public);
         }
         (real, model) => prop_assert!(false, "{} for {:?}: {:?}, expected {:?}", id, caller, real, model),
     }
-    prop_assert_eq!(
-        snapshot.visibility(caller, index, moment),
-        model.visibility(id),
-        "{} for {:?}",
-        id,
-        caller
-    );
+    prop_assert_eq!(snapshot.visibility(caller, index, moment), model.visibility(id), "{} for {:?}", id, caller);
     let explained = snapshot.explain(caller, id, moment).denied;
-    prop_assert_eq!(
-        explained,
-        real.err().map(|refused| refused.code()),
-        "explaining {} to {:?}",
-        id,
-        caller
-    );
+    prop_assert_eq!(explained, real.err().map(|refused| refused.code()), "explaining {} to {:?}", id, caller);
     Ok(())
 }
 
@@ -130,7 +90,9 @@ proptest! {
         freshness in prop_oneof![8 => Just(Freshness::Fresh), 1 => Just(Freshness::Stale), 1 => Just(Freshness::Unreadable)],
     ) {
         let mut case = Case::new();
-        acts.into_iter().for_each(|act| case.run(act));
+        for act in acts {
+            case.run(act);
+        }
         let followed = Arc::clone(&case.world.snapshot);
         compare(&case, &followed, freshness)?;
     }
@@ -177,9 +139,7 @@ fn the_random_world_admits_and_denies_for_many_reasons() {
         let mut case = Case::new();
         for _ in 0..25 {
             let mut byte = || {
-                random = random
-                    .wrapping_mul(6_364_136_223_846_793_005)
-                    .wrapping_add(1_442_695_040_888_963_407);
+                random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 (random >> 40).to_le_bytes()[0]
             };
             case.run((byte(), byte(), byte(), byte()));
@@ -187,9 +147,7 @@ fn the_random_world_admits_and_denies_for_many_reasons() {
         let world = &case.world;
         for who in principals() {
             for id in world.state.tools().keys() {
-                *seen
-                    .entry(world.code(&who, &id.to_string()).to_owned())
-                    .or_default() += 1;
+                *seen.entry(world.code(&who, &id.to_string()).to_owned()).or_default() += 1;
             }
         }
     }
@@ -212,9 +170,6 @@ fn the_random_world_admits_and_denies_for_many_reasons() {
         "source_not_allowed",
         "tool_client_type_not_allowed",
     ] {
-        assert!(
-            seen.get(code).is_some_and(|count| *count >= 5),
-            "`{code}` is hardly seen: {seen:?}"
-        );
+        assert!(seen.get(code).is_some_and(|count| *count >= 5), "`{code}` is hardly seen: {seen:?}");
     }
 }

@@ -7,10 +7,10 @@ use std::{
 
 use mcp_govern_core::{
     Actor, Annotations, ArgumentRule, Binding, Catalogue, CatalogueVersion, ClientId, ClientType, CommandId,
-    CredentialFacts, CredentialOwner, Effect, GrantId, Grantee, GroupId, Label, NewToolState,
-    OperationBinding, Principal, ProfileId, ProfileSpec, ProfileVisibility, ProviderId, RecipeBinding, Risk,
-    Role, ServerId, ServerSpec, Settings, Timestamp, ToolDefinition, ToolId, ToolName, ToolPrefix,
-    ToolsetBinding, ToolsetContent, ToolsetEntry, ToolsetId, UserId,
+    CredentialFacts, CredentialOwner, Effect, GrantId, Grantee, GroupId, Label, NewToolState, OperationBinding,
+    Principal, ProfileId, ProfileSpec, ProfileVisibility, ProviderId, RecipeBinding, Risk, Role, ServerId, ServerSpec,
+    Settings, Timestamp, ToolDefinition, ToolId, ToolName, ToolPrefix, ToolsetBinding, ToolsetContent, ToolsetEntry,
+    ToolsetId, UserId,
     access::{Admission, Caller, Loaded, Moment, Permit, Refused, Snapshot, admit},
     journal::{Action, Command, Decided, KillScope, State, decide},
 };
@@ -31,13 +31,7 @@ impl World {
     pub(crate) fn new() -> Self {
         let (state, loaded) = (State::new(), Loaded::new());
         let snapshot = Arc::new(Snapshot::build(&state, &loaded));
-        let mut world = Self {
-            state,
-            loaded,
-            snapshot,
-            now: time(1000),
-            commands: 0,
-        };
+        let mut world = Self { state, loaded, snapshot, now: time(1000), commands: 0 };
         world.must(Action::ActivateGovernance);
         world.settings(Settings::default().with_unmatched_client(ClientType::Personal));
         world
@@ -79,10 +73,7 @@ impl World {
     /// A server whose prefix is its id.
     #[track_caller]
     pub(crate) fn server(&mut self, id: &str, change: impl FnOnce(ServerSpec) -> ServerSpec) {
-        self.must(Action::RegisterServer {
-            server: server(id),
-            spec: change(spec(id)),
-        });
+        self.must(Action::RegisterServer { server: server(id), spec: change(spec(id)) });
     }
 
     /// Syncs a server and loads the same definitions.
@@ -90,10 +81,7 @@ impl World {
     pub(crate) fn sync(&mut self, id: &str, version: u64, definitions: Vec<ToolDefinition>) {
         let catalogue = catalogue(version, definitions);
         self.load(id, &catalogue);
-        self.must(Action::SyncServer {
-            server: server(id),
-            catalogue,
-        });
+        self.must(Action::SyncServer { server: server(id), catalogue });
     }
 
     /// Loads definitions on this node without syncing them.
@@ -121,57 +109,33 @@ impl World {
 
     #[track_caller]
     pub(crate) fn toolset(&mut self, id: &str, tools: &[&str]) {
-        let entries = tools
-            .iter()
-            .map(|id| (tool(id), ToolsetEntry::default()))
-            .collect();
+        let entries = tools.iter().map(|id| (tool(id), ToolsetEntry::default())).collect();
         let content = ToolsetContent::Chosen(entries);
-        self.must(Action::CreateToolset {
-            toolset: toolset(id),
-            label: Label::new(id),
-            content,
-        });
+        self.must(Action::CreateToolset { toolset: toolset(id), label: Label::new(id), content });
     }
 
     #[track_caller]
     pub(crate) fn entry(&mut self, toolset_id: &str, tool_id: &str, rules: Vec<ArgumentRule>) {
         let tools = BTreeMap::from([(tool(tool_id), ToolsetEntry { rules })]);
-        self.must(Action::SetToolsetTools {
-            toolset: toolset(toolset_id),
-            tools,
-        });
+        self.must(Action::SetToolsetTools { toolset: toolset(toolset_id), tools });
     }
 
     #[track_caller]
     pub(crate) fn profile(&mut self, id: &str, visibility: ProfileVisibility) {
         let spec = ProfileSpec::new(Label::new(id)).with_visibility(visibility);
-        self.must(Action::CreateProfile {
-            profile: profile(id),
-            spec,
-        });
+        self.must(Action::CreateProfile { profile: profile(id), spec });
     }
 
     #[track_caller]
     pub(crate) fn bind(&mut self, profile_id: &str, toolset_id: &str, rules: Vec<ArgumentRule>) {
-        let binding = ToolsetBinding {
-            toolset: toolset(toolset_id),
-            rules,
-        };
-        self.must(Action::BindToolset {
-            profile: profile(profile_id),
-            binding,
-        });
+        let binding = ToolsetBinding { toolset: toolset(toolset_id), rules };
+        self.must(Action::BindToolset { profile: profile(profile_id), binding });
     }
 
     #[track_caller]
     pub(crate) fn grant(&mut self, id: &str, profile_id: &str, grantee: Grantee, until: Option<u64>) {
         let until = until.map(time);
-        self.must(Action::GrantProfile {
-            grant: grant(id),
-            profile: profile(profile_id),
-            grantee,
-            until,
-        });
+        self.must(Action::GrantProfile { grant: grant(id), profile: profile(profile_id), grantee, until });
     }
 
     #[track_caller]
@@ -209,8 +173,7 @@ impl World {
 
     /// The code of the denial, or `permit`.
     pub(crate) fn code(&self, principal: &Principal, id: &str) -> &'static str {
-        self.ask(principal, id)
-            .map_or_else(|refused| refused.code().as_str(), |_| "permit")
+        self.ask(principal, id).map_or_else(|refused| refused.code().as_str(), |_| "permit")
     }
 }
 
@@ -261,23 +224,12 @@ pub(crate) fn principal(name: &str) -> Principal {
 
 pub(crate) fn spec(prefix: &str) -> ServerSpec {
     let prefix = ToolPrefix::new(prefix).unwrap();
-    ServerSpec::new(
-        ProviderId::new("fake").unwrap(),
-        "A server",
-        prefix,
-        "key".try_into().unwrap(),
-    )
-    .with_new_tools(NewToolState::PendingReview)
+    ServerSpec::new(ProviderId::new("fake").unwrap(), "A server", prefix, "key".try_into().unwrap())
+        .with_new_tools(NewToolState::PendingReview)
 }
 
 pub(crate) fn catalogue(version: u64, definitions: Vec<ToolDefinition>) -> Arc<Catalogue> {
-    Arc::new(
-        Catalogue::new(
-            CatalogueVersion(version),
-            definitions.into_iter().map(Arc::new).collect(),
-        )
-        .unwrap(),
-    )
+    Arc::new(Catalogue::new(CatalogueVersion(version), definitions.into_iter().map(Arc::new).collect()).unwrap())
 }
 
 /// A tool that reads, without arguments.
@@ -287,10 +239,7 @@ pub(crate) fn reads(name: &str) -> ToolDefinition {
 
 /// A tool that reads, with these properties.
 pub(crate) fn takes(name: &str, properties: &Value) -> ToolDefinition {
-    with_schema(
-        name,
-        json!({"type": "object", "properties": properties, "additionalProperties": false}),
-    )
+    with_schema(name, json!({"type": "object", "properties": properties, "additionalProperties": false}))
 }
 
 /// A tool that reads, with this schema.
@@ -325,15 +274,8 @@ pub(crate) fn with_schema(name: &str, schema: Value) -> ToolDefinition {
 /// A recipe over other tools of its server.
 pub(crate) fn recipe(name: &str, uses: &[&str]) -> ToolDefinition {
     let uses = uses.iter().map(|name| ToolName::new(name).unwrap()).collect();
-    let binding = Binding::Recipe(RecipeBinding {
-        version: 1,
-        why: "Two reads answer it.".into(),
-        uses,
-    });
-    ToolDefinition {
-        binding,
-        ..reads(name)
-    }
+    let binding = Binding::Recipe(RecipeBinding { version: 1, why: "Two reads answer it.".into(), uses });
+    ToolDefinition { binding, ..reads(name) }
 }
 
 pub(crate) fn types(types: &[ClientType]) -> BTreeSet<ClientType> {

@@ -60,7 +60,8 @@ fn with_table(readme: &str, table: &str) -> String {
 fn table(provider: &OpenApiProvider) -> String {
     let tools = provider.catalogue().tools.iter().map(|tool| {
         let effect = serde_json::to_value(tool.effect).unwrap();
-        let risk = if tool.risk == Risk::None { serde_json::json!("") } else { serde_json::to_value(tool.risk).unwrap() };
+        let risk =
+            if tool.risk == Risk::None { serde_json::json!("") } else { serde_json::to_value(tool.risk).unwrap() };
         let (effect, risk) = (effect.as_str().unwrap_or_default(), risk.as_str().unwrap_or_default());
         let area = tool.area.as_deref().unwrap_or_default();
         format!("| {area} | `{}` | {effect} | {risk} | {} |\n", tool.name, tool.title)

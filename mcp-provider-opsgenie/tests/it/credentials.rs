@@ -1,7 +1,9 @@
 //! Keys: good, bad, of either kind, of either region; what a probe finds and what a preview shows.
 
 use mcp_govern_conformance::Harness;
-use mcp_govern_core::{Credential, CredentialOwner, CredentialReport, CredentialVerdict, ProviderErrorKind, ServerSpec};
+use mcp_govern_core::{
+    Credential, CredentialOwner, CredentialReport, CredentialVerdict, ProviderErrorKind, ServerSpec,
+};
 use mcp_provider_opsgenie::{REGION_EU, REGION_US};
 use serde_json::json;
 use stand_ins::OpsgenieStandIn;
@@ -51,7 +53,9 @@ async fn a_probe_says_what_a_key_lacks() {
 #[tokio::test]
 async fn one_wrong_key_of_two_is_told() {
     let vendor = OpsgenieStandIn::start().await;
-    for credential in [keys(&vendor.good_key(), Some("wrong")), keys("wrong", Some(&vendor.integration_key())), keys("wrong", None)] {
+    for credential in
+        [keys(&vendor.good_key(), Some("wrong")), keys("wrong", Some(&vendor.integration_key())), keys("wrong", None)]
+    {
         let report = probed(&vendor, credential).await;
         assert_eq!(report.verdict, CredentialVerdict::Rejected);
         assert!(remarked(&report, "does not accept the key"), "{report:?}");
@@ -70,7 +74,8 @@ async fn a_key_of_the_other_region_is_refused_and_the_region_is_mentioned() {
 }
 
 async fn previewed(spec: ServerSpec) -> String {
-    let harness = Harness::shared_builder(provider(), spec).with_credential(keys("some-key", None)).open().await.unwrap();
+    let harness =
+        Harness::shared_builder(provider(), spec).with_credential(keys("some-key", None)).open().await.unwrap();
     let preview = harness.governor().preview(harness.person(), harness.request("get_account", json!({})));
     preview.unwrap().url
 }

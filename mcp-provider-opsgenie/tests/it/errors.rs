@@ -21,9 +21,19 @@ async fn every_refusal_has_its_kind_and_says_what_to_do() {
         (400, message("cannot be parsed"), Kind::InvalidArguments, "cannot be parsed"),
         (401, message("Could not authenticate"), Kind::Unauthorized, "the region is the one of the account"),
         (402, message("no"), Kind::PlanLimit, "plan of this account"),
-        (403, coded(40_301, "To perform this action, use an API key from an API integration."), Kind::Forbidden, "into the field integration_key"),
+        (
+            403,
+            coded(40_301, "To perform this action, use an API key from an API integration."),
+            Kind::Forbidden,
+            "into the field integration_key",
+        ),
         (403, coded(40_301, "You are not authorized"), Kind::Forbidden, "The key of a team's integration"),
-        (403, message("API Key is not granted with configuration access"), Kind::Forbidden, "Give it configuration access"),
+        (
+            403,
+            message("API Key is not granted with configuration access"),
+            Kind::Forbidden,
+            "Give it configuration access",
+        ),
         (403, coded(40_302, "Not supported"), Kind::InvalidArguments, "does not support it"),
         (404, message("Alert does not exist"), Kind::NotFound, "an alias finds open alerts only"),
         (409, message("taken"), Kind::Conflict, "taken"),
@@ -48,7 +58,10 @@ async fn a_refused_field_is_named() {
     vendor.fail_next(answer(422, &[], &body));
     let failed = failure(&harness, "create_alert", json!({"message": "Late"})).await;
     assert_eq!(failed.kind, Kind::InvalidArguments);
-    assert!(failed.vendor.details.iter().any(|detail| detail.contains("message") && detail.contains("too long")), "{failed:?}");
+    assert!(
+        failed.vendor.details.iter().any(|detail| detail.contains("message") && detail.contains("too long")),
+        "{failed:?}"
+    );
 }
 
 #[tokio::test]
@@ -90,7 +103,8 @@ async fn a_throttled_call_waits_as_long_as_it_is_told() {
     success(&harness, "create_alert", json!({"message": "Late"})).await;
     assert_eq!(vendor.requests().iter().filter(|seen| seen.method() == "POST").count(), 2);
 
-    for (fault, wait) in [(Fault::Throttle { retry_after: Some(90) }, 90), (Fault::Throttle { retry_after: None }, 60)] {
+    for (fault, wait) in [(Fault::Throttle { retry_after: Some(90) }, 90), (Fault::Throttle { retry_after: None }, 60)]
+    {
         let (vendor, harness) = open().await;
         vendor.fail_next(fault);
         let failed = failure(&harness, "create_alert", json!({"message": "Late"})).await;

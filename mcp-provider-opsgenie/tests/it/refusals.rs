@@ -37,7 +37,11 @@ async fn what_opsgenie_would_refuse_is_refused_here_with_the_field_named() {
         ("create_alert", json!({"message": "x", "details": {"a": 1}}), &["details"]),
         ("create_alert", json!({"message": "x", "responders": [{"type": "team"}]}), &["responders"]),
         ("create_alert", json!({"message": "x", "responders": [{"type": "all", "id": "x"}]}), &["responders"]),
-        ("create_alert", json!({"message": "x", "responders": [{"type": "team", "id": "a", "name": "b"}]}), &["responders"]),
+        (
+            "create_alert",
+            json!({"message": "x", "responders": [{"type": "team", "id": "a", "name": "b"}]}),
+            &["responders"],
+        ),
         ("get_alert", json!({"identifier": "x", "identifier_type": "name"}), &["identifier_type", "alias"]),
         ("get_on_calls", json!({"identifier": "x", "date": "yesterday"}), &["date"]),
         ("list_alerts", json!({"search_identifier_type": "name"}), &["search_identifier"]),
@@ -59,7 +63,10 @@ async fn a_list_cannot_be_asked_for_beyond_its_window() {
 #[tokio::test]
 async fn an_identifier_keeps_its_slashes_and_cannot_leave_its_place_in_the_path() {
     let bad = ["", ".", "..", "a/../b", "../account", "/a", "a/", "a//b", "%2e%2e/x", "a\\b", "a\r\nHost: elsewhere"];
-    each_is_refused(bad.iter().map(|bad| -> Row { ("get_alert", json!({"identifier": bad}), &["identifier"]) }).collect()).await;
+    each_is_refused(
+        bad.iter().map(|bad| -> Row { ("get_alert", json!({"identifier": bad}), &["identifier"]) }).collect(),
+    )
+    .await;
 }
 
 #[tokio::test]

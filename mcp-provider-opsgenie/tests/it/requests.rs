@@ -49,7 +49,12 @@ fn reads() -> Vec<Case> {
             "GET",
             "/v2/alerts/booking-api%2Ferror-rate?identifierType=alias",
         ),
-        Case::new("get_alert", json!({"identifier": "1830", "identifier_type": "tiny"}), "GET", "/v2/alerts/1830?identifierType=tiny"),
+        Case::new(
+            "get_alert",
+            json!({"identifier": "1830", "identifier_type": "tiny"}),
+            "GET",
+            "/v2/alerts/1830?identifierType=tiny",
+        ),
         Case::new("list_schedules", json!({}), "GET", "/v2/schedules"),
         Case::new("list_schedules", json!({"expand": ["rotation"]}), "GET", "/v2/schedules?expand=rotation"),
         Case::new(

@@ -29,13 +29,17 @@ async fn a_list_is_read_to_its_end_and_no_link_with_a_key_is_passed_on() {
 async fn schedules_come_all_at_once() {
     let (_vendor, harness) = open().await;
     let list = call(&harness, "list_schedules", json!({})).await;
-    assert_eq!((list["items"].as_array().unwrap().len(), &list["has_more"], &list["next"]), (3, &json!(false), &Value::Null));
+    assert_eq!(
+        (list["items"].as_array().unwrap().len(), &list["has_more"], &list["next"]),
+        (3, &json!(false), &Value::Null)
+    );
 }
 
 #[tokio::test]
 async fn who_is_on_call_comes_as_logins_or_as_a_tree() {
     let (_vendor, harness) = open().await;
-    let flat = call(&harness, "get_on_calls", json!({"identifier": "Platform on-call", "identifier_type": "name"})).await;
+    let flat =
+        call(&harness, "get_on_calls", json!({"identifier": "Platform on-call", "identifier_type": "name"})).await;
     assert_eq!(flat["onCallRecipients"].as_array().map(Vec::len), Some(1), "{flat}");
     let tree = json!({"identifier": "Platform on-call", "identifier_type": "name", "flat": false});
     assert_eq!(call(&harness, "get_on_calls", tree).await["onCallParticipants"][0]["type"], json!("user"));

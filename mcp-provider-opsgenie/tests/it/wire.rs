@@ -53,7 +53,11 @@ impl Case {
         demand("the method", seen.method().to_owned(), self.method.to_owned());
         let query = seen.query().map(|query| format!("?{query}")).unwrap_or_default();
         demand("the target", format!("{}{query}", seen.path()), self.target.clone());
-        demand("the headers", lines(&own_headers(seen)).replace(&boundary(seen), "BOUNDARY"), lines(&self.headers(headers)));
+        demand(
+            "the headers",
+            lines(&own_headers(seen)).replace(&boundary(seen), "BOUNDARY"),
+            lines(&self.headers(headers)),
+        );
         match &self.body {
             Body::None => demand("the body", String::from_utf8_lossy(seen.body()).into_owned(), String::new()),
             Body::Json(body) => demand("the body", seen.json().unwrap_or_default().to_string(), body.to_string()),
@@ -69,7 +73,8 @@ impl Case {
     pub(crate) fn preview_faults(&self, base: &Url, preview: &RequestPreview) -> Vec<String> {
         let mut faults = Vec::new();
         let origin = base.origin().ascii_serialization();
-        let (is, expected) = (format!("{} {}", preview.method, preview.url), format!("{} {origin}{}", self.method, self.target));
+        let (is, expected) =
+            (format!("{} {}", preview.method, preview.url), format!("{} {origin}{}", self.method, self.target));
         if is != expected {
             faults.push(format!("{}: the preview shows `{is}`, expected `{expected}`", self.tool));
         }
@@ -103,7 +108,8 @@ fn boundary(seen: &Seen) -> String {
 
 /// The headers of a request that are not the transport's own.
 fn own_headers(seen: &Seen) -> Vec<(String, String)> {
-    let own = seen.headers().iter().filter(|(name, _)| !matches!(name.as_str(), "host" | "user-agent" | "content-length"));
+    let own =
+        seen.headers().iter().filter(|(name, _)| !matches!(name.as_str(), "host" | "user-agent" | "content-length"));
     own.cloned().collect()
 }
 

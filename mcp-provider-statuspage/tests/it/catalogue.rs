@@ -58,7 +58,8 @@ fn what_hands_out_access_or_cannot_be_taken_back_is_dangerous() {
 #[test]
 fn every_change_but_that_of_a_draft_is_at_least_sensitive() {
     let provider = provider().unwrap();
-    let harmless = provider.catalogue().tools.iter().filter(|tool| tool.effect != Effect::Read && tool.risk == Risk::None);
+    let harmless =
+        provider.catalogue().tools.iter().filter(|tool| tool.effect != Effect::Read && tool.risk == Risk::None);
     let harmless: Vec<&str> = harmless.map(|tool| tool.name.as_str()).collect();
     assert_eq!(harmless, ["save_postmortem_draft"]);
 }
@@ -77,7 +78,8 @@ fn what_the_vendor_deletes_is_destructive() {
 #[test]
 fn the_tools_that_the_vendor_gives_up_say_so() {
     let provider = provider().unwrap();
-    let deprecated: Vec<&str> = provider.catalogue().tools.iter().filter(|tool| tool.deprecated).map(|tool| tool.name.as_str()).collect();
+    let deprecated: Vec<&str> =
+        provider.catalogue().tools.iter().filter(|tool| tool.deprecated).map(|tool| tool.name.as_str()).collect();
     assert_eq!(deprecated, ["create_organization_user", "delete_organization_user", "list_organization_users"]);
 }
 
@@ -103,7 +105,8 @@ fn with_table(readme: &str, table: &str) -> String {
 fn table(provider: &OpenApiProvider) -> String {
     let tools = provider.catalogue().tools.iter().map(|tool| {
         let effect = serde_json::to_value(tool.effect).unwrap();
-        let risk = if tool.risk == Risk::None { serde_json::json!("") } else { serde_json::to_value(tool.risk).unwrap() };
+        let risk =
+            if tool.risk == Risk::None { serde_json::json!("") } else { serde_json::to_value(tool.risk).unwrap() };
         let (effect, risk) = (effect.as_str().unwrap_or_default(), risk.as_str().unwrap_or_default());
         let area = tool.area.as_deref().unwrap_or_default();
         format!("| {area} | `{}` | {effect} | {risk} | {} |\n", tool.name, tool.title)

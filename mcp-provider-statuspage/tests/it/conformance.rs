@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use mcp_govern_conformance::{Failure, provider::{ProviderCase, Vendor}, provider_suite};
+use mcp_govern_conformance::{
+    Failure,
+    provider::{ProviderCase, Vendor},
+    provider_suite,
+};
 use mcp_govern_core::{Credential, Provider, ServerSpec};
 use serde_json::{Value, json};
 use stand_ins::StatuspageStandIn;

@@ -94,7 +94,8 @@ async fn a_secret_that_is_an_argument_stands_in_the_request_and_nowhere_else() {
     let provider = of_page(json!({
         "type": "Datadog", "api_key": CANARY, "application_key": CANARY, "metric_base_uri": "https://monitoring.example.com/api",
     }));
-    let preview = harness.governor().preview(harness.person(), harness.request("create_metric_provider", provider.clone()));
+    let preview =
+        harness.governor().preview(harness.person(), harness.request("create_metric_provider", provider.clone()));
     detector.look_at("the preview", &preview);
     let success = harness.call("create_metric_provider", provider.clone()).await.unwrap();
     detector.look_at("the result", &success);
@@ -122,7 +123,10 @@ async fn people_are_not_on_record_in_clear() {
         ("create_subscriber", json!({"page_id": PAGE, "email": "ada@example.com"})),
         ("list_subscribers", json!({"page_id": PAGE, "q": "ada@example.com"})),
         ("list_page_access_users", json!({"page_id": PAGE, "email": "ada@example.com"})),
-        ("create_page_access_user", json!({"page_id": PAGE, "email": "ada@example.com", "external_login": "ada.lovelace"})),
+        (
+            "create_page_access_user",
+            json!({"page_id": PAGE, "email": "ada@example.com", "external_login": "ada.lovelace"}),
+        ),
         ("create_subscriber", json!({"page_id": PAGE, "phone_country": "NL", "phone_number": "205550142"})),
     ] {
         crate::setup::success(&harness, tool, arguments).await;

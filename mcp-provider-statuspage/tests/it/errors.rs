@@ -27,7 +27,12 @@ async fn every_refusal_has_its_kind_and_says_what_to_do() {
         (403, json!({"error": "Forbidden"}), Kind::Forbidden, "the role on the page does not allow it"),
         (404, json!({"error": "Not found"}), Kind::NotFound, "list_pages"),
         (409, json!({"error": "taken"}), Kind::Conflict, "taken"),
-        (422, json!({"error": ["Name can't be blank", "Body is too long"]}), Kind::InvalidArguments, "Name can't be blank; Body is too long"),
+        (
+            422,
+            json!({"error": ["Name can't be blank", "Body is too long"]}),
+            Kind::InvalidArguments,
+            "Name can't be blank; Body is too long",
+        ),
         (422, json!({"errors": {"name": ["is too long"]}}), Kind::InvalidArguments, "is too long"),
         (422, json!({"message": "no"}), Kind::InvalidArguments, "refused its content"),
         (500, json!({"error": "oops"}), Kind::VendorFailure, "oops"),
@@ -54,7 +59,8 @@ async fn an_unknown_identifier_is_not_found() {
 #[tokio::test]
 async fn data_for_a_metric_of_another_provider_is_a_conflict_that_names_the_right_one() {
     let (_vendor, harness) = open().await;
-    let arguments = json!({"page_id": PAGE, "metric_id": StatuspageStandIn::DATADOG_METRIC, "timestamp": 1, "value": 1});
+    let arguments =
+        json!({"page_id": PAGE, "metric_id": StatuspageStandIn::DATADOG_METRIC, "timestamp": 1, "value": 1});
     let failed = failure(&harness, "add_metric_point", arguments).await;
     assert_eq!((failed.kind, failed.vendor.status), (Kind::Conflict, Some(405)));
     assert!(failed.message.contains("type Self"), "{}", failed.message);

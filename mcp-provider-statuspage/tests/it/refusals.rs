@@ -85,12 +85,20 @@ async fn what_statuspage_would_refuse_is_refused_here_with_the_field_named() {
         ("create_incident", json!({"name": "x", "components": {"c": ""}}), &["components"]),
         ("create_incident", json!({"name": "x", "reminder_intervals": "[1,25]"}), &["reminder_intervals"]),
         ("create_incident", json!({"name": "x", "metadata": {"a": 1}}), &["metadata"]),
-        ("create_incident", json!({"name": "x", "status": "scheduled", "scheduled_for": "tomorrow", "scheduled_until": UNTIL}), &["scheduled_for"]),
+        (
+            "create_incident",
+            json!({"name": "x", "status": "scheduled", "scheduled_for": "tomorrow", "scheduled_until": UNTIL}),
+            &["scheduled_for"],
+        ),
         ("update_component", json!({"component_id": "c", "start_date": "2026-02-30"}), &["start_date"]),
         ("list_components", json!({"per_page": 101}), &["per_page", "100"]),
         ("list_components", json!({"page": 0}), &["page"]),
         ("list_components", json!({"perpage": 5}), &["perpage", "per_page"]),
-        ("add_component_page_access_users", json!({"component_id": "c", "page_access_user_ids": []}), &["page_access_user_ids"]),
+        (
+            "add_component_page_access_users",
+            json!({"component_id": "c", "page_access_user_ids": []}),
+            &["page_access_user_ids"],
+        ),
     ])
     .await;
 }
@@ -102,7 +110,11 @@ async fn a_change_that_changes_nothing_is_refused() {
         ("update_component", json!({"component_id": "c"}), &["status"]),
         ("update_incident", json!({"incident_id": "i"}), &["status"]),
         ("update_incident", json!({"incident_id": "i", "deliver_notifications": true}), &["status"]),
-        ("edit_incident_update", json!({"incident_id": "i", "incident_update_id": "u", "deliver_notifications": true}), &["body"]),
+        (
+            "edit_incident_update",
+            json!({"incident_id": "i", "incident_update_id": "u", "deliver_notifications": true}),
+            &["body"],
+        ),
         ("update_metric", json!({"metric_id": "m"}), &["name"]),
         ("update_metric_provider", json!({"metrics_provider_id": "p"}), &["metric_base_uri"]),
         ("update_page_access_user", json!({"page_access_user_id": "u"}), &["email"]),
@@ -116,7 +128,11 @@ async fn a_change_that_changes_nothing_is_refused() {
 async fn a_subscriber_is_reached_in_one_way() {
     each_is_refused(vec![
         ("create_subscriber", json!({}), &["email", "phone_number"]),
-        ("create_subscriber", json!({"email": "a@example.com", "phone_number": "1", "phone_country": "NL"}), &["email", "phone_number"]),
+        (
+            "create_subscriber",
+            json!({"email": "a@example.com", "phone_number": "1", "phone_country": "NL"}),
+            &["email", "phone_number"],
+        ),
         ("create_subscriber", json!({"phone_number": "1"}), &["phone_country"]),
         ("create_subscriber", json!({"phone_country": "NL", "email": "a@example.com"}), &["phone_number"]),
         ("create_subscriber", json!({"endpoint": "https://hooks.example.com"}), &["email"]),
@@ -151,7 +167,11 @@ async fn times_of_metrics_are_seconds_and_days_of_uptime_are_days() {
         ("add_metric_point", point(-1), &["timestamp"]),
         ("add_metric_points_in_bulk", json!({"points": {}}), &["points"]),
         ("add_metric_points_in_bulk", json!({"points": {"m": []}}), &["points"]),
-        ("add_metric_points_in_bulk", json!({"points": {"m": [{"timestamp": 1, "value": 1, "unit": "ms"}]}}), &["points"]),
+        (
+            "add_metric_points_in_bulk",
+            json!({"points": {"m": [{"timestamp": 1, "value": 1, "unit": "ms"}]}}),
+            &["points"],
+        ),
         ("get_component_uptime", uptime("1969"), &["start"]),
         ("get_component_uptime", uptime("2026-13"), &["start"]),
         ("get_component_uptime", uptime("2026-3"), &["start"]),
@@ -163,7 +183,11 @@ async fn times_of_metrics_are_seconds_and_days_of_uptime_are_days() {
 #[tokio::test]
 async fn what_belongs_together_is_given_together() {
     each_is_refused(vec![
-        ("publish_postmortem", json!({"incident_id": "i", "custom_tweet": "Read on."}), &["custom_tweet", "notify_twitter"]),
+        (
+            "publish_postmortem",
+            json!({"incident_id": "i", "custom_tweet": "Read on."}),
+            &["custom_tweet", "notify_twitter"],
+        ),
         ("create_metric_provider", json!({"type": "Datadog", "api_key": "k"}), &["metric_base_uri"]),
         ("create_metric_provider", json!({"type": "Librato", "email": "a@example.com"}), &["api_token"]),
         ("create_metric_provider", json!({"type": "Nagios"}), &["type", "Datadog"]),
@@ -193,5 +217,8 @@ async fn forgetting_the_pages_of_a_person_revokes_nothing() {
 #[tokio::test]
 async fn an_identifier_cannot_leave_its_place_in_the_path() {
     let bad = ["", ".", "a/b", "%2e%2e", "a%2Fb", "a\\b", "..", "a\nb", "\u{0}", "a\r\nHost: elsewhere"];
-    each_is_refused(bad.iter().map(|bad| -> Row { ("get_component", json!({"component_id": bad}), &["component_id"]) }).collect()).await;
+    each_is_refused(
+        bad.iter().map(|bad| -> Row { ("get_component", json!({"component_id": bad}), &["component_id"]) }).collect(),
+    )
+    .await;
 }

@@ -44,7 +44,8 @@ async fn what_is_open_upcoming_and_active_can_be_told_apart() {
         ("list_active_maintenances", vec!["m5aisfeedmov"]),
     ] {
         let list = call(&harness, tool, json!({"page_id": PAGE})).await;
-        let found: Vec<&str> = list["items"].as_array().unwrap().iter().filter_map(|item| item["id"].as_str()).collect();
+        let found: Vec<&str> =
+            list["items"].as_array().unwrap().iter().filter_map(|item| item["id"].as_str()).collect();
         assert_eq!(found, ids, "{tool}");
     }
 }
@@ -59,7 +60,8 @@ async fn nobody_gets_mail_unless_it_was_asked_for() {
     assert_eq!(vendor.mails_sent(), Vec::new());
     let loud = json!({"page_id": PAGE, "incident_id": id, "status": "resolved", "deliver_notifications": true});
     call(&harness, "update_incident", loud).await;
-    let mails: Vec<_> = vendor.mails_sent().iter().map(|mail| (mail.incident().to_owned(), mail.status().to_owned())).collect();
+    let mails: Vec<_> =
+        vendor.mails_sent().iter().map(|mail| (mail.incident().to_owned(), mail.status().to_owned())).collect();
     assert_eq!(mails, [(id, "resolved".to_owned())]);
 }
 
@@ -69,7 +71,8 @@ async fn subscribers_are_paged_from_zero_and_everything_else_from_one() {
     let arguments = json!({"page_id": PAGE, "state": "all", "limit": 20});
     let list = call(&harness, "list_subscribers", arguments).await;
     assert_eq!((list["items"].as_array().map(Vec::len), &list["next"]), (Some(20), &json!({"page": 1})));
-    let list = call(&harness, "list_subscribers", json!({"page_id": PAGE, "state": "all", "limit": 20, "page": 1})).await;
+    let list =
+        call(&harness, "list_subscribers", json!({"page_id": PAGE, "state": "all", "limit": 20, "page": 1})).await;
     assert_eq!((list["items"].as_array().map(Vec::len), &list["next"]), (Some(9), &Value::Null));
     let list = call(&harness, "list_metrics", json!({"page_id": PAGE, "per_page": 2})).await;
     assert_eq!(list["next"], json!({"page": 2}));
@@ -83,7 +86,8 @@ async fn no_tool_writes_to_anybody_unless_it_was_asked_to() {
         arguments["page_id"] = json!(PAGE);
         arguments
     };
-    let subscriber = call(&harness, "list_subscribers", of_page(json!({"state": "all"}))).await["items"][0]["id"].clone();
+    let subscriber =
+        call(&harness, "list_subscribers", of_page(json!({"state": "all"}))).await["items"][0]["id"].clone();
     let postmortem = json!({"incident_id": "i2webhooksdl", "body_draft": "## What happened"});
     for (tool, arguments) in [
         ("save_postmortem_draft", postmortem),
@@ -92,7 +96,10 @@ async fn no_tool_writes_to_anybody_unless_it_was_asked_to() {
         ("delete_subscriber", json!({"subscriber_id": subscriber})),
         ("unsubscribe_subscribers", json!({"subscribers": "all", "type": "sms"})),
         ("create_page_access_user", json!({"email": "new@customer.example.com"})),
-        ("create_incident", json!({"name": "Upgrade", "status": "scheduled", "scheduled_for": "2031-03-14T22:00:00Z", "scheduled_until": "2031-03-14T23:00:00Z"})),
+        (
+            "create_incident",
+            json!({"name": "Upgrade", "status": "scheduled", "scheduled_for": "2031-03-14T22:00:00Z", "scheduled_until": "2031-03-14T23:00:00Z"}),
+        ),
     ] {
         call(&harness, tool, of_page(arguments)).await;
         assert_eq!((vendor.mails_sent(), vendor.tweets_sent()), (Vec::new(), Vec::new()), "{tool}");

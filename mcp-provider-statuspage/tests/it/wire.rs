@@ -64,7 +64,9 @@ impl Case {
         match &self.body {
             Body::None => demand("the body", String::from_utf8_lossy(seen.body()).into_owned(), String::new()),
             Body::Json(body) => demand("the body", seen.json().unwrap_or_default().to_string(), body.to_string()),
-            Body::Form(body) => demand("the body", String::from_utf8_lossy(seen.body()).into_owned(), (*body).to_owned()),
+            Body::Form(body) => {
+                demand("the body", String::from_utf8_lossy(seen.body()).into_owned(), (*body).to_owned())
+            }
         }
         faults
     }
@@ -73,13 +75,14 @@ impl Case {
     pub(crate) fn preview_faults(&self, base: &Url, preview: &RequestPreview) -> Vec<String> {
         let mut faults = Vec::new();
         let origin = base.origin().ascii_serialization();
-        let (is, expected) = (format!("{} {}", preview.method, preview.url), format!("{} {origin}{}", self.method, self.target));
+        let (is, expected) =
+            (format!("{} {}", preview.method, preview.url), format!("{} {origin}{}", self.method, self.target));
         if is != expected {
             faults.push(format!("{}: the preview shows `{is}`, expected `{expected}`", self.tool));
         }
         let body = match &self.body {
             Body::None => preview.body.is_none(),
-            Body::Json(body) => preview.body.as_ref() == Some(body),
+            Body::Json(body) => preview.body.as_ref() == Some(&masked(body)),
             Body::Form(_) => preview.body.as_ref().is_some_and(Value::is_object),
         };
         if !body {
@@ -99,9 +102,24 @@ impl Case {
     }
 }
 
+/// The body as a preview shows it: what an argument hands over in secret is masked.
+fn masked(body: &Value) -> Value {
+    match body {
+        Value::Object(members) => {
+            let mask = |(name, value): (&String, &Value)| match name.as_str() {
+                "password" | "api_key" | "api_token" | "application_key" => (name.clone(), Value::from("***")),
+                _ => (name.clone(), masked(value)),
+            };
+            Value::Object(members.iter().map(mask).collect())
+        }
+        other => other.clone(),
+    }
+}
+
 /// The headers of a request that are not the transport's own.
 fn own_headers(seen: &Seen) -> Vec<(String, String)> {
-    let own = seen.headers().iter().filter(|(name, _)| !matches!(name.as_str(), "host" | "user-agent" | "content-length"));
+    let own =
+        seen.headers().iter().filter(|(name, _)| !matches!(name.as_str(), "host" | "user-agent" | "content-length"));
     own.cloned().collect()
 }
 

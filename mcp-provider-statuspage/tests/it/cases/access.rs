@@ -18,10 +18,20 @@ pub(super) fn of_components() -> Vec<Case> {
             format!("{one}/page_access_users"),
         )
         .form("page_access_user_ids%5B%5D=pau1lotte000&page_access_user_ids%5B%5D=pau2kwame000"),
-        Case::new("remove_all_component_page_access_users", of(json!({})), "DELETE", format!("{one}/page_access_users")),
+        Case::new(
+            "remove_all_component_page_access_users",
+            of(json!({})),
+            "DELETE",
+            format!("{one}/page_access_users"),
+        ),
         Case::new("add_component_page_access_groups", of(groups.clone()), "POST", format!("{one}/page_access_groups"))
             .json(groups),
-        Case::new("remove_all_component_page_access_groups", of(json!({})), "DELETE", format!("{one}/page_access_groups")),
+        Case::new(
+            "remove_all_component_page_access_groups",
+            of(json!({})),
+            "DELETE",
+            format!("{one}/page_access_groups"),
+        ),
     ]
 }
 
@@ -37,7 +47,8 @@ pub(super) fn groups() -> Vec<Case> {
     let named = json!({"component_ids": ["c02bookapi11", "c13billing11"]});
     vec![
         Case::new("list_page_access_groups", of_page(json!({})), "GET", format!("{list}?per_page=25")),
-        Case::new("create_page_access_group", of_page(fields.clone()), "POST", list).json(json!({"page_access_group": fields})),
+        Case::new("create_page_access_group", of_page(fields.clone()), "POST", list)
+            .json(json!({"page_access_group": fields})),
         Case::new("get_page_access_group", of(json!({})), "GET", one.clone()),
         Case::new("update_page_access_group", of(json!({"page_access_user_ids": []})), "PATCH", one.clone())
             .json(json!({"page_access_group": {"page_access_user_ids": []}})),
@@ -46,8 +57,13 @@ pub(super) fn groups() -> Vec<Case> {
         // The vendor turns the usual verbs round: POST replaces, PATCH adds.
         Case::new("replace_page_access_group_components", of(named.clone()), "POST", shown.clone()).json(named.clone()),
         Case::new("add_page_access_group_components", of(named.clone()), "PATCH", shown.clone()).json(named),
-        Case::new("remove_page_access_group_components", of(json!({"component_ids": ["c13billing11"]})), "DELETE", shown.clone())
-            .json(json!({"component_ids": ["c13billing11"]})),
+        Case::new(
+            "remove_page_access_group_components",
+            of(json!({"component_ids": ["c13billing11"]})),
+            "DELETE",
+            shown.clone(),
+        )
+        .json(json!({"component_ids": ["c13billing11"]})),
         Case::new(
             "remove_component_from_page_access_group",
             of(json!({"component_id": "c01quotesapi"})),
@@ -69,10 +85,16 @@ pub(super) fn organization() -> Vec<Case> {
     vec![
         Case::new("get_user_permissions", of(json!({"user_id": StandIn::USER})), "GET", permissions.clone()),
         // Bare: no wrapper of its own around the pages.
-        Case::new("replace_user_permissions", of(json!({"user_id": StandIn::USER, "pages": rights})), "PUT", permissions)
-            .json(json!({"pages": rights})),
+        Case::new(
+            "replace_user_permissions",
+            of(json!({"user_id": StandIn::USER, "pages": rights})),
+            "PUT",
+            permissions,
+        )
+        .json(json!({"pages": rights})),
         Case::new("list_organization_users", of(json!({})), "GET", format!("{base}/users?per_page=25")),
-        Case::new("create_organization_user", of(person.clone()), "POST", format!("{base}/users")).json(json!({"user": person})),
+        Case::new("create_organization_user", of(person.clone()), "POST", format!("{base}/users"))
+            .json(json!({"user": person})),
         Case::new(
             "delete_organization_user",
             of(json!({"user_id": "usr2tariqhas"})),

@@ -49,10 +49,16 @@ pub(super) fn components() -> Vec<Case> {
     vec![
         Case::new("list_page_access_user_components", of_ingrid(json!({})), "GET", format!("{shown}?per_page=25")),
         // The vendor turns the usual verbs round: POST replaces, PATCH adds.
-        Case::new("replace_page_access_user_components", of_ingrid(named.clone()), "POST", shown.clone()).json(named.clone()),
+        Case::new("replace_page_access_user_components", of_ingrid(named.clone()), "POST", shown.clone())
+            .json(named.clone()),
         Case::new("add_page_access_user_components", of_ingrid(named.clone()), "PATCH", shown.clone()).json(named),
-        Case::new("remove_page_access_user_components", of_ingrid(json!({"component_ids": ["c06trackapi4"]})), "DELETE", shown.clone())
-            .json(json!({"component_ids": ["c06trackapi4"]})),
+        Case::new(
+            "remove_page_access_user_components",
+            of_ingrid(json!({"component_ids": ["c06trackapi4"]})),
+            "DELETE",
+            shown.clone(),
+        )
+        .json(json!({"component_ids": ["c06trackapi4"]})),
         Case::new(
             "remove_component_from_page_access_user",
             of_ingrid(json!({"component_id": "c07events555"})),
@@ -65,12 +71,16 @@ pub(super) fn components() -> Vec<Case> {
 pub(super) fn metrics() -> Vec<Case> {
     let shown = ingrid("/metrics");
     let named = json!({"metric_ids": [StandIn::SELF_METRIC]});
-    let given = |case: Case| case.after("add_page_access_user_metrics", of_ingrid(json!({"metric_ids": [StandIn::SELF_METRIC]})));
+    let given = |case: Case| {
+        case.after("add_page_access_user_metrics", of_ingrid(json!({"metric_ids": [StandIn::SELF_METRIC]})))
+    };
     vec![
         Case::new("list_page_access_user_metrics", of_ingrid(json!({})), "GET", format!("{shown}?per_page=25")),
-        Case::new("replace_page_access_user_metrics", of_ingrid(named.clone()), "POST", shown.clone()).json(named.clone()),
+        Case::new("replace_page_access_user_metrics", of_ingrid(named.clone()), "POST", shown.clone())
+            .json(named.clone()),
         Case::new("add_page_access_user_metrics", of_ingrid(named.clone()), "PATCH", shown.clone()).json(named.clone()),
-        given(Case::new("remove_page_access_user_metrics", of_ingrid(named.clone()), "DELETE", shown.clone())).json(named),
+        given(Case::new("remove_page_access_user_metrics", of_ingrid(named.clone()), "DELETE", shown.clone()))
+            .json(named),
         given(Case::new(
             "remove_metric_from_page_access_user",
             of_ingrid(json!({"metric_id": StandIn::SELF_METRIC})),

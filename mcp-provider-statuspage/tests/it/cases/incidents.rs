@@ -22,7 +22,12 @@ pub(super) fn lists() -> Vec<Case> {
         Case::new("list_scheduled_maintenances", of_page(json!({})), "GET", list("/scheduled")),
         Case::new("list_upcoming_maintenances", of_page(json!({})), "GET", list("/upcoming")),
         Case::new("list_active_maintenances", of_page(json!({})), "GET", list("/active_maintenance")),
-        Case::new("get_incident", of_page(json!({"incident_id": "i7bookapi5xx"})), "GET", page("/incidents/i7bookapi5xx")),
+        Case::new(
+            "get_incident",
+            of_page(json!({"incident_id": "i7bookapi5xx"})),
+            "GET",
+            page("/incidents/i7bookapi5xx"),
+        ),
     ]
 }
 
@@ -76,11 +81,19 @@ pub(super) fn changes(made: &Made) -> Vec<Case> {
     };
     let edited = json!({"incident_id": "i7bookapi5xx", "incident_update_id": made.update, "body": "One in fifty."});
     vec![
-        change("i7bookapi5xx", json!({"status": "resolved", "body": "Over.", "components": {"c02bookapi11": "operational"}})),
+        change(
+            "i7bookapi5xx",
+            json!({"status": "resolved", "body": "Over.", "components": {"c02bookapi11": "operational"}}),
+        ),
         change("i6singapore0", json!({"reminder_intervals": null, "deliver_notifications": true})),
         // What was chosen earlier is not undone: only the message of this very change is switched off.
         change("m4databasup0", json!({"scheduled_for": FOR, "scheduled_until": UNTIL})),
-        Case::new("delete_incident", of_page(json!({"incident_id": "i1gatewaydwn"})), "DELETE", page("/incidents/i1gatewaydwn")),
+        Case::new(
+            "delete_incident",
+            of_page(json!({"incident_id": "i1gatewaydwn"})),
+            "DELETE",
+            page("/incidents/i1gatewaydwn"),
+        ),
         Case::new(
             "edit_incident_update",
             of_page(edited),

@@ -59,8 +59,13 @@ pub(super) fn providers() -> Vec<Case> {
         Case::new("create_metric_provider", of_page(datadog.clone()), "POST", page("/metrics_providers"))
             .json(json!({"metrics_provider": datadog})),
         Case::new("get_metric_provider", of(json!({})), "GET", one.clone()),
-        Case::new("update_metric_provider", of(json!({"metric_base_uri": "https://eu.example.com/api"})), "PATCH", one.clone())
-            .json(json!({"metrics_provider": {"metric_base_uri": "https://eu.example.com/api"}})),
+        Case::new(
+            "update_metric_provider",
+            of(json!({"metric_base_uri": "https://eu.example.com/api"})),
+            "PATCH",
+            one.clone(),
+        )
+        .json(json!({"metrics_provider": {"metric_base_uri": "https://eu.example.com/api"}})),
         Case::new("delete_metric_provider", of(json!({})), "DELETE", one),
     ]
 }

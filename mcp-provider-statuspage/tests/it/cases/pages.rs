@@ -10,8 +10,13 @@ pub(super) fn pages() -> Vec<Case> {
     vec![
         Case::new("list_pages", json!({}), "GET", "/v1/pages"),
         Case::new("get_page", of_page(json!({})), "GET", page("")),
-        Case::new("update_page", of_page(json!({"name": "Harbour", "allow_sms_subscribers": false})), "PATCH", page(""))
-            .json(json!({"page": {"name": "Harbour", "allow_sms_subscribers": false}})),
+        Case::new(
+            "update_page",
+            of_page(json!({"name": "Harbour", "allow_sms_subscribers": false})),
+            "PATCH",
+            page(""),
+        )
+        .json(json!({"page": {"name": "Harbour", "allow_sms_subscribers": false}})),
         Case::new("get_status_embed_config", of_page(json!({})), "GET", page("/status_embed_config")),
         Case::new("update_status_embed_config", of_page(looks.clone()), "PATCH", page("/status_embed_config"))
             .json(json!({"status_embed_config": looks})),
@@ -28,11 +33,17 @@ pub(super) fn components() -> Vec<Case> {
     });
     vec![
         Case::new("list_components", of_page(json!({})), "GET", page("/components?per_page=25")),
-        Case::new("list_components", of_page(json!({"page": 2, "per_page": 100})), "GET", page("/components?page=2&per_page=100")),
+        Case::new(
+            "list_components",
+            of_page(json!({"page": 2, "per_page": 100})),
+            "GET",
+            page("/components?page=2&per_page=100"),
+        ),
         Case::new("get_component", of(json!({})), "GET", one.clone()),
         Case::new("create_component", of_page(json!({"name": "Depot search"})), "POST", page("/components"))
             .json(json!({"component": {"name": "Depot search"}})),
-        Case::new("create_component", of_page(whole.clone()), "POST", page("/components")).json(json!({"component": whole})),
+        Case::new("create_component", of_page(whole.clone()), "POST", page("/components"))
+            .json(json!({"component": whole})),
         Case::new("update_component", of(json!({"status": "major_outage"})), "PATCH", one.clone())
             .json(json!({"component": {"status": "major_outage"}})),
         // Given as null it is sent as null; left out it is not sent.
@@ -53,18 +64,25 @@ pub(super) fn component_groups() -> Vec<Case> {
     const ID: &str = "gbk4p0s8y2la";
     let one = page("/component-groups/gbk4p0s8y2la");
     let of = |fields: Value| of("component_group_id", ID, fields);
-    let fields = json!({"name": "Money", "components": ["c13billing11", "c14payments2"], "description": "Bills and payments."});
+    let fields =
+        json!({"name": "Money", "components": ["c13billing11", "c14payments2"], "description": "Bills and payments."});
     // The description stands beside the wrapper.
     let sent = json!({
         "component_group": {"name": "Money", "components": ["c13billing11", "c14payments2"]}, "description": "Bills and payments.",
     });
     vec![
         Case::new("list_component_groups", of_page(json!({})), "GET", page("/component-groups?per_page=25")),
-        Case::new("create_component_group", of_page(fields.clone()), "POST", page("/component-groups")).json(sent.clone()),
+        Case::new("create_component_group", of_page(fields.clone()), "POST", page("/component-groups"))
+            .json(sent.clone()),
         Case::new("get_component_group", of(json!({})), "GET", one.clone()),
         Case::new("update_component_group", of(fields), "PATCH", one.clone()).json(sent),
-        Case::new("update_component_group", of(json!({"name": "Booking", "components": ["c01quotesapi"]})), "PATCH", one.clone())
-            .json(json!({"component_group": {"name": "Booking", "components": ["c01quotesapi"]}})),
+        Case::new(
+            "update_component_group",
+            of(json!({"name": "Booking", "components": ["c01quotesapi"]})),
+            "PATCH",
+            one.clone(),
+        )
+        .json(json!({"component_group": {"name": "Booking", "components": ["c01quotesapi"]}})),
         Case::new("delete_component_group", of(json!({})), "DELETE", one.clone()),
         Case::new(
             "get_component_group_uptime",

@@ -28,7 +28,12 @@ pub(super) fn lists() -> Vec<Case> {
             page("/subscribers/count?type=email&state=quarantined"),
         ),
         Case::new("count_subscribers_by_state", of_page(json!({})), "GET", page("/subscribers/histogram_by_state")),
-        Case::new("list_unsubscribed_subscribers", of_page(json!({})), "GET", page("/subscribers/unsubscribed?per_page=25")),
+        Case::new(
+            "list_unsubscribed_subscribers",
+            of_page(json!({})),
+            "GET",
+            page("/subscribers/unsubscribed?per_page=25"),
+        ),
     ]
 }
 
@@ -54,7 +59,12 @@ pub(super) fn one_by_one(made: &Made) -> Vec<Case> {
         Case::new("update_subscriber", of(json!({"component_ids": ["c02bookapi11"]})), "PATCH", one(&made.subscriber))
             .json(json!({"component_ids": ["c02bookapi11"]})),
         Case::new("update_subscriber", of(json!({})), "PATCH", one(&made.subscriber)).json(json!({})),
-        Case::new("delete_subscriber", of(json!({})), "DELETE", format!("{}?skip_unsubscription_notification=true", one(&made.subscriber))),
+        Case::new(
+            "delete_subscriber",
+            of(json!({})),
+            "DELETE",
+            format!("{}?skip_unsubscription_notification=true", one(&made.subscriber)),
+        ),
         Case::new(
             "delete_subscriber",
             of(json!({"skip_unsubscription_notification": false})),
