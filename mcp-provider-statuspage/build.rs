@@ -2,7 +2,6 @@
 
 use std::{env, error::Error, path::Path};
 
-#[expect(clippy::print_stdout, reason = "this is how a build script speaks to cargo")]
 fn main() -> Result<(), Box<dyn Error>> {
     let target = Path::new(&env::var("OUT_DIR")?).join("api.json");
     mcp_govern_openapi::merge_directory(Path::new("api"), &target)?;
