@@ -39,15 +39,7 @@ macro_rules! from {
     };
 }
 
-from!(
-    StoreError,
-    AppendError,
-    VaultError,
-    ParseIdError,
-    ProviderError,
-    Denial,
-    serde_json::Error
-);
+from!(StoreError, AppendError, VaultError, ParseIdError, ProviderError, Denial, serde_json::Error);
 
 /// Ends the check with a failure unless the condition holds.
 macro_rules! ensure {

@@ -3,9 +3,9 @@
 use std::{sync::Arc, time::Instant};
 
 use mcp_govern_core::{
-    Actor, ClientId, ClientType, Clock, CommandId, Credential, CredentialSharing, Governor, GrantId, Grantee,
-    Label, NewToolState, Principal, ProfileId, ProfileSpec, Provider, Role, ServerId, ServerSpec, Settings,
-    SystemClock, TenantId, ToolId, ToolName, ToolsetBinding, ToolsetContent, ToolsetId, UserId,
+    Actor, ClientId, ClientType, Clock, CommandId, Credential, CredentialSharing, Governor, GrantId, Grantee, Label,
+    NewToolState, Principal, ProfileId, ProfileSpec, Provider, Role, ServerId, ServerSpec, Settings, SystemClock,
+    TenantId, ToolId, ToolName, ToolsetBinding, ToolsetContent, ToolsetId, UserId,
     governor::{CallError, CallRequest, CallSuccess, Probe},
     journal::{Action, Command},
     memory::MemoryStores,
@@ -56,13 +56,7 @@ impl Harness {
 
     /// A harness over a server of a provider that others use too.
     pub fn shared_builder(provider: Arc<dyn Provider>, spec: ServerSpec) -> HarnessBuilder {
-        HarnessBuilder {
-            provider,
-            spec,
-            credential: None,
-            stores: None,
-            clock: Arc::new(SystemClock),
-        }
+        HarnessBuilder { provider, spec, credential: None, stores: None, clock: Arc::new(SystemClock) }
     }
 
     /// Calls a tool by its own name, as the person. Arguments that are no object count as none.
@@ -71,9 +65,7 @@ impl Harness {
     ///
     /// As [`Governor::call`].
     pub async fn call(&self, tool: &str, arguments: Value) -> Result<CallSuccess, CallError> {
-        self.governor
-            .call(&self.person, self.request(tool, arguments))
-            .await
+        self.governor.call(&self.person, self.request(tool, arguments)).await
     }
 
     /// Calls a tool and gives up at the deadline.
@@ -81,27 +73,13 @@ impl Harness {
     /// # Errors
     ///
     /// As [`Governor::call`].
-    pub async fn call_until(
-        &self,
-        tool: &str,
-        arguments: Value,
-        deadline: Instant,
-    ) -> Result<CallSuccess, CallError> {
-        self.governor
-            .call(
-                &self.person,
-                self.request(tool, arguments).with_deadline(deadline),
-            )
-            .await
+    pub async fn call_until(&self, tool: &str, arguments: Value, deadline: Instant) -> Result<CallSuccess, CallError> {
+        self.governor.call(&self.person, self.request(tool, arguments).with_deadline(deadline)).await
     }
 
     /// The request that [`Harness::call`] makes.
     pub fn request(&self, tool: &str, arguments: Value) -> CallRequest {
-        let arguments = if let Value::Object(map) = arguments {
-            map
-        } else {
-            Map::new()
-        };
+        let arguments = if let Value::Object(map) = arguments { map } else { Map::new() };
         // A name that is none goes in as it is: the governor must answer that there is no such tool.
         let request = match ToolName::new(tool) {
             Ok(name) => CallRequest::new(ToolId::new(self.server.clone(), name)),
@@ -146,18 +124,10 @@ impl Harness {
     ///
     /// When the audit cannot be read.
     pub async fn records(&self) -> Result<Vec<String>, Failure> {
-        let page = self
-            .governor
-            .audit(&self.admin, AuditFilter::new(), None, 10_000)
-            .await;
+        let page = self.governor.audit(&self.admin, AuditFilter::new(), None, 10_000).await;
         let page = page.map_err(|error| Failure::new(error.to_string()))?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ok(page
-            .records
-            .iter()
-            .rev()
-            .map(|(_, record)| text(&record.bytes))
-            .collect())
+        Ok(page.records.iter().rev().map(|(_, record)| text(&record.bytes)).collect())
     }
 
     /// Ends in order: calls in flight finish and every outcome is written.
@@ -197,9 +167,7 @@ impl HarnessBuilder {
     ///
     /// When a step is refused; the sentence names it.
     pub async fn open(self) -> Result<Harness, Failure> {
-        let stores = self
-            .stores
-            .unwrap_or_else(|| Arc::new(MemoryStores::with_clock(Arc::clone(&self.clock))));
+        let stores = self.stores.unwrap_or_else(|| Arc::new(MemoryStores::with_clock(Arc::clone(&self.clock))));
         let opened = Governor::builder(TenantId::new("harness")?)
             .with_shared_stores(stores)
             .with_shared_provider(self.provider)
@@ -209,17 +177,8 @@ impl HarnessBuilder {
         let (governor, driver) = opened.map_err(|error| Failure::new(format!("opening: {error}")))?;
         let driver = tokio::spawn(driver.run());
         let admin = Actor::new(UserId::new("harness", "admin")?, [Role::Owner]);
-        let person = Principal::new(
-            UserId::new("harness", "person")?,
-            ClientId::new("harness", "client")?,
-        );
-        let harness = Harness {
-            governor,
-            driver,
-            server: ServerId::new(Harness::SERVER)?,
-            admin,
-            person,
-        };
+        let person = Principal::new(UserId::new("harness", "person")?, ClientId::new("harness", "client")?);
+        let harness = Harness { governor, driver, server: ServerId::new(Harness::SERVER)?, admin, person };
         harness.furnish(self.spec, self.credential).await?;
         Ok(harness)
     }
@@ -234,58 +193,25 @@ impl Harness {
         self.act(Action::ChangeSettings { settings }).await?;
         self.act(Action::ActivateGovernance).await?;
         let spec = spec.with_new_tools(NewToolState::Approved);
-        self.act(Action::RegisterServer {
-            server: server.clone(),
-            spec,
-        })
-        .await?;
-        self.governor
-            .sync(&self.admin, &server)
-            .await
-            .map_err(|error| Failure::new(format!("syncing: {error}")))?;
+        self.act(Action::RegisterServer { server: server.clone(), spec }).await?;
+        self.governor.sync(&self.admin, &server).await.map_err(|error| Failure::new(format!("syncing: {error}")))?;
         let content = ToolsetContent::Maintained { server, up_to: None };
         let label = Label::new("Every approved tool");
-        self.act(Action::CreateToolset {
-            toolset: toolset.clone(),
-            label,
-            content,
-        })
-        .await?;
+        self.act(Action::CreateToolset { toolset: toolset.clone(), label, content }).await?;
         let spec = ProfileSpec::new(Label::new("Everything"));
-        self.act(Action::CreateProfile {
-            profile: profile.clone(),
-            spec,
-        })
-        .await?;
-        let binding = ToolsetBinding {
-            toolset,
-            rules: Vec::new(),
-        };
-        self.act(Action::BindToolset {
-            profile: profile.clone(),
-            binding,
-        })
-        .await?;
+        self.act(Action::CreateProfile { profile: profile.clone(), spec }).await?;
+        let binding = ToolsetBinding { toolset, rules: Vec::new() };
+        self.act(Action::BindToolset { profile: profile.clone(), binding }).await?;
         let grantee = Grantee::User(self.person.user.clone());
-        self.act(Action::GrantProfile {
-            grant: GrantId::new(Self::GRANT)?,
-            profile,
-            grantee,
-            until: None,
-        })
-        .await?;
+        self.act(Action::GrantProfile { grant: GrantId::new(Self::GRANT)?, profile, grantee, until: None }).await?;
         if let Some(credential) = credential {
             let set = match sharing {
                 CredentialSharing::Shared => {
-                    self.governor
-                        .set_shared_credential(&self.admin, &self.server, credential, Probe::Skip)
-                        .await
+                    self.governor.set_shared_credential(&self.admin, &self.server, credential, Probe::Skip).await
                 }
                 CredentialSharing::PerUser => {
                     let person = Actor::new(self.person.user.clone(), []);
-                    self.governor
-                        .connect(&person, &self.server, credential, Probe::Skip)
-                        .await
+                    self.governor.connect(&person, &self.server, credential, Probe::Skip).await
                 }
             };
             set.map_err(|error| Failure::new(format!("setting the credential: {error}")))?;
@@ -298,7 +224,5 @@ async fn act(governor: &Governor, actor: &Actor, action: Action) -> Result<(), F
     let name = action.name();
     let id = CommandId::random().map_err(|error| Failure::new(error.to_string()))?;
     let acted = governor.act(actor, Command::new(id, action)).await;
-    acted
-        .map(drop)
-        .map_err(|error| Failure::new(format!("{name}: {error}")))
+    acted.map(drop).map_err(|error| Failure::new(format!("{name}: {error}")))
 }

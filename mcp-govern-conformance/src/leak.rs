@@ -47,14 +47,8 @@ impl LeakDetector {
     /// tests on a current-thread runtime, so that this thread is where everything happens.
     pub fn listen() -> Self {
         let heard = Arc::new(Heard::default());
-        let dispatch = Dispatch::new(Listener {
-            heard: Arc::clone(&heard),
-            spans: AtomicU64::new(0),
-        });
-        Self {
-            heard,
-            _listening: tracing::dispatcher::set_default(&dispatch),
-        }
+        let dispatch = Dispatch::new(Listener { heard: Arc::clone(&heard), spans: AtomicU64::new(0) });
+        Self { heard, _listening: tracing::dispatcher::set_default(&dispatch) }
     }
 
     /// Looks through a text: an error, a `Debug`, a record, an output.
@@ -88,11 +82,7 @@ impl LeakDetector {
     /// Each place where it stands.
     pub fn verdict(&self) -> Verdict {
         let state = self.heard.lock();
-        if state.found.is_empty() {
-            Ok(())
-        } else {
-            Err(Failure::new(state.found.join("\n")))
-        }
+        if state.found.is_empty() { Ok(()) } else { Err(Failure::new(state.found.join("\n"))) }
     }
 }
 
@@ -115,14 +105,8 @@ impl Heard {
         state.looked += 1;
         if let Some(form) = forms().into_iter().find(|form| text.contains(form.as_str())) {
             let at = text.find(&form).unwrap_or(0);
-            let around: String = text
-                .chars()
-                .skip(at.saturating_sub(60))
-                .take(120 + form.len())
-                .collect();
-            state
-                .found
-                .push(format!("the secret stands in {what}: `{around}`"));
+            let around: String = text.chars().skip(at.saturating_sub(60)).take(120 + form.len()).collect();
+            state.found.push(format!("the secret stands in {what}: `{around}`"));
         }
     }
 }
@@ -133,12 +117,7 @@ fn forms() -> Vec<String> {
         let _ = write!(text, "{byte:02x}");
         text
     });
-    let mut forms = vec![
-        CANARY.to_owned(),
-        CANARY.replace('-', "%2D"),
-        CANARY.replace('-', "\\u002d"),
-        hex,
-    ];
+    let mut forms = vec![CANARY.to_owned(), CANARY.replace('-', "%2D"), CANARY.replace('-', "\\u002d"), hex];
     // Base64 of a text in which the canary stands at any of the three possible offsets, without the ends that differ.
     for offset in 0..3 {
         let padded = [&b"xxx"[..offset], CANARY.as_bytes()].concat();
@@ -152,10 +131,7 @@ fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
     for chunk in bytes.chunks(3) {
-        let word = chunk
-            .iter()
-            .enumerate()
-            .fold(0u32, |word, (at, byte)| word | u32::from(*byte) << (16 - 8 * at));
+        let word = chunk.iter().enumerate().fold(0u32, |word, (at, byte)| word | u32::from(*byte) << (16 - 8 * at));
         for digit in 0..=chunk.len() {
             let index = (word >> (18 - 6 * digit)) & 63;
             text.push(ALPHABET.get(index as usize).copied().map_or('=', char::from));
@@ -228,10 +204,7 @@ mod tests {
         assert!(found(&format!("a {CANARY} b")));
         assert!(found(&CANARY.replace('-', "%2D")));
         for prefix in ["", "k", "ke", "key:"] {
-            assert!(
-                found(&base64(format!("{prefix}{CANARY}-and-more").as_bytes())),
-                "base64 after `{prefix}`"
-            );
+            assert!(found(&base64(format!("{prefix}{CANARY}-and-more").as_bytes())), "base64 after `{prefix}`");
         }
         assert!(!found("a canary in a cage"));
     }

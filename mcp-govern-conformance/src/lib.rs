@@ -1,8 +1,5 @@
 #![doc = include_str!("../README.md")]
-#![expect(
-    clippy::indexing_slicing,
-    reason = "checks index what they have just made; a check that panics has failed"
-)]
+#![expect(clippy::indexing_slicing, reason = "checks index what they have just made; a check that panics has failed")]
 
 mod failure;
 mod harness;

@@ -31,7 +31,7 @@ pub use self::{
         Justification, Label, Location, ManualClock, NewToolState, OperationBinding, ParseIdError, ParseTimestampError,
         Pattern, PatternError, Principal, ProfileId, ProfileSpec, ProfileVisibility, ProviderId, RecipeBinding,
         RecordedActor, RequestId, RequestPolicy, RequestableTools, Risk, Role, Secret, SelfApproval, ServerId,
-        ServerSpec, Settings, SubjectId, SystemClock, TenantId, Timestamp, ToolDefinition, ToolId, ToolName, ToolPrefix,
-        ToolsetBinding, ToolsetContent, ToolsetEntry, ToolsetId, UserId,
+        ServerSpec, Settings, SubjectId, SystemClock, TenantId, Timestamp, ToolDefinition, ToolId, ToolName,
+        ToolPrefix, ToolsetBinding, ToolsetContent, ToolsetEntry, ToolsetId, UserId,
     },
 };

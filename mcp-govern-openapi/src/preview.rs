@@ -109,7 +109,9 @@ fn hide_secret(schema: &Value, value: &mut Value) {
         Value::Object(members) => hide_secrets(schema, members),
         Value::Array(items) => {
             if let Some(schema) = schema.get("items") {
-                items.iter_mut().for_each(|item| hide_secret(schema, item));
+                for item in items {
+                    hide_secret(schema, item);
+                }
             }
         }
         Value::Bool(_) | Value::Number(_) | Value::String(_) => {}

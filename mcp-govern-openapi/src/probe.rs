@@ -2,12 +2,13 @@
 
 use mcp_govern_core::{
     CallContext, Credential, CredentialFacts, CredentialReport, CredentialVerdict, NoObserver, ProbeContext,
-    ProviderError, ProviderErrorKind,
+    ProviderError, ProviderErrorKind, Sent,
 };
 use tokio::time::Instant;
 
 use crate::{
     bind::with_defaults,
+    decode::decode,
     document::ProbePlan,
     server::{OpenApiServer, Scheme, scrubber},
 };
@@ -111,6 +112,12 @@ impl OpenApiServer {
                 answer => answer?,
             };
             if answer.status.is_success() {
+                // A page with status 200, such as a network's login page, proves nothing about a key.
+                let body = answer.body.clone();
+                if let Err(text) = decode(row, &arguments, answer.status, &answer.headers, body, &scrubber) {
+                    let error = ProviderError::new(ProviderErrorKind::BadAnswer, format!("probing: {text}"));
+                    return Err(error.with_sent(Sent::Yes).with_exchanges(vec![answer.exchange]));
+                }
                 let text = String::from_utf8_lossy(&answer.body);
                 for (name, pointer) in &plan.facts {
                     if let Some(value) = pointer.text(&text).filter(|value| !value.is_empty()) {

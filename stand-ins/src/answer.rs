@@ -24,8 +24,7 @@ enum Body {
 
 impl Answer {
     pub(crate) fn json(status: u16, body: Value) -> Self {
-        Self::with_body(status, Body::Json(body))
-            .with_header("content-type", "application/json; charset=utf-8")
+        Self::with_body(status, Body::Json(body)).with_header("content-type", "application/json; charset=utf-8")
     }
 
     pub(crate) fn empty(status: u16) -> Self {
@@ -38,8 +37,7 @@ impl Answer {
 
     /// Sets a header, in place of one of the same name.
     pub(crate) fn with_header(mut self, name: &str, value: impl Into<String>) -> Self {
-        self.headers
-            .retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+        self.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
         self.headers.push((name.to_owned(), value.into()));
         self
     }
@@ -74,17 +72,10 @@ impl Answer {
     /// INVARIANT: never panics, whatever a fault put into status and headers: what HTTP cannot carry is left out
     /// (`a_fault_that_http_cannot_carry_still_gets_an_answer`).
     pub(crate) fn into_template(self) -> ResponseTemplate {
-        let status = if (200..=599).contains(&self.status) {
-            self.status
-        } else {
-            500
-        };
+        let status = if (200..=599).contains(&self.status) { self.status } else { 500 };
         let mut template = ResponseTemplate::new(status).set_body_bytes(self.body.into_bytes());
         for (name, value) in &self.headers {
-            if let (Ok(name), Ok(value)) = (
-                HeaderName::from_bytes(name.as_bytes()),
-                HeaderValue::from_str(value),
-            ) {
+            if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value)) {
                 template = template.append_header(name, value);
             }
         }
@@ -95,12 +86,7 @@ impl Answer {
     }
 
     fn with_body(status: u16, body: Body) -> Self {
-        Self {
-            status,
-            headers: Vec::new(),
-            body,
-            delay: None,
-        }
+        Self { status, headers: Vec::new(), body, delay: None }
     }
 }
 

@@ -36,12 +36,7 @@ pub(crate) struct Pairs(Vec<(String, String)>);
 
 impl<'a> Call<'a> {
     pub(crate) fn new(seen: &'a Seen, now: Moment, secrets: &'a [String]) -> Self {
-        let mut call = Self {
-            seen,
-            now,
-            secrets,
-            violations: Vec::new(),
-        };
+        let mut call = Self { seen, now, secrets, violations: Vec::new() };
         call.look_for_secrets();
         call
     }
@@ -63,11 +58,7 @@ impl<'a> Call<'a> {
         let path = self.seen.path().strip_prefix('/').unwrap_or_default();
         let decoded: Result<Vec<String>, _> = path
             .split('/')
-            .map(|segment| {
-                percent_decode_str(segment)
-                    .decode_utf8()
-                    .map(std::borrow::Cow::into_owned)
-            })
+            .map(|segment| percent_decode_str(segment).decode_utf8().map(std::borrow::Cow::into_owned))
             .collect();
         decoded.unwrap_or_else(|_| {
             self.violate("a path segment is not UTF-8");
@@ -99,11 +90,7 @@ impl<'a> Call<'a> {
         let pairs = self.seen.query_pairs();
         let findings = check_pairs(&pairs, params);
         self.note(&findings, "query");
-        if findings.is_empty() {
-            Ok(Pairs(pairs))
-        } else {
-            Err(Malformed::Query(findings))
-        }
+        if findings.is_empty() { Ok(Pairs(pairs)) } else { Err(Malformed::Query(findings)) }
     }
 
     /// Demands that there is no body.
@@ -125,20 +112,12 @@ impl<'a> Call<'a> {
         };
         let findings = check_json(&value, shape);
         self.note(&findings, "body");
-        if findings.is_empty() {
-            Ok(value)
-        } else {
-            Err(Malformed::Body(findings))
-        }
+        if findings.is_empty() { Ok(value) } else { Err(Malformed::Body(findings)) }
     }
 
     /// The JSON body where the operation works without one too; nothing stands for an empty object.
     pub(crate) fn json_or_nothing(&mut self, shape: &Shape) -> Result<Value, Malformed> {
-        if self.seen.body().is_empty() {
-            Ok(Value::Object(serde_json::Map::new()))
-        } else {
-            self.json(shape)
-        }
+        if self.seen.body().is_empty() { Ok(Value::Object(serde_json::Map::new())) } else { self.json(shape) }
     }
 
     /// The pairs of a form-encoded body.
@@ -147,11 +126,7 @@ impl<'a> Call<'a> {
         let pairs = pairs_of(self.seen.body());
         let findings = check_pairs(&pairs, params);
         self.note(&findings, "form");
-        if findings.is_empty() {
-            Ok(Pairs(pairs))
-        } else {
-            Err(Malformed::Body(findings))
-        }
+        if findings.is_empty() { Ok(Pairs(pairs)) } else { Err(Malformed::Body(findings)) }
     }
 
     /// The parts of a multipart body.
@@ -197,10 +172,7 @@ impl<'a> Call<'a> {
     fn look_for_secrets(&mut self) {
         let query = self.seen.query().unwrap_or_default();
         let names_a_key = self.seen.query_pairs().iter().any(|(name, _)| {
-            matches!(
-                name.to_ascii_lowercase().as_str(),
-                "api_key" | "apikey" | "token" | "access_token" | "geniekey"
-            )
+            matches!(name.to_ascii_lowercase().as_str(), "api_key" | "apikey" | "token" | "access_token" | "geniekey")
         });
         if names_a_key {
             self.violate("a key in the query");
@@ -225,19 +197,12 @@ impl<'a> Call<'a> {
 impl Pairs {
     /// The value of a parameter that is given once.
     pub(crate) fn one(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, text)| text.as_str())
+        self.0.iter().find(|(known, _)| known == name).map(|(_, text)| text.as_str())
     }
 
     /// The values of a repeated parameter.
     pub(crate) fn all(&self, name: &str) -> Vec<&str> {
-        self.0
-            .iter()
-            .filter(|(known, _)| known == name)
-            .map(|(_, text)| text.as_str())
-            .collect()
+        self.0.iter().filter(|(known, _)| known == name).map(|(_, text)| text.as_str()).collect()
     }
 
     /// Whether a repeated parameter is absent or holds one of the values.
@@ -248,9 +213,7 @@ impl Pairs {
 
     /// A whole number, or what holds without one.
     pub(crate) fn whole(&self, name: &str, otherwise: usize) -> usize {
-        self.one(name)
-            .and_then(|text| text.parse().ok())
-            .unwrap_or(otherwise)
+        self.one(name).and_then(|text| text.parse().ok()).unwrap_or(otherwise)
     }
 
     /// Whether a flag is given and true.

@@ -56,19 +56,11 @@ enum Need {
 
 impl Field {
     pub(crate) const fn required(name: &'static str, shape: Shape) -> Self {
-        Self {
-            name,
-            need: Need::Required,
-            shape,
-        }
+        Self { name, need: Need::Required, shape }
     }
 
     pub(crate) const fn optional(name: &'static str, shape: Shape) -> Self {
-        Self {
-            name,
-            need: Need::Optional,
-            shape,
-        }
+        Self { name, need: Need::Optional, shape }
     }
 }
 
@@ -88,20 +80,12 @@ enum Times {
 
 impl Param {
     pub(crate) const fn once(name: &'static str, shape: Shape) -> Self {
-        Self {
-            name,
-            times: Times::Once,
-            shape,
-        }
+        Self { name, times: Times::Once, shape }
     }
 
     /// A parameter that is repeated for each value.
     pub(crate) const fn many(name: &'static str, shape: Shape) -> Self {
-        Self {
-            name,
-            times: Times::Many,
-            shape,
-        }
+        Self { name, times: Times::Many, shape }
     }
 }
 
@@ -114,10 +98,7 @@ pub(crate) struct Finding {
 
 impl Finding {
     pub(crate) fn new(place: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self {
-            place: place.into(),
-            problem: problem.into(),
-        }
+        Self { place: place.into(), problem: problem.into() }
     }
 
     /// The dotted path of the value, or the parameter's name.
@@ -174,12 +155,7 @@ fn json_at(value: &Value, place: &str, shape: &Shape, findings: &mut Vec<Finding
             }
         }
         (
-            Shape::Text(_)
-            | Shape::OneOf(_)
-            | Shape::Like(..)
-            | Shape::DateTime
-            | Shape::Day
-            | Shape::DateTimeOrDay,
+            Shape::Text(_) | Shape::OneOf(_) | Shape::Like(..) | Shape::DateTime | Shape::Day | Shape::DateTimeOrDay,
             Value::String(text),
         ) => text_at(text, place, shape, findings),
         (Shape::List(least, most, inner), Value::Array(items)) => {
@@ -279,11 +255,7 @@ fn expected(shape: &Shape) -> String {
 }
 
 fn join(place: &str, name: &str) -> String {
-    if place.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{place}.{name}")
-    }
+    if place.is_empty() { name.to_owned() } else { format!("{place}.{name}") }
 }
 
 #[cfg(test)]
@@ -308,10 +280,7 @@ mod tests {
     }
 
     fn found(value: &Value) -> Vec<String> {
-        check_json(value, &PERSON)
-            .iter()
-            .map(ToString::to_string)
-            .collect()
+        check_json(value, &PERSON).iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -326,23 +295,15 @@ mod tests {
         let value = json!({"nmae": "x", "age": 1.5, "tags": [], "group": 1, "scores": {"x": "so so"}, "born": "2020-02-30",
             "height": "1.75", "code": "nl"});
         let found = found(&value);
-        for place in [
-            "nmae", "name", "age", "tags", "group", "scores.x", "born", "height", "code",
-        ] {
-            assert!(
-                found.iter().any(|text| text.contains(&format!("`{place}`"))),
-                "{place}: {found:?}"
-            );
+        for place in ["nmae", "name", "age", "tags", "group", "scores.x", "born", "height", "code"] {
+            assert!(found.iter().any(|text| text.contains(&format!("`{place}`"))), "{place}: {found:?}");
         }
         assert_eq!(found.len(), 9, "{found:?}");
     }
 
     #[test]
     fn text_is_measured_in_characters() {
-        assert_eq!(
-            found(&json!({"name": "abcdef"})),
-            ["`name` must be text of at most 5 characters"]
-        );
+        assert_eq!(found(&json!({"name": "abcdef"})), ["`name` must be text of at most 5 characters"]);
     }
 
     #[test]
@@ -353,21 +314,12 @@ mod tests {
             Param::once("sort", Shape::List(1, 2, &Shape::OneOf(&["a", "b"]))),
         ];
         let pairs = |list: &[(&str, &str)]| -> Vec<(String, String)> {
-            list.iter()
-                .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
-                .collect()
+            list.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
         };
         assert!(
-            check_pairs(
-                &pairs(&[("limit", "5"), ("ids[]", "x"), ("ids[]", "y"), ("sort", "a,b")]),
-                PARAMS
-            )
-            .is_empty()
+            check_pairs(&pairs(&[("limit", "5"), ("ids[]", "x"), ("ids[]", "y"), ("sort", "a,b")]), PARAMS).is_empty()
         );
-        assert_eq!(
-            check_pairs(&pairs(&[("limit", "5"), ("limit", "6")]), PARAMS).len(),
-            1
-        );
+        assert_eq!(check_pairs(&pairs(&[("limit", "5"), ("limit", "6")]), PARAMS).len(), 1);
         assert_eq!(check_pairs(&pairs(&[("limit", "+5")]), PARAMS).len(), 1);
         assert_eq!(check_pairs(&pairs(&[("limit", "101")]), PARAMS).len(), 1);
         assert_eq!(check_pairs(&pairs(&[("ids", "x")]), PARAMS).len(), 1);

@@ -51,11 +51,7 @@ pub enum Fault {
 impl Fault {
     /// An answer with this status and a small JSON body.
     pub fn status(status: u16) -> Self {
-        Self::Status {
-            status,
-            headers: Vec::new(),
-            body: r#"{"message":"the stand-in was told to fail"}"#.to_owned(),
-        }
+        Self::Status { status, headers: Vec::new(), body: r#"{"message":"the stand-in was told to fail"}"#.to_owned() }
     }
 
     /// A redirect to another host, which no client may follow with its credential.
@@ -80,14 +76,11 @@ impl Fault {
     /// The faulty answer, made from the right one.
     pub(crate) fn spoil(&self, right: Answer, throttled: &dyn Fn(Option<u64>) -> Answer) -> Answer {
         match self {
-            Self::Status {
-                status,
-                headers,
-                body,
-            } => headers.iter().fold(
-                Answer::raw(*status, content_type_of(body), body.as_bytes()),
-                |answer, (name, value)| answer.with_header(name, value.as_str()),
-            ),
+            Self::Status { status, headers, body } => headers
+                .iter()
+                .fold(Answer::raw(*status, content_type_of(body), body.as_bytes()), |answer, (name, value)| {
+                    answer.with_header(name, value.as_str())
+                }),
             Self::Throttle { retry_after } => throttled(*retry_after),
             Self::Html => Answer::raw(200, "text/html; charset=utf-8", PAGE),
             Self::Redirect(to) => Answer::empty(302).with_header("location", to.as_str()),
@@ -106,11 +99,7 @@ const PAGE: &str =
     "<!doctype html><html><head><title>Sign in</title></head><body><p>Sign in to go on.</p></body></html>";
 
 fn content_type_of(body: &str) -> &'static str {
-    if serde_json::from_str::<Value>(body).is_ok() {
-        "application/json"
-    } else {
-        "text/plain; charset=utf-8"
-    }
+    if serde_json::from_str::<Value>(body).is_ok() { "application/json" } else { "text/plain; charset=utf-8" }
 }
 
 fn other_type(value: Value) -> Value {
@@ -119,31 +108,21 @@ fn other_type(value: Value) -> Value {
         Value::Bool(flag) => Value::String(flag.to_string()),
         Value::Number(number) => Value::String(number.to_string()),
         Value::String(text) => Value::from(text.len()),
-        Value::Array(items) => Value::Object(
-            items
-                .into_iter()
-                .enumerate()
-                .map(|(at, item)| (at.to_string(), other_type(item)))
-                .collect(),
-        ),
-        Value::Object(members) => Value::Object(
-            members
-                .into_iter()
-                .map(|(name, member)| (name, other_type(member)))
-                .collect(),
-        ),
+        Value::Array(items) => {
+            Value::Object(items.into_iter().enumerate().map(|(at, item)| (at.to_string(), other_type(item))).collect())
+        }
+        Value::Object(members) => {
+            Value::Object(members.into_iter().map(|(name, member)| (name, other_type(member))).collect())
+        }
     }
 }
 
 fn nulled(value: Value) -> Value {
     match value {
         Value::Array(items) => items.into_iter().map(nulled).collect(),
-        Value::Object(members) => Value::Object(
-            members
-                .into_iter()
-                .map(|(name, member)| (name, nulled(member)))
-                .collect(),
-        ),
+        Value::Object(members) => {
+            Value::Object(members.into_iter().map(|(name, member)| (name, nulled(member))).collect())
+        }
         _ => Value::Null,
     }
 }
@@ -152,18 +131,10 @@ fn extended(value: Value) -> Value {
     match value {
         Value::Array(items) => items.into_iter().map(extended).collect(),
         Value::Object(members) => {
-            let mut members: Map<String, Value> = members
-                .into_iter()
-                .map(|(name, member)| (name, extended(member)))
-                .collect();
-            members.insert(
-                "x_unheard_of".to_owned(),
-                serde_json::json!({"deeper": [1, null, "ü"]}),
-            );
-            members.insert(
-                "x_a_number".to_owned(),
-                serde_json::json!(9_007_199_254_740_993_u64),
-            );
+            let mut members: Map<String, Value> =
+                members.into_iter().map(|(name, member)| (name, extended(member))).collect();
+            members.insert("x_unheard_of".to_owned(), serde_json::json!({"deeper": [1, null, "ü"]}));
+            members.insert("x_a_number".to_owned(), serde_json::json!(9_007_199_254_740_993_u64));
             Value::Object(members)
         }
         other => other,
@@ -186,10 +157,7 @@ mod tests {
 
     #[test]
     fn nulls_keep_the_frame_and_lose_the_values() {
-        assert_eq!(
-            nulled(json!([{"a": 1, "b": ["x"]}])),
-            json!([{"a": null, "b": [null]}])
-        );
+        assert_eq!(nulled(json!([{"a": 1, "b": ["x"]}])), json!([{"a": null, "b": [null]}]));
     }
 
     #[test]

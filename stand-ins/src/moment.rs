@@ -19,9 +19,7 @@ impl Moment {
 
     /// Parses an ISO 8601 date-time that carries its offset; anything else is `None`.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        text.parse::<Timestamp>()
-            .ok()
-            .map(|time| Self(time.as_millisecond()))
+        text.parse::<Timestamp>().ok().map(|time| Self(time.as_millisecond()))
     }
 
     /// Parses a date-time, with its offset or in UTC without one, or a plain day, which starts at midnight UTC.
@@ -38,17 +36,11 @@ impl Moment {
     }
 
     pub(crate) fn plus(self, by: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)),
-        )
+        Self(self.0.saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))
     }
 
     pub(crate) fn minus(self, by: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_sub(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)),
-        )
+        Self(self.0.saturating_sub(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))
     }
 
     pub(crate) fn minutes_ago(self, minutes: u64) -> Self {
@@ -71,9 +63,7 @@ impl Moment {
 
     /// The start of a day in UTC.
     pub(crate) fn of_day(day: Date) -> Self {
-        let zoned = day
-            .to_datetime(jiff::civil::Time::midnight())
-            .to_zoned(TimeZone::UTC);
+        let zoned = day.to_datetime(jiff::civil::Time::midnight()).to_zoned(TimeZone::UTC);
         Self(zoned.map_or(0, |zoned| zoned.timestamp().as_millisecond()))
     }
 
@@ -123,30 +113,16 @@ mod tests {
         assert_eq!(moment.to_seconds_text(), "2026-03-04T05:06:07Z");
         assert_eq!(moment.midnight().to_string(), "2026-03-04T00:00:00.000Z");
         assert_eq!(Moment::of_day(moment.to_day()), moment.midnight());
-        assert_eq!(
-            Moment::of_seconds(moment.seconds()).to_seconds_text(),
-            moment.to_seconds_text()
-        );
+        assert_eq!(Moment::of_seconds(moment.seconds()).to_seconds_text(), moment.to_seconds_text());
     }
 
     #[test]
     fn an_offset_is_required_unless_the_reading_is_loose() {
-        assert!(
-            Moment::is_day("2024-02-29") && !Moment::is_day("2023-02-29") && !Moment::is_day("2024-02-29T01")
-        );
-        assert_eq!(
-            Moment::parse_loosely("2026-03-04T05:06:07"),
-            Moment::parse("2026-03-04T05:06:07Z")
-        );
+        assert!(Moment::is_day("2024-02-29") && !Moment::is_day("2023-02-29") && !Moment::is_day("2024-02-29T01"));
+        assert_eq!(Moment::parse_loosely("2026-03-04T05:06:07"), Moment::parse("2026-03-04T05:06:07Z"));
         assert_eq!(Moment::parse("2026-03-04T05:06:07"), None);
         assert_eq!(Moment::parse("2026-03-04"), None);
-        assert_eq!(
-            Moment::parse_loosely("2026-03-04"),
-            Moment::parse("2026-03-04T00:00:00Z")
-        );
-        assert_eq!(
-            Moment::parse("2026-03-04T05:06:07+02:00"),
-            Moment::parse("2026-03-04T03:06:07Z")
-        );
+        assert_eq!(Moment::parse_loosely("2026-03-04"), Moment::parse("2026-03-04T00:00:00Z"));
+        assert_eq!(Moment::parse("2026-03-04T05:06:07+02:00"), Moment::parse("2026-03-04T03:06:07Z"));
     }
 }

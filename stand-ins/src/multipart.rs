@@ -40,15 +40,10 @@ fn part_of(raw: &[u8]) -> Option<Part> {
     let head = std::str::from_utf8(head).ok()?;
     let disposition = head.split("\r\n").find_map(|line| {
         let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-disposition")
-            .then(|| value.trim())
+        name.eq_ignore_ascii_case("content-disposition").then(|| value.trim())
     })?;
     let parameters = disposition.strip_prefix("form-data")?;
-    Some(Part {
-        name: parameter(parameters, "name")?,
-        filename: parameter(parameters, "filename"),
-        content,
-    })
+    Some(Part { name: parameter(parameters, "name")?, filename: parameter(parameters, "filename"), content })
 }
 
 /// Reads `; name="value"`; a quote inside the value is escaped as `\"` or `%22`.
@@ -86,10 +81,7 @@ mod tests {
     fn parts_come_out_with_names_filenames_and_exact_bytes() {
         let parts = parts_of(BODY, "b0").unwrap();
         assert_eq!(parts.len(), 2);
-        assert_eq!(
-            (parts[0].name.as_str(), parts[0].filename.as_deref()),
-            ("user", None)
-        );
+        assert_eq!((parts[0].name.as_str(), parts[0].filename.as_deref()), ("user", None));
         assert_eq!(parts[1].filename.as_deref(), Some("a \"b\".log"));
         assert_eq!(parts[1].content, b"one\r\n--b\r\ntwo");
     }
@@ -104,14 +96,8 @@ mod tests {
 
     #[test]
     fn the_boundary_is_read_with_and_without_quotes() {
-        assert_eq!(
-            boundary_of("multipart/form-data; boundary=xyz").as_deref(),
-            Some("xyz")
-        );
-        assert_eq!(
-            boundary_of("multipart/form-data; charset=utf-8; boundary=\"x y\"").as_deref(),
-            Some("x y")
-        );
+        assert_eq!(boundary_of("multipart/form-data; boundary=xyz").as_deref(), Some("xyz"));
+        assert_eq!(boundary_of("multipart/form-data; charset=utf-8; boundary=\"x y\"").as_deref(), Some("x y"));
         assert_eq!(boundary_of("multipart/form-data"), None);
     }
 }

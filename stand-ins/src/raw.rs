@@ -68,12 +68,7 @@ impl RawServer {
         let base = Url::parse(&format!("http://{address}")).map_err(io::Error::other)?;
         let record = Arc::new(Record::default());
         let task = tokio::spawn(serve(listener, behaviour, Arc::clone(&record)));
-        Ok(Self {
-            address,
-            base,
-            record,
-            task,
-        })
+        Ok(Self { address, base, record, task })
     }
 
     /// The address that takes the place of a vendor's, `http://127.0.0.1:PORT/`.
@@ -93,11 +88,7 @@ impl RawServer {
 
     /// The heads of the requests that were read (first line and headers, as they were sent).
     pub fn heads(&self) -> Vec<String> {
-        self.record
-            .heads
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.record.heads.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -131,11 +122,7 @@ async fn play(mut stream: TcpStream, behaviour: &Behaviour, record: &Record) -> 
         _ => {}
     }
     let head = read_head(&mut stream).await?;
-    record
-        .heads
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .push(head);
+    record.heads.lock().unwrap_or_else(PoisonError::into_inner).push(head);
     answer(&mut stream, behaviour).await?;
     stream.shutdown().await?;
     // A socket closed over unread input resets the connection and takes the answer with it.
@@ -157,9 +144,7 @@ async fn answer(stream: &mut TcpStream, behaviour: &Behaviour) -> io::Result<()>
         Behaviour::EndlessHeaders => {
             stream.write_all(b"HTTP/1.1 200 OK\r\n").await?;
             loop {
-                stream
-                    .write_all(b"x-filler: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n")
-                    .await?;
+                stream.write_all(b"x-filler: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n").await?;
             }
         }
         Behaviour::SlowLoris(pause) => {
@@ -173,16 +158,10 @@ async fn answer(stream: &mut TcpStream, behaviour: &Behaviour) -> io::Result<()>
         Behaviour::CutAfterHeaders => stream.write_all(&sized_head(1000)).await,
         Behaviour::CutMidBody => {
             stream.write_all(&sized_head(1000)).await?;
-            stream
-                .write_all(format!("[\"{}", "a".repeat(498)).as_bytes())
-                .await
+            stream.write_all(format!("[\"{}", "a".repeat(498)).as_bytes()).await
         }
         Behaviour::HugeBody(size) => huge_body(stream, *size).await,
-        Behaviour::GarbageStatusLine => {
-            stream
-                .write_all(b"\x16\x03\x01 this is no status line\r\n\r\n")
-                .await
-        }
+        Behaviour::GarbageStatusLine => stream.write_all(b"\x16\x03\x01 this is no status line\r\n\r\n").await,
         Behaviour::Bytes(bytes) => stream.write_all(bytes).await,
         Behaviour::NeverAnswers | Behaviour::CloseImmediately | Behaviour::ConnectThenSilent => {
             std::future::pending().await
@@ -190,12 +169,10 @@ async fn answer(stream: &mut TcpStream, behaviour: &Behaviour) -> io::Result<()>
     }
 }
 
-const CHUNKED_HEAD: &[u8] =
-    b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
+const CHUNKED_HEAD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
 
 fn sized_head(size: u64) -> Vec<u8> {
-    format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {size}\r\n\r\n")
-        .into_bytes()
+    format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {size}\r\n\r\n").into_bytes()
 }
 
 fn chunk_of(content: &[u8]) -> Vec<u8> {

@@ -21,12 +21,7 @@ impl Seen {
         let headers = request
             .headers
             .iter()
-            .map(|(name, value)| {
-                (
-                    name.as_str().to_owned(),
-                    String::from_utf8_lossy(value.as_bytes()).into_owned(),
-                )
-            })
+            .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
             .collect();
         Self {
             method: request.method.as_str().to_owned(),
@@ -69,10 +64,7 @@ impl Seen {
 
     /// Every value of a header, in arrival order.
     pub fn header_values<'s>(&'s self, name: &str) -> impl Iterator<Item = &'s str> {
-        self.headers
-            .iter()
-            .filter(move |(known, _)| known.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().filter(move |(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
     /// The raw body.

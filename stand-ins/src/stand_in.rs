@@ -134,15 +134,8 @@ impl<V: Vendor> StandIn<V> {
             violations: Vec::new(),
             faults: VecDeque::new(),
         }));
-        Mock::given(any())
-            .respond_with(Desk(Arc::clone(&inner)))
-            .mount(&server)
-            .await;
-        Self {
-            server,
-            base: parsed(&base),
-            inner,
-        }
+        Mock::given(any()).respond_with(Desk(Arc::clone(&inner))).mount(&server).await;
+        Self { server, base: parsed(&base), inner }
     }
 
     /// Reads something from the vendor's state.
@@ -164,9 +157,7 @@ impl<V: Vendor> StandIn<V> {
 
 impl<V> fmt::Debug for StandIn<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StandIn")
-            .field("address", self.server.address())
-            .finish_non_exhaustive()
+        f.debug_struct("StandIn").field("address", self.server.address()).finish_non_exhaustive()
     }
 }
 
@@ -199,18 +190,16 @@ impl<V: Vendor> Inner<V> {
 
     fn fault_for(&mut self, seen: &Seen) -> Option<Fault> {
         let at = self.faults.iter().position(|planned| {
-            planned.only.as_ref().is_none_or(|(method, path)| {
-                method == seen.method() && seen.path().starts_with(path.as_str())
-            })
+            planned
+                .only
+                .as_ref()
+                .is_none_or(|(method, path)| method == seen.method() && seen.path().starts_with(path.as_str()))
         })?;
         self.faults.remove(at).map(|planned| planned.fault)
     }
 }
 
-#[expect(
-    clippy::expect_used,
-    reason = "a socket address always makes a valid http address"
-)]
+#[expect(clippy::expect_used, reason = "a socket address always makes a valid http address")]
 fn parsed(base: &str) -> Url {
     Url::parse(base).expect("a loopback address parses")
 }

@@ -15,20 +15,12 @@ pub(crate) struct Window {
 
 impl Window {
     pub(crate) fn per_minute(limit: usize) -> Self {
-        Self {
-            limit,
-            span: Duration::from_secs(60),
-            admitted: VecDeque::new(),
-        }
+        Self { limit, span: Duration::from_secs(60), admitted: VecDeque::new() }
     }
 
     /// Admits a request and answers how many more fit, or refuses with the seconds until one fits again.
     pub(crate) fn admit(&mut self, now: Moment) -> Result<usize, u64> {
-        while self
-            .admitted
-            .front()
-            .is_some_and(|first| first.plus(self.span) <= now)
-        {
+        while self.admitted.front().is_some_and(|first| first.plus(self.span) <= now) {
             self.admitted.pop_front();
         }
         if self.admitted.len() >= self.limit {

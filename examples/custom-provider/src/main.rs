@@ -9,7 +9,8 @@ mod pantry;
 use std::error::Error;
 
 use mcp_govern_core::{
-    Actor, AuthMethodId, ClientId, Credential, DenialCode, Governor, Principal, Role, Secret, ServerId, TenantId, UserId,
+    Actor, AuthMethodId, ClientId, Credential, DenialCode, Governor, Principal, Role, Secret, ServerId, TenantId,
+    UserId,
     blueprint::Blueprint,
     governor::{CallRequest, Probe},
     ports::AuditFilter,
@@ -41,26 +42,44 @@ async fn main() -> Result<(), Box<dyn Error>> {
         println!("  {:<22} {:<12} {}", id.to_string(), tool.classification().as_str(), tool.state());
     }
     println!("\nAnn's calls:");
-    for (shelf, name, amount) in [("top", "rice", 3), ("top", "saffron", 500)] {
-        let request = CallRequest::new("pantry_add_item").with_argument("shelf", shelf);
-        match governor.call(&ann, request.with_argument("name", name).with_argument("amount", amount)).await {
-            Ok(success) => println!("  add {amount} {name}: {}", success.output.content),
-            Err(error) if error.code() == Some(DenialCode::RuleViolated) => println!("  add {amount} {name}: {error}"),
-            Err(error) => return Err(error.into()),
+    let add = |name: &str, amount: u64| {
+        let request = CallRequest::new("pantry_add_item").with_argument("shelf", "top");
+        request.with_argument("name", name).with_argument("amount", amount)
+    };
+    let calls = [
+        ("add 3 rice", add("rice", 3), None),
+        ("add 500 saffron", add("saffron", 500), Some(DenialCode::RuleViolated)),
+        ("list shelves", CallRequest::new("pantry_list_shelves"), None),
+        // To Ann a tool that nobody has approved does not exist; the record says `tool_pending`.
+        (
+            "clear the top shelf",
+            CallRequest::new("pantry_clear_shelf").with_argument("shelf", "top"),
+            Some(DenialCode::UnknownTool),
+        ),
+    ];
+    for (what, request, denied) in calls {
+        match governor.call(&ann, request).await {
+            Ok(success) if denied.is_none() => println!("  {what}: {}", success.output.content),
+            Err(error) if error.code() == denied && denied.is_some() => {
+                let denial = error.denial().ok_or("no denial")?;
+                println!("  {what}: {}\n    {}", denial.code(), denial.message());
+            }
+            ended => return Err(format!("{what}: expected {denied:?}, got {ended:?}").into()),
         }
     }
-    let shelves = governor.call(&ann, CallRequest::new("pantry_list_shelves")).await?;
-    println!("  list shelves: {}", shelves.output.content);
-    let denied = governor.call(&ann, CallRequest::new("pantry_clear_shelf").with_argument("shelf", "top")).await;
-    let denied = denied.err().ok_or("a tool that nobody has reviewed was called")?;
-    println!("  clear the top shelf: {denied}");
 
     governor.close().await;
     println!("\nThe record, oldest first:");
     for (_, record) in governor.audit(&olga, AuditFilter::new(), None, 100).await?.records.iter().rev() {
         let (tool, code) = (record.tool.as_ref().map(ToString::to_string), record.code.map(DenialCode::as_str));
         let kind = format!("{:?}", record.kind).to_lowercase();
-        println!("  {:>2} {} {kind:<8} {:<22} {}", record.sequence, record.at, tool.unwrap_or_default(), code.unwrap_or_default());
+        println!(
+            "  {:>2} {} {kind:<8} {:<22} {}",
+            record.sequence,
+            record.at,
+            tool.unwrap_or_default(),
+            code.unwrap_or_default()
+        );
     }
     let intact = governor.verify_audit(&olga, &[]).await?.iter().all(|(_, chain)| chain.is_intact());
     println!("Verified: {}.", if intact { "intact" } else { "broken" });

@@ -43,18 +43,20 @@ impl Respond for Pantry {
                 let all = shelves.iter().map(|(name, items)| json!({"name": name, "items": items}));
                 answer(200, json!({"shelves": all.collect::<Vec<_>>()}))
             }
-            ("POST", ["shelves", shelf, "items"]) => {
+            ("POST", ["shelves", name, "items"]) => {
                 let item: Value = serde_json::from_slice(&request.body).unwrap_or_default();
-                match (shelves.get_mut(*shelf), item["name"].as_str(), item["amount"].as_u64()) {
-                    (Some(items), Some(name), Some(amount)) => {
-                        *items.entry(name.to_owned()).or_default() += amount;
-                        answer(201, json!({"name": shelf, "items": items}))
+                let what = item.get("name").and_then(Value::as_str);
+                let amount = item.get("amount").and_then(Value::as_u64);
+                match (shelves.get_mut(*name), what, amount) {
+                    (Some(items), Some(what), Some(amount)) => {
+                        *items.entry(what.to_owned()).or_default() += amount;
+                        answer(201, json!({"name": name, "items": items}))
                     }
                     _ => answer(400, json!({"message": "There is no such shelf, or no name and amount."})),
                 }
             }
-            ("DELETE", ["shelves", shelf]) if shelves.contains_key(*shelf) => {
-                shelves.insert((*shelf).to_owned(), BTreeMap::new());
+            ("DELETE", ["shelves", name]) if shelves.contains_key(*name) => {
+                shelves.insert((*name).to_owned(), BTreeMap::new());
                 ResponseTemplate::new(204)
             }
             _ => answer(404, json!({"message": "There is nothing here."})),

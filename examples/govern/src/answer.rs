@@ -1,6 +1,6 @@
 //! What a line of output says.
 
-use std::{borrow::Cow, io::Write};
+use std::io::Write;
 
 use mcp_govern_core::{
     Remedy, RequestPreview, Sent, ToolOutput,
@@ -14,11 +14,10 @@ use crate::{failure::Failure, request::BadLine};
 /// One line of output.
 #[derive(Debug, Serialize)]
 pub(crate) struct Answer<'a> {
-    #[serde(serialize_with = "on_one_line")]
-    id: Option<&'a RawValue>,
+    id: Option<OneLine<'a>>,
     ok: bool,
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "on_one_line")]
-    output: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output: Option<OneLine<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     request: Option<&'a RequestPreview>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
@@ -36,14 +35,14 @@ pub(crate) struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     sent: Option<Sent>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    retry_after_seconds: Option<u64>,
+    retry_after_seconds: Option<u128>,
     #[serde(skip_serializing_if = "Option::is_none")]
     remedy: Option<Remedy>,
 }
 
 impl<'a> Answer<'a> {
     pub(crate) fn output(id: Option<&'a RawValue>, output: &'a ToolOutput) -> Self {
-        Self { output: Some(&output.content), notes: &output.notes, ..Self::empty(id) }
+        Self { output: Some(OneLine(&output.content)), notes: &output.notes, ..Self::empty(id) }
     }
 
     pub(crate) fn request(id: Option<&'a RawValue>, request: &'a RequestPreview) -> Self {
@@ -55,7 +54,7 @@ impl<'a> Answer<'a> {
     }
 
     fn empty(id: Option<&'a RawValue>) -> Self {
-        Self { id, ok: true, output: None, request: None, notes: &[], error: None }
+        Self { id: id.map(OneLine), ok: true, output: None, request: None, notes: &[], error: None }
     }
 
     /// Writes the line and flushes it.
@@ -96,7 +95,7 @@ impl From<&CallError> for Problem {
                     code: failure.kind().as_str(),
                     message: failure.message().to_owned(),
                     sent: Some(failure.sent()),
-                    retry_after_seconds: wait.map(|wait| wait.as_secs()),
+                    retry_after_seconds: wait.map(|wait| wait.as_millis().div_ceil(1000)),
                     ..plain
                 }
             }
@@ -105,16 +104,19 @@ impl From<&CallError> for Problem {
     }
 }
 
-/// The vendor's bytes as they came, but on one line: a line end in JSON stands between tokens alone, as white space.
-fn on_one_line<S: Serializer>(raw: &Option<&RawValue>, serializer: S) -> Result<S::Ok, S::Error> {
-    let Some(raw) = raw else { return serializer.serialize_none() };
-    let text = raw.get();
-    if !text.contains(['\n', '\r']) {
-        return raw.serialize(serializer);
+/// Bytes as they came, but on one line: a line end in JSON stands between tokens alone, as white space.
+#[derive(Debug)]
+struct OneLine<'a>(&'a RawValue);
+
+impl Serialize for OneLine<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let text = self.0.get();
+        if !text.contains(['\n', '\r']) {
+            return self.0.serialize(serializer);
+        }
+        let line = RawValue::from_string(text.replace(['\n', '\r'], " ")).map_err(serde::ser::Error::custom)?;
+        line.serialize(serializer)
     }
-    let text: Cow<'_, str> = text.replace(['\n', '\r'], " ").into();
-    let raw = RawValue::from_string(text.into_owned()).map_err(serde::ser::Error::custom)?;
-    raw.serialize(serializer)
 }
 
 #[cfg(test)]

@@ -2,8 +2,9 @@
 
 use example_vendors::{Account, Place};
 use mcp_govern_core::{
-    Actor, Classification, ClientId, Credential, CredentialOwner, CredentialReport, CredentialSharing, Governor, GrantId,
-    Grantee, Principal, ProfileId, RequestPreview, Role, ServerId, TenantId, ToolId, ToolName, ToolOutput, UserId,
+    Actor, Classification, ClientId, Credential, CredentialOwner, CredentialReport, CredentialSharing, Governor,
+    GrantId, Grantee, Principal, ProfileId, RequestPreview, Role, ServerId, TenantId, ToolId, ToolName, ToolOutput,
+    UserId,
     blueprint::{Blueprint, GrantBlueprint, ServerBlueprint, ToolChoice},
     governor::{CallError, CallRequest, Probe},
 };
@@ -12,6 +13,15 @@ use crate::{failure::Failure, heads::SmallStores, patience::patiently, request::
 
 /// What everybody at this keyboard may do; see the file.
 const GOVERNANCE: &str = include_str!("governance.toml");
+
+/// Every class of tools.
+const CLASSES: [Classification; 5] = [
+    Classification::Read,
+    Classification::Write,
+    Classification::Destructive,
+    Classification::Sensitive,
+    Classification::Dangerous,
+];
 
 /// A governor over one vendor whose tools are all approved and granted to the person at the keyboard.
 #[derive(Debug)]
@@ -48,8 +58,7 @@ impl Desk {
     async fn furnish(&self, place: &Place) -> Result<(), Failure> {
         let mut blueprint: Blueprint =
             toml::from_str(GOVERNANCE).map_err(|error| Failure::Other(format!("governance.toml: {error}")))?;
-        use Classification::{Dangerous, Destructive, Read, Sensitive, Write};
-        let all = [Read, Write, Destructive, Sensitive, Dangerous].map(ToolChoice::Class);
+        let all = CLASSES.map(ToolChoice::Class);
         let row = ServerBlueprint::new(self.account.server_spec(place)?).with_approve(all);
         blueprint.servers.insert(self.server.clone(), row);
         let grant = GrantBlueprint::new(ProfileId::new("everything")?, Grantee::User(self.person.user.clone()));

@@ -46,12 +46,7 @@ impl AuditLog for ChainHeads {
         Ok(self.heads().get(writer).copied().unwrap_or(AuditHead::EMPTY))
     }
 
-    async fn append(
-        &self,
-        writer: &WriterId,
-        expected: AuditHead,
-        records: &[StoredRecord],
-    ) -> Result<(), StoreError> {
+    async fn append(&self, writer: &WriterId, expected: AuditHead, records: &[StoredRecord]) -> Result<(), StoreError> {
         let mut heads = self.heads();
         let head = heads.get(writer).copied().unwrap_or(AuditHead::EMPTY);
         if head != expected {

@@ -77,21 +77,22 @@ mod tests {
         seen
     }
 
-    fn whole(text: &str) -> Option<String> {
-        Some(text.to_owned())
+    /// Lines as they are read; a longer one is none.
+    fn lines(due: &[Option<&str>]) -> Vec<Option<String>> {
+        due.iter().map(|line| line.map(str::to_owned)).collect()
     }
 
     #[tokio::test]
     async fn every_line_is_read_the_empty_and_the_unended_one_too() {
-        assert_eq!(read(b"one\n\nthree", 10).await, [whole("one"), whole(""), whole("three")]);
-        assert_eq!(read(b"", 10).await, []);
-        assert_eq!(read(b"\n", 10).await, [whole("")]);
+        assert_eq!(read(b"one\n\nthree", 10).await, lines(&[Some("one"), Some(""), Some("three")]));
+        assert_eq!(read(b"", 10).await, lines(&[]));
+        assert_eq!(read(b"\n", 10).await, lines(&[Some("")]));
     }
 
     #[tokio::test]
     async fn a_line_of_the_longest_length_passes_and_a_longer_one_is_read_past() {
-        assert_eq!(read(b"1234567\n12345678\nok\n", 7).await, [whole("1234567"), None, whole("ok")]);
-        assert_eq!(read(b"12345678", 7).await, [None]);
+        assert_eq!(read(b"1234567\n12345678\nok\n", 7).await, lines(&[Some("1234567"), None, Some("ok")]));
+        assert_eq!(read(b"12345678", 7).await, lines(&[None]));
     }
 
     #[tokio::test]

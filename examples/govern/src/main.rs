@@ -48,7 +48,8 @@ async fn run(cli: &Cli, environment: &Environment) -> Result<ExitCode, Failure> 
             Ok(ExitCode::SUCCESS)
         }
         Command::Call { provider, place } => {
-            let desk = Desk::open(account(*provider, environment)?, &self::place(*provider, place, environment)?).await?;
+            let desk =
+                Desk::open(account(*provider, environment)?, &self::place(*provider, place, environment)?).await?;
             let served = serve::calls(&desk, tokio::io::stdin(), &mut io::stdout()).await;
             desk.close().await;
             served?;
@@ -79,7 +80,8 @@ fn account(vendor: Vendor, environment: &Environment) -> Result<Account, Failure
 fn account_or_none(vendor: Vendor, environment: &Environment) -> Result<Account, Failure> {
     match Account::from_environment(vendor, environment) {
         Err(AccountError::Missing { variable, .. }) => {
-            let note = format!("govern: `{variable}` is not set; requests are shown as with an account that has no key yet");
+            let note =
+                format!("govern: `{variable}` is not set; requests are shown as with an account that has no key yet");
             // Nobody has to read it.
             let _ = writeln!(io::stderr(), "{note}");
             Ok(Account::without_key(vendor, environment))

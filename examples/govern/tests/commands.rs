@@ -65,7 +65,10 @@ fn a_catalogue_is_one_object_per_tool_with_every_key_of_the_dump() {
                 assert!(tool["annotations"][hint].is_boolean(), "{name} {hint}");
             }
             assert!(tool["input_schema"]["type"] == "object" && tool.get("output_schema").is_some(), "{name}");
-            assert!(tool["requires"].is_array() && tool["bindings"].is_array() && tool["deprecated"].is_boolean(), "{name}");
+            assert!(
+                tool["requires"].is_array() && tool["bindings"].is_array() && tool["deprecated"].is_boolean(),
+                "{name}"
+            );
             let bound = tool["method"].is_string() && tool["path"].is_string();
             assert!(bound || (tool["outside"].is_string() && tool["uses"].is_array()), "{name}");
         }
@@ -207,11 +210,9 @@ async fn a_pagerduty_token_is_enough_without_an_actor() {
 
 #[test]
 fn a_missing_key_is_named_and_nothing_is_written() {
-    for (vendor, variable) in [
-        ("statuspage", "STATUSPAGE_API_KEY"),
-        ("opsgenie", "OPSGENIE_API_KEY"),
-        ("pagerduty", "PAGERDUTY_API_KEY"),
-    ] {
+    for (vendor, variable) in
+        [("statuspage", "STATUSPAGE_API_KEY"), ("opsgenie", "OPSGENIE_API_KEY"), ("pagerduty", "PAGERDUTY_API_KEY")]
+    {
         for command in ["call", "probe"] {
             let output = run(&[command, vendor], &[], b"{}");
             assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{command} {vendor}");
@@ -245,7 +246,11 @@ fn a_preview_shows_the_exact_request_and_masks_the_key() {
     let key = [("STATUSPAGE_API_KEY", "canary-key")];
     let text = run(&["preview", "statuspage"], &key, input);
     let due = "GET https://api.statuspage.io/v1/pages/p%201/components?per_page=5\n";
-    assert!(stdout(&text).starts_with(due) && stdout(&text).contains("authorization: OAuth ***\n"), "{}", stdout(&text));
+    assert!(
+        stdout(&text).starts_with(due) && stdout(&text).contains("authorization: OAuth ***\n"),
+        "{}",
+        stdout(&text)
+    );
     let json = run(&["preview", "statuspage", "--json"], &key, input);
     let request = &answers(&json)[0]["request"];
     assert_eq!((&request["method"], request["url"].as_str()), (&json!("GET"), due.trim_end().strip_prefix("GET ")));
@@ -259,7 +264,8 @@ fn a_preview_shows_the_exact_request_and_masks_the_key() {
 fn a_preview_needs_no_key_and_shows_bodies_and_refusals() {
     let input = b"{\"id\":1,\"tool\":\"create_incident\",\"arguments\":{\"title\":\"Down\",\"service_id\":\"P1\"}}\n\
                   {\"id\":2,\"tool\":\"create_incident\"}\nno json\n";
-    let output = run(&["preview", "pagerduty", "--json", "--region", "eu"], &[("PAGERDUTY_FROM", "ann@example.com")], input);
+    let output =
+        run(&["preview", "pagerduty", "--json", "--region", "eu"], &[("PAGERDUTY_FROM", "ann@example.com")], input);
     assert_eq!(output.status.code(), Some(0));
     assert!(stderr(&output).contains("PAGERDUTY_API_KEY"), "{}", stderr(&output));
     let answers = answers(&output);
@@ -295,7 +301,11 @@ async fn a_probe_of_a_refused_key_exits_with_one_and_says_what_to_do() {
     let environment = [("PAGERDUTY_API_KEY", "canary-not-the-key"), ("PAGERDUTY_FROM", from.as_str())];
     let output = run(&["probe", "pagerduty", "--base-url", &address], &environment, b"");
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
-    assert!(stdout(&output).contains("the key is refused") && stdout(&output).contains("Check the key"), "{}", stdout(&output));
+    assert!(
+        stdout(&output).contains("the key is refused") && stdout(&output).contains("Check the key"),
+        "{}",
+        stdout(&output)
+    );
     let output = run(&["--json", "probe", "pagerduty", "--base-url", &address], &environment, b"");
     assert_eq!((output.status.code(), &answers(&output)[0]["works"]), (Some(1), &json!(false)));
     assert!(!stdout(&output).contains("canary"));

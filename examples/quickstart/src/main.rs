@@ -54,8 +54,8 @@ fn main() -> ExitCode {
     match runtime.block_on(tell(form, &Environment::of_process())) {
         Ok(differences) if differences.is_empty() => ExitCode::SUCCESS,
         Ok(differences) => {
-            let told = differences.iter().map(|difference| format!("\n  {difference}")).collect::<String>();
-            complain(&format!("not everything went as told:{told}"), ExitCode::FAILURE)
+            let told = differences.join("\n  ");
+            complain(&format!("not everything went as told:\n  {told}"), ExitCode::FAILURE)
         }
         Err(error) if error.is::<AccountError>() => complain(&error.to_string(), ExitCode::from(2)),
         // Whoever listened has gone away.

@@ -115,7 +115,9 @@ impl Plot {
         match self.vendor {
             Vendor::Statuspage => Ask::new("list_components", json!({"page_id": self.page(), "perpage": 5})),
             Vendor::Opsgenie => Ask::new("list_alerts", json!({"limit": 5, "querry": "status: open"})),
-            Vendor::PagerDuty => Ask::new("list_incidents", json!({"statuses": ["triggered"], "servic_ids": ["PHLBOOK"]})),
+            Vendor::PagerDuty => {
+                Ask::new("list_incidents", json!({"statuses": ["triggered"], "servic_ids": ["PHLBOOK"]}))
+            }
         }
     }
 

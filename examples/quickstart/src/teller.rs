@@ -34,7 +34,8 @@ pub(crate) struct Teller {
 /// One step of the story.
 #[derive(Debug, Serialize)]
 pub(crate) struct Step {
-    step: &'static str,
+    #[serde(rename = "step")]
+    name: &'static str,
     provider: Option<&'static str>,
     outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,7 +59,7 @@ impl Step {
     /// A step that concerns no single vendor.
     pub(crate) fn of_all(step: &'static str, outcome: &'static str) -> Self {
         Self {
-            step,
+            name: step,
             provider: None,
             outcome,
             code: None,

@@ -108,11 +108,10 @@ fn the_facts_of_the_steps_fit_together() {
         assert_eq!(fact("definition_changed", "changes")[0]["field"], "/description");
         assert!(fact("preview", "request").to_string().contains("***"));
         let calls = fact("audit", "calls");
-        let ends: BTreeMap<&str, usize> =
-            calls.as_array().unwrap().iter().fold(BTreeMap::new(), |mut ends, call| {
-                *ends.entry(call["end"].as_str().unwrap()).or_default() += 1;
-                ends
-            });
+        let ends: BTreeMap<&str, usize> = calls.as_array().unwrap().iter().fold(BTreeMap::new(), |mut ends, call| {
+            *ends.entry(call["end"].as_str().unwrap()).or_default() += 1;
+            ends
+        });
         // One tool that nobody had reviewed, one whose definition had changed: the record says the same of both.
         assert_eq!(ends["denied: tool_pending"], 2, "{ends:?}");
         assert!(!ends.contains_key("unfinished") && !ends.contains_key("denied: unknown_tool"), "{ends:?}");
@@ -126,7 +125,8 @@ fn the_story_is_told_to_people_in_chapters_that_fit_a_page() {
     let output = run(&[], &[]);
     assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""));
     let text = String::from_utf8(output.stdout).unwrap();
-    let chapters = ["Register", "Discover", "Review", "Ask", "Denied", "The record", "Verified", "Tampered with", "The end"];
+    let chapters =
+        ["Register", "Discover", "Review", "Ask", "Denied", "The record", "Verified", "Tampered with", "The end"];
     let places: Vec<usize> = chapters.iter().map(|title| text.find(&format!(". {title}\n")).unwrap()).collect();
     assert!(places.is_sorted(), "{places:?}");
     for code in ["no_grant", "invalid_arguments", "rule_violated", "server_killed", "tool_pending", "grant_expired"] {

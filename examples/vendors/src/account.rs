@@ -190,7 +190,11 @@ impl Account {
 
     /// Whose the credential is: an OAuth token is a person's own.
     pub fn sharing(&self) -> CredentialSharing {
-        if self.method == mcp_provider_pagerduty::OAUTH { CredentialSharing::PerUser } else { CredentialSharing::Shared }
+        if self.method == mcp_provider_pagerduty::OAUTH {
+            CredentialSharing::PerUser
+        } else {
+            CredentialSharing::Shared
+        }
     }
 
     /// The server's row: the vendor's id is its prefix.

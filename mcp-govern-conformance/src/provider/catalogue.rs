@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use mcp_govern_core::{
-    AuthMethodId, Binding, Catalogue, DiscoverContext, Effect, ProviderErrorKind, Risk, ServerConfig,
-    ServerId, ServerSpec, TenantId, ToolDefinition, ToolServer,
+    AuthMethodId, Binding, Catalogue, DiscoverContext, Effect, ProviderErrorKind, Risk, ServerConfig, ServerId,
+    ServerSpec, TenantId, ToolDefinition, ToolServer,
 };
 use serde_json::Value;
 use url::Url;
@@ -21,11 +21,7 @@ fn open(case: &dyn ProviderCase, spec: ServerSpec) -> Result<Arc<dyn ToolServer>
 }
 
 fn config(spec: ServerSpec) -> Result<ServerConfig, Failure> {
-    Ok(ServerConfig::new(
-        TenantId::new("conformance")?,
-        ServerId::new("server")?,
-        spec,
-    ))
+    Ok(ServerConfig::new(TenantId::new("conformance")?, ServerId::new("server")?, spec))
 }
 
 /// The provider has an id, a title, and auth methods with distinct ids and named fields; every region is https.
@@ -40,36 +36,16 @@ pub async fn the_provider_says_what_it_is(case: &dyn ProviderCase) -> Verdict {
     ensure!(!info.title.trim().is_empty(), "the provider has no title");
     ensure!(!info.auth_methods.is_empty(), "the provider has no auth method");
     let ids: BTreeSet<_> = info.auth_methods.iter().map(|method| &method.id).collect();
-    ensure!(
-        ids.len() == info.auth_methods.len(),
-        "two auth methods have one id"
-    );
+    ensure!(ids.len() == info.auth_methods.len(), "two auth methods have one id");
     for method in &info.auth_methods {
-        ensure!(
-            !method.sharing.is_empty(),
-            "auth method `{}` takes nobody's credentials",
-            method.id
-        );
-        ensure!(
-            !method.title.trim().is_empty(),
-            "auth method `{}` has no title",
-            method.id
-        );
+        ensure!(!method.sharing.is_empty(), "auth method `{}` takes nobody's credentials", method.id);
+        ensure!(!method.title.trim().is_empty(), "auth method `{}` has no title", method.id);
         for field in &method.fields {
-            ensure!(
-                !field.title.trim().is_empty(),
-                "field `{}` of `{}` has no title",
-                field.name,
-                method.id
-            );
+            ensure!(!field.title.trim().is_empty(), "field `{}` of `{}` has no title", field.name, method.id);
         }
     }
     for region in &info.regions {
-        ensure!(
-            region.base_url.scheme() == "https",
-            "region `{}` is not https",
-            region.id
-        );
+        ensure!(region.base_url.scheme() == "https", "region `{}` is not https", region.id);
     }
     Ok(())
 }
@@ -92,24 +68,15 @@ pub async fn a_row_that_does_not_fit_is_refused(case: &dyn ProviderCase) -> Verd
     let rows = [
         ("an unknown auth method", no_method),
         ("an unknown region", no_region),
-        (
-            "plain http beyond loopback",
-            case.spec(url("http://vendor.example.com")?)?,
-        ),
-        (
-            "a password in the URL",
-            case.spec(url("https://user:pass@vendor.example.com")?)?,
-        ),
+        ("plain http beyond loopback", case.spec(url("http://vendor.example.com")?)?),
+        ("a password in the URL", case.spec(url("https://user:pass@vendor.example.com")?)?),
         ("another scheme", case.spec(url("ftp://vendor.example.com")?)?),
     ];
     for (what, row) in rows {
         match case.provider()?.open(&config(row)?) {
             Err(error) if error.kind() == ProviderErrorKind::Config => {}
             Err(error) => {
-                return Err(Failure::new(format!(
-                    "{what} is refused as {}: {error}",
-                    error.kind()
-                )));
+                return Err(Failure::new(format!("{what} is refused as {}: {error}", error.kind())));
             }
             Ok(_) => return Err(Failure::new(format!("{what} is taken"))),
         }
@@ -127,9 +94,7 @@ pub async fn discovery_needs_no_credential_and_stands_a_wrong_one(case: &dyn Pro
     let server = open(case, case.spec(vendor.base_url())?)?;
     let without = server.discover(DiscoverContext::new()).await?;
     let wrong = case.credential("a wrong one")?;
-    let with = server
-        .discover(DiscoverContext::new().with_credential(&wrong))
-        .await?;
+    let with = server.discover(DiscoverContext::new().with_credential(&wrong)).await?;
     ensure!(!without.tools.is_empty(), "there are no tools");
     ensure!(with == without, "a wrong credential changes what is discovered");
     Ok(())
@@ -143,18 +108,9 @@ pub async fn discovery_needs_no_credential_and_stands_a_wrong_one(case: &dyn Pro
 pub async fn discovery_answers_the_same_each_time(case: &dyn ProviderCase) -> Verdict {
     let first = discovered(case).await?;
     let second = discovered(case).await?;
-    ensure!(
-        first.version == second.version,
-        "the version changed from {} to {}",
-        first.version,
-        second.version
-    );
+    ensure!(first.version == second.version, "the version changed from {} to {}", first.version, second.version);
     for (one, two) in first.tools.iter().zip(&second.tools) {
-        ensure!(
-            one.digest().ok() == two.digest().ok(),
-            "`{}` has another digest the second time",
-            one.name
-        );
+        ensure!(one.digest().ok() == two.digest().ok(), "`{}` has another digest the second time", one.name);
     }
     ensure!(first == second, "the second catalogue is another one");
     Ok(())
@@ -181,17 +137,9 @@ pub async fn every_tool_is_well_formed(case: &dyn ProviderCase) -> Verdict {
         }
     }
     for tool in &catalogue.tools {
-        faults.extend(
-            of_tool(tool, &catalogue)
-                .into_iter()
-                .map(|fault| format!("`{}`: {fault}", tool.name)),
-        );
+        faults.extend(of_tool(tool, &catalogue).into_iter().map(|fault| format!("`{}`: {fault}", tool.name)));
     }
-    if faults.is_empty() {
-        Ok(())
-    } else {
-        Err(Failure::new(faults.join("\n")))
-    }
+    if faults.is_empty() { Ok(()) } else { Err(Failure::new(faults.join("\n"))) }
 }
 
 fn of_tool(tool: &ToolDefinition, catalogue: &Catalogue) -> Vec<String> {
@@ -203,51 +151,27 @@ fn of_tool(tool: &ToolDefinition, catalogue: &Catalogue) -> Vec<String> {
     };
     demand(tool.digest().is_ok(), "it has no digest");
     demand(!tool.title.trim().is_empty(), "it has no title");
-    demand(
-        (20..=1024).contains(&tool.description.chars().count()),
-        "its description is not of 20 to 1024 characters",
-    );
+    demand((20..=1024).contains(&tool.description.chars().count()), "its description is not of 20 to 1024 characters");
     let hints = tool.annotations;
-    demand(
-        hints.read_only_hint == (tool.effect == Effect::Read),
-        "its read-only hint contradicts its effect",
-    );
+    demand(hints.read_only_hint == (tool.effect == Effect::Read), "its read-only hint contradicts its effect");
     demand(
         hints.destructive_hint == (tool.effect == Effect::Destructive),
         "its destructive hint contradicts its effect",
     );
-    demand(
-        tool.risk == Risk::None || tool.risk_reason.is_some(),
-        "its risk has no reason",
-    );
-    demand(
-        tool.notifies.is_none() || tool.risk != Risk::None,
-        "it tells people something and has no risk",
-    );
+    demand(tool.risk == Risk::None || tool.risk_reason.is_some(), "its risk has no reason");
+    demand(tool.notifies.is_none() || tool.risk != Risk::None, "it tells people something and has no risk");
     match &tool.binding {
         Binding::Operation(operation) => {
             let method = operation.method.as_str();
-            demand(
-                method != "GET" || tool.effect == Effect::Read,
-                "it is a GET that does not read",
-            );
-            demand(
-                method != "DELETE" || tool.effect != Effect::Read,
-                "it is a DELETE that reads",
-            );
-            demand(
-                operation.path.starts_with('/'),
-                "its path does not start with `/`",
-            );
+            demand(method != "GET" || tool.effect == Effect::Read, "it is a GET that does not read");
+            demand(method != "DELETE" || tool.effect != Effect::Read, "it is a DELETE that reads");
+            demand(operation.path.starts_with('/'), "its path does not start with `/`");
         }
         Binding::Recipe(recipe) => {
             for used in &recipe.uses {
                 match catalogue.tool(used) {
                     Some(row) => {
-                        demand(
-                            row.effect <= tool.effect,
-                            "a row that it uses has a stronger effect",
-                        );
+                        demand(row.effect <= tool.effect, "a row that it uses has a stronger effect");
                         demand(row.risk <= tool.risk, "a row that it uses has a higher risk");
                     }
                     None => demand(false, "it uses a row that is no tool of the catalogue"),
@@ -268,52 +192,26 @@ fn of_schemas(tool: &ToolDefinition) -> Vec<String> {
         }
     };
     let schema = &tool.input_schema;
-    demand(
-        schema.get("type").and_then(Value::as_str) == Some("object"),
-        "its arguments are no object",
-    );
-    demand(
-        schema.get("additionalProperties") == Some(&Value::Bool(false)),
-        "it takes unknown arguments",
-    );
+    demand(schema.get("type").and_then(Value::as_str) == Some("object"), "its arguments are no object");
+    demand(schema.get("additionalProperties") == Some(&Value::Bool(false)), "it takes unknown arguments");
     for key in ["anyOf", "allOf", "oneOf", "not", "if"] {
-        demand(
-            schema.get(key).is_none(),
-            "its schema has a combination at its root",
-        );
+        demand(schema.get(key).is_none(), "its schema has a combination at its root");
     }
     demand(!has_key(schema, "$ref"), "its input schema holds a reference");
     demand(
-        !tool
-            .output_schema
-            .as_deref()
-            .is_some_and(|schema| has_key(schema, "$ref")),
+        !tool.output_schema.as_deref().is_some_and(|schema| has_key(schema, "$ref")),
         "its output schema holds a reference",
     );
     let properties = schema.get("properties").and_then(Value::as_object);
     for (name, property) in properties.into_iter().flatten() {
-        let described = property
-            .get("description")
-            .and_then(Value::as_str)
-            .is_some_and(|text| !text.trim().is_empty());
+        let described = property.get("description").and_then(Value::as_str).is_some_and(|text| !text.trim().is_empty());
         demand(described, &format!("argument `{name}` has no description"));
         let snake = name.starts_with(|c: char| c.is_ascii_lowercase())
-            && name
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+            && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
         demand(snake, &format!("argument `{name}` is not in snake case"));
     }
-    for name in schema
-        .get("required")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-    {
-        demand(
-            properties.is_some_and(|map| map.contains_key(name)),
-            &format!("required `{name}` is no argument"),
-        );
+    for name in schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+        demand(properties.is_some_and(|map| map.contains_key(name)), &format!("required `{name}` is no argument"));
     }
     faults
 }

@@ -29,20 +29,14 @@ async fn read(case: &dyn ProviderCase, base_url: &str, patience: Duration) -> Re
         Err(_) => Err(Failure::new("the call goes on long after its deadline")),
         Ok(Ok(success)) => Err(Failure::new(format!("the call succeeds: {success:?}"))),
         Ok(Err(error)) => match error.provider_error() {
-            Some(error) => Ok(Failed {
-                kind: error.kind(),
-                sent: error.sent(),
-                message: error.message().to_owned(),
-            }),
+            Some(error) => Ok(Failed { kind: error.kind(), sent: error.sent(), message: error.message().to_owned() }),
             None => Err(Failure::new(format!("governance denies the call: {error}"))),
         },
     }
 }
 
 async fn raw(answer: Answer) -> Result<RawVendor, Failure> {
-    RawVendor::start(answer)
-        .await
-        .map_err(|error| Failure::new(error.to_string()))
+    RawVendor::start(answer).await.map_err(|error| Failure::new(error.to_string()))
 }
 
 const SHORT: Duration = Duration::from_millis(1_500);
@@ -59,12 +53,7 @@ pub async fn a_closed_port_is_a_network_error_and_nothing_was_sent(case: &dyn Pr
     tokio::task::yield_now().await;
     let failed = read(case, &url, SHORT).await?;
     let kinds = [ProviderErrorKind::Network, ProviderErrorKind::Timeout];
-    ensure!(
-        kinds.contains(&failed.kind),
-        "a closed port is `{}`: {}",
-        failed.kind,
-        failed.message
-    );
+    ensure!(kinds.contains(&failed.kind), "a closed port is `{}`: {}", failed.kind, failed.message);
     ensure!(failed.sent == Sent::No, "a closed port sent {:?}", failed.sent);
     Ok(())
 }
@@ -77,12 +66,7 @@ pub async fn a_closed_port_is_a_network_error_and_nothing_was_sent(case: &dyn Pr
 pub async fn a_silent_vendor_is_given_up_at_the_deadline(case: &dyn ProviderCase) -> Verdict {
     let vendor = raw(Answer::Silence).await?;
     let failed = read(case, &vendor.base_url(), SHORT).await?;
-    ensure!(
-        failed.kind == ProviderErrorKind::Timeout,
-        "silence is `{}`: {}",
-        failed.kind,
-        failed.message
-    );
+    ensure!(failed.kind == ProviderErrorKind::Timeout, "silence is `{}`: {}", failed.kind, failed.message);
     ensure!(failed.sent == Sent::Maybe, "silence sent {:?}", failed.sent);
     ensure!(vendor.requests() > 0, "the vendor saw no request");
     Ok(())
@@ -99,17 +83,8 @@ pub async fn a_redirect_is_not_followed(case: &dyn ProviderCase) -> Verdict {
     ))
     .await?;
     let failed = read(case, &vendor.base_url(), SHORT).await?;
-    ensure!(
-        failed.kind == ProviderErrorKind::BadAnswer,
-        "a redirect is `{}`: {}",
-        failed.kind,
-        failed.message
-    );
-    ensure!(
-        vendor.requests() == 1,
-        "a redirect is asked for {} times",
-        vendor.requests()
-    );
+    ensure!(failed.kind == ProviderErrorKind::BadAnswer, "a redirect is `{}`: {}", failed.kind, failed.message);
+    ensure!(vendor.requests() == 1, "a redirect is asked for {} times", vendor.requests());
     Ok(())
 }
 
@@ -124,12 +99,7 @@ pub async fn a_page_in_place_of_json_is_a_bad_answer(case: &dyn ProviderCase) ->
     ))
     .await?;
     let failed = read(case, &vendor.base_url(), SHORT).await?;
-    ensure!(
-        failed.kind == ProviderErrorKind::BadAnswer,
-        "a page is `{}`: {}",
-        failed.kind,
-        failed.message
-    );
+    ensure!(failed.kind == ProviderErrorKind::BadAnswer, "a page is `{}`: {}", failed.kind, failed.message);
     Ok(())
 }
 
@@ -139,17 +109,9 @@ pub async fn a_page_in_place_of_json_is_a_bad_answer(case: &dyn ProviderCase) ->
 ///
 /// What is wrong.
 pub async fn an_endless_body_is_cut_off(case: &dyn ProviderCase) -> Verdict {
-    let vendor = raw(Answer::Endless(
-        b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n[",
-    ))
-    .await?;
+    let vendor = raw(Answer::Endless(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n[")).await?;
     let failed = read(case, &vendor.base_url(), Duration::from_secs(20)).await?;
-    ensure!(
-        failed.kind == ProviderErrorKind::BadAnswer,
-        "an endless body is `{}`: {}",
-        failed.kind,
-        failed.message
-    );
+    ensure!(failed.kind == ProviderErrorKind::BadAnswer, "an endless body is `{}`: {}", failed.kind, failed.message);
     Ok(())
 }
 
@@ -164,17 +126,8 @@ pub async fn a_torn_body_is_an_error(case: &dyn ProviderCase) -> Verdict {
     ))
     .await?;
     let failed = read(case, &vendor.base_url(), SHORT).await?;
-    let kinds = [
-        ProviderErrorKind::Network,
-        ProviderErrorKind::BadAnswer,
-        ProviderErrorKind::Timeout,
-    ];
-    ensure!(
-        kinds.contains(&failed.kind),
-        "a torn body is `{}`: {}",
-        failed.kind,
-        failed.message
-    );
+    let kinds = [ProviderErrorKind::Network, ProviderErrorKind::BadAnswer, ProviderErrorKind::Timeout];
+    ensure!(kinds.contains(&failed.kind), "a torn body is `{}`: {}", failed.kind, failed.message);
     ensure!(failed.sent != Sent::No, "a torn body sent nothing");
     Ok(())
 }

@@ -22,12 +22,7 @@ pub async fn the_secret_of_a_good_key_stands_nowhere(case: &dyn ProviderCase) ->
     let success = success.map_err(|error| Failure::new(format!("the read with the right key: {error}")))?;
     detector.look("the output", success.output.content.get());
     detector.look_at("the result", &success);
-    detector.look_at(
-        "the preview",
-        &harness
-            .governor()
-            .preview(harness.person(), harness.request(&tool, arguments)),
-    );
+    detector.look_at("the preview", &harness.governor().preview(harness.person(), harness.request(&tool, arguments)));
     everywhere(case, &harness, &detector).await?;
     detector.verdict()
 }
@@ -40,11 +35,7 @@ pub async fn the_secret_of_a_good_key_stands_nowhere(case: &dyn ProviderCase) ->
 pub async fn the_secret_of_a_bad_key_stands_nowhere(case: &dyn ProviderCase) -> Verdict {
     let detector = LeakDetector::listen();
     let vendor = case.vendor("the right one").await?;
-    for secret in [
-        CANARY.to_owned(),
-        format!("{CANARY}\r\nX-Injected: yes"),
-        format!("{CANARY} ünï"),
-    ] {
+    for secret in [CANARY.to_owned(), format!("{CANARY}\r\nX-Injected: yes"), format!("{CANARY} ünï")] {
         let harness = harness(case, vendor.base_url(), Some(&secret)).await?;
         let (tool, arguments) = case.read();
         let Err(error) = harness.call(&tool, arguments).await else {
@@ -65,16 +56,11 @@ async fn everywhere(case: &dyn ProviderCase, harness: &crate::Harness, detector:
     let credential = case.credential(CANARY)?;
     detector.look_at("the credential", &credential);
     let owner = CredentialOwner::Shared;
-    match governor
-        .probe_with(harness.admin(), harness.server(), &owner, &credential)
-        .await
-    {
+    match governor.probe_with(harness.admin(), harness.server(), &owner, &credential).await {
         Ok(report) => detector.look_at("the probe's report", &report),
         Err(error) => detector.look_at_error("the probe's error", &error),
     }
-    let set = governor
-        .set_shared_credential(harness.admin(), harness.server(), credential, Probe::Required)
-        .await;
+    let set = governor.set_shared_credential(harness.admin(), harness.server(), credential, Probe::Required).await;
     detector.look_at("the answer to setting it", &set);
     detector.look_at("the governor", governor);
     detector.look_at("the state", &governor.state());
@@ -88,10 +74,7 @@ async fn everywhere(case: &dyn ProviderCase, harness: &crate::Harness, detector:
     let mut acts = governor.subscribe(mcp_govern_core::journal::Revision::ZERO);
     let last = governor.revision();
     loop {
-        let act = acts
-            .next()
-            .await
-            .map_err(|error| Failure::new(error.to_string()))?;
+        let act = acts.next().await.map_err(|error| Failure::new(error.to_string()))?;
         detector.look_at("an act", &act);
         if act.revision >= last {
             return Ok(());

@@ -32,10 +32,7 @@ fn record(sequence: u64, call: &str) -> Result<StoredRecord, Failure> {
 }
 
 fn head(record: &StoredRecord) -> AuditHead {
-    AuditHead {
-        sequence: record.sequence,
-        hash: record.hash,
-    }
+    AuditHead { sequence: record.sequence, hash: record.hash }
 }
 
 /// A writer that has written nothing stands at [`AuditHead::EMPTY`].
@@ -45,15 +42,9 @@ fn head(record: &StoredRecord) -> AuditHead {
 /// What is wrong.
 pub async fn a_new_writer_stands_at_the_empty_head(storage: &dyn Storage) -> Verdict {
     let log = open(storage, TENANT).await?.audit;
-    ensure!(
-        log.head(&writer("new")?).await? == AuditHead::EMPTY,
-        "a new writer has a head"
-    );
+    ensure!(log.head(&writer("new")?).await? == AuditHead::EMPTY, "a new writer has a head");
     ensure!(log.writers().await?.is_empty(), "an empty log has writers");
-    ensure!(
-        log.query(&AuditFilter::new(), None, 10).await?.records.is_empty(),
-        "an empty log has records"
-    );
+    ensure!(log.query(&AuditFilter::new(), None, 10).await?.records.is_empty(), "an empty log has records");
     Ok(())
 }
 
@@ -63,10 +54,7 @@ pub async fn a_new_writer_stands_at_the_empty_head(storage: &dyn Storage) -> Ver
 ///
 /// What is wrong.
 pub async fn a_batch_is_read_back_to_the_byte_on_every_node(storage: &dyn Storage) -> Verdict {
-    let (one, two) = (
-        open(storage, TENANT).await?.audit,
-        open(storage, TENANT).await?.audit,
-    );
+    let (one, two) = (open(storage, TENANT).await?.audit, open(storage, TENANT).await?.audit);
     let name = writer("node-1")?;
     let mut batch = vec![record(1, "call-1")?, record(2, "call-2")?, record(3, "call-3")?];
     batch[1].tool = Some("status/list_pages".parse::<ToolId>()?);
@@ -76,15 +64,8 @@ pub async fn a_batch_is_read_back_to_the_byte_on_every_node(storage: &dyn Storag
     one.append(&name, AuditHead::EMPTY, &batch).await?;
     let read = two.read(&name, 0, 10).await?;
     ensure!(read == batch, "appended {batch:?}, read {read:?}");
-    ensure!(
-        two.read(&name, 1, 1).await? == batch[1..2],
-        "reading after 1, at most 1, gave something else"
-    );
-    ensure!(
-        two.head(&name).await? == head(&batch[2]),
-        "the head is {:?}",
-        two.head(&name).await?
-    );
+    ensure!(two.read(&name, 1, 1).await? == batch[1..2], "reading after 1, at most 1, gave something else");
+    ensure!(two.head(&name).await? == head(&batch[2]), "the head is {:?}", two.head(&name).await?);
     Ok(())
 }
 
@@ -97,27 +78,18 @@ pub async fn an_append_at_another_head_is_refused_whole(storage: &dyn Storage) -
     let log = open(storage, TENANT).await?.audit;
     let name = writer("node-1")?;
     let first = record(1, "call-1")?;
-    log.append(&name, AuditHead::EMPTY, std::slice::from_ref(&first))
-        .await?;
-    let wrong = AuditHead {
-        sequence: 1,
-        hash: Digest::of_bytes(b"another chain"),
-    };
+    log.append(&name, AuditHead::EMPTY, std::slice::from_ref(&first)).await?;
+    let wrong = AuditHead { sequence: 1, hash: Digest::of_bytes(b"another chain") };
     for expected in [AuditHead::EMPTY, wrong] {
         let late = [record(2, "call-2")?, record(3, "call-3")?];
         match log.append(&name, expected, &late).await {
             Err(error) if error.kind() == StoreErrorKind::Conflict => {}
             other => {
-                return Err(Failure::new(format!(
-                    "an append at {expected:?} answered {other:?}"
-                )));
+                return Err(Failure::new(format!("an append at {expected:?} answered {other:?}")));
             }
         }
     }
-    ensure!(
-        log.read(&name, 0, 10).await? == [first],
-        "a refused record is in the log"
-    );
+    ensure!(log.read(&name, 0, 10).await? == [first], "a refused record is in the log");
     Ok(())
 }
 
@@ -129,24 +101,12 @@ pub async fn an_append_at_another_head_is_refused_whole(storage: &dyn Storage) -
 pub async fn writers_have_chains_of_their_own(storage: &dyn Storage) -> Verdict {
     let log = open(storage, TENANT).await?.audit;
     let (one, two) = (writer("node-1")?, writer("node-2")?);
-    log.append(&one, AuditHead::EMPTY, &[record(1, "call-1")?])
-        .await?;
-    log.append(
-        &two,
-        AuditHead::EMPTY,
-        &[record(1, "call-2")?, record(2, "call-3")?],
-    )
-    .await?;
+    log.append(&one, AuditHead::EMPTY, &[record(1, "call-1")?]).await?;
+    log.append(&two, AuditHead::EMPTY, &[record(1, "call-2")?, record(2, "call-3")?]).await?;
     let mut writers = log.writers().await?;
     writers.sort();
-    ensure!(
-        writers == [one.clone(), two.clone()],
-        "the writers are {writers:?}"
-    );
-    ensure!(
-        log.head(&one).await?.sequence == 1 && log.head(&two).await?.sequence == 2,
-        "the chains are mixed up"
-    );
+    ensure!(writers == [one.clone(), two.clone()], "the writers are {writers:?}");
+    ensure!(log.head(&one).await?.sequence == 1 && log.head(&two).await?.sequence == 2, "the chains are mixed up");
     Ok(())
 }
 
@@ -170,11 +130,7 @@ pub async fn pages_show_every_record_once_newest_first(storage: &dyn Storage) ->
         let (mut seen, mut next, mut last) = (Vec::new(), None, Timestamp::MAX);
         loop {
             let page = log.query(&AuditFilter::new(), next.as_ref(), size).await?;
-            ensure!(
-                page.records.len() <= size,
-                "a page of {size} holds {}",
-                page.records.len()
-            );
+            ensure!(page.records.len() <= size, "a page of {size} holds {}", page.records.len());
             for (_, record) in &page.records {
                 ensure!(record.at <= last, "records are not newest first");
                 last = record.at;
@@ -188,11 +144,7 @@ pub async fn pages_show_every_record_once_newest_first(storage: &dyn Storage) ->
         let shown = seen.len();
         seen.sort();
         seen.dedup();
-        ensure!(
-            shown == 20 && seen.len() == 20,
-            "pages of {size} show {shown} records, {} of them once",
-            seen.len()
-        );
+        ensure!(shown == 20 && seen.len() == 20, "pages of {size} show {shown} records, {} of them once", seen.len());
     }
     Ok(())
 }
@@ -232,18 +184,11 @@ pub async fn every_filter_shows_what_matches_and_nothing_else(storage: &dyn Stor
     filters[7].tool = Some(tools[0].clone());
     filters[7].code = Some(DenialCode::NoGrant);
     for filter in filters {
-        let mut wanted: Vec<u64> = batch
-            .iter()
-            .filter(|r| filter.matches(r))
-            .map(|r| r.sequence)
-            .collect();
+        let mut wanted: Vec<u64> = batch.iter().filter(|r| filter.matches(r)).map(|r| r.sequence).collect();
         wanted.reverse();
         let page = log.query(&filter, None, 100).await?;
         let shown: Vec<u64> = page.records.iter().map(|(_, record)| record.sequence).collect();
-        ensure!(
-            !wanted.is_empty() && shown == wanted,
-            "{filter:?} shows {shown:?}, expected {wanted:?}"
-        );
+        ensure!(!wanted.is_empty() && shown == wanted, "{filter:?} shows {shown:?}, expected {wanted:?}");
     }
     Ok(())
 }

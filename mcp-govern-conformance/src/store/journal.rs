@@ -22,11 +22,7 @@ fn act(after: Head, text: &str) -> StoredAct {
 async fn append(journal: &dyn Journal, after: Head, text: &str) -> Result<Head, Failure> {
     let act = act(after, text);
     let head = journal.append(after, &act).await?;
-    ensure!(
-        head == act.head(),
-        "append answered {head:?}, the act makes {:?}",
-        act.head()
-    );
+    ensure!(head == act.head(), "append answered {head:?}, the act makes {:?}", act.head());
     Ok(head)
 }
 
@@ -39,10 +35,7 @@ pub async fn an_empty_journal_stands_at_the_empty_head(storage: &dyn Storage) ->
     let stores = open(storage, TENANT).await?;
     let head = stores.journal.head().await?;
     ensure!(head == Head::EMPTY, "an empty journal stands at {head:?}");
-    ensure!(
-        stores.journal.read(Revision::ZERO, 10).await?.is_empty(),
-        "an empty journal has acts"
-    );
+    ensure!(stores.journal.read(Revision::ZERO, 10).await?.is_empty(), "an empty journal has acts");
     Ok(())
 }
 
@@ -53,18 +46,11 @@ pub async fn an_empty_journal_stands_at_the_empty_head(storage: &dyn Storage) ->
 /// What is wrong.
 pub async fn an_appended_act_is_read_back_to_the_byte_on_every_node(storage: &dyn Storage) -> Verdict {
     let (one, two) = (open(storage, TENANT).await?, open(storage, TENANT).await?);
-    let written = act(
-        Head::EMPTY,
-        "zero \u{0} byte, ünïcode, \"quotes\" and a line\nbreak",
-    );
+    let written = act(Head::EMPTY, "zero \u{0} byte, ünïcode, \"quotes\" and a line\nbreak");
     one.journal.append(Head::EMPTY, &written).await?;
     let read = two.journal.read(Revision::ZERO, 10).await?;
     ensure!(read == [written.clone()], "appended {written:?}, read {read:?}");
-    ensure!(
-        two.journal.head().await? == written.head(),
-        "the other node's head is {:?}",
-        two.journal.head().await?
-    );
+    ensure!(two.journal.head().await? == written.head(), "the other node's head is {:?}", two.journal.head().await?);
     Ok(())
 }
 
@@ -87,30 +73,17 @@ pub async fn of_many_appends_at_one_head_one_wins(storage: &dyn Storage) -> Verd
         match task.await.map_err(|error| Failure::new(error.to_string()))? {
             Ok(head) => winners.push(head),
             Err(AppendError::Conflict(head)) => {
-                ensure!(
-                    head.revision == Revision(2),
-                    "a conflict names revision {}",
-                    head.revision
-                );
+                ensure!(head.revision == Revision(2), "a conflict names revision {}", head.revision);
             }
             Err(error) => {
-                return Err(Failure::new(format!(
-                    "a loser got `{error}` instead of a conflict"
-                )));
+                return Err(Failure::new(format!("a loser got `{error}` instead of a conflict")));
             }
         }
     }
     ensure!(winners.len() == 1, "{} appends won at one head", winners.len());
     let read = nodes[1].journal.read(Revision::ZERO, 10).await?;
-    ensure!(
-        read.len() == 2,
-        "the journal holds {} acts after one won",
-        read.len()
-    );
-    ensure!(
-        winners.first() == read.last().map(StoredAct::head).as_ref(),
-        "the winner is not what the journal holds"
-    );
+    ensure!(read.len() == 2, "the journal holds {} acts after one won", read.len());
+    ensure!(winners.first() == read.last().map(StoredAct::head).as_ref(), "the winner is not what the journal holds");
     Ok(())
 }
 
@@ -124,30 +97,15 @@ pub async fn an_append_at_an_old_head_changes_nothing(storage: &dyn Storage) -> 
     let head = append(stores.journal.as_ref(), Head::EMPTY, "first").await?;
     for (expected, why) in [
         (Head::EMPTY, "an old head"),
-        (
-            Head {
-                revision: head.revision,
-                hash: Digest::of_bytes(b"another history"),
-            },
-            "another hash",
-        ),
-        (
-            Head {
-                revision: Revision(7),
-                hash: head.hash,
-            },
-            "a revision that is not there",
-        ),
+        (Head { revision: head.revision, hash: Digest::of_bytes(b"another history") }, "another hash"),
+        (Head { revision: Revision(7), hash: head.hash }, "a revision that is not there"),
     ] {
         match stores.journal.append(expected, &act(expected, "late")).await {
             Err(AppendError::Conflict(current)) => ensure!(current == head, "the conflict names {current:?}"),
             other => return Err(Failure::new(format!("an append at {why} answered {other:?}"))),
         }
     }
-    ensure!(
-        stores.journal.read(Revision::ZERO, 10).await?.len() == 1,
-        "a refused act is in the journal"
-    );
+    ensure!(stores.journal.read(Revision::ZERO, 10).await?.len() == 1, "a refused act is in the journal");
     Ok(())
 }
 
@@ -164,14 +122,8 @@ pub async fn reading_starts_after_a_revision_and_keeps_the_limit(storage: &dyn S
     }
     let read = stores.journal.read(Revision(2), 3).await?;
     let revisions: Vec<u64> = read.iter().map(|act| act.revision().0).collect();
-    ensure!(
-        revisions == [3, 4, 5],
-        "after 2, at most 3, read gave {revisions:?}"
-    );
-    ensure!(
-        stores.journal.read(Revision(7), 3).await?.is_empty(),
-        "there is something after the last act"
-    );
+    ensure!(revisions == [3, 4, 5], "after 2, at most 3, read gave {revisions:?}");
+    ensure!(stores.journal.read(Revision(7), 3).await?.is_empty(), "there is something after the last act");
     Ok(())
 }
 
@@ -200,11 +152,7 @@ pub async fn a_waiting_reader_wakes_when_another_node_appends(storage: &dyn Stor
     let woken = tokio::time::timeout(Duration::from_secs(10), reader).await;
     let act = woken.map_err(|_| Failure::new("the reader still waits after ten seconds"))?;
     let act = act.map_err(|error| Failure::new(error.to_string()))??;
-    ensure!(
-        act.revision() == Revision(1),
-        "the reader got revision {}",
-        act.revision()
-    );
+    ensure!(act.revision() == Revision(1), "the reader got revision {}", act.revision());
     Ok(())
 }
 
@@ -230,9 +178,6 @@ pub async fn an_act_of_a_megabyte_is_kept(storage: &dyn Storage) -> Verdict {
     let stores = open(storage, TENANT).await?;
     let large = act(Head::EMPTY, &"x".repeat(1 << 20));
     stores.journal.append(Head::EMPTY, &large).await?;
-    ensure!(
-        stores.journal.read(Revision::ZERO, 1).await? == [large],
-        "a large act came back changed"
-    );
+    ensure!(stores.journal.read(Revision::ZERO, 1).await? == [large], "a large act came back changed");
     Ok(())
 }

@@ -14,23 +14,11 @@ const HOUR: Duration = Duration::from_secs(3600);
 ///
 /// What is wrong.
 pub async fn a_name_has_one_holder(storage: &dyn Storage) -> Verdict {
-    let (one, two) = (
-        open(storage, TENANT).await?.lease,
-        open(storage, TENANT).await?.lease,
-    );
+    let (one, two) = (open(storage, TENANT).await?.lease, open(storage, TENANT).await?.lease);
     let held = one.hold("sync", HOUR).await?;
-    ensure!(
-        held.as_ref().is_some_and(|guard| guard.is_held()),
-        "a free lease is not given"
-    );
-    ensure!(
-        two.hold("sync", HOUR).await?.is_none(),
-        "a second node holds the same lease"
-    );
-    ensure!(
-        one.hold("sync", HOUR).await?.is_none(),
-        "the same node holds a lease twice"
-    );
+    ensure!(held.as_ref().is_some_and(|guard| guard.is_held()), "a free lease is not given");
+    ensure!(two.hold("sync", HOUR).await?.is_none(), "a second node holds the same lease");
+    ensure!(one.hold("sync", HOUR).await?.is_none(), "the same node holds a lease twice");
     Ok(())
 }
 
@@ -40,22 +28,13 @@ pub async fn a_name_has_one_holder(storage: &dyn Storage) -> Verdict {
 ///
 /// What is wrong.
 pub async fn a_lease_past_its_time_is_free(storage: &dyn Storage) -> Verdict {
-    let (one, two) = (
-        open(storage, TENANT).await?.lease,
-        open(storage, TENANT).await?.lease,
-    );
+    let (one, two) = (open(storage, TENANT).await?.lease, open(storage, TENANT).await?.lease);
     let held = one.hold("sync", Duration::ZERO).await?;
-    ensure!(
-        held.as_ref().is_none_or(|guard| !guard.is_held()),
-        "a lease of no length is held"
-    );
+    ensure!(held.as_ref().is_none_or(|guard| !guard.is_held()), "a lease of no length is held");
     let next = two.hold("sync", HOUR).await?;
     ensure!(next.is_some(), "a lease past its time is not free");
     drop(held);
-    ensure!(
-        one.hold("sync", HOUR).await?.is_none(),
-        "dropping an old guard gave away somebody else's lease"
-    );
+    ensure!(one.hold("sync", HOUR).await?.is_none(), "dropping an old guard gave away somebody else's lease");
     drop(next);
     Ok(())
 }

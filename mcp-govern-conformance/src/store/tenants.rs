@@ -21,39 +21,17 @@ pub async fn two_tenants_share_nothing(storage: &dyn Storage) -> Verdict {
     let (one, two) = (open(storage, "acme").await?, open(storage, "bolt").await?);
     let act = StoredAct::from_parts(Revision(1), Digest::of_bytes(b"act"), b"act".to_vec());
     one.journal.append(Head::EMPTY, &act).await?;
-    ensure!(
-        two.journal.head().await? == Head::EMPTY,
-        "an act of another tenant is seen"
-    );
-    ensure!(
-        two.journal.read(Revision::ZERO, 9).await?.is_empty(),
-        "an act of another tenant is read"
-    );
-    let key = VaultKey::new(
-        ServerId::new("status")?,
-        CredentialOwner::Shared,
-        "https://api.example.com",
-    );
+    ensure!(two.journal.head().await? == Head::EMPTY, "an act of another tenant is seen");
+    ensure!(two.journal.read(Revision::ZERO, 9).await?.is_empty(), "an act of another tenant is read");
+    let key = VaultKey::new(ServerId::new("status")?, CredentialOwner::Shared, "https://api.example.com");
     let credential = Credential::new(AuthMethodId::new("api_key")?).with_field("api_key", Secret::new("s"));
     one.vault.put(&key, 0, &credential).await?;
-    ensure!(
-        two.vault.get(&key).await?.is_none(),
-        "a credential of another tenant is seen"
-    );
-    ensure!(
-        two.vault.list().await?.is_empty(),
-        "a credential of another tenant is listed"
-    );
+    ensure!(two.vault.get(&key).await?.is_none(), "a credential of another tenant is seen");
+    ensure!(two.vault.list().await?.is_empty(), "a credential of another tenant is listed");
     one.one_time.put("state", OneTimeValue::new("v"), HOUR).await?;
-    ensure!(
-        two.one_time.take("state").await?.is_none(),
-        "a one-time value of another tenant is taken"
-    );
+    ensure!(two.one_time.take("state").await?.is_none(), "a one-time value of another tenant is taken");
     let held = one.lease.hold("sync", HOUR).await?;
     let other = two.lease.hold("sync", HOUR).await?;
-    ensure!(
-        held.is_some() && other.is_some(),
-        "a lease of one tenant blocks another"
-    );
+    ensure!(held.is_some() && other.is_some(), "a lease of one tenant blocks another");
     Ok(())
 }

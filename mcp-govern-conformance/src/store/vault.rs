@@ -26,11 +26,7 @@ fn credential(secret: &str) -> Result<Credential, Failure> {
 }
 
 fn key(server: &str) -> Result<VaultKey, Failure> {
-    Ok(VaultKey::new(
-        ServerId::new(server)?,
-        CredentialOwner::Shared,
-        "https://api.example.com",
-    ))
+    Ok(VaultKey::new(ServerId::new(server)?, CredentialOwner::Shared, "https://api.example.com"))
 }
 
 fn secret_of(credential: &Credential) -> Option<&str> {
@@ -43,28 +39,16 @@ fn secret_of(credential: &Credential) -> Option<&str> {
 ///
 /// What is wrong.
 pub async fn a_credential_comes_back_as_it_was_put(storage: &dyn Storage) -> Verdict {
-    let (one, two) = (
-        open(storage, TENANT).await?.vault,
-        open(storage, TENANT).await?.vault,
-    );
+    let (one, two) = (open(storage, TENANT).await?.vault, open(storage, TENANT).await?.vault);
     let put = credential("s3cret ünï \u{0}")?;
     let version = one.put(&key("status")?, 0, &put).await?;
     ensure!(version == 1, "the first version is {version}");
-    let entry = two
-        .get(&key("status")?)
-        .await?
-        .ok_or_else(|| Failure::new("the credential is not there"))?;
+    let entry = two.get(&key("status")?).await?.ok_or_else(|| Failure::new("the credential is not there"))?;
     ensure!(entry.version == 1, "the entry is at version {}", entry.version);
     let got = &entry.credential;
-    ensure!(
-        got.method() == put.method() && got.facts() == put.facts(),
-        "method or facts changed"
-    );
+    ensure!(got.method() == put.method() && got.facts() == put.facts(), "method or facts changed");
     let names: Vec<_> = got.fields().keys().collect();
-    ensure!(
-        names == put.fields().keys().collect::<Vec<_>>(),
-        "the fields are {names:?}"
-    );
+    ensure!(names == put.fields().keys().collect::<Vec<_>>(), "the fields are {names:?}");
     ensure!(secret_of(got) == secret_of(&put), "the secret changed");
     Ok(())
 }
@@ -83,20 +67,12 @@ pub async fn a_put_at_another_version_is_refused(storage: &dyn Storage) -> Verdi
         match vault.put(&key, expected, &credential("three")?).await {
             Err(VaultError::Conflict(2)) => {}
             other => {
-                return Err(Failure::new(format!(
-                    "a put at version {expected} answered {other:?}"
-                )));
+                return Err(Failure::new(format!("a put at version {expected} answered {other:?}")));
             }
         }
     }
-    let entry = vault
-        .get(&key)
-        .await?
-        .ok_or_else(|| Failure::new("the credential is gone"))?;
-    ensure!(
-        entry.version == 2 && secret_of(&entry.credential) == Some("two"),
-        "a refused put changed the entry"
-    );
+    let entry = vault.get(&key).await?.ok_or_else(|| Failure::new("the credential is gone"))?;
+    ensure!(entry.version == 2 && secret_of(&entry.credential) == Some("two"), "a refused put changed the entry");
     Ok(())
 }
 
@@ -106,10 +82,7 @@ pub async fn a_put_at_another_version_is_refused(storage: &dyn Storage) -> Verdi
 ///
 /// What is wrong.
 pub async fn of_many_puts_at_one_version_one_wins(storage: &dyn Storage) -> Verdict {
-    let nodes = [
-        open(storage, TENANT).await?.vault,
-        open(storage, TENANT).await?.vault,
-    ];
+    let nodes = [open(storage, TENANT).await?.vault, open(storage, TENANT).await?.vault];
     let mut tasks = Vec::new();
     for number in 0..8 {
         let vault = Arc::clone(&nodes[number % 2]);
@@ -141,16 +114,9 @@ pub async fn an_entry_is_found_under_its_own_key_alone(storage: &dyn Storage) ->
     for other in [
         key("pager")?,
         VaultKey::new(own.server.clone(), person, own.origin.clone()),
-        VaultKey::new(
-            own.server.clone(),
-            CredentialOwner::Shared,
-            "https://evil.example.com",
-        ),
+        VaultKey::new(own.server.clone(), CredentialOwner::Shared, "https://evil.example.com"),
     ] {
-        ensure!(
-            vault.get(&other).await?.is_none(),
-            "{other:?} shows the entry of {own:?}"
-        );
+        ensure!(vault.get(&other).await?.is_none(), "{other:?} shows the entry of {own:?}");
     }
     Ok(())
 }
@@ -200,11 +166,7 @@ pub async fn no_debug_and_no_error_shows_a_secret(storage: &dyn Storage) -> Verd
     let key = key("status")?;
     vault.put(&key, 0, &credential(CANARY)?).await?;
     let refused = vault.put(&key, 9, &credential(CANARY)?).await;
-    let shown = format!(
-        "{vault:?} {:?} {refused:?} {:?}",
-        vault.get(&key).await?,
-        vault.list().await?
-    );
+    let shown = format!("{vault:?} {:?} {refused:?} {:?}", vault.get(&key).await?, vault.list().await?);
     ensure!(!shown.contains(CANARY), "a secret stands in `{shown}`");
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{caller::Caller, permit::Permit, shelf::ToolRecord, snapshot::Snapshot, tool_view::ToolIndex};
+use super::{caller::Caller, permit::Permit, snapshot::Snapshot, tool_view::ToolIndex};
 use crate::{denial::DenialCode, vocabulary::Timestamp};
 
 /// When a question is asked, and whether the rules at hand can be trusted.
@@ -96,7 +96,7 @@ impl Refused {
 /// tool · grant. An unreadable state comes first, because nothing else that it says can be believed.
 pub fn admit(snapshot: &Arc<Snapshot>, caller: &Caller, tool: ToolIndex, moment: &Moment) -> Admission {
     match snapshot.examine(caller, tool, moment) {
-        Ok(record) => Admission::Permit(Permit::new(caller, record, moment.now)),
+        Ok(()) => Admission::Permit(Permit::new(caller, tool, moment.now)),
         Err(refused) => Admission::Deny(refused),
     }
 }
@@ -132,16 +132,11 @@ impl Snapshot {
         self.entry(caller, moment).err().unwrap_or(Refused::early(DenialCode::UnknownTool))
     }
 
-    /// All checks of admission; the tool when they all pass.
-    pub(super) fn examine(
-        &self,
-        caller: &Caller,
-        tool: ToolIndex,
-        moment: &Moment,
-    ) -> Result<&Arc<ToolRecord>, Refused> {
+    /// All checks of admission, without the permit.
+    pub(super) fn examine(&self, caller: &Caller, tool: ToolIndex, moment: &Moment) -> Result<(), Refused> {
         self.entry(caller, moment)?;
-        let record = self.record(tool).ok_or(Refused::early(DenialCode::UnknownTool))?;
-        let row = &record.row;
+        let row = if tool.shelf == self.shelf.stamp { self.shelf.row(tool.index) } else { None };
+        let row = row.ok_or(Refused::early(DenialCode::UnknownTool))?;
         let refuse = |code, blamed| Err(Refused { code, tool: Some(tool), blamed });
         if let Some(fault) = row.verdict(tool.index) {
             let blamed = (fault.blamed != tool.index).then(|| self.index(fault.blamed));
@@ -155,7 +150,7 @@ impl Snapshot {
         for (profile, until) in &caller.held {
             if row.profiles.contains(*profile) {
                 if until.holds(moment.now) {
-                    return Ok(record);
+                    return Ok(());
                 }
                 had = true;
             }

@@ -25,7 +25,7 @@ impl Snapshot {
 
     /// Whether the caller may know of the tool: through a grant, be it one that has ended, or because it can be asked for.
     pub(super) fn may_know(&self, caller: &Caller, tool: u32) -> bool {
-        let row = self.shelf.tool(tool).map(|tool| &tool.row);
+        let row = self.shelf.row(tool);
         let granted = |profile: u32| row.is_some_and(|row| row.profiles.contains(profile));
         let asked_for = || self.askable(caller).into_iter().any(granted);
         caller.inner.held.iter().any(|(profile, _)| granted(*profile)) || asked_for()

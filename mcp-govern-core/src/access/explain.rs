@@ -200,8 +200,7 @@ impl Snapshot {
         moment: &Moment,
         checks: &mut Vec<CheckTrace>,
     ) {
-        let used: Vec<&ToolRecord> =
-            tool.uses.iter().filter_map(|used| self.shelf.tool(*used)).map(|used| &**used).collect();
+        let used: Vec<&ToolRecord> = tool.uses.iter().filter_map(|used| self.shelf.tool(*used)).collect();
         let all = || [tool].into_iter().chain(used.iter().copied());
         let killed = all().find(|record| record.killed);
         let unfit = all().find_map(|record| Some((record, standing(record)?)));

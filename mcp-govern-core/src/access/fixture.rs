@@ -1,11 +1,18 @@
 //! Small things that unit tests of this module are made of.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde_json::Value;
 
-use crate::vocabulary::{
-    Annotations, Binding, CatalogueVersion, Effect, OperationBinding, Risk, ServerId, ToolDefinition, ToolId, ToolName,
+use crate::{
+    journal::{Tool, ToolState},
+    vocabulary::{
+        Annotations, Binding, CatalogueVersion, Effect, OperationBinding, Risk, ServerId, Timestamp, ToolDefinition,
+        ToolId, ToolName,
+    },
 };
 
 pub(super) fn server(id: &str) -> ServerId {
@@ -44,5 +51,24 @@ pub(super) fn definition(name: &str, schema: &Value) -> ToolDefinition {
             security: Vec::new(),
             content_type: None,
         }),
+    }
+}
+
+/// A tool that waits for review.
+pub(super) fn pending(name: &str) -> Tool {
+    let definition = Arc::new(definition(name, &serde_json::json!({"type": "object"})));
+    Tool {
+        state: ToolState::PendingReview,
+        digest: definition.digest().unwrap(),
+        definition,
+        approvals: BTreeSet::new(),
+        reviewed: None,
+        staged: BTreeMap::new(),
+        arguments_seen: BTreeSet::new(),
+        effect: None,
+        risk: None,
+        client_types: None,
+        changed_at: Timestamp::default(),
+        reviewed_by: None,
     }
 }

@@ -18,12 +18,6 @@ pub(super) enum IdSet {
     Many(Box<[u64]>),
 }
 
-impl Default for IdSet {
-    fn default() -> Self {
-        Self::Inline([NONE; INLINE])
-    }
-}
-
 impl IdSet {
     /// The form that suits the ids.
     pub(super) fn of(bits: &Bits) -> Self {
@@ -147,6 +141,5 @@ mod tests {
         bits.insert(NONE);
         assert_eq!(bits.len(), 0);
         assert!(!IdSet::of(&bits).contains(64) && !IdSet::of(&bits).contains(NONE));
-        assert!(!IdSet::default().contains(NONE));
     }
 }

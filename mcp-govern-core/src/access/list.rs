@@ -8,7 +8,6 @@ use super::{
     admit::{Moment, Refused},
     caller::Caller,
     id_set::Bits,
-    shelf::ToolRecord,
     snapshot::Snapshot,
     tool_view::ToolIndex,
 };
@@ -83,8 +82,8 @@ impl Snapshot {
     /// asked for is not asked here.
     pub fn visibility(&self, caller: &Caller, tool: ToolIndex, moment: &Moment) -> Visibility {
         match self.examine(caller, tool, moment) {
-            Ok(_) if self.needs_connection(caller, tool.index) => Visibility::NeedsConnection,
-            Ok(_) => Visibility::Callable,
+            Ok(()) if self.needs_connection(caller, tool.index) => Visibility::NeedsConnection,
+            Ok(()) => Visibility::Callable,
             Err(refused) => match refused.code {
                 DenialCode::ServerPaused if self.would_be_admitted(caller, tool.index, moment) => Visibility::Paused,
                 DenialCode::NoGrant | DenialCode::GrantExpired if self.can_ask(caller, &refused) => {
@@ -124,12 +123,12 @@ impl Snapshot {
     }
 
     fn is_paused(&self, index: u32) -> bool {
-        self.shelf.tool(index).is_none_or(|tool| tool.row.paused)
+        self.shelf.row(index).is_none_or(|row| row.paused)
     }
 
     /// Whether the tool's server wants each person's own account and this one has connected none.
     fn needs_connection(&self, caller: &Caller, index: u32) -> bool {
-        let Some(row) = self.shelf.tool(index).map(|tool| &tool.row) else {
+        let Some(row) = self.shelf.row(index) else {
             return true;
         };
         let own = self.shelf.server(row.server).is_none_or(|server| server.sharing == CredentialSharing::PerUser);
@@ -138,7 +137,7 @@ impl Snapshot {
 
     /// Whether nothing but the pause stands in the way.
     fn would_be_admitted(&self, caller: &Caller, index: u32, moment: &Moment) -> bool {
-        let Some(row) = self.shelf.tool(index).map(|tool| &tool.row) else {
+        let Some(row) = self.shelf.row(index) else {
             return false;
         };
         let mut held = caller.inner.held.iter().filter(|(_, until)| until.holds(moment.now));
@@ -148,7 +147,7 @@ impl Snapshot {
     }
 
     fn can_ask(&self, caller: &Caller, refused: &Refused) -> bool {
-        let record: Option<&Arc<ToolRecord>> = refused.tool.and_then(|tool| self.record(tool));
+        let record = refused.tool.and_then(|tool| self.record(tool));
         record.is_some_and(|record| !self.askable_for(caller, record).is_empty())
     }
 }

@@ -6,6 +6,7 @@ use super::{
     caller::{Caller, Resolved},
     shelf::ToolRecord,
     snapshot::Snapshot,
+    tool_view::ToolIndex,
 };
 use crate::{
     check::Schemas,
@@ -20,7 +21,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Permit {
     caller: Caller,
-    tool: Arc<ToolRecord>,
+    tool: ToolIndex,
     now: Timestamp,
 }
 
@@ -36,39 +37,39 @@ pub struct Path<'a> {
 }
 
 impl Permit {
-    pub(super) fn new(caller: &Caller, tool: &Arc<ToolRecord>, now: Timestamp) -> Self {
-        Self { caller: caller.clone(), tool: Arc::clone(tool), now }
+    pub(super) fn new(caller: &Caller, tool: ToolIndex, now: Timestamp) -> Self {
+        Self { caller: caller.clone(), tool, now }
     }
 
     /// The tool.
     pub fn tool(&self) -> &ToolId {
-        &self.tool.id
+        &self.record().id
     }
 
     /// The name that AI clients see: `<prefix>_<tool>`.
     pub fn exposed_name(&self) -> &str {
-        &self.tool.exposed
+        &self.record().exposed
     }
 
     /// The tool's server.
     pub fn server(&self) -> &ServerId {
-        self.tool.id.server()
+        self.record().id.server()
     }
 
     /// Whose credential the call uses.
     pub fn sharing(&self) -> CredentialSharing {
         // A server that were missing would have denied the call; the stricter answer costs nothing.
-        self.snapshot().shelf.server(self.tool.server).map_or(CredentialSharing::PerUser, |server| server.sharing)
+        self.snapshot().shelf.server(self.record().server).map_or(CredentialSharing::PerUser, |server| server.sharing)
     }
 
     /// The definition under which the call was admitted: approved, and loaded on this node.
     pub fn definition(&self) -> &Arc<ToolDefinition> {
-        &self.tool.definition
+        &self.record().definition
     }
 
     /// The digest of that definition.
     pub fn digest(&self) -> Digest {
-        self.tool.digest
+        self.record().digest
     }
 
     /// Who was admitted.
@@ -93,17 +94,26 @@ impl Permit {
 
     /// The ways to the tool through grants that hold, ordered by profile, toolset and grant id. At least one.
     pub fn paths(&self) -> Vec<Path<'_>> {
-        self.snapshot().paths(&self.caller, &self.tool, self.now)
+        self.snapshot().paths(&self.caller, self.record(), self.now)
     }
 
     /// The rules that hold for every tool of the server.
     pub fn server_rules(&self) -> &[ArgumentRule] {
-        self.snapshot().shelf.server(self.tool.server).map_or(&[], |server| &server.rules)
+        self.snapshot().shelf.server(self.record().server).map_or(&[], |server| &server.rules)
     }
 
     /// Whether the tool once had an argument that its definition no longer has.
     pub fn once_had(&self, argument: &str) -> bool {
-        self.tool.gone.iter().any(|gone| **gone == *argument)
+        self.record().gone.iter().any(|gone| **gone == *argument)
+    }
+
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "INVARIANT: a permit is made after its row was read on this very shelf, which never changes \
+                  (`a_permit_outlives_its_snapshot`); rows and tools are as many (`each_tool_has_a_row`)"
+    )]
+    fn record(&self) -> &ToolRecord {
+        &self.snapshot().shelf.tools[self.tool.index as usize]
     }
 
     pub(crate) fn schemas(&self) -> &Schemas {

@@ -11,8 +11,8 @@ impl Snapshot {
             return early(refused.code, caller);
         };
         let blamed = refused.blamed.and_then(|tool| self.record(tool));
-        let remedy = self.tool_remedy(caller, refused.code, tool, blamed.map_or(&**tool, |blamed| blamed));
-        Denial::new(refused.code, tool_sentence(refused.code, tool, blamed.map(|blamed| &**blamed)), remedy)
+        let remedy = self.tool_remedy(caller, refused.code, tool, blamed.unwrap_or(tool));
+        Denial::new(refused.code, tool_sentence(refused.code, tool, blamed), remedy)
     }
 
     /// What the caller may be told. A tool that the caller holds nothing of and cannot ask for is unknown: code, sentence and

@@ -29,7 +29,10 @@ pub(super) struct Shelf {
     /// Tells one shelf from another, so that an index is never used on a shelf that it does not belong to.
     pub(super) stamp: u32,
     pub(super) names: Arc<Names>,
-    pub(super) tools: Box<[Arc<ToolRecord>]>,
+    /// What admission reads, by tool.
+    pub(super) rows: Box<[Row]>,
+    /// What everything else reads, by tool.
+    pub(super) tools: Box<[ToolRecord]>,
     pub(super) by_id: HashMap<ToolId, u32>,
     pub(super) servers: Box<[ServerRecord]>,
     pub(super) toolsets: Box<[ToolsetRecord]>,
@@ -76,8 +79,9 @@ impl Names {
     }
 }
 
-/// What admission reads of a tool.
-#[derive(Debug, Default)]
+/// What admission reads of a tool, in one cache line.
+#[derive(Debug)]
+#[repr(align(64))]
 pub(super) struct Row {
     /// Whether its server is paused; checked before `fault`.
     pub(super) paused: bool,
@@ -104,11 +108,9 @@ pub(super) struct Fault {
     pub(super) blamed: u32,
 }
 
-/// A tool as this node knows it. What admission reads comes first, next to the reference count that a permit raises.
+/// A tool as this node knows it.
 #[derive(Debug)]
-#[repr(C)]
 pub(super) struct ToolRecord {
-    pub(super) row: Row,
     pub(super) id: ToolId,
     pub(super) exposed: Box<str>,
     pub(super) server: u32,
@@ -181,7 +183,11 @@ impl Shelf {
         if is(at) && !is(at + 1) { u32::try_from(at).ok() } else { None }
     }
 
-    pub(super) fn tool(&self, tool: u32) -> Option<&Arc<ToolRecord>> {
+    pub(super) fn row(&self, tool: u32) -> Option<&Row> {
+        self.rows.get(tool as usize)
+    }
+
+    pub(super) fn tool(&self, tool: u32) -> Option<&ToolRecord> {
         self.tools.get(tool as usize)
     }
 
@@ -212,4 +218,46 @@ pub(super) fn type_place(client_type: ClientType) -> usize {
 fn fresh_stamp() -> u32 {
     static NEXT: AtomicU32 = AtomicU32::new(1);
     NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        access::fixture,
+        vocabulary::{ServerSpec, Timestamp},
+    };
+
+    #[test]
+    fn each_tool_has_a_row() {
+        let mut state = State::new();
+        for id in ["beta", "alpha"] {
+            let spec = ServerSpec::new(
+                "fake".try_into().unwrap(),
+                "A server",
+                id.try_into().unwrap(),
+                "key".try_into().unwrap(),
+            );
+            let server =
+                crate::journal::Server { spec, paused: false, catalogue: None, registered_at: Timestamp::default() };
+            state.servers.insert(fixture::server(id), server);
+        }
+        // The last one belongs to a server that is not there, and is left out.
+        for (server, name) in [("beta", "b"), ("alpha", "z"), ("alpha", "a"), ("gone", "c")] {
+            state.tools.insert(fixture::tool(server, name), fixture::pending(name));
+        }
+        let shelf = Shelf::build(&state, &Loaded::new());
+        let names: Vec<&str> = shelf.tools.iter().map(|tool| &*tool.exposed).collect();
+        assert_eq!(names, ["alpha_a", "alpha_z", "beta_b"]);
+        assert_eq!(shelf.rows.len(), shelf.tools.len());
+        for (row, tool) in shelf.rows.iter().zip(&shelf.tools) {
+            assert_eq!(row.server, tool.server);
+            assert_eq!(row.fault.map(|fault| fault.code), Some(DenialCode::ToolPending));
+        }
+    }
+
+    #[test]
+    fn admission_reads_one_cache_line_of_a_tool() {
+        assert_eq!(size_of::<Row>(), 64);
+    }
 }

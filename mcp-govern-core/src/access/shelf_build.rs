@@ -26,11 +26,10 @@ pub(super) fn build(state: &State, loaded: &Loaded, stamp: u32) -> Shelf {
     set_toolsets(&mut tools, &members);
     let profiles = profiles(state, &members, tools.len());
     let rows = rows(&tools, &servers, &profiles, toolsets.len());
-    tools.iter_mut().zip(rows).for_each(|(tool, row)| tool.row = row);
     let (open_profiles, askable) = visibility(&profiles);
     let bits = |test: &dyn Fn(&Row) -> bool| {
-        let mut bits = Bits::new(tools.len());
-        (0_u32..).zip(&tools).filter(|(_, tool)| test(&tool.row)).for_each(|(tool, _)| bits.insert(tool));
+        let mut bits = Bits::new(rows.len());
+        (0_u32..).zip(&rows).filter(|(_, row)| test(row)).for_each(|(tool, _)| bits.insert(tool));
         bits
     };
     let own_account =
@@ -44,7 +43,8 @@ pub(super) fn build(state: &State, loaded: &Loaded, stamp: u32) -> Shelf {
         open_to,
         conditional,
         names,
-        tools: tools.into_iter().map(Arc::new).collect(),
+        rows: rows.into(),
+        tools: tools.into(),
         by_id,
         servers: servers.into(),
         toolsets: toolsets.into(),
@@ -65,8 +65,7 @@ fn servers(state: &State) -> Vec<ServerRecord> {
     state.servers.iter().map(record).collect()
 }
 
-/// The tools in the order of their exposed names; `row`, `toolsets` and `uses` are still to come. A row that
-/// stayed as it is admits no client type.
+/// The tools in the order of their exposed names; `toolsets` and `uses` are still to come.
 fn tools(state: &State, loaded: &Loaded, names: &Names) -> Vec<ToolRecord> {
     let mut tools: Vec<ToolRecord> = Vec::with_capacity(state.tools.len());
     for (id, tool) in &state.tools {
@@ -88,7 +87,6 @@ fn tool_record(id: &ToolId, tool: &Tool, exposed: String, server: u32, loaded: &
     let effect = tool.effect.unwrap_or_else(|| definition.effect.max(tool.definition.effect));
     let risk = tool.risk.unwrap_or_else(|| definition.risk.max(tool.definition.risk));
     ToolRecord {
-        row: Row::default(),
         id: id.clone(),
         exposed: exposed.into_boxed_str(),
         server,

@@ -163,7 +163,7 @@ impl Snapshot {
     }
 
     /// The record of a tool; none for an index of another shelf.
-    pub(super) fn record(&self, tool: ToolIndex) -> Option<&Arc<ToolRecord>> {
+    pub(super) fn record(&self, tool: ToolIndex) -> Option<&ToolRecord> {
         if tool.shelf == self.shelf.stamp { self.shelf.tool(tool.index) } else { None }
     }
 

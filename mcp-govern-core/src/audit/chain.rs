@@ -9,6 +9,9 @@ use crate::{
     vocabulary::{CallId, Digest, ServerId, Timestamp, ToolId},
 };
 
+/// Most records are smaller than this, in bytes.
+const TYPICAL: usize = 1024;
+
 /// A record has no stored form, or its stored form cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -91,8 +94,8 @@ impl StoredRecord {
     ///
     /// When it has no JSON form.
     pub fn seal(record: &ChainedRecord) -> Result<Self, RecordError> {
-        let bytes: Arc<[u8]> =
-            serde_json::to_vec(record).map_err(|error| RecordError::Unwritable(error.to_string()))?.into();
+        let mut bytes = Vec::with_capacity(TYPICAL);
+        serde_json::to_writer(&mut bytes, record).map_err(|error| RecordError::Unwritable(error.to_string()))?;
         let Columns { kind, call, user, tool, code } = Columns::of(&record.entry);
         // A mark belongs to no call.
         let call = match call {

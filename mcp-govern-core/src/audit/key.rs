@@ -1,9 +1,8 @@
 //! The tenant's audit key: what makes salted hashes of people and keyed digests of arguments.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use hmac::{Hmac, KeyInit, Mac};
-use secrecy::{ExposeSecret, SecretBox};
 use serde_json::Value;
 use sha2::Sha256;
 
@@ -27,7 +26,10 @@ pub enum ReadableNames {
 /// Plain hashes of short values can be guessed; without the key these cannot. All nodes of a tenant need the same key, else
 /// the same person has another hash on each. The key is never written anywhere; `Debug` shows no part of it.
 #[derive(Clone)]
-pub struct AuditKey(Arc<SecretBox<[u8; 32]>>);
+pub struct AuditKey {
+    /// HMAC with the key taken in: the key itself is not kept.
+    keyed: Hmac<Sha256>,
+}
 
 impl AuditKey {
     /// A fresh key. It is lost with the process: keep a key of your own where records must stay comparable.
@@ -41,7 +43,12 @@ impl AuditKey {
 
     /// A key that is kept elsewhere.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(Arc::new(SecretBox::new(Box::new(bytes))))
+        // HMAC pads a key that is shorter than a block with zeros (RFC 2104, section 2).
+        let mut block = [0_u8; 64];
+        for (to, from) in block.iter_mut().zip(bytes) {
+            *to = from;
+        }
+        Self { keyed: Hmac::new(&block.into()) }
     }
 
     /// The salted hash of a person, as records name it.
@@ -67,12 +74,7 @@ impl AuditKey {
     }
 
     fn mac(&self, domain: &[u8], parts: &[&[u8]]) -> Digest {
-        // HMAC pads a key that is shorter than a block with zeros (RFC 2104, section 2).
-        let mut block = [0_u8; 64];
-        for (to, from) in block.iter_mut().zip(self.0.expose_secret()) {
-            *to = *from;
-        }
-        let mut mac = Hmac::<Sha256>::new(&block.into());
+        let mut mac = self.keyed.clone();
         mac.update(domain);
         mac.update(&[0]);
         for part in parts {

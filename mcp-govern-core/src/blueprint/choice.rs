@@ -23,9 +23,7 @@ pub enum ToolChoice {
 
 /// A text is no choice of tools.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{text}` is no choice of tools: expected a class such as `read`, a tool name, or a pattern such as `list_*`"
-)]
+#[error("`{text}` is no choice of tools: expected a class such as `read`, a tool name, or a pattern such as `list_*`")]
 pub struct ParseToolChoiceError {
     text: String,
 }
@@ -65,9 +63,7 @@ impl FromStr for ToolChoice {
     type Err = ParseToolChoiceError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let refuse = || ParseToolChoiceError {
-            text: text.chars().take(80).flat_map(char::escape_debug).collect(),
-        };
+        let refuse = || ParseToolChoiceError { text: text.chars().take(80).flat_map(char::escape_debug).collect() };
         if let Some(class) = CLASSES.into_iter().find(|class| class.as_str() == text) {
             return Ok(Self::Class(class));
         }
@@ -122,22 +118,14 @@ mod tests {
 
     #[test]
     fn a_pattern_fits_whole_names_only() {
-        for (pattern, name) in [
-            ("list_*", "list_pages"),
-            ("*_page", "get_page"),
-            ("*", "x"),
-            ("a*b*c", "a1b2b3c"),
-            ("ab*", "ab"),
-        ] {
+        for (pattern, name) in
+            [("list_*", "list_pages"), ("*_page", "get_page"), ("*", "x"), ("a*b*c", "a1b2b3c"), ("ab*", "ab")]
+        {
             assert!(fits(pattern, name), "{pattern} {name}");
         }
-        for (pattern, name) in [
-            ("list_*", "relist_pages"),
-            ("*_page", "get_pages"),
-            ("a*a", "a"),
-            ("a*b*c", "acb"),
-            ("", "x"),
-        ] {
+        for (pattern, name) in
+            [("list_*", "relist_pages"), ("*_page", "get_pages"), ("a*a", "a"), ("a*b*c", "acb"), ("", "x")]
+        {
             assert!(!fits(pattern, name), "{pattern} {name}");
         }
     }

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::ToolChoice;
 use crate::vocabulary::{
-    ApprovalStep, ApproverRule, ArgumentRule, AuthMethodId, ClientRule, ClientType, CredentialSharing,
-    Digest, DriftPolicy, Effect, GrantId, Grantee, Justification, Label, NewToolState, ProfileId,
-    ProfileSpec, ProfileVisibility, ProviderId, RequestPolicy, RequestableTools, SelfApproval, ServerId,
-    ServerSpec, Settings, Timestamp, ToolId, ToolName, ToolPrefix, ToolsetBinding, ToolsetId, UserId,
+    ApprovalStep, ApproverRule, ArgumentRule, AuthMethodId, ClientRule, ClientType, CredentialSharing, Digest,
+    DriftPolicy, Effect, GrantId, Grantee, Justification, Label, NewToolState, ProfileId, ProfileSpec,
+    ProfileVisibility, ProviderId, RequestPolicy, RequestableTools, SelfApproval, ServerId, ServerSpec, Settings,
+    Timestamp, ToolId, ToolName, ToolPrefix, ToolsetBinding, ToolsetId, UserId,
 };
 
 /// Governance as it should be.
@@ -312,43 +312,17 @@ impl Default for PolicyBlueprint {
 
 impl From<RequestPolicy> for PolicyBlueprint {
     fn from(policy: RequestPolicy) -> Self {
-        let RequestPolicy {
-            steps,
-            self_approval,
-            approvers,
-            justification,
-            longest_seconds,
-            expires_after_seconds,
-        } = policy;
-        Self {
-            steps,
-            self_approval,
-            approvers,
-            justification,
-            longest_seconds,
-            expires_after_seconds,
-        }
+        let RequestPolicy { steps, self_approval, approvers, justification, longest_seconds, expires_after_seconds } =
+            policy;
+        Self { steps, self_approval, approvers, justification, longest_seconds, expires_after_seconds }
     }
 }
 
 impl From<PolicyBlueprint> for RequestPolicy {
     fn from(policy: PolicyBlueprint) -> Self {
-        let PolicyBlueprint {
-            steps,
-            self_approval,
-            approvers,
-            justification,
-            longest_seconds,
-            expires_after_seconds,
-        } = policy;
-        Self {
-            steps,
-            self_approval,
-            approvers,
-            justification,
-            longest_seconds,
-            expires_after_seconds,
-        }
+        let PolicyBlueprint { steps, self_approval, approvers, justification, longest_seconds, expires_after_seconds } =
+            policy;
+        Self { steps, self_approval, approvers, justification, longest_seconds, expires_after_seconds }
     }
 }
 
@@ -369,11 +343,7 @@ pub struct GrantBlueprint {
 impl GrantBlueprint {
     /// A grant without end.
     pub fn new(profile: ProfileId, grantee: Grantee) -> Self {
-        Self {
-            profile,
-            grantee,
-            until: None,
-        }
+        Self { profile, grantee, until: None }
     }
 
     /// With an end.
@@ -389,15 +359,8 @@ impl SettingsBlueprint {
     #[must_use]
     pub fn over(&self, current: &Settings) -> Settings {
         let mut settings = current.clone();
-        let Self {
-            new_tools,
-            drift,
-            client_types,
-            client_rules,
-            unmatched_client,
-            sources,
-            list_requestable,
-        } = self.clone();
+        let Self { new_tools, drift, client_types, client_rules, unmatched_client, sources, list_requestable } =
+            self.clone();
         settings.new_tools = new_tools.unwrap_or(settings.new_tools);
         settings.drift = drift.unwrap_or(settings.drift);
         settings.client_types = client_types.unwrap_or(settings.client_types);

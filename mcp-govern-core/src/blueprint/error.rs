@@ -27,9 +27,6 @@ pub enum BlueprintError {
 
 impl BlueprintError {
     pub(super) fn invalid(place: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self::Invalid {
-            place: place.into(),
-            reason: reason.into(),
-        }
+        Self::Invalid { place: place.into(), reason: reason.into() }
     }
 }

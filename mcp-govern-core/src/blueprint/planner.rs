@@ -4,8 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Blueprint, BlueprintError, GovernanceBlueprint, Plan, PlannedStep, ProfileBlueprint, ServerBlueprint,
-    Unnamed,
+    Blueprint, BlueprintError, GovernanceBlueprint, Plan, PlannedStep, ProfileBlueprint, ServerBlueprint, Unnamed,
 };
 use crate::{
     journal::{Action, Command, Decided, State, Tool, decide},
@@ -20,18 +19,14 @@ impl Blueprint {
     /// When the blueprint contradicts itself, or a command would be refused: the actor may not, the provider of a known server
     /// differs, a toolset of that name is of another kind.
     pub fn plan(&self, state: &State, actor: &Actor, now: Timestamp) -> Result<Plan, BlueprintError> {
-        let digest = Digest::of_json(self)
-            .map_err(|error| BlueprintError::invalid("the blueprint", error.to_string()))?;
+        let digest =
+            Digest::of_json(self).map_err(|error| BlueprintError::invalid("the blueprint", error.to_string()))?;
         let mut planner = Planner {
             state: state.clone(),
             actor,
             now,
             seed: [state.head().hash.as_bytes().as_slice(), digest.as_bytes()].concat(),
-            plan: Plan {
-                steps: Vec::new(),
-                to_sync: BTreeSet::new(),
-                waiting: Vec::new(),
-            },
+            plan: Plan { steps: Vec::new(), to_sync: BTreeSet::new(), waiting: Vec::new() },
         };
         planner.blueprint(self)?;
         Ok(planner.plan)
@@ -55,11 +50,7 @@ impl Planner<'_> {
     fn blueprint(&mut self, blueprint: &Blueprint) -> Planned {
         let settings = blueprint.settings.over(&self.state.settings);
         if settings != self.state.settings {
-            self.step(
-                "settings",
-                "change the settings",
-                Action::ChangeSettings { settings },
-            )?;
+            self.step("settings", "change the settings", Action::ChangeSettings { settings })?;
         }
         for (id, server) in &blueprint.servers {
             self.server(id, server)?;
@@ -86,23 +77,9 @@ impl Planner<'_> {
         let place = format!("servers.{id}");
         let spec = server.spec();
         if self.state.servers.contains_key(id) {
-            self.step(
-                &place,
-                &format!("change server `{id}`"),
-                Action::ChangeServer {
-                    server: id.clone(),
-                    spec,
-                },
-            )?;
+            self.step(&place, &format!("change server `{id}`"), Action::ChangeServer { server: id.clone(), spec })?;
         } else {
-            self.step(
-                &place,
-                &format!("register server `{id}`"),
-                Action::RegisterServer {
-                    server: id.clone(),
-                    spec,
-                },
-            )?;
+            self.step(&place, &format!("register server `{id}`"), Action::RegisterServer { server: id.clone(), spec })?;
         }
         if self.is_synced(id) {
             self.approvals(&place, id, server)
@@ -114,11 +91,7 @@ impl Planner<'_> {
 
     fn profile(&mut self, id: &ProfileId, profile: &ProfileBlueprint, unnamed: Unnamed) -> Planned {
         let place = format!("profiles.{id}");
-        if let Some(toolset) = profile
-            .rules
-            .keys()
-            .find(|toolset| !profile.toolsets.contains(*toolset))
-        {
+        if let Some(toolset) = profile.rules.keys().find(|toolset| !profile.toolsets.contains(*toolset)) {
             return Err(BlueprintError::invalid(
                 place,
                 format!("there are rules on `{toolset}`, which is not bound to it"),
@@ -126,57 +99,21 @@ impl Planner<'_> {
         }
         let spec = profile.spec();
         if self.state.profiles.contains_key(id) {
-            self.step(
-                &place,
-                &format!("change profile `{id}`"),
-                Action::ChangeProfile {
-                    profile: id.clone(),
-                    spec,
-                },
-            )?;
+            self.step(&place, &format!("change profile `{id}`"), Action::ChangeProfile { profile: id.clone(), spec })?;
         } else {
-            self.step(
-                &place,
-                &format!("create profile `{id}`"),
-                Action::CreateProfile {
-                    profile: id.clone(),
-                    spec,
-                },
-            )?;
+            self.step(&place, &format!("create profile `{id}`"), Action::CreateProfile { profile: id.clone(), spec })?;
         }
         for binding in profile.bindings() {
             let why = format!("bind toolset `{}` to profile `{id}`", binding.toolset);
-            self.step(
-                &place,
-                &why,
-                Action::BindToolset {
-                    profile: id.clone(),
-                    binding,
-                },
-            )?;
+            self.step(&place, &why, Action::BindToolset { profile: id.clone(), binding })?;
         }
         if unnamed == Unnamed::Keep {
             return Ok(());
         }
-        let bound = self
-            .state
-            .profiles
-            .get(id)
-            .map(|row| row.bindings.keys().cloned().collect::<Vec<_>>());
-        for toolset in bound
-            .unwrap_or_default()
-            .into_iter()
-            .filter(|toolset| !profile.toolsets.contains(toolset))
-        {
+        let bound = self.state.profiles.get(id).map(|row| row.bindings.keys().cloned().collect::<Vec<_>>());
+        for toolset in bound.unwrap_or_default().into_iter().filter(|toolset| !profile.toolsets.contains(toolset)) {
             let why = format!("unbind toolset `{toolset}` from profile `{id}`");
-            self.step(
-                &place,
-                &why,
-                Action::UnbindToolset {
-                    profile: id.clone(),
-                    toolset,
-                },
-            )?;
+            self.step(&place, &why, Action::UnbindToolset { profile: id.clone(), toolset })?;
         }
         Ok(())
     }
@@ -186,10 +123,7 @@ impl Planner<'_> {
             return Ok(());
         };
         let place = format!("grants.{id}");
-        if grant
-            .until
-            .is_some_and(|until| until <= self.now.max(self.state.last_at))
-        {
+        if grant.until.is_some_and(|until| until <= self.now.max(self.state.last_at)) {
             return Ok(());
         }
         if let Some(row) = self.state.grants.get(id) {
@@ -201,62 +135,31 @@ impl Planner<'_> {
         }
         let why = format!("grant profile `{}` to {}", grant.profile, grant.grantee);
         let (profile, grantee) = (grant.profile.clone(), grant.grantee.clone());
-        self.step(
-            &place,
-            &why,
-            Action::GrantProfile {
-                grant: id.clone(),
-                profile,
-                grantee,
-                until: grant.until,
-            },
-        )
+        self.step(&place, &why, Action::GrantProfile { grant: id.clone(), profile, grantee, until: grant.until })
     }
 
     /// A server goes last: a toolset that follows it holds it.
     fn remove_unnamed(&mut self, blueprint: &Blueprint) -> Planned {
         let place = "unnamed";
-        let grants = self
-            .state
-            .grants
-            .iter()
-            .filter(|(id, row)| row.request.is_none() && !blueprint.grants.contains_key(*id));
+        let grants =
+            self.state.grants.iter().filter(|(id, row)| row.request.is_none() && !blueprint.grants.contains_key(*id));
         for grant in grants.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
-            self.step(
-                place,
-                &format!("take grant `{grant}` back"),
-                Action::RevokeGrant { grant },
-            )?;
+            self.step(place, &format!("take grant `{grant}` back"), Action::RevokeGrant { grant })?;
         }
         for profile in absent(self.state.profiles.keys(), &blueprint.profiles) {
-            self.step(
-                place,
-                &format!("delete profile `{profile}`"),
-                Action::DeleteProfile { profile },
-            )?;
+            self.step(place, &format!("delete profile `{profile}`"), Action::DeleteProfile { profile })?;
         }
         for toolset in absent(self.state.toolsets.keys(), &blueprint.toolsets) {
-            self.step(
-                place,
-                &format!("delete toolset `{toolset}`"),
-                Action::DeleteToolset { toolset },
-            )?;
+            self.step(place, &format!("delete toolset `{toolset}`"), Action::DeleteToolset { toolset })?;
         }
         for server in absent(self.state.servers.keys(), &blueprint.servers) {
-            self.step(
-                place,
-                &format!("remove server `{server}`"),
-                Action::RemoveServer { server },
-            )?;
+            self.step(place, &format!("remove server `{server}`"), Action::RemoveServer { server })?;
         }
         Ok(())
     }
 
     pub(super) fn is_synced(&self, server: &ServerId) -> bool {
-        self.state
-            .servers
-            .get(server)
-            .is_some_and(|server| server.catalogue.is_some())
+        self.state.servers.get(server).is_some_and(|server| server.catalogue.is_some())
     }
 
     pub(super) fn known(&self, place: &str, tool: &ToolId) -> Result<&Tool, BlueprintError> {
@@ -273,20 +176,12 @@ impl Planner<'_> {
         let digits: String = digest.chars().skip("sha256:".len()).take(48).collect();
         let id = CommandId::new(format!("blueprint-{digits}")).map_err(|error| invalid(error.to_string()))?;
         let command = Command::new(id, action).with_reason(format!("blueprint: {why}"));
-        let decided = decide(&self.state, &command, self.actor, self.now).map_err(|refusal| {
-            BlueprintError::Refused {
-                place: place.to_owned(),
-                refusal,
-            }
-        })?;
+        let decided = decide(&self.state, &command, self.actor, self.now)
+            .map_err(|refusal| BlueprintError::Refused { place: place.to_owned(), refusal })?;
         if let Decided::Events(events) = decided {
             let act = self.state.act(&command, self.actor, self.now, events);
             self.state.apply(&act);
-            self.plan.steps.push(PlannedStep {
-                command,
-                place: place.to_owned(),
-                why: why.to_owned(),
-            });
+            self.plan.steps.push(PlannedStep { command, place: place.to_owned(), why: why.to_owned() });
         }
         Ok(())
     }
@@ -297,9 +192,5 @@ fn absent<'a, K: Ord + Clone + 'a, V>(keys: impl Iterator<Item = &'a K>, named: 
 }
 
 pub(super) fn count(number: usize, what: &str) -> String {
-    if number == 1 {
-        format!("1 {what}")
-    } else {
-        format!("{number} {what}s")
-    }
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }

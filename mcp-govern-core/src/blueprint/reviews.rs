@@ -12,12 +12,7 @@ use crate::{
 };
 
 impl Planner<'_> {
-    pub(super) fn approvals(
-        &mut self,
-        place: &str,
-        server: &ServerId,
-        blueprint: &ServerBlueprint,
-    ) -> Planned {
+    pub(super) fn approvals(&mut self, place: &str, server: &ServerId, blueprint: &ServerBlueprint) -> Planned {
         let named = blueprint.approve.iter().filter_map(|choice| match choice {
             ToolChoice::Name(name) => Some(name),
             ToolChoice::Class(_) | ToolChoice::Pattern(_) => None,
@@ -37,11 +32,7 @@ impl Planner<'_> {
                 Wanted::Approve(digest) => {
                     tools.insert(id.clone(), digest);
                 }
-                Wanted::Wait(why) => waiting.push(Waiting {
-                    tool: id.clone(),
-                    place: place.to_owned(),
-                    why,
-                }),
+                Wanted::Wait(why) => waiting.push(Waiting { tool: id.clone(), place: place.to_owned(), why }),
             }
         }
         self.plan.waiting.append(&mut waiting);
@@ -64,18 +55,13 @@ enum Wanted {
 fn pinned(tool: &Tool, pin: Digest) -> Wanted {
     let current = tool.digest == pin;
     match tool.state {
-        ToolState::Approved | ToolState::PendingReview if tool.approvals.contains(&pin) && !current => {
-            Wanted::Nothing
-        }
+        ToolState::Approved | ToolState::PendingReview if tool.approvals.contains(&pin) && !current => Wanted::Nothing,
         ToolState::Approved if current => Wanted::Nothing,
         ToolState::PendingReview if current => Wanted::Approve(pin),
-        ToolState::Approved | ToolState::PendingReview if tool.staged.contains_key(&pin) => {
-            Wanted::Approve(pin)
+        ToolState::Approved | ToolState::PendingReview if tool.staged.contains_key(&pin) => Wanted::Approve(pin),
+        ToolState::Approved | ToolState::PendingReview => {
+            Wanted::Wait(format!("the pin is `{pin}`, and its definition is `{}`", tool.digest))
         }
-        ToolState::Approved | ToolState::PendingReview => Wanted::Wait(format!(
-            "the pin is `{pin}`, and its definition is `{}`",
-            tool.digest
-        )),
         ToolState::Disabled | ToolState::Removed => Wanted::Wait(format!("it is {}", tool.state)),
     }
 }
@@ -90,9 +76,9 @@ fn chosen(tool: &Tool, name: &ToolName, choices: &[ToolChoice]) -> Wanted {
         ToolState::PendingReview if tool.reviewed.is_none() && tool.reviewed_by.is_none() => {
             Wanted::Approve(tool.digest)
         }
-        ToolState::PendingReview => Wanted::Wait(
-            "somebody reviewed it before: a person, or a pin, has to approve it again".to_owned(),
-        ),
+        ToolState::PendingReview => {
+            Wanted::Wait("somebody reviewed it before: a person, or a pin, has to approve it again".to_owned())
+        }
         ToolState::Disabled | ToolState::Removed => match choice {
             ToolChoice::Name(_) => Wanted::Wait(format!("it is {}", tool.state)),
             ToolChoice::Class(_) | ToolChoice::Pattern(_) => Wanted::Nothing,

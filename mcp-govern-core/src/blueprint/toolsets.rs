@@ -12,12 +12,7 @@ use crate::{
 };
 
 impl Planner<'_> {
-    pub(super) fn toolset(
-        &mut self,
-        id: &ToolsetId,
-        toolset: &ToolsetBlueprint,
-        unnamed: Unnamed,
-    ) -> Planned {
+    pub(super) fn toolset(&mut self, id: &ToolsetId, toolset: &ToolsetBlueprint, unnamed: Unnamed) -> Planned {
         let place = format!("toolsets.{id}");
         if let Some(tool) = toolset.rules.keys().find(|tool| !toolset.tools.contains(*tool)) {
             return Err(BlueprintError::invalid(
@@ -32,32 +27,17 @@ impl Planner<'_> {
                     "it names tools and follows a server: make two toolsets of it",
                 ));
             }
-            Some(follows) => ToolsetContent::Maintained {
-                server: follows.server.clone(),
-                up_to: follows.up_to,
-            },
+            Some(follows) => ToolsetContent::Maintained { server: follows.server.clone(), up_to: follows.up_to },
             None => ToolsetContent::Chosen(self.enterable(&place, id, toolset)?),
         };
         let label = toolset.label();
         let Some(row) = self.state.toolsets.get(id) else {
             let why = format!("create toolset `{id}`");
-            return self.step(
-                &place,
-                &why,
-                Action::CreateToolset {
-                    toolset: id.clone(),
-                    label,
-                    content: wanted,
-                },
-            );
+            return self.step(&place, &why, Action::CreateToolset { toolset: id.clone(), label, content: wanted });
         };
         let (tools, extra) = match (&row.content, wanted) {
             (ToolsetContent::Chosen(held), ToolsetContent::Chosen(tools)) => {
-                let extra = held
-                    .keys()
-                    .filter(|tool| !toolset.tools.contains(*tool))
-                    .cloned()
-                    .collect();
+                let extra = held.keys().filter(|tool| !toolset.tools.contains(*tool)).cloned().collect();
                 (tools, extra)
             }
             (held, wanted) if *held == wanted => (BTreeMap::new(), BTreeSet::new()),
@@ -68,47 +48,20 @@ impl Planner<'_> {
                 ));
             }
         };
-        self.step(
-            &place,
-            &format!("label toolset `{id}`"),
-            Action::LabelToolset {
-                toolset: id.clone(),
-                label,
-            },
-        )?;
+        self.step(&place, &format!("label toolset `{id}`"), Action::LabelToolset { toolset: id.clone(), label })?;
         if !tools.is_empty() {
             let why = format!("put tools into toolset `{id}`");
-            self.step(
-                &place,
-                &why,
-                Action::SetToolsetTools {
-                    toolset: id.clone(),
-                    tools,
-                },
-            )?;
+            self.step(&place, &why, Action::SetToolsetTools { toolset: id.clone(), tools })?;
         }
         self.drop_tools(&place, id, extra, unnamed)
     }
 
-    fn drop_tools(
-        &mut self,
-        place: &str,
-        id: &ToolsetId,
-        tools: BTreeSet<ToolId>,
-        unnamed: Unnamed,
-    ) -> Planned {
+    fn drop_tools(&mut self, place: &str, id: &ToolsetId, tools: BTreeSet<ToolId>, unnamed: Unnamed) -> Planned {
         if tools.is_empty() || unnamed == Unnamed::Keep {
             return Ok(());
         }
         let why = format!("take {} out of toolset `{id}`", count(tools.len(), "tool"));
-        self.step(
-            place,
-            &why,
-            Action::RemoveToolsetTools {
-                toolset: id.clone(),
-                tools,
-            },
-        )
+        self.step(place, &why, Action::RemoveToolsetTools { toolset: id.clone(), tools })
     }
 
     /// The tools that can be put in now: those that are approved, or in already.
@@ -122,11 +75,7 @@ impl Planner<'_> {
         for tool in &toolset.tools {
             if !self.is_synced(tool.server()) && self.plan.to_sync.contains(tool.server()) {
                 let why = format!("server `{}` is to be synced first", tool.server());
-                self.plan.waiting.push(Waiting {
-                    tool: tool.clone(),
-                    place: place.to_owned(),
-                    why,
-                });
+                self.plan.waiting.push(Waiting { tool: tool.clone(), place: place.to_owned(), why });
                 continue;
             }
             let state = self.known(place, tool)?.state;
@@ -139,11 +88,7 @@ impl Planner<'_> {
                 tools.insert(tool.clone(), ToolsetEntry { rules });
             } else {
                 let why = format!("it is {state}: only approved tools can be put into a toolset");
-                self.plan.waiting.push(Waiting {
-                    tool: tool.clone(),
-                    place: place.to_owned(),
-                    why,
-                });
+                self.plan.waiting.push(Waiting { tool: tool.clone(), place: place.to_owned(), why });
             }
         }
         Ok(tools)

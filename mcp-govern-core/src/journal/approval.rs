@@ -95,9 +95,8 @@ const ALREADY_APPROVED: NotPossible =
 const ALREADY_DISABLED: NotPossible =
     NotPossible("it is disabled already; approve it to enable it, or reset it to have it reviewed");
 const ALREADY_PENDING: NotPossible = NotPossible("it waits for review already");
-const ENABLE_FIRST: NotPossible = NotPossible(
-    "it is disabled, and approving ahead does not enable it; approve its current definition first",
-);
+const ENABLE_FIRST: NotPossible =
+    NotPossible("it is disabled, and approving ahead does not enable it; approve its current definition first");
 const REMOVED: NotPossible =
     NotPossible("its server no longer offers it; it comes back for review when a sync finds it again");
 

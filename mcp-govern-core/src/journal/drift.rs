@@ -122,9 +122,7 @@ impl Place {
             Self::Binding => Self::Data(Grade::Rebound),
             Self::Schema => match key {
                 "title" | "description" | "$comment" | "examples" | "deprecated" => Self::Data(Grade::Text),
-                "properties" | "patternProperties" | "$defs" | "definitions" | "dependentSchemas" => {
-                    Self::Schemas
-                }
+                "properties" | "patternProperties" | "$defs" | "definitions" | "dependentSchemas" => Self::Schemas,
                 "items"
                 | "prefixItems"
                 | "additionalProperties"
@@ -156,10 +154,8 @@ impl Changes {
         at: &str,
         place: impl Fn(&str) -> Place,
     ) {
-        let mut keys: Vec<&String> = before
-            .keys()
-            .chain(after.keys().filter(|key| !before.contains_key(*key)))
-            .collect();
+        let mut keys: Vec<&String> =
+            before.keys().chain(after.keys().filter(|key| !before.contains_key(*key))).collect();
         keys.sort();
         for key in keys {
             let field = format!("{at}/{}", key.replace('~', "~0").replace('/', "~1"));
@@ -199,10 +195,7 @@ fn same(one: &Value, two: &Value) -> bool {
             one.len() == two.len() && one.iter().zip(two).all(|(a, b)| same(a, b))
         }
         (Value::Object(one), Value::Object(two)) => {
-            one.len() == two.len()
-                && one
-                    .iter()
-                    .all(|(key, a)| two.get(key).is_some_and(|b| same(a, b)))
+            one.len() == two.len() && one.iter().all(|(key, a)| two.get(key).is_some_and(|b| same(a, b)))
         }
         _ => one == two,
     }

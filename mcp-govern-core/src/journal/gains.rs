@@ -27,12 +27,7 @@ pub fn gains<'a>(state: &State, tools: impl IntoIterator<Item = &'a ToolId>) -> 
             let Some(toolset) = state.toolsets.get(id) else {
                 continue;
             };
-            let held = tools.iter().filter(|tool| {
-                state
-                    .tools
-                    .get(**tool)
-                    .is_some_and(|row| toolset.holds(tool, row))
-            });
+            let held = tools.iter().filter(|tool| state.tools.get(**tool).is_some_and(|row| toolset.holds(tool, row)));
             gains.extend(held.map(|tool| Gain {
                 profile: profile.clone(),
                 toolset: id.clone(),
@@ -50,8 +45,7 @@ impl Toolset {
         match &self.content {
             ToolsetContent::Chosen(tools) => tools.contains_key(id),
             ToolsetContent::Maintained { server, up_to } => {
-                id.server() == server
-                    && up_to.is_none_or(|most| tool.effect() <= most && tool.risk() == Risk::None)
+                id.server() == server && up_to.is_none_or(|most| tool.effect() <= most && tool.risk() == Risk::None)
             }
         }
     }
@@ -60,13 +54,8 @@ impl Toolset {
 impl AccessRequest {
     /// The approval step that the request waits at, counted from 0; the number of steps once all are approved.
     pub fn current_step(&self) -> u32 {
-        let open = (0u32..)
-            .zip(&self.policy.steps)
-            .find(|(index, step)| self.approvals_of(*index) < step.quorum);
-        open.map_or(
-            u32::try_from(self.policy.steps.len()).unwrap_or(u32::MAX),
-            |(index, _)| index,
-        )
+        let open = (0u32..).zip(&self.policy.steps).find(|(index, step)| self.approvals_of(*index) < step.quorum);
+        open.map_or(u32::try_from(self.policy.steps.len()).unwrap_or(u32::MAX), |(index, _)| index)
     }
 
     pub(super) fn step(&self, index: u32) -> Option<&ApprovalStep> {
@@ -76,9 +65,7 @@ impl AccessRequest {
     /// Whether one more approval of the current step is all that is missing.
     pub(super) fn is_last_approval(&self) -> bool {
         let current = self.current_step();
-        let missing = self
-            .step(current)
-            .map_or(0, |step| step.quorum.saturating_sub(self.approvals_of(current)));
+        let missing = self.step(current).map_or(0, |step| step.quorum.saturating_sub(self.approvals_of(current)));
         missing <= 1 && self.step(current.saturating_add(1)).is_none()
     }
 

@@ -52,10 +52,7 @@ impl fmt::Display for RefusalKind {
 impl Refusal {
     /// A refusal of a kind, with a sentence that says what is wrong and what to do.
     pub fn new(kind: RefusalKind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-        }
+        Self { kind, message: message.into() }
     }
 
     /// What the sender should do.
@@ -77,10 +74,7 @@ impl Refusal {
     }
 
     pub(crate) fn already_exists(what: &str, id: &impl fmt::Display) -> Self {
-        Self::new(
-            RefusalKind::AlreadyExists,
-            format!("there is a {what} `{id}` already: choose another id"),
-        )
+        Self::new(RefusalKind::AlreadyExists, format!("there is a {what} `{id}` already: choose another id"))
     }
 
     pub(crate) fn conflict(message: impl Into<String>) -> Self {

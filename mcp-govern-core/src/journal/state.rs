@@ -7,8 +7,8 @@ use std::{
 
 use super::{Head, KillScope, Revision};
 use crate::vocabulary::{
-    CatalogueVersion, Classification, ClientId, ClientType, CommandId, CredentialFacts, CredentialOwner, Digest, Effect,
-    GrantId, Grantee, Label, ProfileId, ProfileSpec, RecordedActor, RequestId, RequestPolicy, Risk, ServerId,
+    CatalogueVersion, Classification, ClientId, ClientType, CommandId, CredentialFacts, CredentialOwner, Digest,
+    Effect, GrantId, Grantee, Label, ProfileId, ProfileSpec, RecordedActor, RequestId, RequestPolicy, Risk, ServerId,
     ServerSpec, Settings, Timestamp, ToolDefinition, ToolId, ToolsetBinding, ToolsetContent, ToolsetId, UserId,
 };
 
@@ -366,7 +366,11 @@ impl AccessRequest {
 
     /// Where it stands at `now`.
     pub fn status(&self, now: Timestamp) -> RequestStatus {
-        if self.decided == RequestStatus::Pending && now >= self.expires { RequestStatus::Expired } else { self.decided }
+        if self.decided == RequestStatus::Pending && now >= self.expires {
+            RequestStatus::Expired
+        } else {
+            self.decided
+        }
     }
 }
 

@@ -91,10 +91,7 @@ const TABLE: &[(&str, [Right; 6])] = &[
 pub fn may(role: Role, action: &str) -> Right {
     let row = TABLE.iter().find(|(name, _)| *name == action);
     let cells = row.into_iter().flat_map(|(_, cells)| Role::ALL.iter().zip(cells));
-    cells
-        .into_iter()
-        .find(|(of, _)| **of == role)
-        .map_or(Right::Never, |(_, right)| *right)
+    cells.into_iter().find(|(of, _)| **of == role).map_or(Right::Never, |(_, right)| *right)
 }
 
 #[cfg(test)]
@@ -117,10 +114,6 @@ mod tests {
 
     #[test]
     fn an_auditor_changes_nothing() {
-        assert!(
-            Action::NAMES
-                .iter()
-                .all(|name| may(Role::Auditor, name) == Right::Never)
-        );
+        assert!(Action::NAMES.iter().all(|name| may(Role::Auditor, name) == Right::Never));
     }
 }

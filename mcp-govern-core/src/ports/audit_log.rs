@@ -174,12 +174,7 @@ pub trait AuditLog: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// When the chain does not stand at `expected` or the store failed.
-    async fn append(
-        &self,
-        writer: &WriterId,
-        expected: AuditHead,
-        records: &[StoredRecord],
-    ) -> Result<(), StoreError>;
+    async fn append(&self, writer: &WriterId, expected: AuditHead, records: &[StoredRecord]) -> Result<(), StoreError>;
 
     /// At most `limit` records of a writer after a sequence number, oldest first.
     ///

@@ -53,7 +53,13 @@ pub struct AuthMethod {
 impl AuthMethod {
     /// A method without fields that takes shared credentials.
     pub fn new(id: AuthMethodId, title: impl Into<String>) -> Self {
-        Self { id, title: title.into(), fields: Vec::new(), config: Vec::new(), sharing: vec![CredentialSharing::Shared] }
+        Self {
+            id,
+            title: title.into(),
+            fields: Vec::new(),
+            config: Vec::new(),
+            sharing: vec![CredentialSharing::Shared],
+        }
     }
 }
 

@@ -26,17 +26,14 @@ impl ParseIdError {
 }
 
 const SLUG: &str = "expected 1 to 64 characters of a-z, 0-9, `-` and `_`, starting with a letter or digit";
-const TOOL_NAME: &str =
-    "expected 1 to 48 characters of a-z, 0-9 and `_`, starting with a letter";
+const TOOL_NAME: &str = "expected 1 to 48 characters of a-z, 0-9 and `_`, starting with a letter";
 const PREFIX: &str = "expected 1 to 15 characters of a-z and 0-9, starting with a letter";
 const OPAQUE: &str = "expected 1 to 512 characters without control characters";
 
 fn is_slug(text: &str) -> bool {
     text.len() <= 64
         && text.bytes().next().is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_')
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_')
 }
 
 fn is_tool_name(text: &str) -> bool {
@@ -275,9 +272,8 @@ impl FromStr for ToolId {
     type Err = ParseIdError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (server, name) = text
-            .split_once('/')
-            .ok_or_else(|| ParseIdError::new("tool id", "expected `server/tool`", text))?;
+        let (server, name) =
+            text.split_once('/').ok_or_else(|| ParseIdError::new("tool id", "expected `server/tool`", text))?;
         Ok(Self::new(ServerId::new(server)?, ToolName::new(name)?))
     }
 }

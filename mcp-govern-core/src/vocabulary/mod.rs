@@ -27,9 +27,7 @@ pub use self::{
     principal::{ClientMatch, ClientRule, ClientType, Grantee, Principal},
     rule::{AbsentArgument, ArgumentRule, Constraint, Pattern, PatternError},
     secret::Secret,
-    server::{
-        CredentialFacts, CredentialOwner, CredentialSharing, DriftAction, DriftPolicy, NewToolState, ServerSpec,
-    },
+    server::{CredentialFacts, CredentialOwner, CredentialSharing, DriftAction, DriftPolicy, NewToolState, ServerSpec},
     settings::{RequestableTools, Settings},
     time::{Clock, ManualClock, ParseTimestampError, SystemClock, Timestamp},
     tool::{

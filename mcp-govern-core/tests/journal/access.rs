@@ -11,13 +11,7 @@ fn world() -> World {
     world.with_status();
     world.with_profile(RequestPolicy::approved_by([person("lea")]));
     let own = spec("own").with_sharing(CredentialSharing::PerUser);
-    world.does(
-        &admin(),
-        Action::RegisterServer {
-            server: id("own"),
-            spec: own,
-        },
-    );
+    world.does(&admin(), Action::RegisterServer { server: id("own"), spec: own });
     for name in ["ann", "bob"] {
         world.does(&owner(), grant(&format!("grant-{name}"), person(name)));
         let (request, unused) = (format!("request-{name}"), format!("unused-{name}"));
@@ -31,26 +25,10 @@ fn world() -> World {
         world.does(&someone(name), ask);
         let owner = CredentialOwner::User(user(name));
         let facts = CredentialFacts::new();
-        world.does(
-            &someone(name),
-            Action::SetCredential {
-                server: id("own"),
-                owner,
-                version: 1,
-                facts,
-            },
-        );
+        world.does(&someone(name), Action::SetCredential { server: id("own"), owner, version: 1, facts });
         let client_type = Some(ClientType::Personal);
         let label = Label::new("Laptop");
-        world.does(
-            &admin(),
-            Action::SetClient {
-                client: client(name),
-                label,
-                client_type,
-                owner: Some(user(name)),
-            },
-        );
+        world.does(&admin(), Action::SetClient { client: client(name), label, client_type, owner: Some(user(name)) });
     }
     world.does(&owner(), grant("grant-group", Grantee::Group(id("Leads"))));
     world
@@ -65,25 +43,12 @@ fn off_boarding_ends_all_that_a_person_has_in_one_event_and_nothing_of_anybody_e
     let mut world = world();
     let events = world.does(&owner(), Action::OffboardUser { user: user("ann") });
     assert_eq!(events.len(), 1);
-    assert_eq!(
-        world.state.grants().keys().map(AsRef::as_ref).collect::<Vec<_>>(),
-        ["grant-bob", "grant-group"]
-    );
+    assert_eq!(world.state.grants().keys().map(AsRef::as_ref).collect::<Vec<_>>(), ["grant-bob", "grant-group"]);
     let status = |name: &str| world.state.requests()[name].status(world.now());
-    assert_eq!(
-        (status("request-ann"), status("request-bob")),
-        (RequestStatus::Cancelled, RequestStatus::Pending)
-    );
-    let owners: Vec<_> = world
-        .state
-        .credentials()
-        .map(|(_, owner, _)| owner.clone())
-        .collect();
+    assert_eq!((status("request-ann"), status("request-bob")), (RequestStatus::Cancelled, RequestStatus::Pending));
+    let owners: Vec<_> = world.state.credentials().map(|(_, owner, _)| owner.clone()).collect();
     assert_eq!(owners, [CredentialOwner::User(user("bob"))]);
-    assert!(
-        world.state.clients()[&client("ann")].is_closed()
-            && !world.state.clients()[&client("bob")].is_closed()
-    );
+    assert!(world.state.clients()[&client("ann")].is_closed() && !world.state.clients()[&client("bob")].is_closed());
 }
 
 #[test]
@@ -95,12 +60,7 @@ fn off_boarding_is_on_record_for_a_person_of_whom_nothing_is_known() {
 #[test]
 fn a_person_gives_back_ones_own_grant() {
     let mut world = world();
-    world.does(
-        &someone("ann"),
-        Action::RevokeGrant {
-            grant: id("grant-ann"),
-        },
-    );
+    world.does(&someone("ann"), Action::RevokeGrant { grant: id("grant-ann") });
     assert!(!world.state.grants().contains_key("grant-ann"));
 }
 

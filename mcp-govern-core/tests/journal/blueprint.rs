@@ -57,9 +57,7 @@ fn blueprint(text: &str) -> Blueprint {
 }
 
 fn plan(world: &World, blueprint: &Blueprint) -> Plan {
-    blueprint
-        .plan(&world.state, &owner(), world.now())
-        .unwrap_or_else(|error| panic!("{error}"))
+    blueprint.plan(&world.state, &owner(), world.now()).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Plans, sends, syncs, and plans again until there is nothing to do.
@@ -71,9 +69,8 @@ fn apply(world: &mut World, blueprint: &Blueprint) -> Vec<String> {
             return done;
         }
         for step in plan.steps() {
-            let events = world
-                .send_command(&owner(), &step.command)
-                .unwrap_or_else(|error| panic!("{}: {error}", step.why));
+            let events =
+                world.send_command(&owner(), &step.command).unwrap_or_else(|error| panic!("{}: {error}", step.why));
             assert!(!events.is_empty(), "`{}` changed nothing", step.why);
             done.push(step.why.clone());
         }
@@ -85,16 +82,11 @@ fn apply(world: &mut World, blueprint: &Blueprint) -> Vec<String> {
 }
 
 fn waits(plan: &Plan) -> Vec<(String, String)> {
-    plan.waiting()
-        .iter()
-        .map(|Waiting { tool, why, .. }| (tool.to_string(), why.clone()))
-        .collect()
+    plan.waiting().iter().map(|Waiting { tool, why, .. }| (tool.to_string(), why.clone())).collect()
 }
 
 fn error(world: &World, text: &str) -> BlueprintError {
-    blueprint(text)
-        .plan(&world.state, &owner(), world.now())
-        .unwrap_err()
+    blueprint(text).plan(&world.state, &owner(), world.now()).unwrap_err()
 }
 
 const SERVER: &str = r#"
@@ -120,10 +112,7 @@ fn a_blueprint_leads_from_nothing_to_what_it_says() {
     assert_eq!(world.tool("status/create_incident").state(), ToolState::Approved);
     assert_eq!(world.tool("status/delete_page").state(), ToolState::PendingReview);
     assert_eq!(state.profiles()["on-call"].bindings().len(), 2);
-    assert_eq!(
-        state.profiles()["on-call"].spec().policy.longest_seconds,
-        Some(28_800)
-    );
+    assert_eq!(state.profiles()["on-call"].spec().policy.longest_seconds, Some(28_800));
     assert_eq!(state.grants()["ann-on-call"].grantee(), &person("ann"));
 }
 
@@ -144,48 +133,24 @@ fn applying_a_blueprint_twice_changes_nothing() {
 fn activation_comes_last_and_a_server_is_synced_before_its_tools_are_planned() {
     let world = World::new();
     let plan = plan(&world, &blueprint(TEXT));
-    assert_eq!(
-        plan.steps().last().unwrap().command.action,
-        Action::ActivateGovernance
-    );
-    assert_eq!(
-        plan.to_sync().iter().map(AsRef::as_ref).collect::<Vec<_>>(),
-        ["status"]
-    );
+    assert_eq!(plan.steps().last().unwrap().command.action, Action::ActivateGovernance);
+    assert_eq!(plan.to_sync().iter().map(AsRef::as_ref).collect::<Vec<_>>(), ["status"]);
     assert!(!plan.is_empty());
     assert_eq!(
         waits(&plan),
-        [(
-            "status/create_incident".to_owned(),
-            "server `status` is to be synced first".to_owned()
-        )]
+        [("status/create_incident".to_owned(), "server `status` is to be synced first".to_owned())]
     );
 }
 
 #[test]
 fn a_plan_made_again_from_the_same_state_repeats_its_commands() {
     let world = World::new();
-    let ids = |plan: &Plan| {
-        plan.steps()
-            .iter()
-            .map(|step| step.command.id.clone())
-            .collect::<Vec<_>>()
-    };
+    let ids = |plan: &Plan| plan.steps().iter().map(|step| step.command.id.clone()).collect::<Vec<_>>();
     let (one, two) = (plan(&world, &blueprint(TEXT)), plan(&world, &blueprint(TEXT)));
     assert_eq!(one, two);
-    assert_eq!(
-        ids(&one).iter().collect::<BTreeSet<_>>().len(),
-        one.steps().len(),
-        "each has an id of its own"
-    );
+    assert_eq!(ids(&one).iter().collect::<BTreeSet<_>>().len(), one.steps().len(), "each has an id of its own");
     let mut moved = world.clone();
-    moved.does(
-        &admin(),
-        Action::RegisterServer {
-            server: id("other"),
-            spec: spec("other"),
-        },
-    );
+    moved.does(&admin(), Action::RegisterServer { server: id("other"), spec: spec("other") });
     let later = plan(&moved, &blueprint(TEXT));
     assert!(ids(&later).iter().all(|id| !ids(&one).contains(id)));
 }
@@ -194,20 +159,8 @@ fn a_plan_made_again_from_the_same_state_repeats_its_commands() {
 fn what_a_blueprint_does_not_name_is_left_alone_unless_it_says_so() {
     let mut world = World::new();
     apply(&mut world, &blueprint(TEXT));
-    world.does(
-        &admin(),
-        Action::RegisterServer {
-            server: id("other"),
-            spec: spec("other"),
-        },
-    );
-    world.does(
-        &admin(),
-        Action::SetToolsetTools {
-            toolset: id("writers"),
-            tools: entries(&["status/get_page"]),
-        },
-    );
+    world.does(&admin(), Action::RegisterServer { server: id("other"), spec: spec("other") });
+    world.does(&admin(), Action::SetToolsetTools { toolset: id("writers"), tools: entries(&["status/get_page"]) });
     world.does(&owner(), grant("by-hand", person("bob")));
     let asked = Action::RequestAccess {
         request: id("r1"),
@@ -218,37 +171,17 @@ fn what_a_blueprint_does_not_name_is_left_alone_unless_it_says_so() {
     };
     world.does(&someone("carl"), asked);
     let lead = someone("lea").with_groups([id("leads")]);
-    world.does(
-        &lead,
-        Action::ApproveRequest {
-            request: id("r1"),
-            grant: id("asked"),
-        },
-    );
+    world.does(&lead, Action::ApproveRequest { request: id("r1"), grant: id("asked") });
     assert!(plan(&world, &blueprint(TEXT)).is_empty());
 
     let strict = blueprint(TEXT).with_unnamed(Unnamed::Remove);
     let done = apply(&mut world, &strict);
-    assert_eq!(
-        done,
-        [
-            "take 1 tool out of toolset `writers`",
-            "take grant `by-hand` back",
-            "remove server `other`"
-        ]
-    );
-    assert_eq!(
-        world.state.grants().keys().map(AsRef::as_ref).collect::<Vec<_>>(),
-        ["ann-on-call", "asked"]
-    );
+    assert_eq!(done, ["take 1 tool out of toolset `writers`", "take grant `by-hand` back", "remove server `other`"]);
+    assert_eq!(world.state.grants().keys().map(AsRef::as_ref).collect::<Vec<_>>(), ["ann-on-call", "asked"]);
 
     let nothing = Blueprint::default().with_unnamed(Unnamed::Remove);
     apply(&mut world, &nothing);
-    assert!(
-        world.state.servers().is_empty()
-            && world.state.toolsets().is_empty()
-            && world.state.profiles().is_empty()
-    );
+    assert!(world.state.servers().is_empty() && world.state.toolsets().is_empty() && world.state.profiles().is_empty());
 }
 
 #[test]
@@ -256,25 +189,12 @@ fn a_blueprint_approves_no_tool_that_changed_since_a_review_and_none_that_somebo
     let mut world = World::new();
     let blueprint = blueprint(TEXT);
     apply(&mut world, &blueprint);
-    world.does(
-        &admin(),
-        Action::DisableTools {
-            tools: [tool("status/create_incident")].into(),
-        },
-    );
-    world.sync(
-        "status",
-        2,
-        status_tools_with("get_page", |tool| tool.description = "Obey.".into()),
-    );
+    world.does(&admin(), Action::DisableTools { tools: [tool("status/create_incident")].into() });
+    world.sync("status", 2, status_tools_with("get_page", |tool| tool.description = "Obey.".into()));
     let plan = plan(&world, &blueprint);
     assert!(plan.is_empty());
     let waiting: Vec<String> = waits(&plan).into_iter().map(|(tool, _)| tool).collect();
-    assert_eq!(
-        waiting,
-        ["status/get_page"],
-        "the disabled tool stays in its toolset"
-    );
+    assert_eq!(waiting, ["status/get_page"], "the disabled tool stays in its toolset");
     assert_eq!(world.tool("status/get_page").state(), ToolState::PendingReview);
     assert_eq!(world.tool("status/create_incident").state(), ToolState::Disabled);
 }
@@ -292,71 +212,31 @@ fn a_pin_approves_exactly_the_definition_that_it_names() {
 
     let early = plan(&world, &blueprint);
     assert!(early.is_empty());
-    assert!(
-        waits(&early)[0].1.contains(&digest.to_string()),
-        "{:?}",
-        waits(&early)
-    );
+    assert!(waits(&early)[0].1.contains(&digest.to_string()), "{:?}", waits(&early));
 
-    world.does(
-        &admin(),
-        Action::StageCatalogue {
-            server: id("status"),
-            catalogue: catalogue(2, changed.clone()),
-        },
-    );
-    assert_eq!(
-        apply(&mut world, &blueprint),
-        ["approve 1 tool of server `status`"]
-    );
+    world.does(&admin(), Action::StageCatalogue { server: id("status"), catalogue: catalogue(2, changed.clone()) });
+    assert_eq!(apply(&mut world, &blueprint), ["approve 1 tool of server `status`"]);
     world.sync("status", 2, changed);
     assert_eq!(world.tool("status/get_page").state(), ToolState::Approved);
     assert!(plan(&world, &blueprint).is_empty());
 
-    world.does(
-        &admin(),
-        Action::ResetTools {
-            tools: [tool("status/get_page")].into(),
-        },
-    );
+    world.does(&admin(), Action::ResetTools { tools: [tool("status/get_page")].into() });
     apply(&mut world, &blueprint);
     assert_eq!(world.tool("status/get_page").state(), ToolState::Approved);
-    world.does(
-        &admin(),
-        Action::DisableTools {
-            tools: [tool("status/get_page")].into(),
-        },
-    );
-    assert!(
-        plan(&world, &blueprint).is_empty(),
-        "what somebody disabled stays so"
-    );
+    world.does(&admin(), Action::DisableTools { tools: [tool("status/get_page")].into() });
+    assert!(plan(&world, &blueprint).is_empty(), "what somebody disabled stays so");
 }
 
 #[test]
 fn a_pattern_approves_no_dangerous_tool() {
     let mut world = World::new();
-    world.does(
-        &admin(),
-        Action::RegisterServer {
-            server: id("status"),
-            spec: spec("status"),
-        },
-    );
-    world.sync(
-        "status",
-        1,
-        status_tools_with("delete_page", |tool| tool.risk = mcp_govern_core::Risk::Dangerous),
-    );
+    world.does(&admin(), Action::RegisterServer { server: id("status"), spec: spec("status") });
+    world.sync("status", 1, status_tools_with("delete_page", |tool| tool.risk = mcp_govern_core::Risk::Dangerous));
     let with = |choice: &str| blueprint(&format!("{SERVER}approve = [\"{choice}\"]"));
     let approved = |world: &World, choice: &str| -> Vec<String> {
         let mut world = world.clone();
         apply(&mut world, &with(choice));
-        let tools = world
-            .state
-            .tools()
-            .iter()
-            .filter(|(_, tool)| tool.state() == ToolState::Approved);
+        let tools = world.state.tools().iter().filter(|(_, tool)| tool.state() == ToolState::Approved);
         tools.map(|(id, _)| id.name().to_string()).collect()
     };
     assert_eq!(approved(&world, "*"), ["create_incident", "get_page"]);
@@ -372,10 +252,7 @@ fn a_changed_blueprint_plans_only_what_changed() {
     apply(&mut world, &blueprint(TEXT));
     let changed = TEXT
         .replace("title = \"Writers\"", "title = \"Incident writers\"")
-        .replace(
-            "constraint = { fixed = \"p1\" }",
-            "constraint = { fixed = \"p9\" }",
-        )
+        .replace("constraint = { fixed = \"p1\" }", "constraint = { fixed = \"p9\" }")
         .replace("2030-01-01", "2031-01-01")
         .replace("longest_seconds = 28800", "longest_seconds = 3600");
     let done = apply(&mut world, &blueprint(&changed));
@@ -408,10 +285,7 @@ fn an_actor_who_may_not_is_told_so_when_planning() {
     let plan = blueprint(TEXT).plan(&world.state, &actor("pia", &[Role::ProfileAdmin]), world.now());
     match plan.unwrap_err() {
         BlueprintError::Refused { place, refusal } => {
-            assert_eq!(
-                (place.as_str(), refusal.kind()),
-                ("settings", RefusalKind::NotAllowed)
-            );
+            assert_eq!((place.as_str(), refusal.kind()), ("settings", RefusalKind::NotAllowed));
         }
         other => panic!("{other}"),
     }
@@ -426,23 +300,36 @@ fn contradictions_are_named_with_their_place() {
         Action::CreateToolset {
             toolset: id("readers"),
             label: mcp_govern_core::Label::new("Readers"),
-            content: mcp_govern_core::ToolsetContent::Maintained {
-                server: id("status"),
-                up_to: Some(Effect::Write),
-            },
+            content: mcp_govern_core::ToolsetContent::Maintained { server: id("status"), up_to: Some(Effect::Write) },
         },
     );
     let toolset = |body: &str| format!("[toolsets.readers]\ntitle = \"Readers\"\n{body}");
     for (text, words) in [
-        (toolset("tools = [\"status/get_page\"]\nfollows = { server = \"status\" }"), "toolsets.readers: it names tools"),
-        (toolset("follows = { server = \"status\", up_to = \"read\" }"), "toolsets.readers: there is such a toolset already"),
+        (
+            toolset("tools = [\"status/get_page\"]\nfollows = { server = \"status\" }"),
+            "toolsets.readers: it names tools",
+        ),
+        (
+            toolset("follows = { server = \"status\", up_to = \"read\" }"),
+            "toolsets.readers: there is such a toolset already",
+        ),
         (toolset("tools = [\"status/get_page\"]"), "toolsets.readers: there is such a toolset already"),
-        (toolset("[[toolsets.readers.rules.\"status/get_page\"]]\nargument = \"a\"\nconstraint = { max = 1 }"), "not among its tools"),
-        ("[toolsets.x]\ntitle = \"X\"\ntools = [\"status/no_such\"]".to_owned(), "toolsets.x: there is no tool `status/no_such`"),
+        (
+            toolset("[[toolsets.readers.rules.\"status/get_page\"]]\nargument = \"a\"\nconstraint = { max = 1 }"),
+            "not among its tools",
+        ),
+        (
+            "[toolsets.x]\ntitle = \"X\"\ntools = [\"status/no_such\"]".to_owned(),
+            "toolsets.x: there is no tool `status/no_such`",
+        ),
         (format!("{SERVER}approve = [\"no_such\"]"), "servers.status: there is no tool `status/no_such`"),
         (SERVER.replace("statuspage", "opsgenie"), "servers.status: server `status` is of provider `statuspage`"),
         ("[profiles.p]\ntitle = \"P\"\ntoolsets = [\"none\"]".to_owned(), "profiles.p: there is no toolset `none`"),
-        ("[[profiles.p.rules.none]]\nargument = \"a\"\nconstraint = { max = 1 }\n[profiles.p]\ntitle = \"P\"".to_owned(), "not bound to it"),
+        (
+            "[[profiles.p.rules.none]]\nargument = \"a\"\nconstraint = { max = 1 }\n[profiles.p]\ntitle = \"P\""
+                .to_owned(),
+            "not bound to it",
+        ),
         (
             "[grants.g]\nprofile = \"none\"\ngrantee = { group = \"leads\" }".to_owned(),
             "grants.g: there is no profile `none`",
@@ -478,10 +365,7 @@ fn a_blueprint_is_read_as_it_was_written() {
 #[test]
 fn a_profile_without_a_policy_hands_out_nothing() {
     let mut world = World::new();
-    apply(
-        &mut world,
-        &blueprint("[profiles.p]\ntitle = \"P\"\nvisibility = \"everyone\""),
-    );
+    apply(&mut world, &blueprint("[profiles.p]\ntitle = \"P\"\nvisibility = \"everyone\""));
     let ask = Action::RequestAccess {
         request: id("r"),
         grant: id("g"),
@@ -490,10 +374,7 @@ fn a_profile_without_a_policy_hands_out_nothing() {
         seconds: None,
     };
     world.does(&someone("ann"), ask);
-    let approve = Action::ApproveRequest {
-        request: id("r"),
-        grant: id("g"),
-    };
+    let approve = Action::ApproveRequest { request: id("r"), grant: id("g") };
     world.refuses(&owner(), approve, RefusalKind::NotAllowed, "approve_request");
 }
 
@@ -502,9 +383,6 @@ fn a_planned_command_says_in_the_record_that_a_blueprint_sent_it() {
     let world = World::new();
     for step in plan(&world, &blueprint(TEXT)).steps() {
         let Command { reason, .. } = &step.command;
-        assert_eq!(
-            reason.as_deref(),
-            Some(format!("blueprint: {}", step.why).as_str())
-        );
+        assert_eq!(reason.as_deref(), Some(format!("blueprint: {}", step.why).as_str()));
     }
 }

@@ -35,31 +35,11 @@ type Change = Box<dyn FnOnce(&mut ToolDefinition)>;
 #[expect(clippy::too_many_lines, reason = "one case for each field")]
 fn every_field_has_its_grade() {
     let cases: Vec<(&str, Grade, Change)> = vec![
-        (
-            "/title",
-            Grade::Cosmetic,
-            Box::new(|tool| tool.title = "Page".into()),
-        ),
-        (
-            "/area",
-            Grade::Cosmetic,
-            Box::new(|tool| tool.area = Some("pages".into())),
-        ),
-        (
-            "/deprecated",
-            Grade::Cosmetic,
-            Box::new(|tool| tool.deprecated = true),
-        ),
-        (
-            "/description",
-            Grade::Text,
-            Box::new(|tool| tool.description.push_str(" Always.")),
-        ),
-        (
-            "/risk_reason",
-            Grade::Text,
-            Box::new(|tool| tool.risk_reason = Some("none".into())),
-        ),
+        ("/title", Grade::Cosmetic, Box::new(|tool| tool.title = "Page".into())),
+        ("/area", Grade::Cosmetic, Box::new(|tool| tool.area = Some("pages".into()))),
+        ("/deprecated", Grade::Cosmetic, Box::new(|tool| tool.deprecated = true)),
+        ("/description", Grade::Text, Box::new(|tool| tool.description.push_str(" Always."))),
+        ("/risk_reason", Grade::Text, Box::new(|tool| tool.risk_reason = Some("none".into()))),
         (
             "/input_schema/properties/page_id/description",
             Grade::Text,
@@ -75,71 +55,23 @@ fn every_field_has_its_grade() {
             Grade::Contract,
             Box::new(|tool| schema(tool, "/properties/description", json!({"type": "string"}))),
         ),
-        (
-            "/input_schema/required",
-            Grade::Contract,
-            Box::new(|tool| schema(tool, "/required", json!([]))),
-        ),
-        (
-            "/output_schema",
-            Grade::Contract,
-            Box::new(|tool| tool.output_schema = Some(Arc::new(json!({})))),
-        ),
+        ("/input_schema/required", Grade::Contract, Box::new(|tool| schema(tool, "/required", json!([])))),
+        ("/output_schema", Grade::Contract, Box::new(|tool| tool.output_schema = Some(Arc::new(json!({}))))),
         (
             "/annotations/idempotentHint",
             Grade::Contract,
             Box::new(|tool| tool.annotations = Annotations::of(Effect::Write, true)),
         ),
-        (
-            "/scopes",
-            Grade::Contract,
-            Box::new(|tool| tool.scopes.push("pages.read".into())),
-        ),
-        (
-            "/notifies",
-            Grade::Contract,
-            Box::new(|tool| tool.notifies = Some("customers, by mail".into())),
-        ),
-        (
-            "/effect",
-            Grade::Contract,
-            Box::new(|tool| tool.effect = Effect::Read),
-        ),
-        (
-            "/effect",
-            Grade::Rebound,
-            Box::new(|tool| tool.effect = Effect::Destructive),
-        ),
-        (
-            "/risk",
-            Grade::Rebound,
-            Box::new(|tool| tool.risk = Risk::Sensitive),
-        ),
-        (
-            "/binding/method",
-            Grade::Rebound,
-            Box::new(|tool| binding(tool, |b| b.method = "DELETE".into())),
-        ),
-        (
-            "/binding/path",
-            Grade::Rebound,
-            Box::new(|tool| binding(tool, |b| b.path = "/users/{page_id}".into())),
-        ),
-        (
-            "/binding/origin",
-            Grade::Rebound,
-            Box::new(|tool| binding(tool, |b| b.origin = "upload".into())),
-        ),
-        (
-            "/binding/security",
-            Grade::Rebound,
-            Box::new(|tool| binding(tool, |b| b.security.clear())),
-        ),
-        (
-            "/binding/arguments",
-            Grade::Rebound,
-            Box::new(|tool| binding(tool, |b| b.arguments[0].name = "id".into())),
-        ),
+        ("/scopes", Grade::Contract, Box::new(|tool| tool.scopes.push("pages.read".into()))),
+        ("/notifies", Grade::Contract, Box::new(|tool| tool.notifies = Some("customers, by mail".into()))),
+        ("/effect", Grade::Contract, Box::new(|tool| tool.effect = Effect::Read)),
+        ("/effect", Grade::Rebound, Box::new(|tool| tool.effect = Effect::Destructive)),
+        ("/risk", Grade::Rebound, Box::new(|tool| tool.risk = Risk::Sensitive)),
+        ("/binding/method", Grade::Rebound, Box::new(|tool| binding(tool, |b| b.method = "DELETE".into()))),
+        ("/binding/path", Grade::Rebound, Box::new(|tool| binding(tool, |b| b.path = "/users/{page_id}".into()))),
+        ("/binding/origin", Grade::Rebound, Box::new(|tool| binding(tool, |b| b.origin = "upload".into()))),
+        ("/binding/security", Grade::Rebound, Box::new(|tool| binding(tool, |b| b.security.clear()))),
+        ("/binding/arguments", Grade::Rebound, Box::new(|tool| binding(tool, |b| b.arguments[0].name = "id".into()))),
     ];
     for (field, grade_of_field, change) in cases {
         let (old, new) = changed(change);
@@ -165,10 +97,7 @@ fn the_strongest_of_several_changes_counts_and_each_is_shown() {
         binding(tool, |binding| binding.method = "DELETE".into());
     });
     assert_eq!(grade(&old, &new), Some(Grade::Rebound));
-    let fields: Vec<_> = diff(&old, &new)
-        .into_iter()
-        .map(|change| (change.field, change.after))
-        .collect();
+    let fields: Vec<_> = diff(&old, &new).into_iter().map(|change| (change.field, change.after)).collect();
     assert_eq!(
         fields,
         [
@@ -183,44 +112,23 @@ fn the_strongest_of_several_changes_counts_and_each_is_shown() {
 fn a_recipe_that_does_something_else_is_rebound_and_one_that_explains_itself_better_is_not() {
     let recipe = |version, why: &str| {
         let mut tool = definition("get_page", "GET", Effect::Read);
-        tool.binding = Binding::Recipe(RecipeBinding {
-            version,
-            why: why.into(),
-            uses: vec![id("list_pages")],
-        });
+        tool.binding = Binding::Recipe(RecipeBinding { version, why: why.into(), uses: vec![id("list_pages")] });
         tool
     };
-    assert_eq!(
-        grade(&recipe(1, "Two reads."), &recipe(2, "Two reads.")),
-        Some(Grade::Rebound)
-    );
-    assert_eq!(
-        grade(&recipe(1, "Two reads."), &recipe(1, "Two reads, merged.")),
-        Some(Grade::Text)
-    );
-    assert_eq!(
-        grade(&recipe(1, "x"), &definition("get_page", "GET", Effect::Read)),
-        Some(Grade::Rebound)
-    );
+    assert_eq!(grade(&recipe(1, "Two reads."), &recipe(2, "Two reads.")), Some(Grade::Rebound));
+    assert_eq!(grade(&recipe(1, "Two reads."), &recipe(1, "Two reads, merged.")), Some(Grade::Text));
+    assert_eq!(grade(&recipe(1, "x"), &definition("get_page", "GET", Effect::Read)), Some(Grade::Rebound));
 }
 
 #[test]
 fn a_rebound_tool_is_never_kept() {
     let keep = DriftAction::Keep;
-    let policy = DriftPolicy {
-        cosmetic: keep,
-        text: keep,
-        contract: keep,
-        rebound: keep,
-    };
+    let policy = DriftPolicy { cosmetic: keep, text: keep, contract: keep, rebound: keep };
     assert_eq!(Grade::Rebound.action(&policy), DriftAction::Review);
     for grade in [Grade::Cosmetic, Grade::Text, Grade::Contract] {
         assert_eq!(grade.action(&policy), DriftAction::Keep);
     }
-    let strict = DriftPolicy {
-        rebound: DriftAction::Disable,
-        ..policy
-    };
+    let strict = DriftPolicy { rebound: DriftAction::Disable, ..policy };
     assert_eq!(Grade::Rebound.action(&strict), DriftAction::Disable);
 }
 

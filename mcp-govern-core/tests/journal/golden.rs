@@ -15,9 +15,7 @@ use crate::support::*;
 const HEAD: &str = "sha256:70be22fba3cbb3410f92fa2227128c64b544551e11985da065ff27475ab3195e";
 
 fn golden(file: &str) -> String {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/golden/v1")
-        .join(file);
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/v1").join(file);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
@@ -30,11 +28,7 @@ fn journal() -> Vec<StoredAct> {
     let lines = (1..).zip(text.lines());
     lines
         .map(|(number, line)| {
-            StoredAct::from_parts(
-                Revision(number),
-                Digest::of_bytes(line.as_bytes()),
-                line.as_bytes(),
-            )
+            StoredAct::from_parts(Revision(number), Digest::of_bytes(line.as_bytes()), line.as_bytes())
         })
         .collect()
 }
@@ -42,10 +36,8 @@ fn journal() -> Vec<StoredAct> {
 #[test]
 fn every_event_has_a_golden_file_and_every_file_an_event() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/v1");
-    let files: BTreeSet<String> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let files: BTreeSet<String> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     let mut expected: BTreeSet<String> = Event::TAGS.iter().map(|tag| file_of(tag)).collect();
     expected.insert("journal.jsonl".to_owned());
     assert_eq!(files, expected);
@@ -72,12 +64,7 @@ fn every_event_has_a_json_form() {
 
 #[test]
 fn the_digest_of_a_definition_is_what_it_was_in_version_1() {
-    for tag in [
-        "tool_discovered.v1",
-        "tool_changed.v1",
-        "tool_returned.v1",
-        "tool_staged.v1",
-    ] {
+    for tag in ["tool_discovered.v1", "tool_changed.v1", "tool_returned.v1", "tool_staged.v1"] {
         let event: Event = serde_json::from_str(&golden(&file_of(tag))).unwrap();
         let (digest, definition) = match event {
             Event::ToolDiscovered(event) => (event.digest, event.definition),
@@ -98,10 +85,7 @@ fn an_event_of_a_newer_version_makes_the_state_unreadable() {
         (r#""digest":"#, r#""colour":"red","digest":"#),
         (r#""data":{"#, r#""more":{},"data":{"#),
         (r#""reason":null"#, r#""reason":null,"weather":"fine""#),
-        (
-            r#""roles":["owner","user"]"#,
-            r#""roles":["owner","emperor","user"]"#,
-        ),
+        (r#""roles":["owner","user"]"#, r#""roles":["owner","emperor","user"]"#),
     ] {
         let mut state = State::new();
         let acts = journal();
@@ -112,22 +96,9 @@ fn an_event_of_a_newer_version_makes_the_state_unreadable() {
         let text = String::from_utf8(acts[3].bytes().to_vec()).unwrap();
         let newer = text.replacen(from, to, 1);
         assert_ne!(newer, text, "`{from}` is not there");
-        let stored = StoredAct::from_parts(
-            Revision(4),
-            Digest::of_bytes(newer.as_bytes()),
-            newer.into_bytes(),
-        );
+        let stored = StoredAct::from_parts(Revision(4), Digest::of_bytes(newer.as_bytes()), newer.into_bytes());
         let error = state.follow(&stored).unwrap_err();
-        assert!(
-            matches!(
-                error,
-                ActError::Unreadable {
-                    revision: Revision(4),
-                    ..
-                }
-            ),
-            "{to}: {error}"
-        );
+        assert!(matches!(error, ActError::Unreadable { revision: Revision(4), .. }), "{to}: {error}");
         assert_eq!(picture(&state), before);
     }
 }
@@ -136,14 +107,7 @@ fn an_event_of_a_newer_version_makes_the_state_unreadable() {
 #[test]
 fn an_unknown_field_anywhere_within_an_event_is_refused() {
     // What is data of others, or a map of names, has no fields of ours.
-    let foreign = [
-        "input_schema",
-        "output_schema",
-        "value",
-        "fixed",
-        "config",
-        "more",
-    ];
+    let foreign = ["input_schema", "output_schema", "value", "fixed", "config", "more"];
     let mut tried = 0;
     for tag in Event::TAGS {
         let value: Value = serde_json::from_str(&golden(&file_of(tag))).unwrap();
@@ -152,10 +116,7 @@ fn an_unknown_field_anywhere_within_an_event_is_refused() {
         for pointer in found {
             let mut spoiled = value.clone();
             spoiled.pointer_mut(&pointer).unwrap()["a_newer_field"] = json!(1);
-            assert!(
-                serde_json::from_value::<Event>(spoiled).is_err(),
-                "{tag} took an unknown field at `{pointer}`"
-            );
+            assert!(serde_json::from_value::<Event>(spoiled).is_err(), "{tag} took an unknown field at `{pointer}`");
             tried += 1;
         }
     }
@@ -169,33 +130,14 @@ fn a_journal_of_version_1_is_followed_and_written_back_byte_for_byte() {
         let act = state.follow(&stored).unwrap();
         assert_eq!(StoredAct::seal(&act).unwrap(), stored);
     }
-    assert_eq!(
-        state.head(),
-        Head {
-            revision: Revision(20),
-            hash: HEAD.parse().unwrap()
-        }
-    );
+    assert_eq!(state.head(), Head { revision: Revision(20), hash: HEAD.parse().unwrap() });
     assert!(state.is_activated());
     let page = &state.tools()[&tool("status/get_page")];
     assert_eq!((page.state(), page.approvals().len()), (ToolState::Approved, 3));
-    assert_eq!(
-        state.tools()[&tool("status/find_page")].state(),
-        ToolState::Approved
-    );
-    assert_eq!(
-        state.grants().keys().map(AsRef::as_ref).collect::<Vec<_>>(),
-        ["g1"],
-        "ann was off-boarded"
-    );
+    assert_eq!(state.tools()[&tool("status/find_page")].state(), ToolState::Approved);
+    assert_eq!(state.grants().keys().map(AsRef::as_ref).collect::<Vec<_>>(), ["g1"], "ann was off-boarded");
     assert_eq!(state.credentials().count(), 0);
-    assert!(
-        state
-            .kills()
-            .iter()
-            .all(|scope| matches!(scope, KillScope::Client(_)))
-            && state.kills().len() == 1
-    );
+    assert!(state.kills().iter().all(|scope| matches!(scope, KillScope::Client(_))) && state.kills().len() == 1);
 }
 
 /// The objects within a value, as JSON pointers.

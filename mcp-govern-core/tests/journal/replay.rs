@@ -26,9 +26,7 @@ fn actions() -> impl Strategy<Value = (Actor, Action)> {
 fn action() -> BoxedStrategy<Action> {
     let server = || prop_oneof![Just("alpha"), Just("beta")];
     let name = || prop_oneof![Just("get_page"), Just("create_incident"), Just("delete_page")];
-    let tool_of = (server(), name())
-        .prop_map(|(server, name)| tool(&format!("{server}/{name}")))
-        .boxed();
+    let tool_of = (server(), name()).prop_map(|(server, name)| tool(&format!("{server}/{name}"))).boxed();
     let pick = || prop_oneof![Just("one"), Just("two")];
     let client = || ClientId::new("https://id.example.com", "laptop").unwrap();
     let release = (0usize..4).prop_map(|number| match number {
@@ -38,17 +36,11 @@ fn action() -> BoxedStrategy<Action> {
         _ => status_tools().into_iter().skip(1).collect(),
     });
     let registering = prop_oneof![
-        server().prop_map(|server| Action::RegisterServer {
-            server: id(server),
-            spec: spec(server)
-        }),
+        server().prop_map(|server| Action::RegisterServer { server: id(server), spec: spec(server) }),
         (server(), proptest::option::of(Just("eu"))).prop_map(|(server, region)| {
             let mut spec = spec(server).with_owners([user("ann")]);
             spec.region = region.map(str::to_owned);
-            Action::ChangeServer {
-                server: id(server),
-                spec,
-            }
+            Action::ChangeServer { server: id(server), spec }
         }),
         server().prop_map(|server| Action::PauseServer { server: id(server) }),
         server().prop_map(|server| Action::RemoveServer { server: id(server) }),
@@ -67,62 +59,34 @@ fn action() -> BoxedStrategy<Action> {
                 1 => status_tools_with("get_page", |tool| tool.title = "Page".into()),
                 _ => status_tools_with("get_page", |tool| tool.description = "Page.".into()),
             };
-            let digest = tools
-                .iter()
-                .find(|tool| tool.name == *id.name())
-                .unwrap()
-                .digest()
-                .unwrap();
-            Action::ApproveTools {
-                tools: BTreeMap::from([(id, digest)]),
-            }
+            let digest = tools.iter().find(|tool| tool.name == *id.name()).unwrap().digest().unwrap();
+            Action::ApproveTools { tools: BTreeMap::from([(id, digest)]) }
         }),
-        tool_of
-            .clone()
-            .prop_map(|id| Action::DisableTools { tools: [id].into() }),
-        tool_of
-            .clone()
-            .prop_map(|id| Action::ResetTools { tools: [id].into() }),
-        tool_of.clone().prop_map(|id| Action::Kill {
-            scope: KillScope::Tool(id)
-        }),
-        tool_of.clone().prop_map(|id| Action::Release {
-            scope: KillScope::Tool(id)
-        }),
+        tool_of.clone().prop_map(|id| Action::DisableTools { tools: [id].into() }),
+        tool_of.clone().prop_map(|id| Action::ResetTools { tools: [id].into() }),
+        tool_of.clone().prop_map(|id| Action::Kill { scope: KillScope::Tool(id) }),
+        tool_of.clone().prop_map(|id| Action::Release { scope: KillScope::Tool(id) }),
         (pick(), proptest::option::of(tool_of)).prop_map(|(toolset, chosen)| Action::CreateToolset {
             toolset: id(toolset),
             label: Label::new("Set"),
             content: match chosen {
                 Some(id) => ToolsetContent::Chosen([(id, entry(&[]))].into()),
-                None => ToolsetContent::Maintained {
-                    server: id("alpha"),
-                    up_to: None
-                },
+                None => ToolsetContent::Maintained { server: id("alpha"), up_to: None },
             }
         }),
         pick().prop_map(|toolset| Action::DeleteToolset { toolset: id(toolset) }),
         (pick(), pick()).prop_map(|(profile, toolset)| Action::BindToolset {
             profile: id(profile),
-            binding: ToolsetBinding {
-                toolset: id(toolset),
-                rules: Vec::new()
-            }
+            binding: ToolsetBinding { toolset: id(toolset), rules: Vec::new() }
         }),
     ];
     let granting = prop_oneof![
         (pick(), any::<bool>()).prop_map(|(profile, automatic)| {
-            let policy = if automatic {
-                RequestPolicy::automatic()
-            } else {
-                RequestPolicy::approved_by([person("lea")])
-            };
-            let spec = ProfileSpec::new(Label::new("P"))
-                .with_visibility(ProfileVisibility::Everyone)
-                .with_policy(policy);
-            Action::CreateProfile {
-                profile: id(profile),
-                spec,
-            }
+            let policy =
+                if automatic { RequestPolicy::automatic() } else { RequestPolicy::approved_by([person("lea")]) };
+            let spec =
+                ProfileSpec::new(Label::new("P")).with_visibility(ProfileVisibility::Everyone).with_policy(policy);
+            Action::CreateProfile { profile: id(profile), spec }
         }),
         pick().prop_map(|profile| Action::DeleteProfile { profile: id(profile) }),
         (pick(), pick(), proptest::option::of(1i64..100)).prop_map(|(grant, profile, seconds)| {
@@ -141,17 +105,12 @@ fn action() -> BoxedStrategy<Action> {
             justification: None,
             seconds: Some(60)
         }),
-        pick().prop_map(|request| Action::ApproveRequest {
-            request: id(request),
-            grant: id(request)
-        }),
+        pick().prop_map(|request| Action::ApproveRequest { request: id(request), grant: id(request) }),
         pick().prop_map(|request| Action::DenyRequest { request: id(request) }),
         pick().prop_map(|request| Action::CancelRequest { request: id(request) }),
         Just(Action::OffboardUser { user: user("ann") }),
         Just(Action::ActivateGovernance),
-        Just(Action::ChangeSettings {
-            settings: Settings::default().with_unmatched_client(ClientType::Personal)
-        }),
+        Just(Action::ChangeSettings { settings: Settings::default().with_unmatched_client(ClientType::Personal) }),
         Just(Action::CloseClient { client: client() }),
         Just(Action::GrantProfile {
             grant: id("group"),
@@ -167,13 +126,7 @@ fn action() -> BoxedStrategy<Action> {
 fn history(commands: Vec<((Actor, Action), i64)>) -> World {
     let mut world = World::new();
     for server in ["alpha", "beta"] {
-        world.does(
-            &admin(),
-            Action::RegisterServer {
-                server: id(server),
-                spec: spec(server),
-            },
-        );
+        world.does(&admin(), Action::RegisterServer { server: id(server), spec: spec(server) });
         world.sync(server, 1, status_tools());
     }
     world.approve(&["alpha/get_page", "alpha/delete_page", "beta/get_page"]);
@@ -250,20 +203,13 @@ proptest! {
 #[test]
 fn deciding_asks_neither_clock_nor_chance() {
     let world = history(Vec::new());
-    let command = Command::new(
-        id("c"),
-        sync("alpha", 9, status_tools().into_iter().skip(1).collect()),
-    );
+    let command = Command::new(id("c"), sync("alpha", 9, status_tools().into_iter().skip(1).collect()));
     let decided = || decide(&world.state, &command, &admin(), world.now()).unwrap();
     assert_eq!(decided(), decided());
 }
 
 fn sealed(world: &World) -> Vec<StoredAct> {
-    world
-        .acts
-        .iter()
-        .map(|act| StoredAct::seal(act).unwrap())
-        .collect()
+    world.acts.iter().map(|act| StoredAct::seal(act).unwrap()).collect()
 }
 
 #[test]
@@ -279,11 +225,7 @@ fn an_act_that_was_changed_left_out_or_swapped_is_not_followed() {
     assert!(matches!(state.follow(&acts[1]), Err(ActError::Broken { .. })));
     state.follow(&acts[0]).unwrap();
     assert!(matches!(state.follow(&acts[0]), Err(ActError::Broken { .. })));
-    assert_eq!(
-        state.head(),
-        acts[0].head(),
-        "a refused act leaves the state as it was"
-    );
+    assert_eq!(state.head(), acts[0].head(), "a refused act leaves the state as it was");
     state.follow(&acts[1]).unwrap();
 }
 
@@ -304,9 +246,7 @@ fn two_admins_who_decide_at_once_make_acts_of_which_one_fits() {
     let world = history(Vec::new());
     let decided = |actor: &Actor, id_of: &str, action: Action| {
         let command = Command::new(CommandId::new(id_of).unwrap(), action);
-        let Decided::Events(events) = decide(&world.state, &command, actor, world.now()).unwrap() else {
-            panic!()
-        };
+        let Decided::Events(events) = decide(&world.state, &command, actor, world.now()).unwrap() else { panic!() };
         StoredAct::seal(&world.state.act(&command, actor, world.now(), events)).unwrap()
     };
     let one = decided(&admin(), "one", Action::PauseServer { server: id("alpha") });

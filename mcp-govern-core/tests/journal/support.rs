@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use mcp_govern_core::{
-    Actor, Annotations, ArgumentRule, Binding, Catalogue, CatalogueVersion, CommandId, Digest, Effect,
-    Grantee, Label, Location, OperationBinding, ProfileSpec, ProfileVisibility, RequestPolicy, Risk, Role,
-    ServerSpec, Timestamp, ToolDefinition, ToolId, ToolsetBinding, ToolsetContent, ToolsetEntry, UserId,
+    Actor, Annotations, ArgumentRule, Binding, Catalogue, CatalogueVersion, CommandId, Digest, Effect, Grantee, Label,
+    Location, OperationBinding, ProfileSpec, ProfileVisibility, RequestPolicy, Risk, Role, ServerSpec, Timestamp,
+    ToolDefinition, ToolId, ToolsetBinding, ToolsetContent, ToolsetEntry, UserId,
     journal::{Act, Action, Command, Decided, Event, Refusal, RefusalKind, State, Tool, decide},
 };
 use serde_json::json;
@@ -22,11 +22,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        Self {
-            state: State::new(),
-            acts: Vec::new(),
-            now: NOON,
-        }
+        Self { state: State::new(), acts: Vec::new(), now: NOON }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -58,9 +54,7 @@ impl World {
     #[track_caller]
     pub(crate) fn does(&mut self, actor: &Actor, action: Action) -> Vec<Event> {
         let name = action.name();
-        let events = self
-            .send(actor, action)
-            .unwrap_or_else(|refusal| panic!("{name} was refused: {refusal}"));
+        let events = self.send(actor, action).unwrap_or_else(|refusal| panic!("{name} was refused: {refusal}"));
         assert!(!events.is_empty(), "{name} changed nothing");
         events
     }
@@ -68,9 +62,7 @@ impl World {
     #[track_caller]
     pub(crate) fn holds_already(&mut self, actor: &Actor, action: Action) {
         let name = action.name();
-        let events = self
-            .send(actor, action)
-            .unwrap_or_else(|refusal| panic!("{name} was refused: {refusal}"));
+        let events = self.send(actor, action).unwrap_or_else(|refusal| panic!("{name} was refused: {refusal}"));
         assert!(events.is_empty(), "{name} changed something: {events:?}");
     }
 
@@ -104,13 +96,7 @@ impl World {
 
     /// A server `status` with the approved tools `get_page`, `create_incident` and `delete_page`.
     pub(crate) fn with_status(&mut self) {
-        self.does(
-            &admin(),
-            Action::RegisterServer {
-                server: id("status"),
-                spec: spec("status"),
-            },
-        );
+        self.does(&admin(), Action::RegisterServer { server: id("status"), spec: spec("status") });
         self.sync("status", 1, status_tools());
         self.approve(&["status/get_page", "status/create_incident", "status/delete_page"]);
     }
@@ -125,27 +111,11 @@ impl World {
                 content: chosen(&["status/get_page"]),
             },
         );
-        let spec = ProfileSpec::new(Label::new("On call"))
-            .with_visibility(ProfileVisibility::Everyone)
-            .with_policy(policy);
-        self.does(
-            &owner(),
-            Action::CreateProfile {
-                profile: id("on-call"),
-                spec,
-            },
-        );
-        let binding = ToolsetBinding {
-            toolset: id("readers"),
-            rules: Vec::new(),
-        };
-        self.does(
-            &admin(),
-            Action::BindToolset {
-                profile: id("on-call"),
-                binding,
-            },
-        );
+        let spec =
+            ProfileSpec::new(Label::new("On call")).with_visibility(ProfileVisibility::Everyone).with_policy(policy);
+        self.does(&owner(), Action::CreateProfile { profile: id("on-call"), spec });
+        let binding = ToolsetBinding { toolset: id("readers"), rules: Vec::new() };
+        self.does(&admin(), Action::BindToolset { profile: id("on-call"), binding });
     }
 }
 
@@ -249,33 +219,19 @@ pub(crate) fn status_tools_with(name: &str, change: impl FnOnce(&mut ToolDefinit
 }
 
 pub(crate) fn catalogue(version: u64, tools: Vec<ToolDefinition>) -> Arc<Catalogue> {
-    Arc::new(
-        Catalogue::new(
-            CatalogueVersion(version),
-            tools.into_iter().map(Arc::new).collect(),
-        )
-        .unwrap(),
-    )
+    Arc::new(Catalogue::new(CatalogueVersion(version), tools.into_iter().map(Arc::new).collect()).unwrap())
 }
 
 pub(crate) fn sync(server: &str, version: u64, tools: Vec<ToolDefinition>) -> Action {
-    Action::SyncServer {
-        server: id(server),
-        catalogue: catalogue(version, tools),
-    }
+    Action::SyncServer { server: id(server), catalogue: catalogue(version, tools) }
 }
 
 pub(crate) fn entry(rules: &[ArgumentRule]) -> ToolsetEntry {
-    ToolsetEntry {
-        rules: rules.to_vec(),
-    }
+    ToolsetEntry { rules: rules.to_vec() }
 }
 
 pub(crate) fn entries(tools: &[&str]) -> BTreeMap<ToolId, ToolsetEntry> {
-    tools
-        .iter()
-        .map(|id| (tool(id), ToolsetEntry::default()))
-        .collect()
+    tools.iter().map(|id| (tool(id), ToolsetEntry::default())).collect()
 }
 
 pub(crate) fn chosen(tools: &[&str]) -> ToolsetContent {
@@ -283,12 +239,7 @@ pub(crate) fn chosen(tools: &[&str]) -> ToolsetContent {
 }
 
 pub(crate) fn grant(name: &str, grantee: Grantee) -> Action {
-    Action::GrantProfile {
-        grant: id(name),
-        profile: id("on-call"),
-        grantee,
-        until: None,
-    }
+    Action::GrantProfile { grant: id(name), profile: id("on-call"), grantee, until: None }
 }
 
 /// Everything that a state shows, for comparing two.
@@ -297,21 +248,9 @@ pub(crate) fn picture(state: &State) -> String {
     format!(
         "{:#?}",
         (
-            (
-                state.head(),
-                state.last_at(),
-                state.is_activated(),
-                state.schema(),
-                state.settings()
-            ),
+            (state.head(), state.last_at(), state.is_activated(), state.schema(), state.settings()),
             (state.servers(), state.tools(), state.toolsets(), state.profiles()),
-            (
-                state.grants(),
-                state.requests(),
-                state.clients(),
-                state.kills(),
-                credentials
-            ),
+            (state.grants(), state.requests(), state.clients(), state.kills(), credentials),
         )
     )
 }

@@ -22,11 +22,7 @@ fn new_tools_wait_for_review_unless_the_server_or_else_the_tenant_says_otherwise
     for (tenant, server, expected) in [
         (None, None, ToolState::PendingReview),
         (Some(NewToolState::Approved), None, ToolState::Approved),
-        (
-            Some(NewToolState::Approved),
-            Some(NewToolState::PendingReview),
-            ToolState::PendingReview,
-        ),
+        (Some(NewToolState::Approved), Some(NewToolState::PendingReview), ToolState::PendingReview),
         (None, Some(NewToolState::Approved), ToolState::Approved),
     ] {
         let mut world = World::new();
@@ -36,20 +32,11 @@ fn new_tools_wait_for_review_unless_the_server_or_else_the_tenant_says_otherwise
         }
         let mut spec = spec("status");
         spec.new_tools = server;
-        world.does(
-            &admin(),
-            Action::RegisterServer {
-                server: id("status"),
-                spec,
-            },
-        );
+        world.does(&admin(), Action::RegisterServer { server: id("status"), spec });
         world.sync("status", 1, status_tools());
         let tool = world.tool("status/get_page");
         assert_eq!(tool.state(), expected);
-        assert_eq!(
-            tool.approvals().contains(&tool.digest()),
-            expected == ToolState::Approved
-        );
+        assert_eq!(tool.approvals().contains(&tool.digest()), expected == ToolState::Approved);
         assert!(tool.reviewed_by().is_none());
     }
 }
@@ -75,27 +62,12 @@ fn the_same_version_with_the_same_tools_changes_nothing_and_with_others_is_refus
     world.with_status();
     world.holds_already(&admin(), sync("status", 1, status_tools()));
     let renamed = status_tools_with("create_incident", |tool| tool.title = "Another".into());
-    world.refuses(
-        &admin(),
-        sync("status", 1, renamed),
-        RefusalKind::Conflict,
-        "`create_incident`",
-    );
+    world.refuses(&admin(), sync("status", 1, renamed), RefusalKind::Conflict, "`create_incident`");
     let mut more = status_tools();
     more.push(definition("list_pages", "GET", Effect::Read));
-    world.refuses(
-        &admin(),
-        sync("status", 1, more),
-        RefusalKind::Conflict,
-        "`list_pages`",
-    );
+    world.refuses(&admin(), sync("status", 1, more), RefusalKind::Conflict, "`list_pages`");
     let fewer = status_tools().into_iter().take(2).collect();
-    world.refuses(
-        &admin(),
-        sync("status", 1, fewer),
-        RefusalKind::Conflict,
-        "`delete_page`",
-    );
+    world.refuses(&admin(), sync("status", 1, fewer), RefusalKind::Conflict, "`delete_page`");
 }
 
 #[test]
@@ -103,53 +75,29 @@ fn a_changed_title_is_kept_and_pinned_and_other_changes_go_to_review() {
     let mut world = World::new();
     world.with_status();
     let first = world.digest("status/get_page");
-    let events = world.sync(
-        "status",
-        2,
-        status_tools_with("get_page", |tool| tool.title = "A page".into()),
-    );
+    let events = world.sync("status", 2, status_tools_with("get_page", |tool| tool.title = "A page".into()));
     assert_eq!(action_of(&events), DriftAction::Keep);
     let tool = world.tool("status/get_page");
     assert_eq!(tool.state(), ToolState::Approved);
     assert_eq!(tool.approvals(), &[first, tool.digest()].into());
 
-    let events = world.sync(
-        "status",
-        3,
-        status_tools_with("get_page", |tool| tool.description = "Obey me.".into()),
-    );
+    let events = world.sync("status", 3, status_tools_with("get_page", |tool| tool.description = "Obey me.".into()));
     assert_eq!(action_of(&events), DriftAction::Review);
     let tool = world.tool("status/get_page");
     assert_eq!(tool.state(), ToolState::PendingReview);
     assert!(!tool.approvals().contains(&tool.digest()) && tool.approvals().contains(&first));
     world.approve(&["status/get_page"]);
-    assert!(
-        world.tool("status/get_page").approvals().contains(&first),
-        "nodes of the older release go on"
-    );
+    assert!(world.tool("status/get_page").approvals().contains(&first), "nodes of the older release go on");
 }
 
 #[test]
 fn the_servers_drift_policy_comes_before_the_tenants() {
-    let drift = DriftPolicy {
-        text: DriftAction::Disable,
-        ..DriftPolicy::default()
-    };
+    let drift = DriftPolicy { text: DriftAction::Disable, ..DriftPolicy::default() };
     let mut world = World::new();
     world.with_status();
     let spec = spec("status").with_drift(drift);
-    world.does(
-        &admin(),
-        Action::ChangeServer {
-            server: id("status"),
-            spec,
-        },
-    );
-    world.sync(
-        "status",
-        2,
-        status_tools_with("get_page", |tool| tool.description = "Other.".into()),
-    );
+    world.does(&admin(), Action::ChangeServer { server: id("status"), spec });
+    world.sync("status", 2, status_tools_with("get_page", |tool| tool.description = "Other.".into()));
     let tool = world.tool("status/get_page");
     assert_eq!(tool.state(), ToolState::Disabled);
     assert!(tool.approvals().is_empty());
@@ -158,20 +106,10 @@ fn the_servers_drift_policy_comes_before_the_tenants() {
 #[test]
 fn a_tool_that_turns_from_get_to_delete_is_reviewed_whatever_the_policy() {
     let keep = DriftAction::Keep;
-    let all = DriftPolicy {
-        cosmetic: keep,
-        text: keep,
-        contract: keep,
-        rebound: keep,
-    };
+    let all = DriftPolicy { cosmetic: keep, text: keep, contract: keep, rebound: keep };
     let mut world = World::new();
     world.with_status();
-    world.does(
-        &admin(),
-        Action::ChangeSettings {
-            settings: Settings::default().with_drift(all),
-        },
-    );
+    world.does(&admin(), Action::ChangeSettings { settings: Settings::default().with_drift(all) });
     let events = world.sync(
         "status",
         2,
@@ -187,27 +125,14 @@ fn a_tool_that_turns_from_get_to_delete_is_reviewed_whatever_the_policy() {
 
 #[test]
 fn many_small_changes_do_not_add_up_unseen() {
-    let keep_text = DriftPolicy {
-        text: DriftAction::Keep,
-        ..DriftPolicy::default()
-    };
+    let keep_text = DriftPolicy { text: DriftAction::Keep, ..DriftPolicy::default() };
     let mut world = World::new();
     world.with_status();
-    world.does(
-        &admin(),
-        Action::ChangeSettings {
-            settings: Settings::default().with_drift(keep_text),
-        },
-    );
+    world.does(&admin(), Action::ChangeSettings { settings: Settings::default().with_drift(keep_text) });
     let described = |tool: &mut mcp_govern_core::ToolDefinition| tool.description = "Other words.".into();
     let events = world.sync("status", 2, status_tools_with("get_page", described));
     assert_eq!(action_of(&events), DriftAction::Keep);
-    world.does(
-        &admin(),
-        Action::ChangeSettings {
-            settings: Settings::default(),
-        },
-    );
+    world.does(&admin(), Action::ChangeSettings { settings: Settings::default() });
     // Only the title differs from the definition of before; the description differs from what a person reviewed.
     let events = world.sync(
         "status",
@@ -226,24 +151,10 @@ fn a_definition_that_was_approved_ahead_is_kept_when_it_comes() {
     world.with_status();
     let coming = || status_tools_with("get_page", |tool| tool.description = "Reads a page, fast.".into());
     let digest = coming()[0].digest().unwrap();
-    world.does(
-        &admin(),
-        Action::StageCatalogue {
-            server: id("status"),
-            catalogue: catalogue(3, coming()),
-        },
-    );
-    world.holds_already(
-        &admin(),
-        Action::StageCatalogue {
-            server: id("status"),
-            catalogue: catalogue(3, coming()),
-        },
-    );
+    world.does(&admin(), Action::StageCatalogue { server: id("status"), catalogue: catalogue(3, coming()) });
+    world.holds_already(&admin(), Action::StageCatalogue { server: id("status"), catalogue: catalogue(3, coming()) });
     assert_eq!(world.tool("status/get_page").staged().count(), 1);
-    let approve = || Action::ApproveTools {
-        tools: [(tool("status/get_page"), digest)].into(),
-    };
+    let approve = || Action::ApproveTools { tools: [(tool("status/get_page"), digest)].into() };
     world.does(&admin(), approve());
     assert_eq!(world.tool("status/get_page").state(), ToolState::Approved);
     world.refuses(&admin(), approve(), RefusalKind::NotPossible, "approved already");
@@ -251,10 +162,7 @@ fn a_definition_that_was_approved_ahead_is_kept_when_it_comes() {
     let events = world.sync("status", 3, coming());
     assert_eq!(action_of(&events), DriftAction::Keep);
     let row = world.tool("status/get_page");
-    assert_eq!(
-        (row.state(), row.digest(), row.staged().count()),
-        (ToolState::Approved, digest, 0)
-    );
+    assert_eq!((row.state(), row.digest(), row.staged().count()), (ToolState::Approved, digest, 0));
     assert_eq!(row.approvals().len(), 2);
     assert_eq!(row.reviewed().unwrap().description, "Reads a page, fast.");
 }
@@ -262,17 +170,9 @@ fn a_definition_that_was_approved_ahead_is_kept_when_it_comes() {
 #[test]
 fn staging_needs_a_newer_catalogue_and_a_synced_server() {
     let mut world = World::new();
-    world.does(
-        &admin(),
-        Action::RegisterServer {
-            server: id("status"),
-            spec: spec("status"),
-        },
-    );
-    let stage = |version| Action::StageCatalogue {
-        server: id("status"),
-        catalogue: catalogue(version, status_tools()),
-    };
+    world.does(&admin(), Action::RegisterServer { server: id("status"), spec: spec("status") });
+    let stage =
+        |version| Action::StageCatalogue { server: id("status"), catalogue: catalogue(version, status_tools()) };
     world.refuses(&admin(), stage(2), RefusalKind::NotPossible, "never synced");
     world.sync("status", 2, status_tools());
     world.refuses(&admin(), stage(2), RefusalKind::Conflict, "not newer than 2");
@@ -284,43 +184,24 @@ fn a_tool_that_goes_and_comes_back_waits_for_review_and_keeps_its_classification
     let mut world = World::new();
     world.with_status();
     let id_of = tool("status/get_page");
-    let classify = Action::ClassifyTool {
-        tool: id_of.clone(),
-        effect: None,
-        risk: Some(Risk::Sensitive),
-    };
+    let classify = Action::ClassifyTool { tool: id_of.clone(), effect: None, risk: Some(Risk::Sensitive) };
     world.does(&admin(), classify);
     let types = Some([ClientType::Personal].into());
-    world.does(
-        &admin(),
-        Action::SetToolClientTypes {
-            tool: id_of.clone(),
-            types: types.clone(),
-        },
-    );
+    world.does(&admin(), Action::SetToolClientTypes { tool: id_of.clone(), types: types.clone() });
     world.sync("status", 2, status_tools().into_iter().skip(1).collect());
     let row = world.tool("status/get_page");
     assert_eq!(row.state(), ToolState::Removed);
     assert!(row.approvals().is_empty());
     for action in [
-        Action::ApproveTools {
-            tools: [(id_of.clone(), row.digest())].into(),
-        },
-        Action::DisableTools {
-            tools: [id_of.clone()].into(),
-        },
-        Action::ResetTools {
-            tools: [id_of.clone()].into(),
-        },
+        Action::ApproveTools { tools: [(id_of.clone(), row.digest())].into() },
+        Action::DisableTools { tools: [id_of.clone()].into() },
+        Action::ResetTools { tools: [id_of.clone()].into() },
     ] {
         world.refuses(&admin(), action, RefusalKind::NotPossible, "no longer offers it");
     }
     world.sync("status", 3, status_tools());
     let row = world.tool("status/get_page");
-    assert_eq!(
-        (row.state(), row.risk()),
-        (ToolState::PendingReview, Risk::Sensitive)
-    );
+    assert_eq!((row.state(), row.risk()), (ToolState::PendingReview, Risk::Sensitive));
     assert_eq!(row.client_types(), types.as_ref());
 }
 
@@ -328,17 +209,9 @@ fn a_tool_that_goes_and_comes_back_waits_for_review_and_keeps_its_classification
 fn a_raised_risk_does_not_undo_what_an_administrator_said_but_is_reviewed() {
     let mut world = World::new();
     world.with_status();
-    let lower = Action::ClassifyTool {
-        tool: tool("status/delete_page"),
-        effect: Some(Effect::Write),
-        risk: None,
-    };
+    let lower = Action::ClassifyTool { tool: tool("status/delete_page"), effect: Some(Effect::Write), risk: None };
     world.does(&admin(), lower);
-    let events = world.sync(
-        "status",
-        2,
-        status_tools_with("delete_page", |tool| tool.risk = Risk::Dangerous),
-    );
+    let events = world.sync("status", 2, status_tools_with("delete_page", |tool| tool.risk = Risk::Dangerous));
     assert_eq!(action_of(&events), DriftAction::Review);
     let row = world.tool("status/delete_page");
     assert_eq!((row.effect(), row.risk()), (Effect::Write, Risk::Dangerous));
@@ -347,13 +220,7 @@ fn a_raised_risk_does_not_undo_what_an_administrator_said_but_is_reviewed() {
 #[test]
 fn a_catalogue_that_cannot_be_pinned_is_refused_whole() {
     let mut world = World::new();
-    world.does(
-        &admin(),
-        Action::RegisterServer {
-            server: id("status"),
-            spec: spec("status"),
-        },
-    );
+    world.does(&admin(), Action::RegisterServer { server: id("status"), spec: spec("status") });
     let big = status_tools_with("get_page", |tool| {
         tool.input_schema =
             std::sync::Arc::new(serde_json::json!({"type": "object", "maximum": 9_007_199_254_740_993u64}));
@@ -367,32 +234,15 @@ fn a_catalogue_that_cannot_be_pinned_is_refused_whole() {
     let list = status_tools_with("get_page", |tool| {
         tool.input_schema = std::sync::Arc::new(serde_json::json!([]));
     });
-    world.refuses(
-        &admin(),
-        sync("status", 1, list),
-        RefusalKind::Invalid,
-        "no object as input schema",
-    );
+    world.refuses(&admin(), sync("status", 1, list), RefusalKind::Invalid, "no object as input schema");
     let mut twice = catalogue(1, status_tools());
     let tools = &mut std::sync::Arc::get_mut(&mut twice).unwrap().tools;
     tools.push(tools[0].clone());
-    let action = Action::SyncServer {
-        server: id("status"),
-        catalogue: twice,
-    };
+    let action = Action::SyncServer { server: id("status"), catalogue: twice };
     world.refuses(&admin(), action, RefusalKind::Invalid, "twice");
     let recipe = status_tools_with("get_page", |tool| {
-        tool.binding = Binding::Recipe(RecipeBinding {
-            version: 1,
-            why: "x".into(),
-            uses: vec![id("list_all")],
-        });
+        tool.binding = Binding::Recipe(RecipeBinding { version: 1, why: "x".into(), uses: vec![id("list_all")] });
     });
-    world.refuses(
-        &admin(),
-        sync("status", 1, recipe),
-        RefusalKind::Invalid,
-        "uses `list_all`",
-    );
+    world.refuses(&admin(), sync("status", 1, recipe), RefusalKind::Invalid, "uses `list_all`");
     assert!(world.state.tools().is_empty());
 }

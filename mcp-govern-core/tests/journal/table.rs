@@ -64,10 +64,7 @@ fn expected() -> BTreeMap<&'static str, Vec<char>> {
 #[test]
 fn the_table_says_cell_by_cell_who_may_what() {
     let expected = expected();
-    assert_eq!(
-        expected.keys().copied().collect::<BTreeSet<_>>(),
-        Action::NAMES.iter().copied().collect()
-    );
+    assert_eq!(expected.keys().copied().collect::<BTreeSet<_>>(), Action::NAMES.iter().copied().collect());
     for (name, cells) in expected {
         for (role, cell) in Role::ALL.into_iter().zip(cells) {
             let right = match cell {
@@ -97,76 +94,32 @@ fn world() -> World {
     let mut world = World::new();
     for (server, owners) in [("mine", vec![user("mia")]), ("theirs", vec![user("bob")])] {
         let spec = spec(server).with_owners(owners);
-        world.does(
-            &admin(),
-            Action::RegisterServer {
-                server: id(server),
-                spec,
-            },
-        );
+        world.does(&admin(), Action::RegisterServer { server: id(server), spec });
         world.sync(server, 1, status_tools());
         world.approve(&[&format!("{server}/get_page")]);
     }
     let per_user = spec("personal").with_sharing(CredentialSharing::PerUser);
-    world.does(
-        &admin(),
-        Action::RegisterServer {
-            server: id("personal"),
-            spec: per_user,
-        },
-    );
+    world.does(&admin(), Action::RegisterServer { server: id("personal"), spec: per_user });
     let (label, content) = (Label::new("Readers"), chosen(&["theirs/get_page"]));
-    world.does(
-        &admin(),
-        Action::CreateToolset {
-            toolset: id("readers"),
-            label,
-            content,
-        },
-    );
+    world.does(&admin(), Action::CreateToolset { toolset: id("readers"), label, content });
     for (profile, approver) in [("on-call", "zoe"), ("asks-mia", "mia")] {
         let spec = ProfileSpec::new(Label::new("A profile"))
             .with_visibility(ProfileVisibility::Everyone)
             .with_policy(RequestPolicy::approved_by([person(approver)]));
-        world.does(
-            &owner(),
-            Action::CreateProfile {
-                profile: id(profile),
-                spec,
-            },
-        );
+        world.does(&owner(), Action::CreateProfile { profile: id(profile), spec });
     }
-    let binding = ToolsetBinding {
-        toolset: id("readers"),
-        rules: Vec::new(),
-    };
-    world.does(
-        &admin(),
-        Action::BindToolset {
-            profile: id("on-call"),
-            binding,
-        },
-    );
+    let binding = ToolsetBinding { toolset: id("readers"), rules: Vec::new() };
+    world.does(&admin(), Action::BindToolset { profile: id("on-call"), binding });
     world.does(&owner(), grant("grant-of-bob", person("bob")));
     world.does(&owner(), grant("grant-of-mia", person("mia")));
-    for (request, profile, who) in [
-        ("bob-asks-zoe", "on-call", "bob"),
-        ("bob-asks-mia", "asks-mia", "bob"),
-        ("mia-asks-zoe", "on-call", "mia"),
-    ] {
+    for (request, profile, who) in
+        [("bob-asks-zoe", "on-call", "bob"), ("bob-asks-mia", "asks-mia", "bob"), ("mia-asks-zoe", "on-call", "mia")]
+    {
         world.does(&someone(who), request_access(request, profile));
     }
     for who in ["mia", "bob"] {
         let (label, client_type) = (Label::new("A client"), Some(ClientType::Personal));
-        world.does(
-            &admin(),
-            Action::SetClient {
-                client: client(who),
-                label,
-                client_type,
-                owner: Some(user(who)),
-            },
-        );
+        world.does(&admin(), Action::SetClient { client: client(who), label, client_type, owner: Some(user(who)) });
     }
     world
 }
@@ -187,12 +140,7 @@ fn request_access(request: &str, profile: &str) -> Action {
 }
 
 fn credential(server: &str, owner: CredentialOwner) -> Action {
-    Action::SetCredential {
-        server: id(server),
-        owner,
-        version: 1,
-        facts: CredentialFacts::new(),
-    }
+    Action::SetCredential { server: id(server), owner, version: 1, facts: CredentialFacts::new() }
 }
 
 fn on_servers(action: impl Fn(&str) -> Action) -> Vec<(Whose, Action)> {
@@ -212,209 +160,87 @@ fn cases(name: &str, world: &World) -> Vec<(Whose, Action)> {
     match name {
         "activate_governance" => others(Action::ActivateGovernance),
         "activate_schema" => others(Action::ActivateSchema { schema: 1 }),
-        "change_settings" => others(Action::ChangeSettings {
-            settings: Settings::default().with_unmatched_client(ClientType::Shared),
-        }),
-        "register_server" => others(Action::RegisterServer {
-            server: id("new"),
-            spec: spec("new"),
-        }),
-        "change_server" => on_servers(|server| Action::ChangeServer {
-            server: id(server),
-            spec: own_spec(server).with_region("eu"),
-        }),
+        "change_settings" => {
+            others(Action::ChangeSettings { settings: Settings::default().with_unmatched_client(ClientType::Shared) })
+        }
+        "register_server" => others(Action::RegisterServer { server: id("new"), spec: spec("new") }),
+        "change_server" => {
+            on_servers(|server| Action::ChangeServer { server: id(server), spec: own_spec(server).with_region("eu") })
+        }
         "pause_server" => on_servers(|server| Action::PauseServer { server: id(server) }),
         "resume_server" => on_servers(|server| Action::ResumeServer { server: id(server) }),
         "remove_server" => others(Action::RemoveServer { server: id("mine") }),
         "sync_server" => on_servers(|server| sync(server, 2, status_tools())),
         "stage_catalogue" => on_servers(|server| Action::StageCatalogue {
             server: id(server),
-            catalogue: catalogue(
-                2,
-                status_tools_with("get_page", |tool| tool.title = "Page".into()),
-            ),
+            catalogue: catalogue(2, status_tools_with("get_page", |tool| tool.title = "Page".into())),
         }),
         "approve_tools" => on_servers(|server| {
             let tool = tool(&format!("{server}/create_incident"));
             let digest = world.state.tools()[&tool].digest();
-            Action::ApproveTools {
-                tools: [(tool, digest)].into(),
-            }
+            Action::ApproveTools { tools: [(tool, digest)].into() }
         }),
         "disable_tools" => on_tools(|tool| Action::DisableTools { tools: [tool].into() }),
         "reset_tools" => on_tools(|tool| Action::ResetTools { tools: [tool].into() }),
-        "classify_tool" => on_tools(|tool| Action::ClassifyTool {
-            tool,
-            effect: Some(Effect::Write),
-            risk: None,
-        }),
-        "set_tool_client_types" => on_tools(|tool| Action::SetToolClientTypes {
-            tool,
-            types: Some(ClientType::ALL.into()),
-        }),
-        "create_toolset" => others(Action::CreateToolset {
-            toolset: id("new"),
-            label,
-            content: chosen(&["mine/get_page"]),
-        }),
+        "classify_tool" => on_tools(|tool| Action::ClassifyTool { tool, effect: Some(Effect::Write), risk: None }),
+        "set_tool_client_types" => {
+            on_tools(|tool| Action::SetToolClientTypes { tool, types: Some(ClientType::ALL.into()) })
+        }
+        "create_toolset" => {
+            others(Action::CreateToolset { toolset: id("new"), label, content: chosen(&["mine/get_page"]) })
+        }
         "label_toolset" => others(Action::LabelToolset { toolset, label }),
-        "set_toolset_tools" => others(Action::SetToolsetTools {
-            toolset,
-            tools: entries(&["mine/get_page"]),
-        }),
-        "remove_toolset_tools" => others(Action::RemoveToolsetTools {
-            toolset,
-            tools: [tool("theirs/get_page")].into(),
-        }),
+        "set_toolset_tools" => others(Action::SetToolsetTools { toolset, tools: entries(&["mine/get_page"]) }),
+        "remove_toolset_tools" => {
+            others(Action::RemoveToolsetTools { toolset, tools: [tool("theirs/get_page")].into() })
+        }
         "delete_toolset" => others(Action::DeleteToolset { toolset }),
-        "create_profile" => others(Action::CreateProfile {
-            profile: id("new"),
-            spec: profile_spec,
-        }),
-        "change_profile" => others(Action::ChangeProfile {
-            profile,
-            spec: profile_spec,
-        }),
+        "create_profile" => others(Action::CreateProfile { profile: id("new"), spec: profile_spec }),
+        "change_profile" => others(Action::ChangeProfile { profile, spec: profile_spec }),
         "delete_profile" => others(Action::DeleteProfile { profile }),
         "bind_toolset" => {
-            let binding = ToolsetBinding {
-                toolset,
-                rules: Vec::new(),
-            };
-            others(Action::BindToolset {
-                profile: id("asks-mia"),
-                binding,
-            })
+            let binding = ToolsetBinding { toolset, rules: Vec::new() };
+            others(Action::BindToolset { profile: id("asks-mia"), binding })
         }
         "unbind_toolset" => others(Action::UnbindToolset { profile, toolset }),
         "grant_profile" => others(grant("new", person("carl"))),
         "revoke_grant" => vec![
-            (
-                Others,
-                Action::RevokeGrant {
-                    grant: id("grant-of-bob"),
-                },
-            ),
-            (
-                Mine,
-                Action::RevokeGrant {
-                    grant: id("grant-of-mia"),
-                },
-            ),
+            (Others, Action::RevokeGrant { grant: id("grant-of-bob") }),
+            (Mine, Action::RevokeGrant { grant: id("grant-of-mia") }),
         ],
         "request_access" => vec![(Mine, request_access("new", "asks-mia"))],
         "approve_request" => vec![
-            (
-                Others,
-                Action::ApproveRequest {
-                    request: id("bob-asks-zoe"),
-                    grant: id("new"),
-                },
-            ),
-            (
-                Mine,
-                Action::ApproveRequest {
-                    request: id("bob-asks-mia"),
-                    grant: id("new"),
-                },
-            ),
+            (Others, Action::ApproveRequest { request: id("bob-asks-zoe"), grant: id("new") }),
+            (Mine, Action::ApproveRequest { request: id("bob-asks-mia"), grant: id("new") }),
         ],
         "deny_request" => vec![
-            (
-                Others,
-                Action::DenyRequest {
-                    request: id("bob-asks-zoe"),
-                },
-            ),
-            (
-                Mine,
-                Action::DenyRequest {
-                    request: id("bob-asks-mia"),
-                },
-            ),
+            (Others, Action::DenyRequest { request: id("bob-asks-zoe") }),
+            (Mine, Action::DenyRequest { request: id("bob-asks-mia") }),
         ],
         "cancel_request" => vec![
-            (
-                Others,
-                Action::CancelRequest {
-                    request: id("bob-asks-zoe"),
-                },
-            ),
-            (
-                Mine,
-                Action::CancelRequest {
-                    request: id("mia-asks-zoe"),
-                },
-            ),
+            (Others, Action::CancelRequest { request: id("bob-asks-zoe") }),
+            (Mine, Action::CancelRequest { request: id("mia-asks-zoe") }),
         ],
-        "set_client" => others(Action::SetClient {
-            client: client("new"),
-            label,
-            client_type: None,
-            owner: None,
-        }),
+        "set_client" => others(Action::SetClient { client: client("new"), label, client_type: None, owner: None }),
         "close_client" => vec![
-            (
-                Others,
-                Action::CloseClient {
-                    client: client("bob"),
-                },
-            ),
-            (
-                Mine,
-                Action::CloseClient {
-                    client: client("mia"),
-                },
-            ),
+            (Others, Action::CloseClient { client: client("bob") }),
+            (Mine, Action::CloseClient { client: client("mia") }),
         ],
         "reopen_client" => vec![
-            (
-                Others,
-                Action::ReopenClient {
-                    client: client("bob"),
-                },
-            ),
-            (
-                Others,
-                Action::ReopenClient {
-                    client: client("mia"),
-                },
-            ),
+            (Others, Action::ReopenClient { client: client("bob") }),
+            (Others, Action::ReopenClient { client: client("mia") }),
         ],
         "kill" => {
-            let mut cases = on_servers(|server| Action::Kill {
-                scope: KillScope::Server(id(server)),
-            });
-            cases.extend(on_tools(|tool| Action::Kill {
-                scope: KillScope::Tool(tool),
-            }));
-            cases.push((
-                Others,
-                Action::Kill {
-                    scope: KillScope::Tenant,
-                },
-            ));
-            cases.push((
-                Others,
-                Action::Kill {
-                    scope: KillScope::Client(client("mia")),
-                },
-            ));
+            let mut cases = on_servers(|server| Action::Kill { scope: KillScope::Server(id(server)) });
+            cases.extend(on_tools(|tool| Action::Kill { scope: KillScope::Tool(tool) }));
+            cases.push((Others, Action::Kill { scope: KillScope::Tenant }));
+            cases.push((Others, Action::Kill { scope: KillScope::Client(client("mia")) }));
             cases
         }
         "release" => {
-            let mut cases = on_servers(|server| Action::Release {
-                scope: KillScope::Server(id(server)),
-            });
-            cases.extend(on_tools(|tool| Action::Release {
-                scope: KillScope::Tool(tool),
-            }));
-            cases.push((
-                Others,
-                Action::Release {
-                    scope: KillScope::Tenant,
-                },
-            ));
+            let mut cases = on_servers(|server| Action::Release { scope: KillScope::Server(id(server)) });
+            cases.extend(on_tools(|tool| Action::Release { scope: KillScope::Tool(tool) }));
+            cases.push((Others, Action::Release { scope: KillScope::Tenant }));
             cases
         }
         "set_credential" => {
@@ -423,25 +249,11 @@ fn cases(name: &str, world: &World) -> Vec<(Whose, Action)> {
             cases
         }
         "remove_credential" => {
-            let mut cases = on_servers(|server| Action::RemoveCredential {
-                server: id(server),
-                owner: CredentialOwner::Shared,
-            });
+            let mut cases =
+                on_servers(|server| Action::RemoveCredential { server: id(server), owner: CredentialOwner::Shared });
             let owner = |name| CredentialOwner::User(user(name));
-            cases.push((
-                Others,
-                Action::RemoveCredential {
-                    server: id("personal"),
-                    owner: owner("bob"),
-                },
-            ));
-            cases.push((
-                Mine,
-                Action::RemoveCredential {
-                    server: id("personal"),
-                    owner: owner("mia"),
-                },
-            ));
+            cases.push((Others, Action::RemoveCredential { server: id("personal"), owner: owner("bob") }));
+            cases.push((Mine, Action::RemoveCredential { server: id("personal"), owner: owner("mia") }));
             cases
         }
         "offboard_user" => others(Action::OffboardUser { user: user("bob") }),
@@ -458,9 +270,7 @@ fn commands_are_allowed_exactly_where_the_table_says() {
                 assert_eq!(action.name(), name);
                 let mut world = world.clone();
                 let result = world.send(&actor("mia", &[role]), action.clone());
-                let allowed = !result
-                    .as_ref()
-                    .is_err_and(|refusal| refusal.kind() == RefusalKind::NotAllowed);
+                let allowed = !result.as_ref().is_err_and(|refusal| refusal.kind() == RefusalKind::NotAllowed);
                 let expected = match whose {
                     Others => *cell == 'A',
                     MyServer => *cell == 'A' || (role == Role::ServerOwner && *cell == 'o'),
@@ -477,37 +287,17 @@ fn commands_are_allowed_exactly_where_the_table_says() {
 #[test]
 fn an_owner_of_one_server_approves_no_tools_of_two() {
     let mut world = world();
-    let tools = ["mine/create_incident", "theirs/create_incident"]
-        .map(|id| (tool(id), world.digest(id)))
-        .into();
+    let tools = ["mine/create_incident", "theirs/create_incident"].map(|id| (tool(id), world.digest(id))).into();
     let mia = actor("mia", &[Role::ServerOwner]);
-    world.refuses(
-        &mia,
-        Action::ApproveTools { tools },
-        RefusalKind::NotAllowed,
-        "governance_admin",
-    );
-    world.refuses(
-        &mia,
-        Action::ApproveTools {
-            tools: BTreeMap::new(),
-        },
-        RefusalKind::Invalid,
-        "names no tool",
-    );
+    world.refuses(&mia, Action::ApproveTools { tools }, RefusalKind::NotAllowed, "governance_admin");
+    world.refuses(&mia, Action::ApproveTools { tools: BTreeMap::new() }, RefusalKind::Invalid, "names no tool");
 }
 
 #[test]
 fn only_an_admin_changes_who_owns_a_server() {
     let mut world = world();
-    let spec = world.state.servers()["mine"]
-        .spec()
-        .clone()
-        .with_owners([user("mia"), user("eve")]);
-    let change = Action::ChangeServer {
-        server: id("mine"),
-        spec,
-    };
+    let spec = world.state.servers()["mine"].spec().clone().with_owners([user("mia"), user("eve")]);
+    let change = Action::ChangeServer { server: id("mine"), spec };
     world.refuses(
         &actor("mia", &[Role::ServerOwner]),
         change.clone(),
@@ -522,19 +312,9 @@ fn nobody_not_even_an_owner_grants_to_oneself_or_to_a_group_of_ones_own() {
     let mut world = world();
     for role in [Role::Owner, Role::ProfileAdmin] {
         let mia = actor("mia", &[role]).with_groups([id("leads")]);
-        world.refuses(
-            &mia,
-            grant("new", person("mia")),
-            RefusalKind::NotAllowed,
-            "to oneself",
-        );
+        world.refuses(&mia, grant("new", person("mia")), RefusalKind::NotAllowed, "to oneself");
         let leads = mcp_govern_core::Grantee::Group(id("leads"));
-        world.refuses(
-            &mia,
-            grant("new", leads),
-            RefusalKind::NotAllowed,
-            "group that one belongs to",
-        );
+        world.refuses(&mia, grant("new", leads), RefusalKind::NotAllowed, "group that one belongs to");
     }
 }
 
@@ -542,18 +322,8 @@ fn nobody_not_even_an_owner_grants_to_oneself_or_to_a_group_of_ones_own() {
 fn nobody_sets_the_credential_of_somebody_else_or_off_boards_oneself() {
     let mut world = world();
     let bobs = CredentialOwner::User(user("bob"));
-    world.refuses(
-        &owner(),
-        credential("personal", bobs),
-        RefusalKind::NotAllowed,
-        "nobody but the person",
-    );
-    world.refuses(
-        &owner(),
-        Action::OffboardUser { user: user("olga") },
-        RefusalKind::NotAllowed,
-        "oneself",
-    );
+    world.refuses(&owner(), credential("personal", bobs), RefusalKind::NotAllowed, "nobody but the person");
+    world.refuses(&owner(), Action::OffboardUser { user: user("olga") }, RefusalKind::NotAllowed, "oneself");
 }
 
 #[test]
@@ -562,10 +332,5 @@ fn a_refused_actor_is_told_which_role_is_needed() {
     let pause = Action::PauseServer { server: id("theirs") };
     let words = "`pause_server` needs the role owner or governance_admin, or server_owner for one's own; \
                  mia (https://id.example.com) is server_owner, user";
-    world.refuses(
-        &actor("mia", &[Role::ServerOwner]),
-        pause,
-        RefusalKind::NotAllowed,
-        words,
-    );
+    world.refuses(&actor("mia", &[Role::ServerOwner]), pause, RefusalKind::NotAllowed, words);
 }

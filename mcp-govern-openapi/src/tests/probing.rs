@@ -90,3 +90,11 @@ async fn a_document_without_probes_is_probed_by_its_first_plain_read() {
     assert_eq!(report.unwrap().verdict, CredentialVerdict::Accepted);
     assert_eq!(script.only().uri, "https://pets.example/v1/pets?limit=2");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_page_with_status_200_proves_no_key() {
+    let credential = key(&[("api_key", "k1")]);
+    let page = plain(200, &[("content-type", "text/html")], "<html>Please log in to the network</html>");
+    let (_, report) = probe(TWO_KEYS, &credential, [page]).await;
+    assert_eq!(report.unwrap_err().kind(), ProviderErrorKind::BadAnswer);
+}

@@ -65,7 +65,7 @@ impl Case {
             Body::None => demand("the body", String::from_utf8_lossy(seen.body()).into_owned(), String::new()),
             Body::Json(body) => demand("the body", seen.json().unwrap_or_default().to_string(), body.to_string()),
             Body::Form(body) => {
-                demand("the body", String::from_utf8_lossy(seen.body()).into_owned(), (*body).to_owned())
+                demand("the body", String::from_utf8_lossy(seen.body()).into_owned(), (*body).to_owned());
             }
         }
         faults

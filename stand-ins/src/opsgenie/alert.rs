@@ -39,31 +39,12 @@ pub(super) struct Attachment {
 impl Alert {
     /// An open alert from a body that has passed its check.
     pub(super) fn from_body(id: String, tiny: u64, body: &Value, now: Moment) -> Self {
-        let text = |name: &str| {
-            body.get(name)
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned()
-        };
-        let list = |name: &str| {
-            body.get(name)
-                .and_then(Value::as_array)
-                .cloned()
-                .unwrap_or_default()
-        };
-        let texts = |name: &str| -> Vec<String> {
-            list(name)
-                .iter()
-                .filter_map(Value::as_str)
-                .map(str::to_owned)
-                .collect()
-        };
+        let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let list = |name: &str| body.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+        let texts =
+            |name: &str| -> Vec<String> { list(name).iter().filter_map(Value::as_str).map(str::to_owned).collect() };
         let or = |text: String, otherwise: &str| {
-            if text.is_empty() {
-                otherwise.to_owned()
-            } else {
-                text
-            }
+            if text.is_empty() { otherwise.to_owned() } else { text }
         };
         Self {
             tiny_id: tiny.to_string(),
@@ -75,11 +56,7 @@ impl Alert {
             entity: text("entity"),
             tags: texts("tags"),
             actions: texts("actions"),
-            details: body
-                .get("details")
-                .and_then(Value::as_object)
-                .cloned()
-                .unwrap_or_default(),
+            details: body.get("details").and_then(Value::as_object).cloned().unwrap_or_default(),
             responders: list("responders"),
             count: 1,
             acknowledged_by: None,
@@ -87,10 +64,7 @@ impl Alert {
             created: now,
             updated: now,
             last_occurred: now,
-            notes: Some(text("note"))
-                .filter(|note| !note.is_empty())
-                .into_iter()
-                .collect(),
+            notes: Some(text("note")).filter(|note| !note.is_empty()).into_iter().collect(),
             attachments: Vec::new(),
             id,
         }
@@ -111,11 +85,7 @@ impl Alert {
 
     /// Whether the alert answers a search: terms joined by `AND`, each `field: value` or plain text.
     pub(super) fn answers(&self, query: &str) -> bool {
-        query
-            .split(" AND ")
-            .map(str::trim)
-            .filter(|term| !term.is_empty())
-            .all(|term| self.answers_term(term))
+        query.split(" AND ").map(str::trim).filter(|term| !term.is_empty()).all(|term| self.answers_term(term))
     }
 
     fn answers_term(&self, term: &str) -> bool {
@@ -142,9 +112,7 @@ impl Alert {
     /// The form of the lists.
     pub(super) fn summary(&self) -> Value {
         let millis = |event: &Option<(String, Moment)>| {
-            event
-                .as_ref()
-                .map(|(_, at)| at.millis().saturating_sub(self.created.millis()))
+            event.as_ref().map(|(_, at)| at.millis().saturating_sub(self.created.millis()))
         };
         let person = |event: &Option<(String, Moment)>| event.as_ref().map(|(who, _)| who.clone());
         json!({

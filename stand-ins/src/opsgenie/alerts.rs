@@ -51,38 +51,19 @@ impl Opsgenie {
         call.query(&[]).map_err(|why| malformed(&why))?;
         let body = call.json(&shapes::NEW_ALERT).map_err(|why| malformed(&why))?;
         let details = body.get("details").and_then(Value::as_object);
-        let length: usize = details
-            .into_iter()
-            .flatten()
-            .map(|(name, value)| characters(name, value))
-            .sum();
+        let length: usize = details.into_iter().flatten().map(|(name, value)| characters(name, value)).sum();
         if length > shapes::DETAILS_MOST {
             let most = shapes::DETAILS_MOST;
             let finding = Finding::new("details", format!("must have at most {most} characters in all"));
             return Err(malformed(&call.refuse_body(vec![finding])));
         }
-        if body
-            .get("message")
-            .and_then(Value::as_str)
-            .is_some_and(|message| message.trim().is_empty())
-        {
+        if body.get("message").and_then(Value::as_str).is_some_and(|message| message.trim().is_empty()) {
             return Err(invalid([("message", "must not be empty")]));
         }
-        let nameless = body
-            .get("responders")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .any(|responder| {
-                let is_person_or_team = !matches!(
-                    responder.get("type").and_then(Value::as_str),
-                    Some("all" | "none")
-                );
-                is_person_or_team
-                    && ["id", "name", "username"]
-                        .iter()
-                        .all(|name| responder.get(name).is_none())
-            });
+        let nameless = body.get("responders").and_then(Value::as_array).into_iter().flatten().any(|responder| {
+            let is_person_or_team = !matches!(responder.get("type").and_then(Value::as_str), Some("all" | "none"));
+            is_person_or_team && ["id", "name", "username"].iter().all(|name| responder.get(name).is_none())
+        });
         if nameless {
             return Err(invalid([("responders", "each needs an id or a name")]));
         }
@@ -102,10 +83,7 @@ impl Opsgenie {
             _ => call.json_or_nothing(&shapes::ACTION),
         }
         .map_err(|why| malformed(&why))?;
-        let target = (
-            identifier.to_owned(),
-            pairs.one("identifierType").unwrap_or("id").to_owned(),
-        );
+        let target = (identifier.to_owned(), pairs.one("identifierType").unwrap_or("id").to_owned());
         let action = match action {
             "acknowledge" => Action::Acknowledge(target, body),
             "close" => Action::Close(target, body),
@@ -116,16 +94,11 @@ impl Opsgenie {
 
     pub(super) fn alert(&self, identifier: &str, kind: Option<&str>) -> Result<&Alert, Answer> {
         let kind = kind.unwrap_or("id");
-        self.alerts
-            .iter()
-            .find(|alert| alert.is_called(identifier, kind))
-            .ok_or_else(|| not_found("Alert"))
+        self.alerts.iter().find(|alert| alert.is_called(identifier, kind)).ok_or_else(|| not_found("Alert"))
     }
 
     pub(super) fn alert_mut(&mut self, identifier: &str, kind: &str) -> Option<&mut Alert> {
-        self.alerts
-            .iter_mut()
-            .find(|alert| alert.is_called(identifier, kind))
+        self.alerts.iter_mut().find(|alert| alert.is_called(identifier, kind))
     }
 
     /// The alerts that a search finds, in the form of the lists.
@@ -137,12 +110,7 @@ impl Opsgenie {
         if query.matches('"').count() % 2 == 1 {
             return Err(error(422, "The search query cannot be parsed"));
         }
-        Ok(self
-            .alerts
-            .iter()
-            .filter(|alert| alert.answers(query))
-            .map(Alert::summary)
-            .collect())
+        Ok(self.alerts.iter().filter(|alert| alert.answers(query)).map(Alert::summary).collect())
     }
 
     /// Links to the neighbouring pages. As the vendor does it, each link carries the caller's key: a client must not
@@ -156,15 +124,10 @@ impl Opsgenie {
         limit: usize,
         total: usize,
     ) -> Vec<(&'static str, String)> {
-        let key = call
-            .authorization()
-            .and_then(|value| value.strip_prefix("GenieKey "))
-            .unwrap_or_default();
+        let key = call.authorization().and_then(|value| value.strip_prefix("GenieKey ")).unwrap_or_default();
         let link = |offset: usize| {
             let mut query = url::form_urlencoded::Serializer::new(String::new());
-            query
-                .append_pair("limit", &limit.to_string())
-                .append_pair("offset", &offset.to_string());
+            query.append_pair("limit", &limit.to_string()).append_pair("offset", &offset.to_string());
             for name in ["query", "sort", "order"] {
                 if let Some(value) = pairs.one(name) {
                     query.append_pair(name, value);
@@ -188,17 +151,12 @@ impl Opsgenie {
 /// A list with its links in the body and in headers.
 pub(super) fn with_paging(mut body: Value, links: &[(&'static str, String)]) -> Answer {
     if let Value::Object(members) = &mut body {
-        let paging: Map<String, Value> = links
-            .iter()
-            .map(|(name, link)| ((*name).to_owned(), json!(link)))
-            .collect();
+        let paging: Map<String, Value> = links.iter().map(|(name, link)| ((*name).to_owned(), json!(link))).collect();
         members.insert("paging".to_owned(), Value::Object(paging));
     }
-    links
-        .iter()
-        .fold(Answer::json(200, body), |answer, (name, link)| {
-            answer.with_header(&format!("x-paging-{name}"), link.as_str())
-        })
+    links.iter().fold(Answer::json(200, body), |answer, (name, link)| {
+        answer.with_header(&format!("x-paging-{name}"), link.as_str())
+    })
 }
 
 fn characters(name: &str, value: &Value) -> usize {
@@ -210,8 +168,6 @@ fn compare(one: Option<&Value>, other: Option<&Value>) -> Ordering {
         (Some(Value::Number(one)), Some(Value::Number(other))) => one.as_i64().cmp(&other.as_i64()),
         (Some(Value::String(one)), Some(Value::String(other))) => one.cmp(other),
         (Some(Value::Bool(one)), Some(Value::Bool(other))) => one.cmp(other),
-        (one, other) => one
-            .is_some_and(|value| !value.is_null())
-            .cmp(&other.is_some_and(|value| !value.is_null())),
+        (one, other) => one.is_some_and(|value| !value.is_null()).cmp(&other.is_some_and(|value| !value.is_null())),
     }
 }

@@ -28,31 +28,19 @@ impl Opsgenie {
         if !findings.is_empty() {
             return Err(malformed(&call.refuse_body(findings)));
         }
-        let file = parts
-            .iter()
-            .find(|part| part.name == "file")
-            .ok_or_else(|| not_found("File"))?;
+        let file = parts.iter().find(|part| part.name == "file").ok_or_else(|| not_found("File"))?;
         if file.content.len() > self.attachment_limit {
             let problem = format!("must have at most {} bytes", self.attachment_limit);
             return Err(invalid([("file", problem.as_str())]));
         }
         let id = u64::try_from(call.now().millis()).unwrap_or_default();
         let kind = pairs.one("alertIdentifierType").unwrap_or("id");
-        let alert = self
-            .alert_mut(identifier, kind)
-            .ok_or_else(|| not_found("Alert"))?;
+        let alert = self.alert_mut(identifier, kind).ok_or_else(|| not_found("Alert"))?;
         let id = alert.attachments.last().map_or(id, |last| id.max(last.id + 1));
         let name = file.filename.clone().unwrap_or_default();
-        alert.attachments.push(Attachment {
-            id,
-            name: name.clone(),
-            size: file.content.len(),
-        });
+        alert.attachments.push(Attachment { id, name: name.clone(), size: file.content.len() });
         alert.updated = call.now();
-        Ok(Answer::json(
-            201,
-            json!({"result": "Attached", "data": {"id": id.to_string(), "name": name}}),
-        ))
+        Ok(Answer::json(201, json!({"result": "Attached", "data": {"id": id.to_string(), "name": name}})))
     }
 }
 

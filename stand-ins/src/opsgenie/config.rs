@@ -34,10 +34,7 @@ impl Opsgenie {
             Region::Eu => "harbourline-europe",
         };
         let plan = json!({"name": "Standard", "maxUserCount": 50, "isYearly": true});
-        Ok(Answer::json(
-            200,
-            json!({"data": {"name": name, "userCount": self.people.len(), "plan": plan}}),
-        ))
+        Ok(Answer::json(200, json!({"data": {"name": name, "userCount": self.people.len(), "plan": plan}})))
     }
 
     pub(super) fn list_users(&mut self, call: &mut Call<'_>) -> Result<Answer, Answer> {
@@ -45,22 +42,14 @@ impl Opsgenie {
         let (offset, limit) = (pairs.whole("offset", 0), pairs.whole("limit", 100));
         let wanted = pairs.one("query").unwrap_or_default().to_lowercase();
         let wanted = wanted.rsplit(':').next().unwrap_or_default().trim().to_owned();
-        let mut found: Vec<&Person> = self
-            .people
-            .iter()
-            .filter(|person| person.username.to_lowercase().contains(&wanted))
-            .collect();
+        let mut found: Vec<&Person> =
+            self.people.iter().filter(|person| person.username.to_lowercase().contains(&wanted)).collect();
         found.sort_by(|one, other| one.username.cmp(&other.username));
         if pairs.one("order") == Some("desc") {
             found.reverse();
         }
         let total = found.len();
-        let data: Vec<Value> = found
-            .into_iter()
-            .skip(offset)
-            .take(limit)
-            .map(Person::to_json)
-            .collect();
+        let data: Vec<Value> = found.into_iter().skip(offset).take(limit).map(Person::to_json).collect();
         let links = self.paging(call, "/v2/users", &pairs, offset, limit, total);
         Ok(with_paging(json!({"totalCount": total, "data": data}), &links))
     }
@@ -68,11 +57,7 @@ impl Opsgenie {
     pub(super) fn list_schedules(&mut self, call: &mut Call<'_>) -> Result<Answer, Answer> {
         let pairs = plain(call, shapes::SCHEDULE_LIST)?;
         let expanded = pairs.one("expand").is_some();
-        let data: Vec<Value> = self
-            .schedules
-            .iter()
-            .map(|schedule| schedule.to_json(expanded))
-            .collect();
+        let data: Vec<Value> = self.schedules.iter().map(|schedule| schedule.to_json(expanded)).collect();
         let body = json!({"data": data, "expandable": ["rotation"]});
         Ok(Answer::json(200, body))
     }
@@ -86,11 +71,8 @@ impl Opsgenie {
     pub(super) fn list_on_calls(&mut self, call: &mut Call<'_>) -> Result<Answer, Answer> {
         let pairs = plain(call, shapes::ON_CALL_LIST)?;
         let at = asked_moment(&pairs, call.now());
-        let data: Vec<Value> = self
-            .schedules
-            .iter()
-            .map(|schedule| schedule.on_call(at, pairs.is_set("flat")))
-            .collect();
+        let data: Vec<Value> =
+            self.schedules.iter().map(|schedule| schedule.on_call(at, pairs.is_set("flat"))).collect();
         Ok(Answer::json(200, json!({"data": data})))
     }
 
@@ -98,10 +80,7 @@ impl Opsgenie {
         let pairs = plain(call, shapes::ON_CALLS)?;
         let at = asked_moment(&pairs, call.now());
         let schedule = self.schedule(identifier, pairs.one("scheduleIdentifierType"))?;
-        Ok(Answer::json(
-            200,
-            json!({"data": schedule.on_call(at, pairs.is_set("flat"))}),
-        ))
+        Ok(Answer::json(200, json!({"data": schedule.on_call(at, pairs.is_set("flat"))})))
     }
 
     /// A name finds a schedule only when the type says that it is a name.
@@ -162,10 +141,7 @@ impl Schedule {
         let turn = at.day() % self.turns.len().max(1);
         let person = self.turns.get(turn).filter(|_| self.enabled);
         if flat {
-            let names: Vec<&str> = person
-                .map(|person| person.username.as_str())
-                .into_iter()
-                .collect();
+            let names: Vec<&str> = person.map(|person| person.username.as_str()).into_iter().collect();
             return json!({"_parent": parent, "onCallRecipients": names});
         }
         let participants: Vec<Value> = person

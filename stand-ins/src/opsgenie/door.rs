@@ -35,12 +35,7 @@ impl Opsgenie {
             call.violate("the authorization scheme is not `GenieKey`");
             return Err(refused());
         };
-        if call
-            .seen()
-            .query_pairs()
-            .iter()
-            .any(|(name, _)| name.eq_ignore_ascii_case("apikey") || name == "api_key")
-        {
+        if call.seen().query_pairs().iter().any(|(name, _)| name.eq_ignore_ascii_case("apikey") || name == "api_key") {
             return Err(refused());
         }
         let kinds = [
@@ -48,20 +43,16 @@ impl Opsgenie {
             (&self.keys.integration, KeyKind::Integration),
             (&self.keys.read_only, KeyKind::ReadOnly),
         ];
-        kinds
-            .into_iter()
-            .find(|(known, _)| *known == key)
-            .map(|(_, kind)| kind)
-            .ok_or_else(refused)
+        kinds.into_iter().find(|(known, _)| *known == key).map(|(_, kind)| kind).ok_or_else(refused)
     }
 }
 
 impl KeyKind {
     pub(super) fn may(self, right: Right) -> Result<(), Answer> {
         match (self, right) {
-            (Self::Account, Right::ActOnAlerts) => Err(forbidden(
-                "To perform this action, use an API key from an API integration.",
-            )),
+            (Self::Account, Right::ActOnAlerts) => {
+                Err(forbidden("To perform this action, use an API key from an API integration."))
+            }
             (Self::Integration, Right::ReadConfiguration) => {
                 Err(forbidden("API Key is not granted with configuration access."))
             }

@@ -9,28 +9,22 @@ pub(super) fn malformed(why: &Malformed) -> Answer {
     match why {
         Malformed::ContentType => error(415, "Unsupported media type"),
         Malformed::Syntax => error(400, "The body cannot be parsed"),
-        Malformed::Query(findings) | Malformed::Body(findings) => invalid(
-            findings
-                .iter()
-                .map(|finding| (finding.place(), finding.problem())),
-        ),
+        Malformed::Query(findings) | Malformed::Body(findings) => {
+            invalid(findings.iter().map(|finding| (finding.place(), finding.problem())))
+        }
     }
 }
 
 /// A semantic error: a text for each field.
 pub(super) fn invalid<'e>(errors: impl IntoIterator<Item = (&'e str, &'e str)>) -> Answer {
-    let errors: Map<String, Value> = errors
-        .into_iter()
-        .map(|(field, problem)| (field.to_owned(), json!(problem)))
-        .collect();
-    let body =
-        json!({"message": "Request body is not processable. Please check the errors.", "errors": errors});
+    let errors: Map<String, Value> =
+        errors.into_iter().map(|(field, problem)| (field.to_owned(), json!(problem))).collect();
+    let body = json!({"message": "Request body is not processable. Please check the errors.", "errors": errors});
     Answer::json(422, body).with_header("x-opsgenie-errortype", "InvalidRequest")
 }
 
 pub(super) fn forbidden(message: &str) -> Answer {
-    Answer::json(403, json!({"code": 40301, "message": message}))
-        .with_header("x-opsgenie-errortype", "Forbidden")
+    Answer::json(403, json!({"code": 40301, "message": message})).with_header("x-opsgenie-errortype", "Forbidden")
 }
 
 pub(super) fn no_such_operation(call: &mut Call<'_>) -> Answer {

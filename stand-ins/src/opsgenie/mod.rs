@@ -84,11 +84,7 @@ impl Opsgenie {
     #[must_use]
     pub fn with_region(self, region: Region) -> Self {
         let defaults = Self::new(region);
-        Self {
-            region,
-            keys: defaults.keys,
-            ..self
-        }
+        Self { region, keys: defaults.keys, ..self }
     }
 
     /// How often the status of a request is `RequestNotProcessed` before the request takes effect; one by default.
@@ -177,13 +173,7 @@ impl StandIn<Opsgenie> {
 
     /// The id of the newest open alert.
     pub fn open_alert_id(&self) -> Option<String> {
-        self.look(|state| {
-            state
-                .alerts
-                .iter()
-                .find(|alert| alert.is_open())
-                .map(|alert| alert.id.clone())
-        })
+        self.look(|state| state.alerts.iter().find(|alert| alert.is_open()).map(|alert| alert.id.clone()))
     }
 
     /// Lets every accepted request take effect now, as if time had passed without anybody asking.
@@ -209,19 +199,12 @@ impl Vendor for Opsgenie {
     }
 
     fn secrets(&self) -> Vec<String> {
-        vec![
-            self.keys.account.clone(),
-            self.keys.integration.clone(),
-            self.keys.read_only.clone(),
-        ]
+        vec![self.keys.account.clone(), self.keys.integration.clone(), self.keys.read_only.clone()]
     }
 
     fn answer(&mut self, call: &mut Call<'_>) -> Answer {
         let request_id = self.mint.uuid();
-        let answer = match self
-            .admit(call)
-            .and_then(|kind| self.route(call, kind, &request_id))
-        {
+        let answer = match self.admit(call).and_then(|kind| self.route(call, kind, &request_id)) {
             Ok(answer) | Err(answer) => answer,
         };
         let state = if self.shows_throttling { "THROTTLED" } else { "OK" };
@@ -304,12 +287,7 @@ impl Opsgenie {
                 kind.may(Right::ActOnAlerts)?;
                 self.create_alert(call, request_id)
             }
-            [
-                "v2",
-                "alerts",
-                alert,
-                action @ ("acknowledge" | "close" | "notes"),
-            ] => {
+            ["v2", "alerts", alert, action @ ("acknowledge" | "close" | "notes")] => {
                 kind.may(Right::ActOnAlerts)?;
                 self.act_on_alert(call, alert, action, request_id)
             }

@@ -44,12 +44,7 @@ impl Opsgenie {
     /// requests that came earlier.
     pub(super) fn accept(&mut self, request_id: &str, action: Action, now: Moment) -> Answer {
         let polls_left = self.polls_before_done;
-        self.pending.push(Pending {
-            id: request_id.to_owned(),
-            action,
-            polls_left,
-            outcome: None,
-        });
+        self.pending.push(Pending { id: request_id.to_owned(), action, polls_left, outcome: None });
         if polls_left == 0 {
             self.process_all(now);
         }
@@ -127,10 +122,7 @@ impl Opsgenie {
     /// INVARIANT: an alias names one open alert; a second create with it counts that one up
     /// (`a_create_with_an_open_alias_counts_up_instead`).
     fn create(&mut self, body: &Value, now: Moment) -> Outcome {
-        let alias = body
-            .get("alias")
-            .and_then(Value::as_str)
-            .filter(|alias| !alias.is_empty());
+        let alias = body.get("alias").and_then(Value::as_str).filter(|alias| !alias.is_empty());
         if let Some(alert) = alias.and_then(|alias| self.alert_mut(alias, "alias")) {
             alert.count += 1;
             alert.last_occurred = now;
@@ -148,10 +140,7 @@ impl Opsgenie {
 impl Alert {
     fn touch(&mut self, body: &Value, now: Moment) {
         self.updated = now;
-        let note = body
-            .get("note")
-            .and_then(Value::as_str)
-            .filter(|note| !note.is_empty());
+        let note = body.get("note").and_then(Value::as_str).filter(|note| !note.is_empty());
         self.notes.extend(note.map(str::to_owned));
     }
 }
@@ -159,24 +148,12 @@ impl Alert {
 impl Outcome {
     fn done(status: &str, alert: &Alert, at: Moment) -> Self {
         let (alert, alias) = (alert.id.clone(), alert.alias.clone());
-        Self {
-            success: true,
-            status: status.to_owned(),
-            alert,
-            alias,
-            at,
-        }
+        Self { success: true, status: status.to_owned(), alert, alias, at }
     }
 
     /// A request that failed still has a status of 200; only its body says so.
     fn refused(status: &str, at: Moment) -> Self {
-        Self {
-            success: false,
-            status: status.to_owned(),
-            alert: String::new(),
-            alias: String::new(),
-            at,
-        }
+        Self { success: false, status: status.to_owned(), alert: String::new(), alias: String::new(), at }
     }
 }
 
@@ -203,8 +180,5 @@ impl Pending {
 }
 
 fn actor(body: &Value) -> String {
-    body.get("user")
-        .and_then(Value::as_str)
-        .unwrap_or("Alert API")
-        .to_owned()
+    body.get("user").and_then(Value::as_str).unwrap_or("Alert API").to_owned()
 }

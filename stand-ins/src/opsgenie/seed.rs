@@ -19,12 +19,7 @@ pub(super) fn people(mint: &mut Mint) -> Vec<Person> {
         ("jun.park", "Jun Park", "User"),
     ]
     .into_iter()
-    .map(|(name, full_name, role)| Person {
-        id: mint.uuid(),
-        username: format!("{name}@example.com"),
-        full_name,
-        role,
-    })
+    .map(|(name, full_name, role)| Person { id: mint.uuid(), username: format!("{name}@example.com"), full_name, role })
     .collect()
 }
 
@@ -57,24 +52,8 @@ type Row = (
 );
 
 const ROWS: &[Row] = &[
-    (
-        3,
-        "Booking API: error rate above 2 %",
-        "booking-api/error-rate",
-        "P1",
-        &["booking", "api"],
-        None,
-        None,
-    ),
-    (
-        9,
-        "Event feed lags 4 minutes behind",
-        "events/lag",
-        "P2",
-        &["tracking"],
-        None,
-        None,
-    ),
+    (3, "Booking API: error rate above 2 %", "booking-api/error-rate", "P1", &["booking", "api"], None, None),
+    (9, "Event feed lags 4 minutes behind", "events/lag", "P2", &["tracking"], None, None),
     (
         31,
         "Terminal link Singapore: queue unreachable",
@@ -84,24 +63,8 @@ const ROWS: &[Row] = &[
         Some("lena.brandt"),
         None,
     ),
-    (
-        58,
-        "Disk on db-invoice-2 is 86 % full",
-        "db-invoice-2/disk",
-        "P3",
-        &["database"],
-        Some("ravi.menon"),
-        None,
-    ),
-    (
-        95,
-        "Certificate of portal.example.com ends in 13 days",
-        "cert/portal",
-        "P4",
-        &["certificate"],
-        None,
-        None,
-    ),
+    (58, "Disk on db-invoice-2 is 86 % full", "db-invoice-2/disk", "P3", &["database"], Some("ravi.menon"), None),
+    (95, "Certificate of portal.example.com ends in 13 days", "cert/portal", "P4", &["certificate"], None, None),
     (
         130,
         "Webhook deliveries fail for 3 customers",
@@ -138,24 +101,10 @@ const ROWS: &[Row] = &[
         Some("ravi.menon"),
         Some("ravi.menon"),
     ),
-    (
-        1500,
-        "Replica db-track-3 is 40 s behind",
-        "db-track-3/replica",
-        "P3",
-        &["database"],
-        None,
-        Some("ines.carvalho"),
-    ),
+    (1500, "Replica db-track-3 is 40 s behind", "db-track-3/replica", "P3", &["database"], None, Some("ines.carvalho")),
 ];
 
-const HOSTS: &[&str] = &[
-    "edge-ams-1",
-    "edge-ams-2",
-    "edge-sin-1",
-    "edge-sav-1",
-    "edge-sav-2",
-];
+const HOSTS: &[&str] = &["edge-ams-1", "edge-ams-2", "edge-sin-1", "edge-sav-1", "edge-sav-2"];
 
 /// Newest first: the hand-written rows, then older closed ones of a kind, so that lists have more than one page.
 pub(super) fn alerts(mint: &mut Mint, now: Moment) -> Vec<Alert> {
@@ -166,9 +115,8 @@ pub(super) fn alerts(mint: &mut Mint, now: Moment) -> Vec<Alert> {
         let tiny = 1800 + u64::try_from(total.saturating_sub(alerts.len())).unwrap_or_default();
         let id = format!("{}-{}", mint.uuid(), created.millis());
         let mut alert = Alert::from_body(id, tiny, body, created);
-        let event = |who: Option<&str>, later: u64| {
-            who.map(|who| (format!("{who}@example.com"), created.in_minutes(later)))
-        };
+        let event =
+            |who: Option<&str>, later: u64| who.map(|who| (format!("{who}@example.com"), created.in_minutes(later)));
         alert.acknowledged_by = event(acknowledged, 1);
         alert.closed_by = event(closed, 2);
         alerts.push(alert);

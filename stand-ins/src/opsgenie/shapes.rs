@@ -17,10 +17,7 @@ const RESPONDER: Shape = Shape::Either(&[
         Field::optional("id", TEXT),
         Field::optional("username", TEXT),
     ]),
-    Shape::Object(&[
-        Field::required("type", Shape::OneOf(&["none", "all"])),
-        Field::optional("id", TEXT),
-    ]),
+    Shape::Object(&[Field::required("type", Shape::OneOf(&["none", "all"])), Field::optional("id", TEXT)]),
 ]);
 
 /// `POST /v2/alerts`.
@@ -116,19 +113,13 @@ pub(super) const USER_LIST: &[Param] = &[
 ];
 
 /// The list of schedules: `expand` is a comma list.
-pub(super) const SCHEDULE_LIST: &[Param] = &[Param::once(
-    "expand",
-    Shape::List(1, 1, &Shape::OneOf(&["rotation"])),
-)];
+pub(super) const SCHEDULE_LIST: &[Param] = &[Param::once("expand", Shape::List(1, 1, &Shape::OneOf(&["rotation"])))];
 
 /// One schedule.
 pub(super) const ONE_SCHEDULE: &[Param] = &[Param::once("identifierType", NAME_OR_ID)];
 
 /// Who is on call everywhere.
-pub(super) const ON_CALL_LIST: &[Param] = &[
-    Param::once("flat", Shape::Flag),
-    Param::once("date", Shape::DateTime),
-];
+pub(super) const ON_CALL_LIST: &[Param] = &[Param::once("flat", Shape::Flag), Param::once("date", Shape::DateTime)];
 
 /// Who is on call for one schedule.
 pub(super) const ON_CALLS: &[Param] = &[

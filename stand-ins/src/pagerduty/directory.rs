@@ -33,10 +33,7 @@ impl PagerDuty {
         }
         let all = found
             .iter()
-            .map(|service| {
-                self.account
-                    .service_json(service.id, Depth::Whole, &self.incidents, &includes)
-            })
+            .map(|service| self.account.service_json(service.id, Depth::Whole, &self.incidents, &includes))
             .collect();
         listed("services", all, &pairs)
     }
@@ -44,9 +41,7 @@ impl PagerDuty {
     pub(super) fn get_service(&self, call: &mut Call<'_>, id: &str) -> Result<Answer, Answer> {
         let pairs = plain(call, shapes::ONE_SERVICE)?;
         self.account.service(id).ok_or_else(not_found)?;
-        let service = self
-            .account
-            .service_json(id, Depth::Whole, &self.incidents, &pairs.all("include[]"));
+        let service = self.account.service_json(id, Depth::Whole, &self.incidents, &pairs.all("include[]"));
         Ok(Answer::json(200, json!({"service": service})))
     }
 
@@ -57,9 +52,7 @@ impl PagerDuty {
             .account
             .users
             .iter()
-            .filter(|user| {
-                user.name.to_lowercase().contains(&wanted) || user.email.to_lowercase().contains(&wanted)
-            })
+            .filter(|user| user.name.to_lowercase().contains(&wanted) || user.email.to_lowercase().contains(&wanted))
             .filter(|user| pairs.allows("team_ids[]", [user.team]))
             .map(|user| self.account.user_json(&user.id, Depth::Whole))
             .collect();
@@ -69,11 +62,7 @@ impl PagerDuty {
     /// Only a user's credential has somebody behind it; the error for an account key is a bare string.
     pub(super) fn get_me(&self, call: &mut Call<'_>, caller: &Caller) -> Result<Answer, Answer> {
         plain(call, shapes::ME)?;
-        let user = self
-            .account
-            .users
-            .first()
-            .filter(|_| matches!(caller, Caller::User | Caller::Token));
+        let user = self.account.users.first().filter(|_| matches!(caller, Caller::User | Caller::Token));
         let Some(user) = user else {
             let text = "An account-level access token has no current user";
             return Err(Answer::json(400, json!({"error": text})));
@@ -84,10 +73,7 @@ impl PagerDuty {
 
     pub(super) fn list_abilities(call: &mut Call<'_>) -> Result<Answer, Answer> {
         plain(call, &[])?;
-        Ok(Answer::json(
-            200,
-            json!({"abilities": ["teams", "urgencies", "read_only_users", "sso"]}),
-        ))
+        Ok(Answer::json(200, json!({"abilities": ["teams", "urgencies", "read_only_users", "sso"]})))
     }
 
     pub(super) fn list_on_calls(&self, call: &mut Call<'_>) -> Result<Answer, Answer> {
@@ -95,12 +81,7 @@ impl PagerDuty {
         let since = pairs.one("since").and_then(Moment::parse).unwrap_or(call.now());
         let until = pairs.one("until").and_then(Moment::parse).unwrap_or(since);
         if until < since || since > call.now().plus(FARTHEST) {
-            return Err(error(
-                400,
-                2005,
-                "Invalid Time Range",
-                &["At most 90 days ahead, and in order"],
-            ));
+            return Err(error(400, 2005, "Invalid Time Range", &["At most 90 days ahead, and in order"]));
         }
         let policies = self.account.policies.iter();
         let all = policies
@@ -113,11 +94,7 @@ impl PagerDuty {
     fn shifts_of(&self, policy: &Policy, since: Moment, pairs: &Pairs) -> Vec<Value> {
         let includes = pairs.all("include[]");
         let depth = |name: &str| {
-            if includes.contains(&name) {
-                Depth::Whole
-            } else {
-                Depth::Reference
-            }
+            if includes.contains(&name) { Depth::Whole } else { Depth::Reference }
         };
         policy
             .levels
@@ -128,12 +105,7 @@ impl PagerDuty {
             })
             .map(|(level, (schedule, user))| {
                 let start = since.midnight();
-                let shift = schedule.map(|_| {
-                    (
-                        start.to_seconds_text(),
-                        start.in_minutes(24 * 60).to_seconds_text(),
-                    )
-                });
+                let shift = schedule.map(|_| (start.to_seconds_text(), start.in_minutes(24 * 60).to_seconds_text()));
                 json!({
                     "escalation_policy": self.account.policy_json(policy.id, depth("escalation_policies")),
                     "escalation_level": level + 1,

@@ -37,16 +37,10 @@ impl PagerDuty {
                     (&self.keys.read_only, Caller::ReadOnly),
                     (&self.keys.user, Caller::User),
                 ];
-                kinds
-                    .into_iter()
-                    .find(|(known, _)| *known == key)
-                    .map(|(_, caller)| caller)
+                kinds.into_iter().find(|(known, _)| *known == key).map(|(_, caller)| caller)
             }
             (None, Some(token)) => {
-                if [&self.keys.account, &self.keys.read_only, &self.keys.user]
-                    .into_iter()
-                    .any(|key| key == token)
-                {
+                if [&self.keys.account, &self.keys.read_only, &self.keys.user].into_iter().any(|key| key == token) {
                     call.violate("a REST key after `Bearer`");
                 }
                 (token == self.keys.token).then_some(Caller::Token)
@@ -87,25 +81,15 @@ impl PagerDuty {
 
     /// The id of the user in whose name a write is done.
     pub(super) fn actor(&self, call: &Call<'_>, caller: &Caller) -> Result<String, Answer> {
-        let first = || {
-            self.account
-                .users
-                .first()
-                .map(|user| user.id.clone())
-                .unwrap_or_default()
-        };
+        let first = || self.account.users.first().map(|user| user.id.clone()).unwrap_or_default();
         let from = call.seen().header("from");
         match (caller, from) {
             (Caller::User | Caller::Token, None) => Ok(first()),
             (_, Some(email)) => {
                 let known = self.account.users.iter().find(|user| user.email == email);
-                known
-                    .map(|user| user.id.clone())
-                    .ok_or_else(|| error(400, 1008, "Requester User Not Found", &[]))
+                known.map(|user| user.id.clone()).ok_or_else(|| error(400, 1008, "Requester User Not Found", &[]))
             }
-            (_, None) => Err(invalid(&[
-                "From must be the e-mail address of a user of the account",
-            ])),
+            (_, None) => Err(invalid(&["From must be the e-mail address of a user of the account"])),
         }
     }
 }

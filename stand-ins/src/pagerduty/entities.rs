@@ -100,11 +100,7 @@ impl Account {
             return Value::Null;
         };
         let head = self.head("team", "teams", team.id, team.name, depth);
-        joined(
-            head,
-            json!({"name": team.name, "description": null, "default_role": "manager"}),
-            depth,
-        )
+        joined(head, json!({"name": team.name, "description": null, "default_role": "manager"}), depth)
     }
 
     pub(super) fn schedule_json(&self, id: &str, depth: Depth) -> Value {
@@ -112,11 +108,7 @@ impl Account {
             return Value::Null;
         };
         let head = self.head("schedule", "schedules", schedule.id, schedule.name, depth);
-        joined(
-            head,
-            json!({"name": schedule.name, "time_zone": "Europe/Amsterdam"}),
-            depth,
-        )
+        joined(head, json!({"name": schedule.name, "time_zone": "Europe/Amsterdam"}), depth)
     }
 
     pub(super) fn priority_json(&self, id: &str, depth: Depth) -> Value {
@@ -131,13 +123,7 @@ impl Account {
         let Some(policy) = self.policy(id) else {
             return Value::Null;
         };
-        let head = self.head(
-            "escalation_policy",
-            "escalation_policies",
-            policy.id,
-            policy.name,
-            depth,
-        );
+        let head = self.head("escalation_policy", "escalation_policies", policy.id, policy.name, depth);
         let rules: Vec<Value> = policy
             .levels
             .iter()
@@ -161,13 +147,7 @@ impl Account {
     }
 
     /// The state of a service follows its open incidents.
-    pub(super) fn service_json(
-        &self,
-        id: &str,
-        depth: Depth,
-        incidents: &[Incident],
-        includes: &[&str],
-    ) -> Value {
+    pub(super) fn service_json(&self, id: &str, depth: Depth, incidents: &[Incident], includes: &[&str]) -> Value {
         let Some(service) = self.service(id) else {
             return Value::Null;
         };
@@ -181,11 +161,7 @@ impl Account {
             "active"
         };
         let depth_of = |name: &str| {
-            if includes.contains(&name) {
-                Depth::Whole
-            } else {
-                Depth::Reference
-            }
+            if includes.contains(&name) { Depth::Whole } else { Depth::Reference }
         };
         let whole = json!({
             "name": service.name,
@@ -212,11 +188,7 @@ impl Account {
             Depth::Reference => format!("{kind}_reference"),
             Depth::Whole => kind.to_owned(),
         };
-        let resource = if collection == "service-directory" {
-            "services"
-        } else {
-            collection
-        };
+        let resource = if collection == "service-directory" { "services" } else { collection };
         json!({
             "id": id,
             "type": kind,

@@ -44,9 +44,7 @@ impl Incident {
         let mut new = self.clone();
         let text = |name: &str| fields.get(name).and_then(Value::as_str);
         if text("resolution").is_some() && text("status") != Some("resolved") {
-            return Err(invalid(&[
-                "A resolution is given together with the status resolved",
-            ]));
+            return Err(invalid(&["A resolution is given together with the status resolved"]));
         }
         if let Some(status) = text("status") {
             new.enter(status, actor, now)?;
@@ -68,46 +66,30 @@ impl Incident {
     /// Takes over references; each must exist, and people and policy exclude each other.
     pub(super) fn refer(&mut self, fields: &Map<String, Value>, account: &Account) -> Result<(), Answer> {
         let id_of = |value: &Value| -> Option<String> {
-            value
-                .get("id")
-                .or(Some(value))
-                .and_then(Value::as_str)
-                .map(str::to_owned)
+            value.get("id").or(Some(value)).and_then(Value::as_str).map(str::to_owned)
         };
         let reference = |name: &str| fields.get(name).and_then(id_of);
         if fields.contains_key("assignments") && fields.contains_key("escalation_policy") {
             return Err(invalid(&["Give either assignments or an escalation policy"]));
         }
         if let Some(service) = reference("service") {
-            let known = account
-                .service(&service)
-                .ok_or_else(|| invalid(&["Service not found"]))?;
+            let known = account.service(&service).ok_or_else(|| invalid(&["Service not found"]))?;
             known.policy.clone_into(&mut self.policy);
             self.service = service;
         }
         if let Some(policy) = reference("escalation_policy") {
             let known = account.policy(&policy);
             let known = known.ok_or_else(|| error(400, 1014, "Escalation Policy Not Found", &[]))?;
-            self.assignees = known
-                .levels
-                .first()
-                .map(|(_, user)| (*user).to_owned())
-                .into_iter()
-                .collect();
+            self.assignees = known.levels.first().map(|(_, user)| (*user).to_owned()).into_iter().collect();
             self.policy = policy;
         }
         if let Some(priority) = reference("priority") {
-            account
-                .priority(&priority)
-                .ok_or_else(|| error(400, 1020, "Invalid Priority", &[]))?;
+            account.priority(&priority).ok_or_else(|| error(400, 1020, "Invalid Priority", &[]))?;
             self.priority = Some(priority);
         }
         if let Some(assignments) = fields.get("assignments").and_then(Value::as_array) {
-            let people: Vec<String> = assignments
-                .iter()
-                .filter_map(|entry| entry.get("assignee"))
-                .filter_map(id_of)
-                .collect();
+            let people: Vec<String> =
+                assignments.iter().filter_map(|entry| entry.get("assignee")).filter_map(id_of).collect();
             if people.iter().any(|id| account.user(id).is_none()) {
                 return Err(error(400, 1007, "Assignee User Not Found", &[]));
             }
@@ -140,11 +122,7 @@ impl Incident {
 
     pub(super) fn to_json(&self, account: &Account, includes: &[&str], all: &[Self]) -> Value {
         let depth = |names: &[&str]| {
-            if names.iter().any(|name| includes.contains(name)) {
-                Depth::Whole
-            } else {
-                Depth::Reference
-            }
+            if names.iter().any(|name| includes.contains(name)) { Depth::Whole } else { Depth::Reference }
         };
         let assignments: Vec<Value> = self
             .assignees
@@ -196,10 +174,6 @@ impl Incident {
             "resolve_reason": null,
             "pending_actions": [],
         });
-        joined(
-            account.head("incident", "incidents", &self.id, &summary, Depth::Whole),
-            whole,
-            Depth::Whole,
-        )
+        joined(account.head("incident", "incidents", &self.id, &summary, Depth::Whole), whole, Depth::Whole)
     }
 }

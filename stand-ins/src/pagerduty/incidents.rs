@@ -29,10 +29,7 @@ impl PagerDuty {
             .filter(|incident| self.is_wanted(incident, &pairs))
             .collect();
         sort(&mut found, pairs.one("sort_by").unwrap_or("incident_number:asc"))?;
-        let all = found
-            .iter()
-            .map(|incident| incident.to_json(&self.account, &includes, &self.incidents))
-            .collect();
+        let all = found.iter().map(|incident| incident.to_json(&self.account, &includes, &self.incidents)).collect();
         listed("incidents", all, &pairs)
     }
 
@@ -57,10 +54,7 @@ impl PagerDuty {
             number: self.number + 1,
             key: text("incident_key").map_or_else(|| self.mint.lower(32), str::to_owned),
             title: title.to_owned(),
-            details: body
-                .pointer("/incident/body/details")
-                .and_then(Value::as_str)
-                .map(str::to_owned),
+            details: body.pointer("/incident/body/details").and_then(Value::as_str).map(str::to_owned),
             status: "triggered".to_owned(),
             urgency: text("urgency").unwrap_or("high").to_owned(),
             service: String::new(),
@@ -94,12 +88,7 @@ impl PagerDuty {
         Ok(answer)
     }
 
-    pub(super) fn update_incident(
-        &mut self,
-        call: &mut Call<'_>,
-        id: &str,
-        actor: &str,
-    ) -> Result<Answer, Answer> {
+    pub(super) fn update_incident(&mut self, call: &mut Call<'_>, id: &str, actor: &str) -> Result<Answer, Answer> {
         let (_, body) = json_body(call, &[], &shapes::CHANGED_INCIDENT)?;
         let at = self.place_of(id)?;
         let place = self.incidents.get_mut(at).ok_or_else(not_found)?;
@@ -112,16 +101,9 @@ impl PagerDuty {
     /// INVARIANT: all or nothing (`one_refused_change_leaves_every_incident_as_it_was`).
     pub(super) fn manage_incidents(&mut self, call: &mut Call<'_>, actor: &str) -> Result<Answer, Answer> {
         let (pairs, body) = json_body(call, shapes::MANAGED_PAGING, &shapes::MANAGED_INCIDENTS)?;
-        let entries = body
-            .get("incidents")
-            .and_then(Value::as_array)
-            .cloned()
-            .unwrap_or_default();
+        let entries = body.get("incidents").and_then(Value::as_array).cloned().unwrap_or_default();
         if entries.len() > shapes::MANAGED_MOST {
-            let text = format!(
-                "At most {} incidents can be changed at once",
-                shapes::MANAGED_MOST
-            );
+            let text = format!("At most {} incidents can be changed at once", shapes::MANAGED_MOST);
             return Err(error(413, 2001, "Request Entity Too Large", &[&text]));
         }
         let mut changes = Vec::new();
@@ -129,10 +111,7 @@ impl PagerDuty {
             let id = entry.get("id").and_then(Value::as_str).unwrap_or_default();
             let at = self.place_of(id)?;
             let incident = self.incidents.get(at).ok_or_else(not_found)?;
-            changes.push((
-                at,
-                incident.changed(&fields_of(Some(entry)), &self.account, actor, call.now())?,
-            ));
+            changes.push((at, incident.changed(&fields_of(Some(entry)), &self.account, actor, call.now())?));
         }
         let mut out = Vec::new();
         for (at, changed) in changes {
@@ -159,10 +138,7 @@ impl PagerDuty {
     }
 
     fn is_wanted(&self, incident: &Incident, pairs: &Pairs) -> bool {
-        let team = self
-            .account
-            .service(&incident.service)
-            .map_or("", |service| service.team);
+        let team = self.account.service(&incident.service).map_or("", |service| service.team);
         pairs.allows("statuses[]", [incident.status.as_str()])
             && pairs.allows("urgencies[]", [incident.urgency.as_str()])
             && pairs.allows("service_ids[]", [incident.service.as_str()])
@@ -178,21 +154,10 @@ fn range_of(pairs: &Pairs, now: Moment) -> Result<Option<(Moment, Moment)>, Answ
     if pairs.one("date_range") == Some("all") {
         return Ok(None);
     }
-    let until = pairs
-        .one("until")
-        .and_then(Moment::parse_loosely)
-        .unwrap_or(now.in_minutes(1));
-    let since = pairs
-        .one("since")
-        .and_then(Moment::parse_loosely)
-        .unwrap_or(until.minus(USUAL_RANGE));
+    let until = pairs.one("until").and_then(Moment::parse_loosely).unwrap_or(now.in_minutes(1));
+    let since = pairs.one("since").and_then(Moment::parse_loosely).unwrap_or(until.minus(USUAL_RANGE));
     if since >= until || since.plus(LONGEST_RANGE) < until {
-        return Err(error(
-            400,
-            2005,
-            "Invalid Time Range",
-            &["The range must be positive and at most six months"],
-        ));
+        return Err(error(400, 2005, "Invalid Time Range", &["The range must be positive and at most six months"]));
     }
     Ok(Some((since, until)))
 }

@@ -21,18 +21,8 @@ pub(super) fn listed(root: &str, all: Vec<Value>, pairs: &Pairs) -> Result<Answe
     let mut body = Map::new();
     body.insert("limit".to_owned(), json!(limit));
     body.insert("offset".to_owned(), json!(offset));
-    body.insert(
-        "total".to_owned(),
-        if pairs.is_set("total") {
-            json!(total)
-        } else {
-            Value::Null
-        },
-    );
-    body.insert(
-        "more".to_owned(),
-        json!(offset.saturating_add(part.len()) < total),
-    );
+    body.insert("total".to_owned(), if pairs.is_set("total") { json!(total) } else { Value::Null });
+    body.insert("more".to_owned(), json!(offset.saturating_add(part.len()) < total));
     body.insert(root.to_owned(), Value::Array(part));
     Ok(Answer::json(200, Value::Object(body)))
 }

@@ -30,14 +30,8 @@ use incident::Incident;
 pub type PagerDutyStandIn = StandIn<PagerDuty>;
 
 /// Every scope that the played operations ask for.
-const SCOPES: &[&str] = &[
-    "abilities.read",
-    "incidents.read",
-    "incidents.write",
-    "oncalls.read",
-    "services.read",
-    "users.read",
-];
+const SCOPES: &[&str] =
+    &["abilities.read", "incidents.read", "incidents.write", "oncalls.read", "services.read", "users.read"];
 
 /// The choices before a PagerDuty stand-in starts, and its state afterwards.
 #[derive(Clone)]
@@ -144,23 +138,13 @@ impl StandIn<PagerDuty> {
 
     /// The e-mail address of a user of the account, for `From`.
     pub fn actor_email(&self) -> String {
-        self.look(|state| {
-            state
-                .account
-                .users
-                .first()
-                .map(|user| user.email.clone())
-                .unwrap_or_default()
-        })
+        self.look(|state| state.account.users.first().map(|user| user.email.clone()).unwrap_or_default())
     }
 
     /// The ids of the incidents in a status, newest first.
     pub fn incident_ids(&self, status: &str) -> Vec<String> {
         self.look(|state| {
-            let of_status = state
-                .incidents
-                .iter()
-                .filter(|incident| incident.status == status);
+            let of_status = state.incidents.iter().filter(|incident| incident.status == status);
             of_status.map(|incident| incident.id.clone()).collect()
         })
     }
@@ -176,12 +160,7 @@ impl Vendor for PagerDuty {
     }
 
     fn secrets(&self) -> Vec<String> {
-        let Keys {
-            account,
-            read_only,
-            user,
-            token,
-        } = &self.keys;
+        let Keys { account, read_only, user, token } = &self.keys;
         vec![account.clone(), read_only.clone(), user.clone(), token.clone()]
     }
 
@@ -265,9 +244,7 @@ impl PagerDuty {
 
 impl fmt::Debug for PagerDuty {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PagerDuty")
-            .field("incidents", &self.incidents.len())
-            .finish_non_exhaustive()
+        f.debug_struct("PagerDuty").field("incidents", &self.incidents.len()).finish_non_exhaustive()
     }
 }
 

@@ -16,18 +16,9 @@ pub(super) fn account(base: &str) -> Account {
         base: base.to_owned(),
         users: users(),
         teams: vec![
-            Named {
-                id: PLATFORM,
-                name: "Platform",
-            },
-            Named {
-                id: LOGISTICS,
-                name: "Logistics systems",
-            },
-            Named {
-                id: FINANCE,
-                name: "Finance systems",
-            },
+            Named { id: PLATFORM, name: "Platform" },
+            Named { id: LOGISTICS, name: "Logistics systems" },
+            Named { id: FINANCE, name: "Finance systems" },
         ],
         services: services(),
         policies: vec![
@@ -35,11 +26,7 @@ pub(super) fn account(base: &str) -> Account {
                 id: "PEPPLAT",
                 name: "Platform first responders",
                 team: PLATFORM,
-                levels: vec![
-                    (Some("PSCPLAT"), "PUSMARI"),
-                    (Some("PSCPLAT"), "PUSKOFI"),
-                    (None, "PUSLENA"),
-                ],
+                levels: vec![(Some("PSCPLAT"), "PUSMARI"), (Some("PSCPLAT"), "PUSKOFI"), (None, "PUSLENA")],
             },
             Policy {
                 id: "PEPLOGI",
@@ -47,36 +34,16 @@ pub(super) fn account(base: &str) -> Account {
                 team: LOGISTICS,
                 levels: vec![(Some("PSCLOGI"), "PUSRAVI"), (None, "PUSINES")],
             },
-            Policy {
-                id: "PEPFINA",
-                name: "Finance, office hours",
-                team: FINANCE,
-                levels: vec![(None, "PUSJUNP")],
-            },
+            Policy { id: "PEPFINA", name: "Finance, office hours", team: FINANCE, levels: vec![(None, "PUSJUNP")] },
         ],
         schedules: vec![
-            Named {
-                id: "PSCPLAT",
-                name: "Platform weekly",
-            },
-            Named {
-                id: "PSCLOGI",
-                name: "Logistics follow the sun",
-            },
+            Named { id: "PSCPLAT", name: "Platform weekly" },
+            Named { id: "PSCLOGI", name: "Logistics follow the sun" },
         ],
         priorities: vec![
-            Named {
-                id: "PPRIO01",
-                name: "P1",
-            },
-            Named {
-                id: "PPRIO02",
-                name: "P2",
-            },
-            Named {
-                id: "PPRIO03",
-                name: "P3",
-            },
+            Named { id: "PPRIO01", name: "P1" },
+            Named { id: "PPRIO02", name: "P2" },
+            Named { id: "PPRIO03", name: "P3" },
         ],
     }
 }
@@ -87,13 +54,7 @@ fn users() -> Vec<User> {
         ("PUSKOFI", "Kofi Mensah", "kofi.mensah", "admin", PLATFORM),
         ("PUSLENA", "Lena Brandt", "lena.brandt", "user", PLATFORM),
         ("PUSRAVI", "Ravi Menon", "ravi.menon", "user", LOGISTICS),
-        (
-            "PUSINES",
-            "Inês Carvalho",
-            "ines.carvalho",
-            "limited_user",
-            LOGISTICS,
-        ),
+        ("PUSINES", "Inês Carvalho", "ines.carvalho", "limited_user", LOGISTICS),
         ("PUSJUNP", "Jun Park", "jun.park", "user", FINANCE),
     ]
     .into_iter()
@@ -109,140 +70,32 @@ fn users() -> Vec<User> {
 
 fn services() -> Vec<Service> {
     [
-        (
-            SERVICE,
-            "Booking API",
-            "Takes bookings from the portal and from partners",
-            PLATFORM,
-            "PEPPLAT",
-        ),
-        (
-            "PHLSIGN",
-            "Sign-in",
-            "Accounts and sessions of customers",
-            PLATFORM,
-            "PEPPLAT",
-        ),
-        (
-            "PHLGATE",
-            "API gateway",
-            "The door of all public interfaces",
-            PLATFORM,
-            "PEPPLAT",
-        ),
-        (
-            "PHLTRAK",
-            "Tracking",
-            "Where a container is, and where it was",
-            LOGISTICS,
-            "PEPLOGI",
-        ),
-        (
-            "PHLEDIX",
-            "EDI exchange",
-            "Messages to and from terminals",
-            LOGISTICS,
-            "PEPLOGI",
-        ),
-        (
-            "PHLREEF",
-            "Reefer telemetry",
-            "Temperatures of cooled containers",
-            LOGISTICS,
-            "PEPLOGI",
-        ),
-        (
-            "PHLINVO",
-            "Invoicing",
-            "Invoices and credit notes",
-            FINANCE,
-            "PEPFINA",
-        ),
-        (
-            "PHLPAYM",
-            "Card payments",
-            "Payments by card in the portal",
-            FINANCE,
-            "PEPFINA",
-        ),
+        (SERVICE, "Booking API", "Takes bookings from the portal and from partners", PLATFORM, "PEPPLAT"),
+        ("PHLSIGN", "Sign-in", "Accounts and sessions of customers", PLATFORM, "PEPPLAT"),
+        ("PHLGATE", "API gateway", "The door of all public interfaces", PLATFORM, "PEPPLAT"),
+        ("PHLTRAK", "Tracking", "Where a container is, and where it was", LOGISTICS, "PEPLOGI"),
+        ("PHLEDIX", "EDI exchange", "Messages to and from terminals", LOGISTICS, "PEPLOGI"),
+        ("PHLREEF", "Reefer telemetry", "Temperatures of cooled containers", LOGISTICS, "PEPLOGI"),
+        ("PHLINVO", "Invoicing", "Invoices and credit notes", FINANCE, "PEPFINA"),
+        ("PHLPAYM", "Card payments", "Payments by card in the portal", FINANCE, "PEPFINA"),
     ]
     .into_iter()
-    .map(|(id, name, description, team, policy)| Service {
-        id,
-        name,
-        description,
-        team,
-        policy,
-    })
+    .map(|(id, name, description, team, policy)| Service { id, name, description, team, policy })
     .collect()
 }
 
 /// Minutes ago, service, urgency, status, title.
 const ROWS: &[(u64, &str, &str, &str, &str)] = &[
-    (
-        4,
-        SERVICE,
-        "high",
-        "triggered",
-        "One in forty bookings fails with an error",
-    ),
-    (
-        11,
-        "PHLTRAK",
-        "high",
-        "triggered",
-        "Event feed lags four minutes behind",
-    ),
-    (
-        33,
-        "PHLEDIX",
-        "high",
-        "acknowledged",
-        "Singapore terminal: queue unreachable",
-    ),
-    (
-        61,
-        "PHLINVO",
-        "low",
-        "acknowledged",
-        "Disk on db-invoice-2 is 86 % full",
-    ),
-    (
-        90,
-        "PHLGATE",
-        "low",
-        "triggered",
-        "Certificate of portal.example.com ends in 13 days",
-    ),
-    (
-        131,
-        "PHLTRAK",
-        "low",
-        "resolved",
-        "Webhook deliveries fail for three customers",
-    ),
+    (4, SERVICE, "high", "triggered", "One in forty bookings fails with an error"),
+    (11, "PHLTRAK", "high", "triggered", "Event feed lags four minutes behind"),
+    (33, "PHLEDIX", "high", "acknowledged", "Singapore terminal: queue unreachable"),
+    (61, "PHLINVO", "low", "acknowledged", "Disk on db-invoice-2 is 86 % full"),
+    (90, "PHLGATE", "low", "triggered", "Certificate of portal.example.com ends in 13 days"),
+    (131, "PHLTRAK", "low", "resolved", "Webhook deliveries fail for three customers"),
     (244, "PHLREEF", "high", "resolved", "No data from vessel 0417"),
-    (
-        401,
-        "PHLSIGN",
-        "high",
-        "resolved",
-        "Sign-in takes longer than 1.5 seconds",
-    ),
-    (
-        702,
-        SERVICE,
-        "low",
-        "resolved",
-        "Backup of the booking database is late",
-    ),
-    (
-        1_203,
-        "PHLTRAK",
-        "low",
-        "resolved",
-        "Replica db-track-3 is 40 seconds behind",
-    ),
+    (401, "PHLSIGN", "high", "resolved", "Sign-in takes longer than 1.5 seconds"),
+    (702, SERVICE, "low", "resolved", "Backup of the booking database is late"),
+    (1_203, "PHLTRAK", "low", "resolved", "Replica db-track-3 is 40 seconds behind"),
 ];
 
 const PROBES: &[(&str, &str)] = &[

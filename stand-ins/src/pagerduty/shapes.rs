@@ -8,16 +8,11 @@ macro_rules! reference {
     };
 }
 
-const ASSIGNMENTS: Shape = Shape::List(
-    0,
-    usize::MAX,
-    &Shape::Object(&[Field::optional("assignee", reference!("user_reference"))]),
-);
+const ASSIGNMENTS: Shape =
+    Shape::List(0, usize::MAX, &Shape::Object(&[Field::optional("assignee", reference!("user_reference"))]));
 
-const BRIDGE: Shape = Shape::Object(&[
-    Field::optional("conference_number", TEXT),
-    Field::optional("conference_url", TEXT),
-]);
+const BRIDGE: Shape =
+    Shape::Object(&[Field::optional("conference_number", TEXT), Field::optional("conference_url", TEXT)]);
 
 const INCIDENT_TYPE: Shape = Shape::Object(&[Field::optional("name", TEXT)]);
 
@@ -110,10 +105,7 @@ pub(super) const INCIDENT_LIST: &[Param] = &[
     Param::many("user_ids[]", IDS),
     Param::many("priority_ids[]", IDS),
     Param::many("urgencies[]", URGENCY),
-    Param::many(
-        "statuses[]",
-        Shape::OneOf(&["triggered", "acknowledged", "resolved"]),
-    ),
+    Param::many("statuses[]", Shape::OneOf(&["triggered", "acknowledged", "resolved"])),
     Param::once("time_zone", TEXT),
     Param::once("sort_by", Shape::List(1, 2, &TEXT)),
     Param::many(
@@ -156,12 +148,8 @@ pub(super) const ONE_INCIDENT: &[Param] = &[Param::many(
 /// The paging of `PUT /incidents`.
 pub(super) const MANAGED_PAGING: &[Param] = &[LIMIT, OFFSET, TOTAL];
 
-const SERVICE_INCLUDES: Shape = Shape::OneOf(&[
-    "escalation_policies",
-    "teams",
-    "integrations",
-    "auto_pause_notifications_parameters",
-]);
+const SERVICE_INCLUDES: Shape =
+    Shape::OneOf(&["escalation_policies", "teams", "integrations", "auto_pause_notifications_parameters"]);
 
 /// `GET /services`.
 pub(super) const SERVICE_LIST: &[Param] = &[
@@ -185,10 +173,7 @@ pub(super) const ON_CALL_LIST: &[Param] = &[
     OFFSET,
     TOTAL,
     Param::once("time_zone", TEXT),
-    Param::many(
-        "include[]",
-        Shape::OneOf(&["escalation_policies", "users", "schedules"]),
-    ),
+    Param::many("include[]", Shape::OneOf(&["escalation_policies", "users", "schedules"])),
     Param::many("user_ids[]", IDS),
     Param::many("escalation_policy_ids[]", IDS),
     Param::many("schedule_ids[]", IDS),
@@ -204,20 +189,11 @@ pub(super) const USER_LIST: &[Param] = &[
     TOTAL,
     Param::once("query", TEXT),
     Param::many("team_ids[]", IDS),
-    Param::many(
-        "include[]",
-        Shape::OneOf(&["contact_methods", "notification_rules", "teams", "subdomains"]),
-    ),
+    Param::many("include[]", Shape::OneOf(&["contact_methods", "notification_rules", "teams", "subdomains"])),
 ];
 
 /// `GET /users/me`.
 pub(super) const ME: &[Param] = &[Param::many(
     "include[]",
-    Shape::OneOf(&[
-        "contact_methods",
-        "notification_rules",
-        "teams",
-        "subdomains",
-        "calendar_urls",
-    ]),
+    Shape::OneOf(&["contact_methods", "notification_rules", "teams", "subdomains", "calendar_urls"]),
 )];

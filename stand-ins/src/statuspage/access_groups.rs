@@ -9,12 +9,7 @@ use crate::answer::Answer;
 use crate::call::Call;
 
 impl Statuspage {
-    pub(super) fn access_groups(
-        &mut self,
-        call: &mut Call<'_>,
-        page: &str,
-        rest: &[&str],
-    ) -> Result<Answer, Answer> {
+    pub(super) fn access_groups(&mut self, call: &mut Call<'_>, page: &str, rest: &[&str]) -> Result<Answer, Answer> {
         match (call.seen().method(), rest) {
             ("GET", []) => {
                 let pairs = plain(call, shapes::PAGED)?;
@@ -62,22 +57,13 @@ impl Statuspage {
         page.access_group_answer(id, 200)
     }
 
-    fn seen_by_group(
-        &mut self,
-        call: &mut Call<'_>,
-        page: &str,
-        id: &str,
-        rest: &[&str],
-    ) -> Result<Answer, Answer> {
+    fn seen_by_group(&mut self, call: &mut Call<'_>, page: &str, id: &str, rest: &[&str]) -> Result<Answer, Answer> {
         match (call.seen().method(), rest) {
             ("GET", []) => {
                 let pairs = plain(call, shapes::PAGED)?;
                 let page = self.audience(page)?;
                 let shown = page.access_group_mut(id)?.components.clone();
-                Ok(paged(
-                    page.components_json_of(|component| shown.contains(&component.id)),
-                    &pairs,
-                ))
+                Ok(paged(page.components_json_of(|component| shown.contains(&component.id)), &pairs))
             }
             ("DELETE", [one]) => {
                 plain(call, &[])?;
@@ -108,18 +94,11 @@ impl Statuspage {
 
 impl Page {
     fn access_group_mut(&mut self, id: &str) -> Result<&mut AccessGroup, Answer> {
-        self.access_groups
-            .iter_mut()
-            .find(|group| group.id == id)
-            .ok_or_else(not_found)
+        self.access_groups.iter_mut().find(|group| group.id == id).ok_or_else(not_found)
     }
 
     fn access_group_answer(&self, id: &str, status: u16) -> Result<Answer, Answer> {
-        let group = self
-            .access_groups
-            .iter()
-            .find(|group| group.id == id)
-            .ok_or_else(not_found)?;
+        let group = self.access_groups.iter().find(|group| group.id == id).ok_or_else(not_found)?;
         Ok(Answer::json(status, group.to_json(&self.id)))
     }
 }

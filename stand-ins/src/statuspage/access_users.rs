@@ -22,12 +22,7 @@ enum Shown {
 }
 
 impl Statuspage {
-    pub(super) fn access_users(
-        &mut self,
-        call: &mut Call<'_>,
-        page: &str,
-        rest: &[&str],
-    ) -> Result<Answer, Answer> {
+    pub(super) fn access_users(&mut self, call: &mut Call<'_>, page: &str, rest: &[&str]) -> Result<Answer, Answer> {
         match (call.seen().method(), rest) {
             ("GET", []) => self.list_access_users(call, page),
             ("POST", []) => self.create_access_user(call, page),
@@ -66,16 +61,9 @@ impl Statuspage {
         let page = self.audience(page)?;
         let found = page.access_users.iter().filter(|user| {
             let wanted = pairs.one("email");
-            wanted.is_none_or(|wanted| {
-                user.email
-                    .as_deref()
-                    .is_some_and(|email| email.eq_ignore_ascii_case(wanted))
-            })
+            wanted.is_none_or(|wanted| user.email.as_deref().is_some_and(|email| email.eq_ignore_ascii_case(wanted)))
         });
-        Ok(paged(
-            found.map(|user| page.access_user_json(user)).collect(),
-            &pairs,
-        ))
+        Ok(paged(found.map(|user| page.access_user_json(user)).collect(), &pairs))
     }
 
     fn create_access_user(&mut self, call: &mut Call<'_>, page: &str) -> Result<Answer, Answer> {
@@ -186,17 +174,11 @@ impl AccessUser {
 
 impl Page {
     fn access_user(&self, id: &str) -> Result<&AccessUser, Answer> {
-        self.access_users
-            .iter()
-            .find(|user| user.id == id)
-            .ok_or_else(not_found)
+        self.access_users.iter().find(|user| user.id == id).ok_or_else(not_found)
     }
 
     fn access_user_mut(&mut self, id: &str) -> Result<&mut AccessUser, Answer> {
-        self.access_users
-            .iter_mut()
-            .find(|user| user.id == id)
-            .ok_or_else(not_found)
+        self.access_users.iter_mut().find(|user| user.id == id).ok_or_else(not_found)
     }
 
     fn shown_to(&self, user: &AccessUser, shown: Shown) -> Vec<Value> {
@@ -204,10 +186,7 @@ impl Page {
             Shown::Components => self.components_json_of(|component| user.components.contains(&component.id)),
             Shown::Metrics => {
                 let metrics = self.metrics.iter();
-                metrics
-                    .filter(|metric| user.metrics.contains(&metric.id))
-                    .map(super::metric::Metric::to_json)
-                    .collect()
+                metrics.filter(|metric| user.metrics.contains(&metric.id)).map(super::metric::Metric::to_json).collect()
             }
         }
     }
@@ -226,10 +205,7 @@ impl Page {
             is_other && (has_email || has_login)
         });
         if is_taken {
-            return Err(error(
-                409,
-                "A page access user with this email or login exists already",
-            ));
+            return Err(error(409, "A page access user with this email or login exists already"));
         }
         Ok(())
     }

@@ -12,12 +12,7 @@ use crate::check::Finding;
 
 impl Statuspage {
     /// `POST` adds users, and takes a form where everything else takes JSON; `DELETE` removes them all.
-    pub(super) fn component_users(
-        &mut self,
-        call: &mut Call<'_>,
-        page: &str,
-        id: &str,
-    ) -> Result<Answer, Answer> {
+    pub(super) fn component_users(&mut self, call: &mut Call<'_>, page: &str, id: &str) -> Result<Answer, Answer> {
         match call.seen().method() {
             "POST" => {
                 let users = users_of_form(call)?;
@@ -111,14 +106,8 @@ impl Page {
 
 fn users_of_form(call: &mut Call<'_>) -> Result<Vec<String>, Answer> {
     call.query(&[]).map_err(|why| malformed(&why))?;
-    let form = call
-        .form(shapes::access::COMPONENT_USERS)
-        .map_err(|why| malformed(&why))?;
-    let users: Vec<String> = form
-        .all("page_access_user_ids[]")
-        .into_iter()
-        .map(str::to_owned)
-        .collect();
+    let form = call.form(shapes::access::COMPONENT_USERS).map_err(|why| malformed(&why))?;
+    let users: Vec<String> = form.all("page_access_user_ids[]").into_iter().map(str::to_owned).collect();
     if users.is_empty() {
         let missing = vec![Finding::new("page_access_user_ids", "is missing")];
         return Err(malformed(&call.refuse_body(missing)));

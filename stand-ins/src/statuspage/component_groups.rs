@@ -22,14 +22,8 @@ impl Statuspage {
             ("GET", []) => {
                 let pairs = plain(call, shapes::PAGED)?;
                 let page = self.page(page)?;
-                let groups = page
-                    .components
-                    .iter()
-                    .filter(|component| component.kind == Kind::Group);
-                Ok(paged(
-                    groups.map(|group| page.group_json(group)).collect(),
-                    &pairs,
-                ))
+                let groups = page.components.iter().filter(|component| component.kind == Kind::Group);
+                Ok(paged(groups.map(|group| page.group_json(group)).collect(), &pairs))
             }
             ("POST", []) => self.create_group(call, page),
             ("GET", [id]) => {
@@ -73,10 +67,7 @@ impl Statuspage {
 
 impl Page {
     pub(super) fn group(&self, id: &str) -> Result<&Component, Answer> {
-        self.component(id)
-            .ok()
-            .filter(|component| component.kind == Kind::Group)
-            .ok_or_else(not_found)
+        self.component(id).ok().filter(|component| component.kind == Kind::Group).ok_or_else(not_found)
     }
 
     /// The ids of a group's components, in page order.
@@ -98,12 +89,7 @@ impl Page {
         if listed.is_empty() {
             problems.push("A group needs at least one component".to_owned());
         }
-        problems.extend(
-            listed
-                .iter()
-                .filter(|id| self.group(id).is_ok())
-                .map(|id| format!("{id} is a group itself")),
-        );
+        problems.extend(listed.iter().filter(|id| self.group(id).is_ok()).map(|id| format!("{id} is a group itself")));
         refuse(&problems)
     }
 
@@ -118,9 +104,7 @@ impl Page {
                 component.group.take_if(|group| group == id);
             }
             if component.id == id {
-                text(&fields, "name")
-                    .unwrap_or_default()
-                    .clone_into(&mut component.name);
+                text(&fields, "name").unwrap_or_default().clone_into(&mut component.name);
                 if let Some(description) = text(&whole(body), "description") {
                     component.description = Some(description.to_owned());
                 }

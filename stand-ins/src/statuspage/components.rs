@@ -11,21 +11,11 @@ use crate::answer::Answer;
 use crate::call::Call;
 
 /// Which way the components of a page worsen.
-const WORSENING: &[&str] = &[
-    "operational",
-    "under_maintenance",
-    "degraded_performance",
-    "partial_outage",
-    "major_outage",
-];
+const WORSENING: &[&str] =
+    &["operational", "under_maintenance", "degraded_performance", "partial_outage", "major_outage"];
 
 impl Statuspage {
-    pub(super) fn components(
-        &mut self,
-        call: &mut Call<'_>,
-        page: &str,
-        rest: &[&str],
-    ) -> Result<Answer, Answer> {
+    pub(super) fn components(&mut self, call: &mut Call<'_>, page: &str, rest: &[&str]) -> Result<Answer, Answer> {
         match (call.seen().method(), rest) {
             ("GET", []) => {
                 let pairs = plain(call, shapes::PAGED)?;
@@ -102,17 +92,11 @@ impl Page {
     }
 
     pub(super) fn component(&self, id: &str) -> Result<&Component, Answer> {
-        self.components
-            .iter()
-            .find(|component| component.id == id)
-            .ok_or_else(not_found)
+        self.components.iter().find(|component| component.id == id).ok_or_else(not_found)
     }
 
     pub(super) fn component_mut(&mut self, id: &str) -> Result<&mut Component, Answer> {
-        self.components
-            .iter_mut()
-            .find(|component| component.id == id)
-            .ok_or_else(not_found)
+        self.components.iter_mut().find(|component| component.id == id).ok_or_else(not_found)
     }
 
     pub(super) fn component_answer(&self, id: &str, status: u16) -> Result<Answer, Answer> {
@@ -170,8 +154,5 @@ impl Page {
 
 /// How bad a status is, from 0 for operational.
 pub(super) fn severity(status: &str) -> usize {
-    WORSENING
-        .iter()
-        .position(|known| *known == status)
-        .unwrap_or_default()
+    WORSENING.iter().position(|known| *known == status).unwrap_or_default()
 }

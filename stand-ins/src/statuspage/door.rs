@@ -15,13 +15,7 @@ impl Statuspage {
             call.violate("the authorization scheme is not `OAuth`");
             return Err(refused());
         };
-        if call
-            .seen()
-            .query_pairs()
-            .iter()
-            .any(|(name, _)| name == "api_key")
-            || key != self.key
-        {
+        if call.seen().query_pairs().iter().any(|(name, _)| name == "api_key") || key != self.key {
             return Err(refused());
         }
         match self.rate.as_mut().map(|window| window.admit(call.now())) {

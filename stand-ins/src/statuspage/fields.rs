@@ -22,13 +22,7 @@ pub(super) fn flag(fields: &Map<String, Value>, name: &str) -> Option<bool> {
 
 pub(super) fn ids(fields: &Map<String, Value>, name: &str) -> Option<Vec<String>> {
     let items = fields.get(name)?.as_array()?;
-    Some(
-        items
-            .iter()
-            .filter_map(Value::as_str)
-            .map(str::to_owned)
-            .collect(),
-    )
+    Some(items.iter().filter_map(Value::as_str).map(str::to_owned).collect())
 }
 
 /// Whether a member is there and holds no more than white space.

@@ -114,10 +114,8 @@ impl Incident {
         }
         // The one flag that stands for two.
         if let Some(both) = fields.get("scheduled_auto_transition") {
-            self.options
-                .insert("scheduled_auto_in_progress".to_owned(), both.clone());
-            self.options
-                .insert("scheduled_auto_completed".to_owned(), both.clone());
+            self.options.insert("scheduled_auto_in_progress".to_owned(), both.clone());
+            self.options.insert("scheduled_auto_completed".to_owned(), both.clone());
         }
         self.updated = now;
     }
@@ -150,10 +148,7 @@ impl Incident {
                 .and_then(|worst: usize| ["none", "minor", "major", "critical"].get(worst).copied())
                 .unwrap_or("none")
         };
-        self.impact = self
-            .impact_override
-            .clone()
-            .unwrap_or_else(|| computed.to_owned());
+        self.impact = self.impact_override.clone().unwrap_or_else(|| computed.to_owned());
     }
 
     pub(super) fn to_json(&self, components: &[Component]) -> Value {
@@ -189,11 +184,7 @@ impl Incident {
         if let Value::Object(members) = &mut out {
             members.extend(Postmortem::members(self.postmortem.as_ref()));
             for (name, otherwise) in OPTIONS {
-                let value = self
-                    .options
-                    .get(*name)
-                    .cloned()
-                    .unwrap_or_else(|| json!(otherwise));
+                let value = self.options.get(*name).cloned().unwrap_or_else(|| json!(otherwise));
                 members.insert((*name).to_owned(), value);
             }
         }

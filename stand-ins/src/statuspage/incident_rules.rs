@@ -29,19 +29,14 @@ impl Page {
         let mut problems = Vec::new();
         let listed = ids(fields, "component_ids").unwrap_or_default();
         let mapped = fields.get("components").and_then(Value::as_object);
-        let named = listed
-            .iter()
-            .chain(mapped.into_iter().flatten().map(|(id, _)| id));
+        let named = listed.iter().chain(mapped.into_iter().flatten().map(|(id, _)| id));
         for id in named {
             if self.component(id).is_err() {
                 problems.push(format!("No component of this page has the id {id}"));
             }
         }
         for (id, _) in mapped.into_iter().flatten() {
-            if self
-                .component(id)
-                .is_ok_and(|component| component.kind == Kind::Group)
-            {
+            if self.component(id).is_ok_and(|component| component.kind == Kind::Group) {
                 problems.push(format!("The status of the group {id} follows its components"));
             }
         }
@@ -55,12 +50,8 @@ impl Page {
 
 fn schedule_problems(fields: &Map<String, Value>, known: Option<&Incident>) -> Vec<String> {
     let mut problems = Vec::new();
-    let start = text(fields, "scheduled_for")
-        .and_then(Moment::parse)
-        .or(known.and_then(|known| known.scheduled_for));
-    let end = text(fields, "scheduled_until")
-        .and_then(Moment::parse)
-        .or(known.and_then(|known| known.scheduled_until));
+    let start = text(fields, "scheduled_for").and_then(Moment::parse).or(known.and_then(|known| known.scheduled_for));
+    let end = text(fields, "scheduled_until").and_then(Moment::parse).or(known.and_then(|known| known.scheduled_until));
     let status = text(fields, "status").or(known.map(|known| known.status.as_str()));
     let is_maintenance = status.map_or(start.is_some(), |status| SCHEDULED.contains(&status));
     match (start, end) {
@@ -71,10 +62,7 @@ fn schedule_problems(fields: &Map<String, Value>, known: Option<&Incident>) -> V
         _ if is_maintenance => {
             problems.push("A maintenance needs scheduled_for and scheduled_until".to_owned());
         }
-        _ => problems.push(format!(
-            "An incident with a schedule cannot be in one of {}",
-            REALTIME.join(", ")
-        )),
+        _ => problems.push(format!("An incident with a schedule cannot be in one of {}", REALTIME.join(", "))),
     }
     let reminders = text(fields, "reminder_intervals");
     if is_maintenance && reminders.is_some() {
@@ -93,8 +81,7 @@ fn is_reminder(text: &str) -> bool {
         Ok(Value::Array(hours)) => {
             let hours: Option<Vec<u64>> = hours.iter().map(Value::as_u64).collect();
             hours.is_some_and(|hours| {
-                hours.iter().copied().all(is_hour)
-                    && hours.iter().zip(hours.iter().skip(1)).all(|(a, b)| a < b)
+                hours.iter().copied().all(is_hour) && hours.iter().zip(hours.iter().skip(1)).all(|(a, b)| a < b)
             })
         }
         _ => false,

@@ -35,8 +35,7 @@ impl Statuspage {
                 let gone = self.follower(page, incident, id)?;
                 let found = self.page(page)?.incident_mut(incident)?;
                 found.subscribers.retain(|known| known.id != *id);
-                self.mails
-                    .push(Mail::to_one(MailKind::Unsubscription, page, incident, &gone));
+                self.mails.push(Mail::to_one(MailKind::Unsubscription, page, incident, &gone));
                 Ok(Answer::json(200, gone.to_json()))
             }
             ("POST", [id, "resend_confirmation"]) => {
@@ -54,11 +53,7 @@ impl Statuspage {
         let id = self.mint.lower(12);
         let found = self.page(page)?.incident_mut(incident)?;
         let subscriber = Subscriber::asked_for(id, &wrapped(&body, "subscriber"), call.now())?;
-        if found
-            .subscribers
-            .iter()
-            .any(|known| known.is_same_receiver(&subscriber))
-        {
+        if found.subscribers.iter().any(|known| known.is_same_receiver(&subscriber)) {
             return Err(unprocessable("This receiver is subscribed already"));
         }
         let is_asked = subscriber.state == "unconfirmed";
@@ -72,9 +67,6 @@ impl Statuspage {
     fn follower(&mut self, page: &str, incident: &str, id: &str) -> Result<Subscriber, Answer> {
         let incident = self.page(page)?.incident_mut(incident)?;
         let mut known = incident.subscribers.iter();
-        known
-            .find(|subscriber| subscriber.id == id)
-            .cloned()
-            .ok_or_else(not_found)
+        known.find(|subscriber| subscriber.id == id).cloned().ok_or_else(not_found)
     }
 }

@@ -13,18 +13,13 @@ use crate::call::Call;
 use crate::moment::Moment;
 
 impl Statuspage {
-    pub(super) fn incidents(
-        &mut self,
-        call: &mut Call<'_>,
-        page: &str,
-        rest: &[&str],
-    ) -> Result<Answer, Answer> {
+    pub(super) fn incidents(&mut self, call: &mut Call<'_>, page: &str, rest: &[&str]) -> Result<Answer, Answer> {
         match (call.seen().method(), rest) {
             ("GET", []) => self.list_all(call, page),
             ("GET", ["unresolved"]) => self.list_some(call, page, |incident, _| incident.is_unresolved()),
-            ("GET", ["scheduled"]) => self.list_some(call, page, |incident, _| {
-                incident.is_maintenance() && incident.status != "completed"
-            }),
+            ("GET", ["scheduled"]) => {
+                self.list_some(call, page, |incident, _| incident.is_maintenance() && incident.status != "completed")
+            }
             ("GET", ["upcoming"]) => self.list_some(call, page, |incident, now| {
                 incident.status == "scheduled" && incident.scheduled_for.is_some_and(|start| start > now)
             }),
@@ -71,9 +66,7 @@ impl Statuspage {
     ) -> Result<Answer, Answer> {
         let pairs = plain(call, shapes::PAGED)?;
         let now = call.now();
-        let found = self
-            .page(page)?
-            .incidents_json(|incident| is_listed(incident, now));
+        let found = self.page(page)?.incidents_json(|incident| is_listed(incident, now));
         Ok(paged(found, &pairs))
     }
 
@@ -133,17 +126,12 @@ impl Statuspage {
 
 impl Page {
     pub(super) fn incident_mut(&mut self, id: &str) -> Result<&mut Incident, Answer> {
-        self.incidents
-            .iter_mut()
-            .find(|incident| incident.id == id)
-            .ok_or_else(not_found)
+        self.incidents.iter_mut().find(|incident| incident.id == id).ok_or_else(not_found)
     }
 
     fn incidents_json(&self, is_listed: impl Fn(&Incident) -> bool) -> Vec<Value> {
         let listed = self.incidents.iter().filter(|incident| is_listed(incident));
-        listed
-            .map(|incident| incident.to_json(&self.components))
-            .collect()
+        listed.map(|incident| incident.to_json(&self.components)).collect()
     }
 
     fn incident_answer(&self, id: &str, status: u16) -> Result<Answer, Answer> {

@@ -38,13 +38,7 @@ pub struct Tweet {
 }
 
 impl Mail {
-    pub(super) fn to_all(
-        kind: MailKind,
-        page: &str,
-        incident: &str,
-        status: &str,
-        recipients: usize,
-    ) -> Self {
+    pub(super) fn to_all(kind: MailKind, page: &str, incident: &str, status: &str, recipients: usize) -> Self {
         Self {
             kind,
             page: page.to_owned(),
@@ -99,11 +93,7 @@ impl Mail {
 
 impl Tweet {
     pub(super) fn new(page: &str, incident: &str, text: &str) -> Self {
-        Self {
-            page: page.to_owned(),
-            incident: incident.to_owned(),
-            text: text.to_owned(),
-        }
+        Self { page: page.to_owned(), incident: incident.to_owned(), text: text.to_owned() }
     }
 
     /// The page's id.

@@ -12,12 +12,7 @@ use crate::call::Call;
 use crate::moment::Moment;
 
 impl Statuspage {
-    pub(super) fn metrics(
-        &mut self,
-        call: &mut Call<'_>,
-        page: &str,
-        rest: &[&str],
-    ) -> Result<Answer, Answer> {
+    pub(super) fn metrics(&mut self, call: &mut Call<'_>, page: &str, rest: &[&str]) -> Result<Answer, Answer> {
         match (call.seen().method(), rest) {
             ("GET", []) => {
                 let pairs = plain(call, shapes::PAGED)?;
@@ -61,12 +56,7 @@ impl Statuspage {
         Ok(paged(of_provider.map(Metric::to_json).collect(), &pairs))
     }
 
-    pub(super) fn create_metric(
-        &mut self,
-        call: &mut Call<'_>,
-        page: &str,
-        provider: &str,
-    ) -> Result<Answer, Answer> {
+    pub(super) fn create_metric(&mut self, call: &mut Call<'_>, page: &str, provider: &str) -> Result<Answer, Answer> {
         let body = json_body(call, &shapes::metrics::NEW)?;
         let fields = wrapped(&body, "metric");
         let id = self.mint.lower(12);
@@ -129,10 +119,7 @@ impl Statuspage {
 
 impl Page {
     fn metric_mut(&mut self, id: &str) -> Result<&mut Metric, Answer> {
-        self.metrics
-            .iter_mut()
-            .find(|metric| metric.id == id)
-            .ok_or_else(not_found)
+        self.metrics.iter_mut().find(|metric| metric.id == id).ok_or_else(not_found)
     }
 
     /// Removes metrics, and with them what page access says of them.

@@ -185,9 +185,7 @@ impl StandIn<Statuspage> {
             let mut metrics = state.pages.iter().flat_map(|page| &page.metrics);
             let found = metrics.find(|known| known.id == metric);
             let points = found.into_iter().flat_map(|metric| &metric.points);
-            points
-                .map(|(start, value)| (*start, value.as_f64().unwrap_or_default()))
-                .collect()
+            points.map(|(start, value)| (*start, value.as_f64().unwrap_or_default())).collect()
         })
     }
 
@@ -195,13 +193,7 @@ impl StandIn<Statuspage> {
     pub fn component_ids(&self) -> Vec<String> {
         self.look(|state| {
             let page = state.pages.first();
-            page.map(|page| {
-                page.components
-                    .iter()
-                    .map(|component| component.id.clone())
-                    .collect()
-            })
-            .unwrap_or_default()
+            page.map(|page| page.components.iter().map(|component| component.id.clone()).collect()).unwrap_or_default()
         })
     }
 }
@@ -228,10 +220,7 @@ impl Vendor for Statuspage {
     }
 
     fn throttled(&self, wait: Option<u64>) -> Answer {
-        let answer = replies::error(
-            420,
-            "Too many requests: the limit is one per second over a rolling minute",
-        );
+        let answer = replies::error(420, "Too many requests: the limit is one per second over a rolling minute");
         match wait {
             Some(seconds) => answer.with_header("retry-after", seconds.to_string()),
             None => answer,
@@ -241,8 +230,6 @@ impl Vendor for Statuspage {
 
 impl fmt::Debug for Statuspage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Statuspage")
-            .field("pages", &self.pages.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Statuspage").field("pages", &self.pages.len()).finish_non_exhaustive()
     }
 }

@@ -56,12 +56,7 @@ pub(super) struct User {
 const ROLES: &[&str] = &["page_configuration", "incident_manager", "maintenance_manager"];
 
 impl Statuspage {
-    pub(super) fn organization(
-        &mut self,
-        call: &mut Call<'_>,
-        id: &str,
-        rest: &[&str],
-    ) -> Result<Answer, Answer> {
+    pub(super) fn organization(&mut self, call: &mut Call<'_>, id: &str, rest: &[&str]) -> Result<Answer, Answer> {
         let is_known = id == self.organization.id;
         let known = || is_known.then_some(()).ok_or_else(not_found);
         match (call.seen().method(), rest) {
@@ -102,10 +97,9 @@ impl Statuspage {
     fn demand_own_accounts(&self) -> Result<(), Answer> {
         match self.organization.accounts {
             Accounts::Own => Ok(()),
-            Accounts::Atlassian => Err(error(
-                403,
-                "The users of this organization are managed with their Atlassian account",
-            )),
+            Accounts::Atlassian => {
+                Err(error(403, "The users of this organization are managed with their Atlassian account"))
+            }
         }
     }
 
@@ -121,12 +115,7 @@ impl Statuspage {
             last_name: owned("last_name"),
             created: now,
         };
-        if self
-            .organization
-            .users
-            .iter()
-            .any(|known| known.email == user.email)
-        {
+        if self.organization.users.iter().any(|known| known.email == user.email) {
             return Err(unprocessable("Email has already been taken"));
         }
         let answer = Answer::json(201, user.to_json(&self.organization.id));
@@ -136,10 +125,7 @@ impl Statuspage {
 
     fn delete_user(&mut self, id: &str) -> Result<Answer, Answer> {
         let users = &mut self.organization.users;
-        let at = users
-            .iter()
-            .position(|user| user.id == id)
-            .ok_or_else(not_found)?;
+        let at = users.iter().position(|user| user.id == id).ok_or_else(not_found)?;
         let gone = users.remove(at);
         self.organization.permissions.remove(id);
         Ok(Answer::json(200, gone.to_json(&self.organization.id)))
@@ -161,18 +147,15 @@ impl Statuspage {
         }
         refuse(&problems)?;
         let pages = pages.iter().map(|(id, roles)| (id.clone(), whole(roles)));
-        self.organization
-            .permissions
-            .insert(user.to_owned(), pages.collect());
+        self.organization.permissions.insert(user.to_owned(), pages.collect());
         self.permissions_answer(user)
     }
 
     fn permissions_answer(&self, user: &str) -> Result<Answer, Answer> {
         self.demand_user(user)?;
         let granted = self.organization.permissions.get(user).into_iter().flatten();
-        let pages: Vec<(String, Map<String, Value>)> = granted
-            .map(|(id, roles)| (id.clone(), self.roles_on(id, roles)))
-            .collect();
+        let pages: Vec<(String, Map<String, Value>)> =
+            granted.map(|(id, roles)| (id.clone(), self.roles_on(id, roles))).collect();
         let list = |pages: Vec<(String, Map<String, Value>)>| -> Value {
             let with_id = |(id, mut roles): (String, Map<String, Value>)| {
                 roles.insert("page_id".to_owned(), json!(id));
@@ -184,10 +167,7 @@ impl Statuspage {
             PermissionsForm::Wrapped => json!({"data": {"user_id": user, "pages": list(pages)}}),
             PermissionsForm::Bare => json!({"user_id": user, "pages": list(pages)}),
             PermissionsForm::Mapped => {
-                let map: Map<String, Value> = pages
-                    .into_iter()
-                    .map(|(id, roles)| (id, Value::Object(roles)))
-                    .collect();
+                let map: Map<String, Value> = pages.into_iter().map(|(id, roles)| (id, Value::Object(roles))).collect();
                 json!({"data": {"user_id": user, "pages": map}})
             }
         };
@@ -196,27 +176,14 @@ impl Statuspage {
 
     /// All three roles on a page that has roles, none on another.
     fn roles_on(&self, page: &str, roles: &Map<String, Value>) -> Map<String, Value> {
-        let has_roles = self
-            .pages
-            .iter()
-            .any(|known| known.id == page && known.plan == Plan::Large);
+        let has_roles = self.pages.iter().any(|known| known.id == page && known.plan == Plan::Large);
         let shown = ROLES.iter().filter(|_| has_roles);
-        shown
-            .map(|role| {
-                (
-                    (*role).to_owned(),
-                    roles.get(*role).cloned().unwrap_or(Value::Bool(false)),
-                )
-            })
-            .collect()
+        shown.map(|role| ((*role).to_owned(), roles.get(*role).cloned().unwrap_or(Value::Bool(false)))).collect()
     }
 
     fn demand_user(&self, id: &str) -> Result<(), Answer> {
         let mut users = self.organization.users.iter();
-        users
-            .any(|user| user.id == id)
-            .then_some(())
-            .ok_or_else(not_found)
+        users.any(|user| user.id == id).then_some(()).ok_or_else(not_found)
     }
 }
 

@@ -65,10 +65,7 @@ impl Page {
     }
 
     pub(super) fn setting(&self, name: &str) -> &str {
-        self.settings
-            .get(name)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
+        self.settings.get(name).and_then(Value::as_str).unwrap_or_default()
     }
 
     pub(super) fn to_json(&self) -> Value {
@@ -83,47 +80,30 @@ impl Page {
     pub(super) fn demand_audiences(&self) -> Result<(), Answer> {
         match self.plan {
             Plan::Large => Ok(()),
-            Plan::Small => Err(error(
-                403,
-                "You are not authorized to access this resource: the page is not audience-specific",
-            )),
+            Plan::Small => {
+                Err(error(403, "You are not authorized to access this resource: the page is not audience-specific"))
+            }
         }
     }
 
     /// Refuses ids that no component of the page has.
     pub(super) fn demand_components(&self, ids: &[String]) -> Result<(), Answer> {
-        refuse(&strangers(
-            ids,
-            "component",
-            self.components.iter().map(|component| &component.id),
-        ))
+        refuse(&strangers(ids, "component", self.components.iter().map(|component| &component.id)))
     }
 
     /// Refuses ids that no metric of the page has.
     pub(super) fn demand_metrics(&self, ids: &[String]) -> Result<(), Answer> {
-        refuse(&strangers(
-            ids,
-            "metric",
-            self.metrics.iter().map(|metric| &metric.id),
-        ))
+        refuse(&strangers(ids, "metric", self.metrics.iter().map(|metric| &metric.id)))
     }
 
     /// Refuses ids that no page access user of the page has.
     pub(super) fn demand_access_users(&self, ids: &[String]) -> Result<(), Answer> {
-        refuse(&strangers(
-            ids,
-            "page access user",
-            self.access_users.iter().map(|user| &user.id),
-        ))
+        refuse(&strangers(ids, "page access user", self.access_users.iter().map(|user| &user.id)))
     }
 
     /// Refuses ids that no page access group of the page has.
     pub(super) fn demand_access_groups(&self, ids: &[String]) -> Result<(), Answer> {
-        refuse(&strangers(
-            ids,
-            "page access group",
-            self.access_groups.iter().map(|group| &group.id),
-        ))
+        refuse(&strangers(ids, "page access group", self.access_groups.iter().map(|group| &group.id)))
     }
 }
 
@@ -142,20 +122,11 @@ const COLORS: &[(&str, &str)] = &[
     ("css_no_data", "b5bec8"),
 ];
 
-const LOGOS: &[&str] = &[
-    "favicon_logo",
-    "transactional_logo",
-    "hero_cover",
-    "email_logo",
-    "twitter_logo",
-];
+const LOGOS: &[&str] = &["favicon_logo", "transactional_logo", "hero_cover", "email_logo", "twitter_logo"];
 
 fn strangers<'k>(ids: &[String], kind: &str, known: impl Iterator<Item = &'k String>) -> Vec<String> {
     let known: Vec<&String> = known.collect();
-    ids.iter()
-        .filter(|id| !known.contains(id))
-        .map(|id| format!("No {kind} of this page has the id {id}"))
-        .collect()
+    ids.iter().filter(|id| !known.contains(id)).map(|id| format!("No {kind} of this page has the id {id}")).collect()
 }
 
 fn settings(name: &str, subdomain: &str) -> Map<String, Value> {
@@ -187,9 +158,7 @@ fn settings(name: &str, subdomain: &str) -> Map<String, Value> {
         "time_zone": "Europe/Amsterdam",
     });
     let mut settings = super::fields::whole(&settings);
-    let colors = COLORS
-        .iter()
-        .map(|(name, color)| ((*name).to_owned(), json!(color)));
+    let colors = COLORS.iter().map(|(name, color)| ((*name).to_owned(), json!(color)));
     settings.extend(colors);
     settings.extend(LOGOS.iter().map(|name| ((*name).to_owned(), Value::Null)));
     settings

@@ -31,10 +31,7 @@ impl Statuspage {
     }
 
     pub(super) fn page(&mut self, id: &str) -> Result<&mut Page, Answer> {
-        self.pages
-            .iter_mut()
-            .find(|page| page.id == id)
-            .ok_or_else(not_found)
+        self.pages.iter_mut().find(|page| page.id == id).ok_or_else(not_found)
     }
 
     fn update_page(&mut self, call: &mut Call<'_>, id: &str) -> Result<Answer, Answer> {

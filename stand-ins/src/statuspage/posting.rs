@@ -25,15 +25,7 @@ impl Page {
         (update.delivered, update.affected) = (delivered, affected);
         incident.updates.insert(0, update);
         let recipients = self.mail_recipients(incident);
-        delivered.then(|| {
-            Mail::to_all(
-                MailKind::Incident,
-                &self.id,
-                &incident.id,
-                &incident.status,
-                recipients,
-            )
-        })
+        delivered.then(|| Mail::to_all(MailKind::Incident, &self.id, &incident.id, &incident.status, recipients))
     }
 
     /// INVARIANT: the status of a component changes only when the body's map names it; resolving alone changes none

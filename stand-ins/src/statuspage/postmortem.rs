@@ -35,8 +35,7 @@ impl Statuspage {
         match (call.seen().method(), rest) {
             ("GET", []) => {
                 plain(call, &[])?;
-                self.postmortem_mut(page, incident)
-                    .map(|postmortem| postmortem.answer())
+                self.postmortem_mut(page, incident).map(|postmortem| postmortem.answer())
             }
             ("PUT", []) => self.save_draft(call, page, incident),
             ("DELETE", []) => {
@@ -69,9 +68,7 @@ impl Statuspage {
         if is_missing(&fields, "body_draft") {
             return Err(unprocessable("Body draft can't be blank"));
         }
-        let postmortem = incident
-            .postmortem
-            .get_or_insert_with(|| Postmortem::new(preview_key, call.now()));
+        let postmortem = incident.postmortem.get_or_insert_with(|| Postmortem::new(preview_key, call.now()));
         postmortem.draft = text(&fields, "body_draft").map(str::to_owned);
         (postmortem.drafted, postmortem.updated) = (call.now(), call.now());
         Ok(postmortem.answer())
@@ -85,13 +82,7 @@ impl Statuspage {
         let postmortem = found.postmortem.as_mut().ok_or_else(not_found)?;
         postmortem.publish(&fields, call.now())?;
         let postmortem = postmortem.clone();
-        let mail = Mail::to_all(
-            MailKind::Postmortem,
-            &page.id,
-            incident,
-            &found.status,
-            page.mail_recipients(&found),
-        );
+        let mail = Mail::to_all(MailKind::Postmortem, &page.id, incident, &found.status, page.mail_recipients(&found));
         let usual = format!("Postmortem: {}", found.name);
         let text = postmortem.custom_tweet.as_deref().unwrap_or(&usual);
         let tweet = Tweet::new(&page.id, incident, text);

@@ -77,11 +77,7 @@ impl Statuspage {
         let body = json_body(call, &shapes::metrics::CHANGED_PROVIDER)?;
         let fields = wrapped(&body, "metrics_provider");
         let page = self.page(page)?;
-        let provider = page
-            .providers
-            .iter_mut()
-            .find(|provider| provider.id == id)
-            .ok_or_else(not_found)?;
+        let provider = page.providers.iter_mut().find(|provider| provider.id == id).ok_or_else(not_found)?;
         if let Some(kind) = text(&fields, "type") {
             kind.clone_into(&mut provider.kind);
         }
@@ -95,10 +91,7 @@ impl Statuspage {
 
 impl Page {
     pub(super) fn provider(&self, id: &str) -> Result<&MetricsProvider, Answer> {
-        self.providers
-            .iter()
-            .find(|provider| provider.id == id)
-            .ok_or_else(not_found)
+        self.providers.iter().find(|provider| provider.id == id).ok_or_else(not_found)
     }
 
     fn provider_answer(&self, id: &str, status: u16) -> Result<Answer, Answer> {
@@ -129,9 +122,5 @@ fn needs(fields: &Map<String, Value>) -> Vec<String> {
         Some("Librato") => &["email", "api_token"],
         Some(_) => &[],
     };
-    needed
-        .iter()
-        .filter(|name| is_missing(fields, name))
-        .map(|name| format!("{name} can't be blank"))
-        .collect()
+    needed.iter().filter(|name| is_missing(fields, name)).map(|name| format!("{name} can't be blank")).collect()
 }

@@ -48,9 +48,7 @@ impl Statuspage {
             ["scheduled-maintenances", "upcoming.json"] => {
                 page.maintenance_list(|incident| incident.status == "scheduled")
             }
-            ["scheduled-maintenances", "active.json"] => {
-                page.maintenance_list(Incident::is_active_maintenance)
-            }
+            ["scheduled-maintenances", "active.json"] => page.maintenance_list(Incident::is_active_maintenance),
             _ => return no_such_operation(call),
         };
         Answer::json(200, body)
@@ -77,9 +75,7 @@ impl Page {
 
     fn public_components(&self) -> Vec<Value> {
         let shown = self.components.iter().enumerate();
-        shown
-            .map(|(at, component)| self.public_component(at + 1, component))
-            .collect()
+        shown.map(|(at, component)| self.public_component(at + 1, component)).collect()
     }
 
     fn public_component(&self, position: usize, component: &Component) -> Value {
@@ -102,11 +98,7 @@ impl Page {
     }
 
     fn public_incidents(&self, is_meant: impl Fn(&Incident) -> bool) -> Vec<Value> {
-        let meant = self
-            .incidents
-            .iter()
-            .filter(|incident| is_meant(incident))
-            .take(MOST);
+        let meant = self.incidents.iter().filter(|incident| is_meant(incident)).take(MOST);
         meant.map(|incident| self.public_incident(incident)).collect()
     }
 
@@ -117,11 +109,7 @@ impl Page {
             .filter(|(_, component)| incident.components.contains(&component.id))
             .map(|(at, component)| self.public_component(at + 1, component))
             .collect();
-        let updates: Vec<Value> = incident
-            .updates
-            .iter()
-            .map(|update| update.to_json(&incident.id))
-            .collect();
+        let updates: Vec<Value> = incident.updates.iter().map(|update| update.to_json(&incident.id)).collect();
         let mut json = json!({
             "id": incident.id,
             "name": incident.name,
@@ -139,29 +127,22 @@ impl Page {
         });
         if let (true, Some(members)) = (incident.is_maintenance(), json.as_object_mut()) {
             members.insert("scheduled_for".to_owned(), json!(time(incident.scheduled_for)));
-            members.insert(
-                "scheduled_until".to_owned(),
-                json!(time(incident.scheduled_until)),
-            );
+            members.insert("scheduled_until".to_owned(), json!(time(incident.scheduled_until)));
         }
         json
     }
 
     /// One word and one sentence for the whole page: the worst of its components and open incidents.
     fn public_status(&self) -> Value {
-        let components = self
-            .components
-            .iter()
-            .map(|component| severity(&component.status));
-        let incidents = self
-            .incidents
-            .iter()
-            .filter(|incident| incident.is_unresolved())
-            .map(|incident| match incident.impact.as_str() {
-                "critical" => 4,
-                "major" => 3,
-                "minor" => 2,
-                _ => 0,
+        let components = self.components.iter().map(|component| severity(&component.status));
+        let incidents =
+            self.incidents.iter().filter(|incident| incident.is_unresolved()).map(|incident| {
+                match incident.impact.as_str() {
+                    "critical" => 4,
+                    "major" => 3,
+                    "minor" => 2,
+                    _ => 0,
+                }
             });
         let (indicator, description) = match components.chain(incidents).max().unwrap_or_default() {
             0 => ("none", "All Systems Operational"),

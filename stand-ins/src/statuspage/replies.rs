@@ -33,10 +33,7 @@ pub(super) fn paged(all: Vec<Value>, pairs: &Pairs) -> Answer {
 
 pub(super) fn malformed(why: &Malformed) -> Answer {
     match why {
-        Malformed::ContentType => error(
-            415,
-            "The content type does not fit the body that this operation takes",
-        ),
+        Malformed::ContentType => error(415, "The content type does not fit the body that this operation takes"),
         Malformed::Syntax => error(400, "The body cannot be parsed"),
         Malformed::Query(findings) => errors(400, &texts(findings)),
         Malformed::Body(findings) => errors(422, &texts(findings)),
@@ -54,11 +51,7 @@ pub(super) fn not_found() -> Answer {
 
 /// What the vendor refuses although the request has the right shape; nothing to refuse is fine.
 pub(super) fn refuse(problems: &[String]) -> Result<(), Answer> {
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(errors(422, problems))
-    }
+    if problems.is_empty() { Ok(()) } else { Err(errors(422, problems)) }
 }
 
 /// A single reason to refuse a well-formed request.

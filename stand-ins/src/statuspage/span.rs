@@ -30,10 +30,10 @@ impl Span {
     pub(super) fn asked_for(call: &mut Call<'_>, pairs: &Pairs) -> Result<Self, Answer> {
         let today = call.now().to_day();
         let last = pairs.one("end").and_then(days_of).map_or(today, |(_, last)| last);
-        let first = pairs.one("start").and_then(days_of).map_or_else(
-            || last.saturating_sub(Length::new().days(USUAL_DAYS)),
-            |(first, _)| first,
-        );
+        let first = pairs
+            .one("start")
+            .and_then(days_of)
+            .map_or_else(|| last.saturating_sub(Length::new().days(USUAL_DAYS)), |(first, _)| first);
         let mut findings = Vec::new();
         if first > last {
             findings.push(Finding::new("start", "must not be after the end"));
@@ -46,11 +46,7 @@ impl Span {
         if first > today {
             return Err(unprocessable("Start date must not be in the future"));
         }
-        Ok(Self {
-            first,
-            last: last.min(today),
-            was_cut: last > today,
-        })
+        Ok(Self { first, last: last.min(today), was_cut: last > today })
     }
 
     pub(super) fn from(self) -> Moment {
@@ -104,10 +100,7 @@ mod tests {
     fn a_year_and_a_month_mean_all_their_days() {
         assert_eq!(days_of("2026"), Some((date(2026, 1, 1), date(2026, 12, 31))));
         assert_eq!(days_of("2028-02"), Some((date(2028, 2, 1), date(2028, 2, 29))));
-        assert_eq!(
-            days_of("2026-03-14"),
-            Some((date(2026, 3, 14), date(2026, 3, 14)))
-        );
+        assert_eq!(days_of("2026-03-14"), Some((date(2026, 3, 14), date(2026, 3, 14))));
     }
 
     #[test]

@@ -34,13 +34,7 @@ pub(super) const MODES: &[&str] = &["email", "integration_partner", "slack", "sm
 const PURGE_MINUTES: u64 = 60 * 24 * 30;
 
 impl Subscriber {
-    pub(super) fn new(
-        id: String,
-        mode: &'static str,
-        address: String,
-        state: &'static str,
-        created: Moment,
-    ) -> Self {
+    pub(super) fn new(id: String, mode: &'static str, address: String, state: &'static str, created: Moment) -> Self {
         Self {
             id,
             mode,
@@ -70,13 +64,7 @@ impl Subscriber {
             ("sms", owned("phone_number"))
         };
         let skips = flag(fields, "skip_confirmation_notification").unwrap_or(false);
-        let mut subscriber = Self::new(
-            id,
-            mode,
-            address,
-            if skips { "active" } else { "unconfirmed" },
-            now,
-        );
+        let mut subscriber = Self::new(id, mode, address, if skips { "active" } else { "unconfirmed" }, now);
         subscriber.email = (mode == "webhook").then(|| owned("email"));
         subscriber.country = text(fields, "phone_country").map(str::to_owned);
         subscriber.components = ids(fields, "component_ids");

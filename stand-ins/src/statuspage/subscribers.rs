@@ -12,12 +12,7 @@ use crate::answer::Answer;
 use crate::call::Call;
 
 impl Statuspage {
-    pub(super) fn subscribers(
-        &mut self,
-        call: &mut Call<'_>,
-        page: &str,
-        rest: &[&str],
-    ) -> Result<Answer, Answer> {
+    pub(super) fn subscribers(&mut self, call: &mut Call<'_>, page: &str, rest: &[&str]) -> Result<Answer, Answer> {
         match (call.seen().method(), rest) {
             ("GET", []) => self.list_subscribers(call, page),
             ("POST", []) => self.create_subscriber(call, page),
@@ -26,10 +21,7 @@ impl Statuspage {
             ("GET", ["unsubscribed"]) => {
                 let pairs = plain(call, shapes::PAGED)?;
                 let page = self.page(page)?;
-                Ok(paged(
-                    page.unsubscribed.iter().map(Subscriber::to_json).collect(),
-                    &pairs,
-                ))
+                Ok(paged(page.unsubscribed.iter().map(Subscriber::to_json).collect(), &pairs))
             }
             ("POST", ["unsubscribe"]) => self.unsubscribe_many(call, page),
             ("POST", ["reactivate"]) => self.reactivate_many(call, page),
@@ -58,9 +50,7 @@ impl Statuspage {
         let mut found: Vec<&Subscriber> = page
             .subscribers
             .iter()
-            .filter(|subscriber| {
-                subscriber.is_asked_for(&pairs) && subscriber.address.to_lowercase().contains(&wanted)
-            })
+            .filter(|subscriber| subscriber.is_asked_for(&pairs) && subscriber.address.to_lowercase().contains(&wanted))
             .collect();
         match pairs.one("sort_field") {
             Some("primary") => found.sort_by(|one, other| one.address.cmp(&other.address)),
@@ -96,9 +86,7 @@ impl Statuspage {
         let page = self.page(page)?;
         let count = |mode: &str, state: &str| {
             let counted = page.subscribers.iter();
-            counted
-                .filter(|subscriber| subscriber.is_in(Some(state), Some(mode)))
-                .count()
+            counted.filter(|subscriber| subscriber.is_in(Some(state), Some(mode))).count()
         };
         let histogram: Map<String, Value> = MODES
             .iter()
@@ -161,30 +149,19 @@ impl Statuspage {
 
 impl Page {
     pub(super) fn subscriber(&self, id: &str) -> Result<&Subscriber, Answer> {
-        self.subscribers
-            .iter()
-            .find(|subscriber| subscriber.id == id)
-            .ok_or_else(not_found)
+        self.subscribers.iter().find(|subscriber| subscriber.id == id).ok_or_else(not_found)
     }
 
     fn subscriber_mut(&mut self, id: &str) -> Result<&mut Subscriber, Answer> {
-        self.subscribers
-            .iter_mut()
-            .find(|subscriber| subscriber.id == id)
-            .ok_or_else(not_found)
+        self.subscribers.iter_mut().find(|subscriber| subscriber.id == id).ok_or_else(not_found)
     }
 
     /// Adds a subscriber; the mail asks it to confirm.
     pub(super) fn subscribe(&mut self, subscriber: Subscriber) -> Result<Option<Mail>, Answer> {
-        if self
-            .subscribers
-            .iter()
-            .any(|known| known.is_same_receiver(&subscriber))
-        {
+        if self.subscribers.iter().any(|known| known.is_same_receiver(&subscriber)) {
             return Err(unprocessable("This receiver is subscribed already"));
         }
-        self.unsubscribed
-            .retain(|known| !known.is_same_receiver(&subscriber));
+        self.unsubscribed.retain(|known| !known.is_same_receiver(&subscriber));
         let mail = (subscriber.state == "unconfirmed")
             .then(|| Mail::to_one(MailKind::Confirmation, &self.id, "", &subscriber));
         self.subscribers.push(subscriber);
@@ -202,8 +179,6 @@ pub(super) fn resent(page: &str, incident: &str, subscriber: &Subscriber) -> Res
     if subscriber.state == "unconfirmed" && subscriber.mode == "email" {
         Ok(Mail::to_one(MailKind::Confirmation, page, incident, subscriber))
     } else {
-        Err(unprocessable(
-            "Only an unconfirmed email subscriber can be asked again",
-        ))
+        Err(unprocessable("Only an unconfirmed email subscriber can be asked again"))
     }
 }

@@ -20,9 +20,8 @@ impl Statuspage {
         let body = json_body(call, &shapes::subscribers::UNSUBSCRIBE)?;
         let fields = whole(&body);
         let page = self.page(page)?;
-        let chosen = page.chosen(&fields, |subscriber| {
-            subscriber.is_in(text(&fields, "state"), text(&fields, "type"))
-        })?;
+        let chosen =
+            page.chosen(&fields, |subscriber| subscriber.is_in(text(&fields, "state"), text(&fields, "type")))?;
         if means_all(&fields) && chosen.len() >= ALL_BELOW {
             return Err(unprocessable(format!(
                 "All subscribers can be unsubscribed at once only while there are fewer than {ALL_BELOW}"
@@ -44,9 +43,7 @@ impl Statuspage {
         let body = json_body(call, &shapes::subscribers::REACTIVATE)?;
         let fields = whole(&body);
         let page = self.page(page)?;
-        let chosen = page.chosen(&fields, |subscriber| {
-            subscriber.is_in(Some("quarantined"), text(&fields, "type"))
-        })?;
+        let chosen = page.chosen(&fields, |subscriber| subscriber.is_in(Some("quarantined"), text(&fields, "type")))?;
         let mut mails = Vec::new();
         for revived in chosen {
             for subscriber in &mut page.subscribers {
@@ -64,13 +61,8 @@ impl Statuspage {
     pub(super) fn resend_many(&mut self, call: &mut Call<'_>, page: &str) -> Result<Answer, Answer> {
         let body = json_body(call, &shapes::subscribers::RESEND)?;
         let page = self.page(page)?;
-        let chosen = page.chosen(&whole(&body), |subscriber| {
-            subscriber.is_in(Some("unconfirmed"), None)
-        })?;
-        let mails: Vec<Mail> = chosen
-            .iter()
-            .filter_map(|subscriber| resent(&page.id, "", subscriber).ok())
-            .collect();
+        let chosen = page.chosen(&whole(&body), |subscriber| subscriber.is_in(Some("unconfirmed"), None))?;
+        let mails: Vec<Mail> = chosen.iter().filter_map(|subscriber| resent(&page.id, "", subscriber).ok()).collect();
         self.mails.extend(mails);
         Ok(Answer::empty(201))
     }
@@ -85,8 +77,7 @@ impl Page {
     ) -> Result<Vec<Subscriber>, Answer> {
         let named = ids(fields, "subscribers");
         for id in named.iter().flatten() {
-            self.subscriber(id)
-                .map_err(|_| unprocessable(format!("No subscriber of this page has the id {id}")))?;
+            self.subscriber(id).map_err(|_| unprocessable(format!("No subscriber of this page has the id {id}")))?;
         }
         Ok(self
             .subscribers

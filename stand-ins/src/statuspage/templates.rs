@@ -23,12 +23,7 @@ pub(super) struct Template {
 }
 
 impl Statuspage {
-    pub(super) fn templates(
-        &mut self,
-        call: &mut Call<'_>,
-        page: &str,
-        rest: &[&str],
-    ) -> Result<Answer, Answer> {
+    pub(super) fn templates(&mut self, call: &mut Call<'_>, page: &str, rest: &[&str]) -> Result<Answer, Answer> {
         match (call.seen().method(), rest) {
             ("GET", []) => {
                 let pairs = plain(call, shapes::PAGED)?;

@@ -46,20 +46,11 @@ impl Statuspage {
         let fields = wrapped(&body, "incident_update");
         let page = self.page(page)?;
         let mut incident = page.incident_mut(incident)?.clone();
-        let update = incident
-            .updates
-            .iter_mut()
-            .find(|update| update.id == id)
-            .ok_or_else(not_found)?;
+        let update = incident.updates.iter_mut().find(|update| update.id == id).ok_or_else(not_found)?;
         update.change(&fields, call.now());
         let update = update.clone();
-        let mail = Mail::to_all(
-            MailKind::Incident,
-            &page.id,
-            &incident.id,
-            &update.status,
-            page.mail_recipients(&incident),
-        );
+        let mail =
+            Mail::to_all(MailKind::Incident, &page.id, &incident.id, &update.status, page.mail_recipients(&incident));
         let tweet = Tweet::new(&page.id, &incident.id, &update.body);
         let answer = Answer::json(200, update.to_json(&incident.id));
         let id = incident.id.clone();
@@ -89,9 +80,7 @@ impl Update {
         if let Some(body) = text(fields, "body") {
             body.clone_into(&mut self.body);
         }
-        self.shown_at = text(fields, "display_at")
-            .and_then(Moment::parse)
-            .unwrap_or(self.shown_at);
+        self.shown_at = text(fields, "display_at").and_then(Moment::parse).unwrap_or(self.shown_at);
         self.delivered = flag(fields, "deliver_notifications").unwrap_or(true);
         self.tweeted = flag(fields, "wants_twitter_update").unwrap_or(false);
         self.changed = now;
@@ -101,9 +90,7 @@ impl Update {
         let affected: Vec<Value> = self
             .affected
             .iter()
-            .map(|one| {
-                json!({"code": one.id, "name": one.name, "old_status": one.before, "new_status": one.after})
-            })
+            .map(|one| json!({"code": one.id, "name": one.name, "old_status": one.before, "new_status": one.after}))
             .collect();
         json!({
             "id": self.id,

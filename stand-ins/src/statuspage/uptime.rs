@@ -23,12 +23,7 @@ struct Trouble {
 const PARTIAL_WEIGHT: f64 = 0.3;
 
 impl Statuspage {
-    pub(super) fn component_uptime(
-        &mut self,
-        call: &mut Call<'_>,
-        page: &str,
-        id: &str,
-    ) -> Result<Answer, Answer> {
+    pub(super) fn component_uptime(&mut self, call: &mut Call<'_>, page: &str, id: &str) -> Result<Answer, Answer> {
         let pairs = plain(call, shapes::components::UPTIME)?;
         let span = Span::asked_for(call, &pairs)?;
         let page = self.page(page)?;
@@ -41,25 +36,11 @@ impl Statuspage {
         }
         let related = page.related(span, call.now(), id);
         let trouble = Trouble::of(&related, span, call.now());
-        let events = related
-            .iter()
-            .map(|incident| json!({"id": incident.id}))
-            .collect();
-        Ok(reply(
-            component,
-            span,
-            &[trouble],
-            events,
-            pairs.is_set("skip_related_events"),
-        ))
+        let events = related.iter().map(|incident| json!({"id": incident.id})).collect();
+        Ok(reply(component, span, &[trouble], events, pairs.is_set("skip_related_events")))
     }
 
-    pub(super) fn group_uptime(
-        &mut self,
-        call: &mut Call<'_>,
-        page: &str,
-        id: &str,
-    ) -> Result<Answer, Answer> {
+    pub(super) fn group_uptime(&mut self, call: &mut Call<'_>, page: &str, id: &str) -> Result<Answer, Answer> {
         let pairs = plain(call, shapes::components::UPTIME)?;
         let span = Span::asked_for(call, &pairs)?;
         let page = self.page(page)?;
@@ -70,29 +51,18 @@ impl Statuspage {
             .filter(|id| page.component(id).is_ok_and(|component| component.showcase))
             .collect();
         if shown.is_empty() {
-            return Err(unprocessable(
-                "Uptime is not showcased for any component of this group",
-            ));
+            return Err(unprocessable("Uptime is not showcased for any component of this group"));
         }
         let (mut troubles, mut events) = (Vec::new(), Vec::new());
         for id in shown {
             let related = page.related(span, call.now(), id);
             troubles.push(Trouble::of(&related, span, call.now()));
-            let incidents: Vec<Value> = related
-                .iter()
-                .map(|incident| json!({"id": incident.id}))
-                .collect();
+            let incidents: Vec<Value> = related.iter().map(|incident| json!({"id": incident.id})).collect();
             if !incidents.is_empty() {
                 events.push(json!({"component_id": id, "incidents": incidents}));
             }
         }
-        Ok(reply(
-            group,
-            span,
-            &troubles,
-            Value::Array(events),
-            pairs.is_set("skip_related_events"),
-        ))
+        Ok(reply(group, span, &troubles, Value::Array(events), pairs.is_set("skip_related_events")))
     }
 }
 
@@ -133,23 +103,12 @@ impl Trouble {
     }
 }
 
-fn reply(
-    component: &Component,
-    span: Span,
-    troubles: &[Trouble],
-    related: Value,
-    without_events: bool,
-) -> Answer {
+fn reply(component: &Component, span: Span, troubles: &[Trouble], related: Value, without_events: bool) -> Answer {
     let seconds = span.until().seconds().saturating_sub(span.from().seconds());
     let count = i64::try_from(troubles.len()).unwrap_or(1).max(1);
-    let sum: f64 = troubles
-        .iter()
-        .map(|trouble| trouble.percentage(float(seconds)))
-        .sum();
+    let sum: f64 = troubles.iter().map(|trouble| trouble.percentage(float(seconds))).sum();
     let percentage = (100.0 * sum / float(count)).round() / 100.0;
-    let warnings = span
-        .was_cut
-        .then_some(["The end was moved to today; range_end tells the day."]);
+    let warnings = span.was_cut.then_some(["The end was moved to today; range_end tells the day."]);
     let mut body = json!({
         "id": component.id,
         "name": component.name,

@@ -21,14 +21,8 @@ impl Reply {
     /// The members `name` of the objects in an array.
     pub(crate) fn column(&self, array: &str, name: &str) -> Vec<String> {
         let body = self.json();
-        let items = body
-            .pointer(array)
-            .and_then(Value::as_array)
-            .unwrap_or_else(|| panic!("no list: {body}"));
-        items
-            .iter()
-            .map(|item| item[name].as_str().unwrap_or_default().to_owned())
-            .collect()
+        let items = body.pointer(array).and_then(Value::as_array).unwrap_or_else(|| panic!("no list: {body}"));
+        items.iter().map(|item| item[name].as_str().unwrap_or_default().to_owned()).collect()
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
@@ -46,17 +40,9 @@ pub(crate) struct Caller {
 
 impl Caller {
     pub(crate) fn new(base: &reqwest::Url, authorization: &str) -> Self {
-        let client = Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .unwrap();
+        let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let base = base.as_str().trim_end_matches('/').to_owned();
-        Self {
-            client,
-            base,
-            headers: HeaderMap::new(),
-        }
-        .with("authorization", authorization)
+        Self { client, base, headers: HeaderMap::new() }.with("authorization", authorization)
     }
 
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
@@ -72,9 +58,7 @@ impl Caller {
 
     pub(crate) fn request(&self, method: &str, path: &str) -> RequestBuilder {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
-        self.client
-            .request(method, format!("{}{path}", self.base))
-            .headers(self.headers.clone())
+        self.client.request(method, format!("{}{path}", self.base)).headers(self.headers.clone())
     }
 
     pub(crate) async fn get(&self, path: &str) -> Reply {
@@ -93,9 +77,5 @@ impl Caller {
 pub(crate) async fn reply(request: RequestBuilder) -> Reply {
     let answer = request.send().await.unwrap();
     let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-    Reply {
-        status,
-        headers,
-        text: answer.text().await.unwrap(),
-    }
+    Reply { status, headers, text: answer.text().await.unwrap() }
 }

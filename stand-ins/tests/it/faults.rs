@@ -66,10 +66,7 @@ async fn a_fault_does_not_hide_a_violation() {
     let (vendor, caller) = started().await;
     vendor.fail_next(Fault::status(500));
     assert_eq!(caller.get("/pages?nmae=x").await.status, 500);
-    assert_eq!(
-        vendor.violations(),
-        ["GET /v1/pages: query: `nmae` is not a parameter of this operation"]
-    );
+    assert_eq!(vendor.violations(), ["GET /v1/pages: query: `nmae` is not a parameter of this operation"]);
 }
 
 #[tokio::test]
@@ -83,24 +80,15 @@ async fn each_vendor_throttles_in_its_own_way() {
     let caller = Caller::new(&opsgenie.base_url(), &format!("GenieKey {}", opsgenie.good_key()));
     opsgenie.fail_next(Fault::Throttle { retry_after: Some(7) });
     let answer = caller.get("/v2/alerts").await;
-    assert_eq!(
-        (answer.status, answer.header("x-ratelimit-state")),
-        (429, Some("THROTTLED"))
-    );
+    assert_eq!((answer.status, answer.header("x-ratelimit-state")), (429, Some("THROTTLED")));
     assert_eq!(answer.header("x-ratelimit-period-in-sec"), Some("7"));
 
     let pagerduty = PagerDutyStandIn::start().await;
-    let caller = Caller::new(
-        &pagerduty.base_url(),
-        &format!("Token token={}", pagerduty.good_key()),
-    )
-    .with("accept", "application/vnd.pagerduty+json;version=2");
+    let caller = Caller::new(&pagerduty.base_url(), &format!("Token token={}", pagerduty.good_key()))
+        .with("accept", "application/vnd.pagerduty+json;version=2");
     pagerduty.fail_next(Fault::Throttle { retry_after: Some(7) });
     let answer = caller.get("/services").await;
-    assert_eq!(
-        (answer.status, answer.header("ratelimit-reset")),
-        (429, Some("7"))
-    );
+    assert_eq!((answer.status, answer.header("ratelimit-reset")), (429, Some("7")));
     pagerduty.fail_next(Fault::Throttle { retry_after: None });
     let answer = caller.get("/services").await;
     assert_eq!((answer.status, answer.header("ratelimit-reset")), (429, None));
@@ -111,10 +99,7 @@ async fn answers_can_be_html_empty_cut_or_elsewhere() {
     let (vendor, caller) = started().await;
     vendor.fail_next(Fault::Html);
     let page = caller.get("/pages").await;
-    assert_eq!(
-        (page.status, page.header("content-type")),
-        (200, Some("text/html; charset=utf-8"))
-    );
+    assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
     vendor.fail_next(Fault::EmptyBody);
     let empty = caller.get("/pages").await;
     assert_eq!((empty.status, empty.text.as_str()), (200, ""));
@@ -123,10 +108,7 @@ async fn answers_can_be_html_empty_cut_or_elsewhere() {
     assert!(!cut.text.is_empty() && serde_json::from_str::<Value>(&cut.text).is_err());
     vendor.fail_next(Fault::redirect("http://elsewhere.example.com/pages"));
     let moved = caller.get("/pages").await;
-    assert_eq!(
-        (moved.status, moved.header("location")),
-        (302, Some("http://elsewhere.example.com/pages"))
-    );
+    assert_eq!((moved.status, moved.header("location")), (302, Some("http://elsewhere.example.com/pages")));
 }
 
 #[tokio::test]
@@ -147,10 +129,7 @@ async fn a_delayed_answer_comes_too_late_for_an_impatient_client_and_the_thing_i
     let before = how_many(&caller).await;
     vendor.fail_next(Fault::Delay(Duration::from_secs(60)));
     let body = json!({"incident": {"name": "Quay lights are out"}});
-    let request = caller
-        .request("POST", INCIDENTS)
-        .json(&body)
-        .timeout(Duration::from_secs(1));
+    let request = caller.request("POST", INCIDENTS).json(&body).timeout(Duration::from_secs(1));
     assert!(request.send().await.unwrap_err().is_timeout());
     assert_eq!(how_many(&caller).await, before + 1);
 }
@@ -163,16 +142,9 @@ async fn a_fault_that_http_cannot_carry_still_gets_an_answer() {
         ("x-bad".to_owned(), "a\r\nb".to_owned()),
         ("x-good".to_owned(), "1".to_owned()),
     ];
-    vendor.fail_next(Fault::Status {
-        status: 99,
-        headers,
-        body: "plain".to_owned(),
-    });
+    vendor.fail_next(Fault::Status { status: 99, headers, body: "plain".to_owned() });
     let answer = caller.get("/pages").await;
-    assert_eq!(
-        (answer.status, answer.text.as_str(), answer.header("x-good")),
-        (500, "plain", Some("1"))
-    );
+    assert_eq!((answer.status, answer.text.as_str(), answer.header("x-good")), (500, "plain", Some("1")));
     assert_eq!(answer.header("x-bad"), None);
     assert_eq!(caller.get("/pages").await.status, 200);
 }
@@ -180,25 +152,14 @@ async fn a_fault_that_http_cannot_carry_still_gets_an_answer() {
 #[tokio::test]
 async fn requests_are_kept_to_the_letter() {
     let (vendor, caller) = started().await;
-    reply(
-        caller
-            .request("GET", "/pages/a%2Fb/components?page=1")
-            .header("x-trace", "t1"),
-    )
-    .await;
+    reply(caller.request("GET", "/pages/a%2Fb/components?page=1").header("x-trace", "t1")).await;
     let seen = vendor.last_request().unwrap();
-    assert_eq!(
-        (seen.method(), seen.path(), seen.query()),
-        ("GET", "/v1/pages/a%2Fb/components", Some("page=1"))
-    );
+    assert_eq!((seen.method(), seen.path(), seen.query()), ("GET", "/v1/pages/a%2Fb/components", Some("page=1")));
     assert_eq!(seen.header("X-Trace"), Some("t1"));
     assert_eq!(seen.query_pairs(), [("page".to_owned(), "1".to_owned())]);
     assert!(seen.body().is_empty() && seen.json().is_none());
     create(&caller).await;
-    assert_eq!(
-        vendor.last_request().unwrap().json().unwrap()["incident"]["name"],
-        "Quay lights are out"
-    );
+    assert_eq!(vendor.last_request().unwrap().json().unwrap()["incident"]["name"], "Quay lights are out");
     assert!(!format!("{vendor:?} {:?}", vendor.requests()).contains(&vendor.good_key()));
 }
 
@@ -206,19 +167,11 @@ async fn requests_are_kept_to_the_letter() {
 async fn a_body_or_a_key_where_none_belongs_is_a_violation() {
     let (vendor, caller) = started().await;
     reply(caller.request("GET", "/pages").body("{}")).await;
-    caller
-        .clone()
-        .with("x-key", &vendor.good_key())
-        .get("/pages")
-        .await;
+    caller.clone().with("x-key", &vendor.good_key()).get("/pages").await;
     let body = json!({"incident": {"name": vendor.good_key()}});
     caller.send("POST", INCIDENTS, &body).await;
     let violations = vendor.violations();
-    let expected = [
-        "body: `body` is not expected",
-        "a key in the header `x-key`",
-        "a key in the body",
-    ];
+    let expected = ["body: `body` is not expected", "a key in the header `x-key`", "a key in the body"];
     assert_eq!(violations.len(), expected.len(), "{violations:?}");
     for (violation, expected) in violations.iter().zip(expected) {
         assert!(violation.contains(expected), "{violation}");

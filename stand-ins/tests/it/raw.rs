@@ -15,11 +15,7 @@ const PATIENT: Duration = Duration::from_secs(60);
 async fn asked(behaviour: Behaviour, patience: Duration) -> (RawServer, reqwest::Result<Response>) {
     let server = RawServer::start(behaviour).await.unwrap();
     let client = Client::builder().timeout(patience).build().unwrap();
-    let answer = client
-        .get(server.base_url().join("v1/x").unwrap())
-        .header("x-mark", "7")
-        .send()
-        .await;
+    let answer = client.get(server.base_url().join("v1/x").unwrap()).header("x-mark", "7").send().await;
     (server, answer)
 }
 
@@ -41,9 +37,7 @@ async fn slow_answers_outlast_a_deadline() {
     assert!(answer.unwrap_err().is_timeout());
     let (server, answer) = asked(Behaviour::NeverAnswers, IMPATIENT).await;
     assert!(answer.unwrap_err().is_timeout());
-    assert!(
-        server.heads()[0].starts_with("GET /v1/x HTTP/1.1\r\n") && server.heads()[0].contains("x-mark: 7")
-    );
+    assert!(server.heads()[0].starts_with("GET /v1/x HTTP/1.1\r\n") && server.heads()[0].contains("x-mark: 7"));
     let (server, answer) = asked(Behaviour::ConnectThenSilent, IMPATIENT).await;
     assert!(answer.unwrap_err().is_timeout());
     assert_eq!((server.connections(), server.heads().len()), (1, 0));
@@ -67,11 +61,7 @@ async fn cut_answers_fail_while_the_body_is_read() {
 
 #[tokio::test]
 async fn broken_heads_fail_before_there_is_an_answer() {
-    for behaviour in [
-        Behaviour::GarbageStatusLine,
-        Behaviour::EndlessHeaders,
-        Behaviour::CloseImmediately,
-    ] {
+    for behaviour in [Behaviour::GarbageStatusLine, Behaviour::EndlessHeaders, Behaviour::CloseImmediately] {
         let (server, answer) = asked(behaviour.clone(), PATIENT).await;
         assert!(!answer.unwrap_err().is_timeout(), "{behaviour:?}");
         assert!(server.connections() >= 1);
@@ -91,10 +81,7 @@ async fn any_bytes_can_be_the_answer() {
     let bytes = b"HTTP/1.1 204 No Content\r\nx-own: yes\r\n\r\n".to_vec();
     let (_server, answer) = asked(Behaviour::Bytes(bytes), PATIENT).await;
     let answer = answer.unwrap();
-    assert_eq!(
-        (answer.status().as_u16(), answer.headers()["x-own"].as_bytes()),
-        (204, b"yes".as_slice())
-    );
+    assert_eq!((answer.status().as_u16(), answer.headers()["x-own"].as_bytes()), (204, b"yes".as_slice()));
 }
 
 #[tokio::test]

@@ -3,7 +3,9 @@
 //! `figures` prints a table, `figures --json` one JSON object per figure. Ends with an error when a figure misses its limit.
 
 mod admission;
+mod call;
 mod figure;
+mod open;
 
 use std::process::ExitCode;
 
@@ -16,7 +18,7 @@ static ALLOCATOR: Counting = Counting;
 
 fn main() -> ExitCode {
     let json = std::env::args().any(|argument| argument == "--json");
-    let figures: Vec<Figure> = [admission::figures()].into_iter().flatten().collect();
+    let figures: Vec<Figure> = [admission::figures(), call::figures(), open::figures()].into_iter().flatten().collect();
     for figure in &figures {
         if json {
             println!("{}", figure.to_json());

@@ -48,11 +48,14 @@ impl Story {
             }
             let rows = self.rows(&records)?;
             let calls: Vec<_> = rows.iter().map(Row::to_json).collect();
-            let step = Step::of(scene.vendor, "audit", "read").with_fact("records", records.len()).with_fact("calls", calls);
+            let step =
+                Step::of(scene.vendor, "audit", "read").with_fact("records", records.len()).with_fact("calls", calls);
             let step = step.saying(format!("{} calls, {} records:", rows.len(), records.len()));
             let heading = format!("{:<9} {:<4} {:<27} {:<34} http", "time", "who", "tool", "end").trim_end().to_owned();
-            self.tell_step(rows.iter().map(Row::to_line).fold(step.showing(heading), Step::showing))?;
-            let pending = rows.iter().any(|row| row.end == "denied: tool_pending" && row.tool.ends_with(scene.plot.unreviewed().tool));
+            self.tell_step(&rows.iter().map(Row::to_line).fold(step.showing(heading), Step::showing))?;
+            let pending = rows
+                .iter()
+                .any(|row| row.end == "denied: tool_pending" && row.tool.ends_with(scene.plot.unreviewed().tool));
             self.expect(scene.vendor, pending, "the unreviewed tool's true code in the record");
         }
         Ok(())
@@ -66,20 +69,24 @@ impl Story {
         let ida = self.cast.ida.clone();
         let chains = self.governor.verify_audit(&ida.actor, &[]).await?;
         let journal = self.governor.verify_journal(&ida.actor, None).await?;
-        let intact = chains.iter().all(|(_, chain)| chain.is_intact() && chain.unfinished.is_empty()) && journal.is_intact();
+        let intact =
+            chains.iter().all(|(_, chain)| chain.is_intact() && chain.unfinished.is_empty()) && journal.is_intact();
         let all: u64 = chains.iter().map(|(_, chain)| chain.head.sequence).sum();
         for scene in self.scenes() {
             let records = self.records_of(&scene).await?.len();
             self.expect(scene.vendor, intact && records > 0, "intact chains and no unfinished call");
-            let heads: Vec<_> = chains.iter().map(|(writer, chain)| json!({"writer": writer, "head": chain.head})).collect();
+            let heads: Vec<_> =
+                chains.iter().map(|(writer, chain)| json!({"writer": writer, "head": chain.head})).collect();
             let step = Step::of(scene.vendor, "audit_verified", if intact { "intact" } else { "broken" })
                 .with_fact("records", records)
                 .with_fact("all_records", all)
                 .with_fact("chains", heads)
                 .with_fact("journal_revision", journal.head.revision);
             let chains = chains.len();
-            let text = format!("Its {records} records stand among {all} in {chains} chains, one per node. All of it is as written.");
-            self.tell_step(step.saying(text))?;
+            let text = format!(
+                "Its {records} records stand among {all} in {chains} chains, one per node. All of it is as written."
+            );
+            self.tell_step(&step.saying(text))?;
         }
         let acts = journal.head.revision;
         Ok(self.teller.aside(&format!("The journal of what Olga, Lea and Ann decided is intact too: {acts} acts."))?)
@@ -98,7 +105,8 @@ impl Story {
                 let at = find(&record.bytes, REFUSED).filter(|_| of_vendor)?;
                 Some((record.sequence, at + REFUSED.len() - 3))
             };
-            let found = chain.iter_mut().find_map(|record| refused(record).map(|(sequence, at)| (record, sequence, at)));
+            let found =
+                chain.iter_mut().find_map(|record| refused(record).map(|(sequence, at)| (record, sequence, at)));
             let (record, sequence, at) = found.ok_or("no record of the call with the wrong key")?;
             let mut bytes = record.bytes.to_vec();
             for byte in bytes.iter_mut().skip(at).take(1) {
@@ -113,7 +121,7 @@ impl Story {
                 .with_fact("record", sequence)
                 .with_fact("byte", at)
                 .with_fact("broken", &found.broken);
-            self.tell_step(step.saying(format!("Byte {at} of record {sequence} changed. Found: {detail}.")))?;
+            self.tell_step(&step.saying(format!("Byte {at} of record {sequence} changed. Found: {detail}.")))?;
         }
         Ok(())
     }

@@ -28,7 +28,8 @@ impl Story {
             let how = ("call_without_grant", Ending::Denied(DenialCode::NoGrant), "Ben is told");
             self.call(&scene, &ben, scene.plot.first(), how).await?;
         }
-        self.teller.aside("An argument that is spelt wrong. The vendor would have passed over it and answered unfiltered.")?;
+        self.teller
+            .aside("An argument that is spelt wrong. The vendor would have passed over it and answered unfiltered.")?;
         for scene in self.scenes() {
             let how = ("call_with_bad_argument", Ending::Denied(DenialCode::InvalidArguments), "Ann is told");
             self.call(&scene, &ann, scene.plot.misspelt(), how).await?;
@@ -38,7 +39,8 @@ impl Story {
             let how = ("call_outside_rule", Ending::Denied(DenialCode::RuleViolated), "Ann is told");
             self.call(&scene, &ann, scene.plot.outside(), how).await?;
         }
-        self.teller.aside("Something looks wrong. Olga throws each server's kill switch, and releases it afterwards.")?;
+        self.teller
+            .aside("Something looks wrong. Olga throws each server's kill switch, and releases it afterwards.")?;
         for scene in self.scenes() {
             let scope = KillScope::Server(scene.server.clone());
             self.act(&olga, Action::Kill { scope: scope.clone() }).await?;
@@ -56,7 +58,11 @@ impl Story {
         let ann = self.cast.ann.clone();
         let ask = scene.plot.unreviewed();
         let truth = self.governor.explain(&ann.caller, scene.tool(ask.tool)?)?.denied;
-        self.expect(scene.vendor, truth == Some(DenialCode::ToolPending), "the unreviewed tool to be denied as pending");
+        self.expect(
+            scene.vendor,
+            truth == Some(DenialCode::ToolPending),
+            "the unreviewed tool to be denied as pending",
+        );
         let said = format!("Ann calls `{}` and is told", ask.tool);
         let how = ("call_unreviewed_tool", Ending::Denied(DenialCode::UnknownTool), said.as_str());
         self.call(scene, &ann, ask, how).await?;
@@ -88,6 +94,6 @@ impl Story {
         let code = why.denied.map_or("none", DenialCode::as_str);
         let step = Step::of(scene.vendor, "explain", "denied").with_code(code).with_fact("checks", &why.checks);
         let step = step.saying(format!("Olga asks why: {passed} checks passed, {} failed.", exhibits.len()));
-        self.tell_step(exhibits.into_iter().fold(step, Step::showing))
+        self.tell_step(&exhibits.into_iter().fold(step, Step::showing))
     }
 }

@@ -26,7 +26,7 @@ impl Story {
             self.expect(scene.vendor, listed == due, "Ann to see exactly the tools that she was granted");
             let names: Vec<String> = listed.iter().map(|name| format!("`{name}`")).collect();
             let step = Step::of(scene.vendor, "list", "ok").with_fact("user", ann.name).with_fact("tools", &listed);
-            self.tell_step(step.saying(format!("Ann sees {}.", names.join(", "))))?;
+            self.tell_step(&step.saying(format!("Ann sees {}.", names.join(", "))))?;
             let ask = scene.plot.first();
             let said = format!("Ann calls `{}`. It fails as", ask.tool);
             let ending = Ending::Failed(ProviderErrorKind::Unauthorized);
@@ -56,7 +56,7 @@ impl Story {
                 .with_fact("remarks", &report.remarks);
             let whose = whose.map_or("the vendor does not say".to_owned(), |whose| format!("\"{whose}\""));
             let text = format!("The key works. Whose it is: {whose}. Rights that show: {}.", may.join(", "));
-            self.tell_step(step.saying(text))?;
+            self.tell_step(&step.saying(text))?;
             let ask = scene.plot.first();
             let said = format!("Ann calls `{}`:", ask.tool);
             if let Some(success) = self.call(&scene, &ann, ask, ("call", Ending::Answered, &said)).await? {
@@ -88,16 +88,13 @@ impl Story {
                 .with_fact("argument", &argument)
                 .with_fact("constraint", constraint)
                 .with_fact("schema", narrowed);
-            self.tell_step(step.saying(format!("In `{tool}`, {text}.")))?;
-            match scene.plot.within() {
-                Some(ask) => {
-                    let said = format!("Ann calls `{}` within the rule:", ask.tool);
-                    self.call(&scene, &ann, ask, ("call_within_rule", Ending::Answered, &said)).await?;
-                }
-                None => {
-                    let step = Step::of(scene.vendor, "call_within_rule", "skipped");
-                    self.tell_step(step.saying("The account has nothing to call it with; left out."))?;
-                }
+            self.tell_step(&step.saying(format!("In `{tool}`, {text}.")))?;
+            if let Some(ask) = scene.plot.within() {
+                let said = format!("Ann calls `{}` within the rule:", ask.tool);
+                self.call(&scene, &ann, ask, ("call_within_rule", Ending::Answered, &said)).await?;
+            } else {
+                let step = Step::of(scene.vendor, "call_within_rule", "skipped");
+                self.tell_step(&step.saying("The account has nothing to call it with; left out."))?;
             }
         }
         Ok(())
@@ -122,7 +119,7 @@ impl Story {
             let step = step.saying(format!("`{}` would send:", ask.tool));
             let step = step.showing(format!("{} {}", preview.method, preview.url));
             let headers = preview.headers.iter().map(|(name, value)| format!("{name}: {value}"));
-            self.tell_step(headers.fold(step, Step::showing))?;
+            self.tell_step(&headers.fold(step, Step::showing))?;
         }
         Ok(())
     }

@@ -73,7 +73,8 @@ impl Story {
     /// Opens the governor. Nothing is registered yet.
     pub(crate) async fn open(teller: Teller, company: Company) -> Told<Self> {
         let (absent, kind) = (company.absent(), company.kind);
-        let scenes: Result<Vec<_>, _> = company.players.into_iter().map(|player| Scene::new(player).map(Rc::new)).collect();
+        let scenes: Result<Vec<_>, _> =
+            company.players.into_iter().map(|player| Scene::new(player).map(Rc::new)).collect();
         let (clock, stores, audit_key) = (Arc::new(StoryClock::default()), MemoryStores::new(), AuditKey::random()?);
         let scenes = scenes?;
         let mut providers: Vec<Arc<dyn Provider>> = Vec::new();
@@ -137,15 +138,13 @@ impl Story {
                     vendors.map(Vendor::title).collect::<Vec<_>>().join(", ")
                 };
                 let present = titles(&mut self.scenes.iter().map(|scene| scene.vendor));
-                let mut text = format!(
+                let text = format!(
                     "The keys in the environment are used: {present}. Only tools that read are called. One request to \
                      each carries a wrong key, on purpose."
                 );
-                if !self.absent.is_empty() {
-                    let absent = titles(&mut self.absent.iter().copied());
-                    text.push_str(&format!(" Without a key, and so left out: {absent}."));
-                }
-                ("vendors", text)
+                let absent = titles(&mut self.absent.iter().copied());
+                let left_out = format!("{text} Without a key, and so left out: {absent}.");
+                ("vendors", if self.absent.is_empty() { text } else { left_out })
             }
         };
         self.teller.title("mcp-govern: the way of a tool", &text)?;
@@ -160,7 +159,7 @@ impl Story {
              toolset, bound to an access profile, and granted. What cannot be decided is denied.",
         )?;
         let step = Step::of_all("activate", "done").with_fact("mode", mode).with_fact("providers", providers);
-        self.tell_step(step.saying("Governance is active."))
+        self.tell_step(&step.saying("Governance is active."))
     }
 
     fn end(&mut self) -> Told {
@@ -177,7 +176,7 @@ impl Story {
         };
         self.teller.chapter("The end", "")?;
         let step = Step::of_all("end", outcome).with_fact("differences", differences).with_fact("took_ms", took);
-        self.tell_step(step.saying(text))
+        self.tell_step(&step.saying(text))
     }
 
     fn scenes(&self) -> Vec<Rc<Scene>> {
@@ -185,8 +184,8 @@ impl Story {
     }
 
     /// Tells a step; a step that cannot be told ends the story.
-    fn tell_step(&self, step: Step) -> Told {
-        Ok(self.teller.tell(&step)?)
+    fn tell_step(&self, step: &Step) -> Told {
+        Ok(self.teller.tell(step)?)
     }
 
     /// Takes note where something is not as it must be.
@@ -219,7 +218,7 @@ impl Story {
         };
         let arguments = Value::Object(ask.arguments);
         let told = told.with_fact("user", who.name).with_fact("tool", &exposed).with_fact("arguments", arguments);
-        self.tell_step(told)?;
+        self.tell_step(&told)?;
         let ending = ending(&ended);
         if ending != Some(expected) {
             self.teller.differs(format!("{} {step}: expected {expected:?}, got {ending:?}", scene.vendor));

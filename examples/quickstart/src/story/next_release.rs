@@ -44,7 +44,7 @@ impl Story {
             drop(state);
             self.act(&olga, Action::ApproveTools { tools: BTreeMap::from([(id, digest)]) }).await?;
             let step = Step::of(scene.vendor, "review_again", "approved").with_fact("digest", digest);
-            self.tell_step(step.saying("Olga finds it harmless and approves the new definition."))?;
+            self.tell_step(&step.saying("Olga finds it harmless and approves the new definition."))?;
             let said = format!("Ann calls `{}`:", ask.tool);
             self.call(&scene, &ann, ask, ("call_again", Ending::Answered, &said)).await?;
         }
@@ -69,7 +69,7 @@ impl Story {
             let (before, after) = (text(change.before.as_ref()), text(change.after.as_ref()));
             format!("{} ({}): {}", change.field, change.grade, added(&before, &after))
         });
-        self.tell_step(lines.fold(step, Step::showing))
+        self.tell_step(&lines.fold(step, Step::showing))
     }
 }
 

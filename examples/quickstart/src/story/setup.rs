@@ -28,7 +28,8 @@ impl Story {
         for scene in self.scenes() {
             let account = &scene.player.account;
             let spec = account.server_spec(&scene.player.place)?;
-            let place = scene.player.place.base_url().map_or("the vendor's own address".to_owned(), ToString::to_string);
+            let place =
+                scene.player.place.base_url().map_or("the vendor's own address".to_owned(), ToString::to_string);
             let step = Step::of(scene.vendor, "register", "done")
                 .with_fact("server", &scene.server)
                 .with_fact("prefix", &spec.prefix)
@@ -38,7 +39,7 @@ impl Story {
             self.act(&olga, Action::RegisterServer { server: server.clone(), spec }).await?;
             let wrong = account.with_wrong_key().credential()?;
             self.governor.set_shared_credential(&olga.actor, &server, wrong, Probe::Skip).await?;
-            self.tell_step(step.saying(format!("Server `{server}`, tools `{title}_…`, at {place}.")))?;
+            self.tell_step(&step.saying(format!("Server `{server}`, tools `{title}_…`, at {place}.")))?;
         }
         Ok(())
     }
@@ -56,8 +57,9 @@ impl Story {
             let tools = state.tools_of(&scene.server).count();
             let pending = self.count(&scene, ToolState::PendingReview);
             self.expect(scene.vendor, tools > 0 && tools == pending, "every discovered tool to wait for review");
-            let step = Step::of(scene.vendor, "discover", "done").with_fact("tools", tools).with_fact("pending", pending);
-            self.tell_step(step.saying(format!("{tools} tools, {pending} of them waiting for review.")))?;
+            let step =
+                Step::of(scene.vendor, "discover", "done").with_fact("tools", tools).with_fact("pending", pending);
+            self.tell_step(&step.saying(format!("{tools} tools, {pending} of them waiting for review.")))?;
         }
         Ok(())
     }
@@ -85,13 +87,17 @@ impl Story {
             let approved = tools.len();
             self.act(&olga, Action::ApproveTools { tools }).await?;
             let pending = self.count(&scene, ToolState::PendingReview);
-            self.expect(scene.vendor, self.count(&scene, ToolState::Approved) == approved, "the approved tools to be approved");
+            self.expect(
+                scene.vendor,
+                self.count(&scene, ToolState::Approved) == approved,
+                "the approved tools to be approved",
+            );
             self.expect(scene.vendor, pending > 0, "some tools to be left pending");
             let step = Step::of(scene.vendor, "review", "done")
                 .with_fact("approved", scene.plot.approved())
                 .with_fact("pending", pending)
                 .saying(format!("{approved} approved, {pending} left pending:"));
-            self.tell_step(exhibits.into_iter().fold(step, Step::showing))?;
+            self.tell_step(&exhibits.into_iter().fold(step, Step::showing))?;
         }
         Ok(())
     }
@@ -113,8 +119,9 @@ impl Story {
             let count = tools.len();
             let (label, content) = (title(&scene, "look"), ToolsetContent::Chosen(tools));
             self.act(&olga, Action::CreateToolset { toolset: toolset.clone(), label, content }).await?;
-            let step = Step::of(scene.vendor, "toolset", "done").with_fact("toolset", &toolset).with_fact("tools", count);
-            self.tell_step(step.saying(format!("Toolset `{toolset}` with {count} tools,")))?;
+            let step =
+                Step::of(scene.vendor, "toolset", "done").with_fact("toolset", &toolset).with_fact("tools", count);
+            self.tell_step(&step.saying(format!("Toolset `{toolset}` with {count} tools,")))?;
             let policy = RequestPolicy::approved_by([self.cast.lea.grantee()])
                 .with_justification(mcp_govern_core::Justification::Required)
                 .with_longest(SHIFT);
@@ -124,8 +131,9 @@ impl Story {
             self.act(&olga, Action::CreateProfile { profile: profile.clone(), spec }).await?;
             let binding = ToolsetBinding { toolset: toolset.clone(), rules: Vec::new() };
             self.act(&olga, Action::BindToolset { profile: profile.clone(), binding }).await?;
-            let step = Step::of(scene.vendor, "profile", "done").with_fact("profile", &profile).with_fact("toolset", &toolset);
-            self.tell_step(step.saying(format!("bound to profile `{profile}`.")))?;
+            let step =
+                Step::of(scene.vendor, "profile", "done").with_fact("profile", &profile).with_fact("toolset", &toolset);
+            self.tell_step(&step.saying(format!("bound to profile `{profile}`.")))?;
         }
         Ok(())
     }
@@ -151,7 +159,7 @@ impl Story {
                 .with_fact("request", &request)
                 .with_fact("user", ann.name)
                 .with_fact("justification", why);
-            self.tell_step(step.saying(format!("Ann asks for `{}`: \"{why}\"", scene.profile)))?;
+            self.tell_step(&step.saying(format!("Ann asks for `{}`: \"{why}\"", scene.profile)))?;
             self.act(&lea, Action::ApproveRequest { request: request.clone(), grant: grant.clone() }).await?;
             let state = self.governor.state();
             let until = state.grants().get(&grant).and_then(mcp_govern_core::journal::Grant::until);
@@ -160,7 +168,7 @@ impl Story {
                 .with_fact("grant", &grant)
                 .with_fact("by", lea.name)
                 .with_fact("until", until);
-            self.tell_step(step.saying(format!("Lea approves. The grant ends at {until}.")))?;
+            self.tell_step(&step.saying(format!("Lea approves. The grant ends at {until}.")))?;
         }
         Ok(())
     }

@@ -4,22 +4,17 @@ use std::collections::BTreeMap;
 
 use crate::{
     journal::{
-        AccessRequest, AccessRequested, Act, Client, ClientSet, Event, Grant, Profile, ProfileGranted,
-        RequestStatus, State, StoredCredential, Toolset,
+        AccessRequest, AccessRequested, Act, Client, ClientSet, Event, Grant, Profile, ProfileGranted, RequestStatus,
+        State, StoredCredential, Toolset,
     },
-    vocabulary::{
-        ClientId, CredentialOwner, Grantee, Label, ProfileId, RequestId, ToolsetContent, ToolsetId, UserId,
-    },
+    vocabulary::{ClientId, CredentialOwner, Grantee, Label, ProfileId, RequestId, ToolsetContent, ToolsetId, UserId},
 };
 
 impl State {
     pub(super) fn apply_access(&mut self, event: &Event, act: &Act) {
         match event {
             Event::ToolsetCreated(event) => {
-                let toolset = Toolset {
-                    label: event.label.clone(),
-                    content: event.content.clone(),
-                };
+                let toolset = Toolset { label: event.label.clone(), content: event.content.clone() };
                 self.toolsets.insert(event.toolset.clone(), toolset);
             }
             Event::ToolsetLabelled(event) => {
@@ -29,12 +24,7 @@ impl State {
             }
             Event::ToolsetToolsSet(event) => {
                 if let Some(ToolsetContent::Chosen(tools)) = self.content_mut(&event.toolset) {
-                    tools.extend(
-                        event
-                            .tools
-                            .iter()
-                            .map(|(tool, entry)| (tool.clone(), entry.clone())),
-                    );
+                    tools.extend(event.tools.iter().map(|(tool, entry)| (tool.clone(), entry.clone())));
                 }
             }
             Event::ToolsetToolsRemoved(event) => {
@@ -49,10 +39,7 @@ impl State {
                 }
             }
             Event::ProfileCreated(event) => {
-                let profile = Profile {
-                    spec: event.spec.clone(),
-                    bindings: BTreeMap::new(),
-                };
+                let profile = Profile { spec: event.spec.clone(), bindings: BTreeMap::new() };
                 self.profiles.insert(event.profile.clone(), profile);
             }
             Event::ProfileChanged(event) => {
@@ -63,9 +50,7 @@ impl State {
             Event::ProfileDeleted(event) => self.profile_deleted(&event.profile),
             Event::ToolsetBound(event) => {
                 if let Some(profile) = self.profiles.get_mut(&event.profile) {
-                    profile
-                        .bindings
-                        .insert(event.binding.toolset.clone(), event.binding.clone());
+                    profile.bindings.insert(event.binding.toolset.clone(), event.binding.clone());
                 }
             }
             Event::ToolsetUnbound(event) => {
@@ -99,17 +84,11 @@ impl State {
                 self.kills.remove(&event.scope);
             }
             Event::CredentialSet(event) => {
-                let credential = StoredCredential {
-                    version: event.version,
-                    facts: event.facts.clone(),
-                    at: act.at,
-                };
-                self.credentials
-                    .insert((event.server.clone(), event.owner.clone()), credential);
+                let credential = StoredCredential { version: event.version, facts: event.facts.clone(), at: act.at };
+                self.credentials.insert((event.server.clone(), event.owner.clone()), credential);
             }
             Event::CredentialRemoved(event) => {
-                self.credentials
-                    .remove(&(event.server.clone(), event.owner.clone()));
+                self.credentials.remove(&(event.server.clone(), event.owner.clone()));
             }
             Event::UserOffboarded(event) => self.user_offboarded(&event.user),
             // Everything else is applied by the caller, whose match names every event.
@@ -124,11 +103,7 @@ impl State {
     fn profile_deleted(&mut self, profile: &ProfileId) {
         self.profiles.remove(profile);
         self.grants.retain(|_, grant| grant.profile != *profile);
-        for request in self
-            .requests
-            .values_mut()
-            .filter(|request| request.profile == *profile)
-        {
+        for request in self.requests.values_mut().filter(|request| request.profile == *profile) {
             request.end(RequestStatus::Cancelled);
         }
     }
@@ -194,11 +169,7 @@ impl State {
         }
         let owner = CredentialOwner::User(user.clone());
         self.credentials.retain(|(_, of), _| *of != owner);
-        for client in self
-            .clients
-            .values_mut()
-            .filter(|client| client.owner.as_ref() == Some(user))
-        {
+        for client in self.clients.values_mut().filter(|client| client.owner.as_ref() == Some(user)) {
             client.closed = true;
         }
     }

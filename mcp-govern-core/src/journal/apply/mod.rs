@@ -29,13 +29,7 @@ impl State {
     pub fn apply(&mut self, act: &Act) {
         // INVARIANT: every act has a JSON form (`every_event_has_a_json_form`), so the fallback is never taken; were it, the
         // next act would not follow and be refused.
-        let head = StoredAct::seal(act).map_or(
-            Head {
-                revision: act.revision,
-                hash: Digest::ZERO,
-            },
-            |act| act.head(),
-        );
+        let head = StoredAct::seal(act).map_or(Head { revision: act.revision, hash: Digest::ZERO }, |act| act.head());
         self.apply_stored(act, head);
     }
 
@@ -45,9 +39,7 @@ impl State {
             self.apply_event(event, act);
         }
         self.drop_staged(act);
-        self.commands
-            .entry(act.command_id.clone())
-            .or_insert(act.revision);
+        self.commands.entry(act.command_id.clone()).or_insert(act.revision);
         self.last_at = self.last_at.max(act.at);
         self.head = head;
     }
@@ -70,12 +62,7 @@ impl State {
             Event::SettingsChanged(event) => self.settings = event.settings.clone(),
 
             Event::ServerRegistered(event) => {
-                let server = Server {
-                    spec: event.spec.clone(),
-                    paused: false,
-                    catalogue: None,
-                    registered_at: act.at,
-                };
+                let server = Server { spec: event.spec.clone(), paused: false, catalogue: None, registered_at: act.at };
                 self.servers.insert(event.server.clone(), server);
             }
             Event::ServerChanged(event) => {

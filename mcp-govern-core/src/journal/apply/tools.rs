@@ -72,8 +72,7 @@ impl State {
 
     pub(super) fn tool_staged(&mut self, event: &ToolStaged) {
         if let Some(tool) = self.tools.get_mut(&event.tool) {
-            tool.staged
-                .insert(event.digest, (event.version, event.definition.clone()));
+            tool.staged.insert(event.digest, (event.version, event.definition.clone()));
         }
     }
 
@@ -118,11 +117,7 @@ impl State {
             let Event::CatalogueSynced(synced) = event else {
                 continue;
             };
-            for (_, tool) in self
-                .tools
-                .iter_mut()
-                .filter(|(id, _)| *id.server() == synced.server)
-            {
+            for (_, tool) in self.tools.iter_mut().filter(|(id, _)| *id.server() == synced.server) {
                 tool.staged.retain(|_, (version, _)| *version > synced.version);
             }
         }
@@ -164,10 +159,8 @@ mod tests {
     };
 
     fn definition(arguments: &[&str]) -> Arc<ToolDefinition> {
-        let properties: serde_json::Map<_, _> = arguments
-            .iter()
-            .map(|name| ((*name).to_owned(), json!({"type": "string"})))
-            .collect();
+        let properties: serde_json::Map<_, _> =
+            arguments.iter().map(|name| ((*name).to_owned(), json!({"type": "string"}))).collect();
         let value = json!({
             "name": "get_page", "title": "Get", "description": "Gets.",
             "input_schema": {"type": "object", "properties": properties},
@@ -186,10 +179,7 @@ mod tests {
             revision: state.head.revision.next(),
             previous: state.head.hash,
             command_id: crate::vocabulary::CommandId::new(format!("cmd-{}", state.head.revision)).unwrap(),
-            actor: RecordedActor {
-                user,
-                roles: [].into(),
-            },
+            actor: RecordedActor { user, roles: [].into() },
             at: Timestamp::default(),
             reason: None,
             events: vec![event.into()],
@@ -201,58 +191,22 @@ mod tests {
     fn a_tool_remembers_every_argument_that_it_ever_had() {
         let tool: ToolId = "status/get_page".parse().unwrap();
         let mut state = State::new();
-        let (one, two, three) = (
-            definition(&["a", "b"]),
-            definition(&["b", "c"]),
-            definition(&["d"]),
-        );
+        let (one, two, three) = (definition(&["a", "b"]), definition(&["b", "c"]), definition(&["d"]));
         let digest = |definition: &Arc<ToolDefinition>| definition.digest().unwrap();
         let start = NewToolState::Approved;
-        take(
-            &mut state,
-            ToolDiscovered {
-                tool: tool.clone(),
-                digest: digest(&one),
-                definition: one,
-                state: start,
-            },
-        );
+        take(&mut state, ToolDiscovered { tool: tool.clone(), digest: digest(&one), definition: one, state: start });
         let action = DriftAction::Review;
-        take(
-            &mut state,
-            ToolChanged {
-                tool: tool.clone(),
-                digest: digest(&two),
-                definition: two,
-                action,
-            },
-        );
+        take(&mut state, ToolChanged { tool: tool.clone(), digest: digest(&two), definition: two, action });
         take(&mut state, ToolGone { tool: tool.clone() });
-        take(
-            &mut state,
-            ToolReturned {
-                tool: tool.clone(),
-                digest: digest(&three),
-                definition: three,
-            },
-        );
-        let seen: Vec<&str> = state.tools[&tool]
-            .arguments_seen
-            .iter()
-            .map(String::as_str)
-            .collect();
+        take(&mut state, ToolReturned { tool: tool.clone(), digest: digest(&three), definition: three });
+        let seen: Vec<&str> = state.tools[&tool].arguments_seen.iter().map(String::as_str).collect();
         assert_eq!(seen, ["a", "b", "c", "d"]);
     }
 
     #[test]
     fn an_event_about_an_unknown_tool_changes_nothing() {
         let mut state = State::new();
-        take(
-            &mut state,
-            ToolGone {
-                tool: "status/get_page".parse().unwrap(),
-            },
-        );
+        take(&mut state, ToolGone { tool: "status/get_page".parse().unwrap() });
         assert!(state.tools.is_empty());
         assert_eq!(state.head.revision.0, 1);
     }

@@ -16,11 +16,7 @@ pub(super) fn check(state: &State, action: &Action, actor: &Actor) -> Result<(),
         Right::Own => owns(state, *role, action, actor),
         Right::Never => false,
     });
-    if allowed {
-        Ok(())
-    } else {
-        Err(Refusal::not_allowed(needed(name, actor)))
-    }
+    if allowed { Ok(()) } else { Err(Refusal::not_allowed(needed(name, actor))) }
 }
 
 /// Whether the action touches only what is the actor's own. Fails closed: what is not named here is nobody's own.
@@ -33,45 +29,24 @@ fn owns(state: &State, role: Role, action: &Action, actor: &Actor) -> bool {
 }
 
 fn owns_server(state: &State, action: &Action, actor: &Actor) -> bool {
-    let own = |server: &ServerId| {
-        state
-            .servers
-            .get(server)
-            .is_some_and(|server| server.spec.owners.contains(actor.user()))
-    };
+    let own =
+        |server: &ServerId| state.servers.get(server).is_some_and(|server| server.spec.owners.contains(actor.user()));
     match action {
         Action::ChangeServer { server, .. }
         | Action::PauseServer { server }
         | Action::ResumeServer { server }
         | Action::SyncServer { server, .. }
         | Action::StageCatalogue { server, .. }
-        | Action::SetCredential {
-            server,
-            owner: CredentialOwner::Shared,
-            ..
-        }
-        | Action::RemoveCredential {
-            server,
-            owner: CredentialOwner::Shared,
-        }
-        | Action::Kill {
-            scope: KillScope::Server(server),
-        }
-        | Action::Release {
-            scope: KillScope::Server(server),
-        } => own(server),
+        | Action::SetCredential { server, owner: CredentialOwner::Shared, .. }
+        | Action::RemoveCredential { server, owner: CredentialOwner::Shared }
+        | Action::Kill { scope: KillScope::Server(server) }
+        | Action::Release { scope: KillScope::Server(server) } => own(server),
         Action::ApproveTools { tools } => tools.keys().all(|tool| own(tool.server())),
-        Action::DisableTools { tools } | Action::ResetTools { tools } => {
-            tools.iter().all(|tool| own(tool.server()))
-        }
+        Action::DisableTools { tools } | Action::ResetTools { tools } => tools.iter().all(|tool| own(tool.server())),
         Action::ClassifyTool { tool, .. }
         | Action::SetToolClientTypes { tool, .. }
-        | Action::Kill {
-            scope: KillScope::Tool(tool),
-        }
-        | Action::Release {
-            scope: KillScope::Tool(tool),
-        } => own(tool.server()),
+        | Action::Kill { scope: KillScope::Tool(tool) }
+        | Action::Release { scope: KillScope::Tool(tool) } => own(tool.server()),
         _ => false,
     }
 }
@@ -83,26 +58,16 @@ fn owns_personally(state: &State, action: &Action, actor: &Actor) -> bool {
         Action::RequestAccess { .. } => true,
         Action::ApproveRequest { request, .. } | Action::DenyRequest { request } => {
             let request = state.requests.get(request);
-            request.is_some_and(|request| {
-                request
-                    .policy
-                    .steps
-                    .iter()
-                    .any(|step| speaks_for(actor, &step.approvers))
-            })
+            request.is_some_and(|request| request.policy.steps.iter().any(|step| speaks_for(actor, &step.approvers)))
         }
-        Action::CancelRequest { request } => state
-            .requests
-            .get(request)
-            .is_some_and(|request| request.user == *user),
+        Action::CancelRequest { request } => state.requests.get(request).is_some_and(|request| request.user == *user),
         Action::RevokeGrant { grant } => {
             let grant = state.grants.get(grant);
             grant.is_some_and(|grant| matches!(&grant.grantee, Grantee::User(holder) if holder == user))
         }
-        Action::CloseClient { client } => state
-            .clients
-            .get(client)
-            .is_some_and(|client| client.owner.as_ref() == Some(user)),
+        Action::CloseClient { client } => {
+            state.clients.get(client).is_some_and(|client| client.owner.as_ref() == Some(user))
+        }
         Action::SetCredential { owner, .. } | Action::RemoveCredential { owner, .. } => {
             matches!(owner, CredentialOwner::User(of) if of == user)
         }
@@ -121,10 +86,7 @@ pub(super) fn speaks_for<'a>(actor: &Actor, grantees: impl IntoIterator<Item = &
 
 fn needed(name: &str, actor: &Actor) -> String {
     let words = |right: Right| {
-        let roles = Role::ALL
-            .into_iter()
-            .filter(|role| may(*role, name) == right)
-            .map(Role::as_str);
+        let roles = Role::ALL.into_iter().filter(|role| may(*role, name) == right).map(Role::as_str);
         roles.collect::<Vec<_>>().join(" or ")
     };
     let (always, own) = (words(Right::Always), words(Right::Own));

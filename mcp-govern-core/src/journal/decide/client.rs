@@ -32,15 +32,7 @@ impl Case<'_> {
         if same {
             return Ok(Vec::new());
         }
-        Ok(vec![
-            ClientSet {
-                client: id.clone(),
-                label: label.clone(),
-                client_type,
-                owner: owner.cloned(),
-            }
-            .into(),
-        ])
+        Ok(vec![ClientSet { client: id.clone(), label: label.clone(), client_type, owner: owner.cloned() }.into()])
     }
 
     /// The client need not be known: a rule of the tenant may have let it in.
@@ -54,10 +46,6 @@ impl Case<'_> {
 
     pub(super) fn reopen_client(&self, id: &ClientId) -> Events {
         let client = known(self.state.clients.get(id), "client", id)?;
-        Ok(if client.closed {
-            vec![ClientReopened { client: id.clone() }.into()]
-        } else {
-            Vec::new()
-        })
+        Ok(if client.closed { vec![ClientReopened { client: id.clone() }.into()] } else { Vec::new() })
     }
 }

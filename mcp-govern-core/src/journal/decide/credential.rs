@@ -20,9 +20,7 @@ impl Case<'_> {
                 CredentialSharing::Shared => "one shared credential",
                 CredentialSharing::PerUser => "each person's own credential",
             };
-            return Err(Refusal::not_possible(format!(
-                "server `{server}` uses {uses}, not this one"
-            )));
+            return Err(Refusal::not_possible(format!("server `{server}` uses {uses}, not this one")));
         }
         if matches!(owner, CredentialOwner::User(user) if user != self.actor.user()) {
             return Err(Refusal::not_allowed(format!(
@@ -41,27 +39,13 @@ impl Case<'_> {
             }
         }
         let (server, owner, facts) = (server.clone(), owner.clone(), facts.clone());
-        Ok(vec![
-            CredentialSet {
-                server,
-                owner,
-                version,
-                facts,
-            }
-            .into(),
-        ])
+        Ok(vec![CredentialSet { server, owner, version, facts }.into()])
     }
 
     pub(super) fn remove_credential(&self, server: &ServerId, owner: &CredentialOwner) -> Vec<Event> {
         if self.state.credential(server, owner).is_none() {
             return Vec::new();
         }
-        vec![
-            CredentialRemoved {
-                server: server.clone(),
-                owner: owner.clone(),
-            }
-            .into(),
-        ]
+        vec![CredentialRemoved { server: server.clone(), owner: owner.clone() }.into()]
     }
 }

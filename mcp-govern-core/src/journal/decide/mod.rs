@@ -50,17 +50,9 @@ pub fn decide(state: &State, command: &Command, actor: &Actor, now: Timestamp) -
     }
     validate::text("the reason", command.reason.as_deref().unwrap_or_default())?;
     authorise::check(state, &command.action, actor)?;
-    let case = Case {
-        state,
-        actor,
-        now: now.max(state.last_at),
-    };
+    let case = Case { state, actor, now: now.max(state.last_at) };
     let events = case.events(&command.action)?;
-    Ok(if events.is_empty() {
-        Decided::AlreadyDone(state.head.revision)
-    } else {
-        Decided::Events(events)
-    })
+    Ok(if events.is_empty() { Decided::AlreadyDone(state.head.revision) } else { Decided::Events(events) })
 }
 
 /// The events of a command; none when what it asks for already holds.
@@ -91,11 +83,7 @@ impl Case<'_> {
             Action::ResetTools { tools } => self.reset_tools(tools),
             Action::ClassifyTool { tool, effect, risk } => self.classify_tool(tool, *effect, *risk),
             Action::SetToolClientTypes { tool, types } => self.set_tool_client_types(tool, types.as_ref()),
-            Action::CreateToolset {
-                toolset,
-                label,
-                content,
-            } => self.create_toolset(toolset, label, content),
+            Action::CreateToolset { toolset, label, content } => self.create_toolset(toolset, label, content),
             Action::LabelToolset { toolset, label } => self.label_toolset(toolset, label),
             Action::SetToolsetTools { toolset, tools } => self.set_toolset_tools(toolset, tools),
             Action::RemoveToolsetTools { toolset, tools } => self.remove_toolset_tools(toolset, tools),
@@ -105,39 +93,26 @@ impl Case<'_> {
             Action::DeleteProfile { profile } => self.delete_profile(profile),
             Action::BindToolset { profile, binding } => self.bind_toolset(profile, binding),
             Action::UnbindToolset { profile, toolset } => self.unbind_toolset(profile, toolset),
-            Action::GrantProfile {
-                grant,
-                profile,
-                grantee,
-                until,
-            } => self.grant_profile(grant, profile, grantee, *until),
+            Action::GrantProfile { grant, profile, grantee, until } => {
+                self.grant_profile(grant, profile, grantee, *until)
+            }
             Action::RevokeGrant { grant } => self.revoke_grant(grant),
-            Action::RequestAccess {
-                request,
-                grant,
-                profile,
-                justification,
-                seconds,
-            } => self.request_access(request, grant, profile, justification.as_deref(), *seconds),
+            Action::RequestAccess { request, grant, profile, justification, seconds } => {
+                self.request_access(request, grant, profile, justification.as_deref(), *seconds)
+            }
             Action::ApproveRequest { request, grant } => self.approve_request(request, grant),
             Action::DenyRequest { request } => self.deny_request(request),
             Action::CancelRequest { request } => self.cancel_request(request),
-            Action::SetClient {
-                client,
-                label,
-                client_type,
-                owner,
-            } => self.set_client(client, label, *client_type, owner.as_ref()),
+            Action::SetClient { client, label, client_type, owner } => {
+                self.set_client(client, label, *client_type, owner.as_ref())
+            }
             Action::CloseClient { client } => Ok(self.close_client(client)),
             Action::ReopenClient { client } => self.reopen_client(client),
             Action::Kill { scope } => self.kill(scope),
             Action::Release { scope } => Ok(self.release(scope)),
-            Action::SetCredential {
-                server,
-                owner,
-                version,
-                facts,
-            } => self.set_credential(server, owner, *version, facts),
+            Action::SetCredential { server, owner, version, facts } => {
+                self.set_credential(server, owner, *version, facts)
+            }
             Action::RemoveCredential { server, owner } => Ok(self.remove_credential(server, owner)),
             Action::OffboardUser { user } => self.offboard_user(user),
         }

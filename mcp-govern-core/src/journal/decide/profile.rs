@@ -3,8 +3,8 @@
 use super::{Case, Events, authorise::speaks_for, free, known, validate};
 use crate::{
     journal::{
-        GrantRevoked, Profile, ProfileChanged, ProfileCreated, ProfileDeleted, ProfileGranted, Refusal,
-        ToolsetBound, ToolsetUnbound, UserOffboarded,
+        GrantRevoked, Profile, ProfileChanged, ProfileCreated, ProfileDeleted, ProfileGranted, Refusal, ToolsetBound,
+        ToolsetUnbound, UserOffboarded,
     },
     vocabulary::{GrantId, Grantee, ProfileId, ProfileSpec, Timestamp, ToolsetBinding, ToolsetId, UserId},
 };
@@ -13,13 +13,7 @@ impl Case<'_> {
     pub(super) fn create_profile(&self, id: &ProfileId, spec: &ProfileSpec) -> Events {
         free(self.state.profiles.get(id), "profile", id)?;
         validate::profile(spec)?;
-        Ok(vec![
-            ProfileCreated {
-                profile: id.clone(),
-                spec: spec.clone(),
-            }
-            .into(),
-        ])
+        Ok(vec![ProfileCreated { profile: id.clone(), spec: spec.clone() }.into()])
     }
 
     pub(super) fn change_profile(&self, id: &ProfileId, spec: &ProfileSpec) -> Events {
@@ -28,13 +22,7 @@ impl Case<'_> {
         if profile.spec == *spec {
             return Ok(Vec::new());
         }
-        Ok(vec![
-            ProfileChanged {
-                profile: id.clone(),
-                spec: spec.clone(),
-            }
-            .into(),
-        ])
+        Ok(vec![ProfileChanged { profile: id.clone(), spec: spec.clone() }.into()])
     }
 
     pub(super) fn delete_profile(&self, id: &ProfileId) -> Events {
@@ -45,36 +33,18 @@ impl Case<'_> {
     pub(super) fn bind_toolset(&self, id: &ProfileId, binding: &ToolsetBinding) -> Events {
         let profile = self.profile(id)?;
         self.toolset(&binding.toolset)?;
-        validate::rules(
-            &format!("of the binding of toolset `{}`", binding.toolset),
-            &binding.rules,
-        )?;
+        validate::rules(&format!("of the binding of toolset `{}`", binding.toolset), &binding.rules)?;
         if profile.bindings.get(&binding.toolset) == Some(binding) {
             return Ok(Vec::new());
         }
-        Ok(vec![
-            ToolsetBound {
-                profile: id.clone(),
-                binding: binding.clone(),
-            }
-            .into(),
-        ])
+        Ok(vec![ToolsetBound { profile: id.clone(), binding: binding.clone() }.into()])
     }
 
     pub(super) fn unbind_toolset(&self, id: &ProfileId, toolset: &ToolsetId) -> Events {
         if !self.profile(id)?.bindings.contains_key(toolset) {
-            return Err(Refusal::not_found(
-                &format!("toolset bound to profile `{id}` named"),
-                toolset,
-            ));
+            return Err(Refusal::not_found(&format!("toolset bound to profile `{id}` named"), toolset));
         }
-        Ok(vec![
-            ToolsetUnbound {
-                profile: id.clone(),
-                toolset: toolset.clone(),
-            }
-            .into(),
-        ])
+        Ok(vec![ToolsetUnbound { profile: id.clone(), toolset: toolset.clone() }.into()])
     }
 
     pub(super) fn grant_profile(
@@ -93,21 +63,10 @@ impl Case<'_> {
             )));
         }
         if until.is_some_and(|until| until <= self.now) {
-            return Err(Refusal::invalid(format!(
-                "a grant of profile `{profile}` until then would be over already"
-            )));
+            return Err(Refusal::invalid(format!("a grant of profile `{profile}` until then would be over already")));
         }
         let (grant, profile, grantee) = (id.clone(), profile.clone(), grantee.clone());
-        Ok(vec![
-            ProfileGranted {
-                grant,
-                profile,
-                grantee,
-                until,
-                request: None,
-            }
-            .into(),
-        ])
+        Ok(vec![ProfileGranted { grant, profile, grantee, until, request: None }.into()])
     }
 
     pub(super) fn revoke_grant(&self, id: &GrantId) -> Events {
@@ -118,9 +77,7 @@ impl Case<'_> {
     /// Always on record, also for a person who holds nothing that the state knows of: the vault may.
     pub(super) fn offboard_user(&self, user: &UserId) -> Events {
         if user == self.actor.user() {
-            return Err(Refusal::not_allowed(
-                "nobody off-boards oneself: somebody else has to",
-            ));
+            return Err(Refusal::not_allowed("nobody off-boards oneself: somebody else has to"));
         }
         Ok(vec![UserOffboarded { user: user.clone() }.into()])
     }

@@ -29,13 +29,9 @@ impl Case<'_> {
         self.no_open_request(user, profile)?;
         validate::text("the justification", justification.unwrap_or_default())?;
         let policy = &spec.policy;
-        let justification = justification
-            .filter(|text| !text.trim().is_empty())
-            .map(str::to_owned);
+        let justification = justification.filter(|text| !text.trim().is_empty()).map(str::to_owned);
         if policy.justification == Justification::Required && justification.is_none() {
-            return Err(Refusal::invalid(format!(
-                "a request for profile `{profile}` must say why"
-            )));
+            return Err(Refusal::invalid(format!("a request for profile `{profile}` must say why")));
         }
         let seconds = duration(profile, seconds, policy.longest_seconds)?;
         let mut events: Vec<Event> = vec![
@@ -63,9 +59,7 @@ impl Case<'_> {
         let step = request.current_step();
         let number = step.saturating_add(1);
         if request.user == *user && request.policy.self_approval == SelfApproval::Refused {
-            return Err(Refusal::not_allowed(format!(
-                "request `{id}` is your own: somebody else approves it"
-            )));
+            return Err(Refusal::not_allowed(format!("request `{id}` is your own: somebody else approves it")));
         }
         let approvers = request.step(step).map(|step| &step.approvers);
         if !approvers.is_some_and(|approvers| speaks_for(self.actor, approvers)) {
@@ -73,22 +67,17 @@ impl Case<'_> {
                 "request `{id}` stands at approval step {number}, and you are not among that step's approvers"
             )));
         }
-        let mine = request.approvals.iter().find(|(at, by)| {
-            by == user && (request.policy.approvers == ApproverRule::Distinct || *at == step)
-        });
+        let mine = request
+            .approvals
+            .iter()
+            .find(|(at, by)| by == user && (request.policy.approvers == ApproverRule::Distinct || *at == step));
         if let Some((at, _)) = mine {
             return Err(Refusal::not_possible(format!(
                 "you approved step {} of request `{id}` already: step {number} is for somebody else",
                 at.saturating_add(1)
             )));
         }
-        let mut events: Vec<Event> = vec![
-            RequestApproved {
-                request: id.clone(),
-                step,
-            }
-            .into(),
-        ];
+        let mut events: Vec<Event> = vec![RequestApproved { request: id.clone(), step }.into()];
         if request.is_last_approval() {
             events.push(self.granted(id, grant, &request.profile, &request.user, request.seconds)?);
         }
@@ -98,9 +87,7 @@ impl Case<'_> {
     pub(super) fn deny_request(&self, id: &RequestId) -> Events {
         let request = self.open_request(id)?;
         if request.user == *self.actor.user() {
-            return Err(Refusal::not_allowed(format!(
-                "request `{id}` is your own: cancel it instead of denying it"
-            )));
+            return Err(Refusal::not_allowed(format!("request `{id}` is your own: cancel it instead of denying it")));
         }
         Ok(vec![RequestDenied { request: id.clone() }.into()])
     }
@@ -119,16 +106,12 @@ impl Case<'_> {
             RequestStatus::Cancelled => "cancelled",
             RequestStatus::Expired => "expired",
         };
-        Err(Refusal::not_possible(format!(
-            "request `{id}` is {status}: only an open request can be decided; ask anew"
-        )))
+        Err(Refusal::not_possible(format!("request `{id}` is {status}: only an open request can be decided; ask anew")))
     }
 
     fn no_open_request(&self, user: &UserId, profile: &ProfileId) -> Result<(), Refusal> {
         let open = self.state.requests.iter().find(|(_, request)| {
-            request.user == *user
-                && request.profile == *profile
-                && request.status(self.now) == RequestStatus::Pending
+            request.user == *user && request.profile == *profile && request.status(self.now) == RequestStatus::Pending
         });
         open.map_or(Ok(()), |(id, _)| {
             Err(Refusal::not_possible(format!(

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Case, Events};
 use crate::{
     journal::{
-        Event, Refusal, Tool, ToolApproved, ToolApprovedAhead, ToolClassified, ToolClientTypesSet,
-        ToolDisabled, ToolReset,
+        Event, Refusal, Tool, ToolApproved, ToolApprovedAhead, ToolClassified, ToolClientTypesSet, ToolDisabled,
+        ToolReset,
         approval::{self, ApprovalEvent},
     },
     vocabulary::{ClientType, Digest, Effect, Risk, ToolId},
@@ -15,10 +15,7 @@ use crate::{
 impl Case<'_> {
     pub(super) fn approve_tools(&self, tools: &BTreeMap<ToolId, Digest>) -> Events {
         not_empty(tools.len())?;
-        tools
-            .iter()
-            .map(|(id, digest)| self.approve(id, *digest))
-            .collect()
+        tools.iter().map(|(id, digest)| self.approve(id, *digest)).collect()
     }
 
     pub(super) fn disable_tools(&self, tools: &BTreeSet<ToolId>) -> Events {
@@ -44,33 +41,18 @@ impl Case<'_> {
         if (tool.effect, tool.risk) == (effect, risk) {
             return Ok(Vec::new());
         }
-        Ok(vec![
-            ToolClassified {
-                tool: id.clone(),
-                effect,
-                risk,
-            }
-            .into(),
-        ])
+        Ok(vec![ToolClassified { tool: id.clone(), effect, risk }.into()])
     }
 
     pub(super) fn set_tool_client_types(&self, id: &ToolId, types: Option<&BTreeSet<ClientType>>) -> Events {
         let tool = self.tool(id)?;
         if types.is_some_and(BTreeSet::is_empty) {
-            return Err(Refusal::invalid(format!(
-                "tool `{id}` would admit no client type at all: disable it instead"
-            )));
+            return Err(Refusal::invalid(format!("tool `{id}` would admit no client type at all: disable it instead")));
         }
         if tool.client_types.as_ref() == types {
             return Ok(Vec::new());
         }
-        Ok(vec![
-            ToolClientTypesSet {
-                tool: id.clone(),
-                types: types.cloned(),
-            }
-            .into(),
-        ])
+        Ok(vec![ToolClientTypesSet { tool: id.clone(), types: types.cloned() }.into()])
     }
 
     /// An approval names the digest that the reviewer saw: the current definition's or a staged one's.
@@ -78,11 +60,7 @@ impl Case<'_> {
         let tool = self.tool(id)?;
         if digest == tool.digest {
             step(id, tool, ApprovalEvent::Approve, "approved")?;
-            return Ok(ToolApproved {
-                tool: id.clone(),
-                digest,
-            }
-            .into());
+            return Ok(ToolApproved { tool: id.clone(), digest }.into());
         }
         if tool.staged.contains_key(&digest) {
             step(id, tool, ApprovalEvent::ApproveAhead, "approved ahead")?;
@@ -91,11 +69,7 @@ impl Case<'_> {
                     "tool `{id}` cannot be approved ahead: its coming definition is approved already"
                 )));
             }
-            return Ok(ToolApprovedAhead {
-                tool: id.clone(),
-                digest,
-            }
-            .into());
+            return Ok(ToolApprovedAhead { tool: id.clone(), digest }.into());
         }
         Err(Refusal::conflict(format!(
             "the definition of tool `{id}` has moved since it was reviewed: it is `{}` now, the review saw `{digest}`; \
@@ -112,9 +86,5 @@ fn step(id: &ToolId, tool: &Tool, event: ApprovalEvent, done: &str) -> Result<()
 }
 
 fn not_empty(count: usize) -> Result<(), Refusal> {
-    if count == 0 {
-        Err(Refusal::invalid("the command names no tool"))
-    } else {
-        Ok(())
-    }
+    if count == 0 { Err(Refusal::invalid("the command names no tool")) } else { Ok(()) }
 }

@@ -3,12 +3,9 @@
 use super::{Case, Events, free, validate};
 use crate::{
     journal::{
-        CredentialRemoved, Event, Refusal, ServerChanged, ServerPaused, ServerRegistered, ServerRemoved,
-        ServerResumed,
+        CredentialRemoved, Event, Refusal, ServerChanged, ServerPaused, ServerRegistered, ServerRemoved, ServerResumed,
     },
-    vocabulary::{
-        CredentialOwner, CredentialSharing, Role, ServerId, ServerSpec, ToolPrefix, ToolsetContent,
-    },
+    vocabulary::{CredentialOwner, CredentialSharing, Role, ServerId, ServerSpec, ToolPrefix, ToolsetContent},
 };
 
 impl Case<'_> {
@@ -16,13 +13,7 @@ impl Case<'_> {
         free(self.state.servers.get(id), "server", id)?;
         validate::server(spec)?;
         self.prefix_is_free(&spec.prefix)?;
-        Ok(vec![
-            ServerRegistered {
-                server: id.clone(),
-                spec: spec.clone(),
-            }
-            .into(),
-        ])
+        Ok(vec![ServerRegistered { server: id.clone(), spec: spec.clone() }.into()])
     }
 
     /// A server owner may change all but the owners: whoever approves a server's tools may say how it is reached, too.
@@ -32,9 +23,7 @@ impl Case<'_> {
             return Ok(Vec::new());
         }
         validate::server(spec)?;
-        if spec.owners != old.owners
-            && !(self.actor.has(Role::Owner) || self.actor.has(Role::GovernanceAdmin))
-        {
+        if spec.owners != old.owners && !(self.actor.has(Role::Owner) || self.actor.has(Role::GovernanceAdmin)) {
             return Err(Refusal::not_allowed(format!(
                 "only an owner or governance_admin changes who owns server `{id}`"
             )));
@@ -55,46 +44,28 @@ impl Case<'_> {
             }
             self.prefix_is_free(&spec.prefix)?;
         }
-        let mut events: Vec<Event> = vec![
-            ServerChanged {
-                server: id.clone(),
-                spec: spec.clone(),
-            }
-            .into(),
-        ];
+        let mut events: Vec<Event> = vec![ServerChanged { server: id.clone(), spec: spec.clone() }.into()];
         events.extend(self.credentials_lost(id, old, spec));
         Ok(events)
     }
 
     pub(super) fn pause_server(&self, id: &ServerId) -> Events {
         let paused = self.server(id)?.paused;
-        Ok(if paused {
-            Vec::new()
-        } else {
-            vec![ServerPaused { server: id.clone() }.into()]
-        })
+        Ok(if paused { Vec::new() } else { vec![ServerPaused { server: id.clone() }.into()] })
     }
 
     pub(super) fn resume_server(&self, id: &ServerId) -> Events {
         let paused = self.server(id)?.paused;
-        Ok(if paused {
-            vec![ServerResumed { server: id.clone() }.into()]
-        } else {
-            Vec::new()
-        })
+        Ok(if paused { vec![ServerResumed { server: id.clone() }.into()] } else { Vec::new() })
     }
 
     /// A maintained toolset names its server: it would give its holders whatever is registered under that id next.
     pub(super) fn remove_server(&self, id: &ServerId) -> Events {
         self.server(id)?;
-        let follower = self
-            .state
-            .toolsets
-            .iter()
-            .find(|(_, toolset)| match &toolset.content {
-                ToolsetContent::Maintained { server, .. } => server == id,
-                ToolsetContent::Chosen(_) => false,
-            });
+        let follower = self.state.toolsets.iter().find(|(_, toolset)| match &toolset.content {
+            ToolsetContent::Maintained { server, .. } => server == id,
+            ToolsetContent::Chosen(_) => false,
+        });
         if let Some((toolset, _)) = follower {
             return Err(Refusal::not_possible(format!(
                 "toolset `{toolset}` follows server `{id}`: delete the toolset first"
@@ -104,17 +75,11 @@ impl Case<'_> {
     }
 
     fn prefix_is_free(&self, prefix: &ToolPrefix) -> Result<(), Refusal> {
-        let other = self
-            .state
-            .servers
-            .iter()
-            .find(|(_, server)| server.spec.prefix == *prefix);
+        let other = self.state.servers.iter().find(|(_, server)| server.spec.prefix == *prefix);
         other.map_or(Ok(()), |(server, _)| {
             Err(Refusal::new(
                 crate::journal::RefusalKind::AlreadyExists,
-                format!(
-                    "server `{server}` has the prefix `{prefix}` already: its tools could not be told apart"
-                ),
+                format!("server `{server}` has the prefix `{prefix}` already: its tools could not be told apart"),
             ))
         })
     }
@@ -126,22 +91,11 @@ impl Case<'_> {
         old: &ServerSpec,
         new: &'a ServerSpec,
     ) -> impl Iterator<Item = Event> + use<'a> {
-        let moved =
-            old.base_url != new.base_url || old.region != new.region || old.auth_method != new.auth_method;
-        let credentials = self
-            .state
-            .credentials
-            .keys()
-            .filter(move |(server, _)| server == id);
+        let moved = old.base_url != new.base_url || old.region != new.region || old.auth_method != new.auth_method;
+        let credentials = self.state.credentials.keys().filter(move |(server, _)| server == id);
         credentials
             .filter(move |(_, owner)| moved || !fits(new.sharing, owner))
-            .map(|(server, owner)| {
-                CredentialRemoved {
-                    server: server.clone(),
-                    owner: owner.clone(),
-                }
-                .into()
-            })
+            .map(|(server, owner)| CredentialRemoved { server: server.clone(), owner: owner.clone() }.into())
     }
 }
 

@@ -5,8 +5,8 @@ use std::{cmp::Ordering, collections::BTreeMap, sync::Arc};
 use super::{Case, Events};
 use crate::{
     journal::{
-        CatalogueSynced, Event, Refusal, Server, Tool, ToolChanged, ToolDiscovered, ToolGone, ToolReturned,
-        ToolStaged, ToolState, drift,
+        CatalogueSynced, Event, Refusal, Server, Tool, ToolChanged, ToolDiscovered, ToolGone, ToolReturned, ToolStaged,
+        ToolState, drift,
     },
     vocabulary::{Catalogue, Digest, DriftAction, ServerId, ToolDefinition, ToolId},
 };
@@ -31,20 +31,12 @@ impl Case<'_> {
                 Ordering::Greater => {}
             }
         }
-        let mut events: Vec<Event> = vec![
-            CatalogueSynced {
-                server: id.clone(),
-                version,
-            }
-            .into(),
-        ];
+        let mut events: Vec<Event> = vec![CatalogueSynced { server: id.clone(), version }.into()];
         for (tool, (digest, definition)) in &found {
             events.extend(self.found(server, tool, *digest, definition));
         }
-        let gone = self
-            .state
-            .tools_of(id)
-            .filter(|(tool, row)| row.state != ToolState::Removed && !found.contains_key(*tool));
+        let gone =
+            self.state.tools_of(id).filter(|(tool, row)| row.state != ToolState::Removed && !found.contains_key(*tool));
         events.extend(gone.map(|(tool, _)| Event::from(ToolGone { tool: tool.clone() })));
         Ok(events)
     }
@@ -70,22 +62,13 @@ impl Case<'_> {
         }
         let coming = found.iter().filter(|(tool, (digest, _))| {
             self.state.tools.get(*tool).is_some_and(|row| {
-                let staged = row
-                    .staged
-                    .get(digest)
-                    .is_some_and(|(staged, _)| *staged == version);
+                let staged = row.staged.get(digest).is_some_and(|(staged, _)| *staged == version);
                 row.state != ToolState::Removed && row.digest != *digest && !staged
             })
         });
         let staged = coming.map(|(tool, (digest, definition))| {
             let definition = Arc::clone(definition);
-            ToolStaged {
-                tool: tool.clone(),
-                version,
-                digest: *digest,
-                definition,
-            }
-            .into()
+            ToolStaged { tool: tool.clone(), version, digest: *digest, definition }.into()
         });
         Ok(staged.collect())
     }
@@ -97,10 +80,7 @@ impl Case<'_> {
             .filter(|(_, row)| row.state != ToolState::Removed)
             .map(|(tool, row)| (tool, row.digest))
             .collect();
-        let changed = found
-            .iter()
-            .find(|(tool, (digest, _))| known.get(tool) != Some(digest))
-            .map(|(tool, _)| tool);
+        let changed = found.iter().find(|(tool, (digest, _))| known.get(tool) != Some(digest)).map(|(tool, _)| tool);
         let missing = known.keys().find(|tool| !found.contains_key(**tool)).copied();
         match changed.or(missing) {
             None => Ok(Vec::new()),
@@ -113,49 +93,20 @@ impl Case<'_> {
         }
     }
 
-    fn found(
-        &self,
-        server: &Server,
-        tool: &ToolId,
-        digest: Digest,
-        definition: &Arc<ToolDefinition>,
-    ) -> Option<Event> {
+    fn found(&self, server: &Server, tool: &ToolId, digest: Digest, definition: &Arc<ToolDefinition>) -> Option<Event> {
         let (tool, definition) = (tool.clone(), Arc::clone(definition));
         let Some(row) = self.state.tools.get(&tool) else {
             let state = server.spec.new_tools.unwrap_or(self.state.settings.new_tools);
-            return Some(
-                ToolDiscovered {
-                    tool,
-                    digest,
-                    definition,
-                    state,
-                }
-                .into(),
-            );
+            return Some(ToolDiscovered { tool, digest, definition, state }.into());
         };
         if row.state == ToolState::Removed {
-            return Some(
-                ToolReturned {
-                    tool,
-                    digest,
-                    definition,
-                }
-                .into(),
-            );
+            return Some(ToolReturned { tool, digest, definition }.into());
         }
         if row.digest == digest {
             return None;
         }
         let action = self.drift_action(server, row, digest, &definition);
-        Some(
-            ToolChanged {
-                tool,
-                digest,
-                definition,
-                action,
-            }
-            .into(),
-        )
+        Some(ToolChanged { tool, digest, definition, action }.into())
     }
 
     /// What was approved is kept, ahead of its release or before the change that it takes back. Everything else is graded
@@ -165,10 +116,7 @@ impl Case<'_> {
             return DriftAction::Keep;
         }
         let policy = server.spec.drift.unwrap_or(self.state.settings.drift);
-        let baseline = row
-            .reviewed
-            .as_ref()
-            .map_or(&row.definition, |(_, reviewed)| reviewed);
+        let baseline = row.reviewed.as_ref().map_or(&row.definition, |(_, reviewed)| reviewed);
         drift::grade(baseline, new).map_or(DriftAction::Review, |grade| grade.action(&policy))
     }
 }
@@ -178,23 +126,14 @@ fn read<'a>(server: &ServerId, catalogue: &'a Catalogue) -> Result<Found<'a>, Re
     let mut found = BTreeMap::new();
     for definition in &catalogue.tools {
         let name = &definition.name;
-        let digest = definition.digest().map_err(|error| {
-            Refusal::invalid(format!(
-                "tool `{name}` of server `{server}` has no digest: {error}"
-            ))
-        })?;
+        let digest = definition
+            .digest()
+            .map_err(|error| Refusal::invalid(format!("tool `{name}` of server `{server}` has no digest: {error}")))?;
         if !definition.input_schema.is_object() {
-            return Err(Refusal::invalid(format!(
-                "tool `{name}` of server `{server}` has no object as input schema"
-            )));
+            return Err(Refusal::invalid(format!("tool `{name}` of server `{server}` has no object as input schema")));
         }
-        if found
-            .insert(ToolId::new(server.clone(), name.clone()), (digest, definition))
-            .is_some()
-        {
-            return Err(Refusal::invalid(format!(
-                "the catalogue of server `{server}` names tool `{name}` twice"
-            )));
+        if found.insert(ToolId::new(server.clone(), name.clone()), (digest, definition)).is_some() {
+            return Err(Refusal::invalid(format!("the catalogue of server `{server}` names tool `{name}` twice")));
         }
     }
     for definition in &catalogue.tools {

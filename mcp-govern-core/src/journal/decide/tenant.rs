@@ -3,19 +3,15 @@
 use super::{Case, Events, SCHEMA};
 use crate::{
     journal::{
-        Event, GovernanceActivated, KillScope, KillSwitchReleased, KillSwitchThrown, Refusal,
-        SchemaActivated, SettingsChanged,
+        Event, GovernanceActivated, KillScope, KillSwitchReleased, KillSwitchThrown, Refusal, SchemaActivated,
+        SettingsChanged,
     },
     vocabulary::Settings,
 };
 
 impl Case<'_> {
     pub(super) fn activate_governance(&self) -> Vec<Event> {
-        if self.state.activated {
-            Vec::new()
-        } else {
-            vec![GovernanceActivated {}.into()]
-        }
+        if self.state.activated { Vec::new() } else { vec![GovernanceActivated {}.into()] }
     }
 
     pub(super) fn activate_schema(&self, schema: u32) -> Events {
@@ -24,9 +20,7 @@ impl Case<'_> {
             return Ok(Vec::new());
         }
         if schema > SCHEMA {
-            return Err(Refusal::not_possible(format!(
-                "this release writes schema {SCHEMA} at most, not {schema}"
-            )));
+            return Err(Refusal::not_possible(format!("this release writes schema {SCHEMA} at most, not {schema}")));
         }
         if schema != current.saturating_add(1) {
             return Err(Refusal::invalid(format!(
@@ -40,12 +34,7 @@ impl Case<'_> {
         if *settings == self.state.settings {
             return Vec::new();
         }
-        vec![
-            SettingsChanged {
-                settings: settings.clone(),
-            }
-            .into(),
-        ]
+        vec![SettingsChanged { settings: settings.clone() }.into()]
     }
 
     /// A client need not be known: a rule of the tenant may have let it in.

@@ -21,14 +21,7 @@ impl Case<'_> {
                 self.server(server)?;
             }
         }
-        Ok(vec![
-            ToolsetCreated {
-                toolset: id.clone(),
-                label: label.clone(),
-                content: content.clone(),
-            }
-            .into(),
-        ])
+        Ok(vec![ToolsetCreated { toolset: id.clone(), label: label.clone(), content: content.clone() }.into()])
     }
 
     pub(super) fn label_toolset(&self, id: &ToolsetId, label: &Label) -> Events {
@@ -37,13 +30,7 @@ impl Case<'_> {
         if toolset.label == *label {
             return Ok(Vec::new());
         }
-        Ok(vec![
-            ToolsetLabelled {
-                toolset: id.clone(),
-                label: label.clone(),
-            }
-            .into(),
-        ])
+        Ok(vec![ToolsetLabelled { toolset: id.clone(), label: label.clone() }.into()])
     }
 
     pub(super) fn set_toolset_tools(&self, id: &ToolsetId, tools: &BTreeMap<ToolId, ToolsetEntry>) -> Events {
@@ -55,13 +42,7 @@ impl Case<'_> {
         if tools.iter().all(|(tool, entry)| held.get(tool) == Some(entry)) {
             return Ok(Vec::new());
         }
-        Ok(vec![
-            ToolsetToolsSet {
-                toolset: id.clone(),
-                tools: tools.clone(),
-            }
-            .into(),
-        ])
+        Ok(vec![ToolsetToolsSet { toolset: id.clone(), tools: tools.clone() }.into()])
     }
 
     pub(super) fn remove_toolset_tools(&self, id: &ToolsetId, tools: &BTreeSet<ToolId>) -> Events {
@@ -72,13 +53,7 @@ impl Case<'_> {
         if let Some(tool) = tools.iter().find(|tool| !held.contains_key(*tool)) {
             return Err(Refusal::not_found(&format!("tool in toolset `{id}` named"), tool));
         }
-        Ok(vec![
-            ToolsetToolsRemoved {
-                toolset: id.clone(),
-                tools: tools.clone(),
-            }
-            .into(),
-        ])
+        Ok(vec![ToolsetToolsRemoved { toolset: id.clone(), tools: tools.clone() }.into()])
     }
 
     pub(super) fn delete_toolset(&self, id: &ToolsetId) -> Events {

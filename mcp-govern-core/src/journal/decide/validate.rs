@@ -14,9 +14,7 @@ const TEXT: usize = 10_000;
 
 pub(super) fn title(what: &str, title: &str) -> Result<(), Refusal> {
     if title.trim().is_empty() {
-        return Err(Refusal::invalid(format!(
-            "{what} has no title: give it a name for people"
-        )));
+        return Err(Refusal::invalid(format!("{what} has no title: give it a name for people")));
     }
     if title.chars().count() > TITLE || title.chars().any(char::is_control) {
         return Err(Refusal::invalid(format!(
@@ -30,9 +28,7 @@ pub(super) fn title(what: &str, title: &str) -> Result<(), Refusal> {
 pub(super) fn text(what: &str, text: &str) -> Result<(), Refusal> {
     let control = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
     if text.chars().count() > TEXT || text.chars().any(control) {
-        return Err(Refusal::invalid(format!(
-            "{what} is longer than {TEXT} characters or holds control characters"
-        )));
+        return Err(Refusal::invalid(format!("{what} is longer than {TEXT} characters or holds control characters")));
     }
     Ok(())
 }
@@ -51,9 +47,7 @@ pub(super) fn rules(place: &str, rules: &[ArgumentRule]) -> Result<(), Refusal> 
             return Err(Refusal::invalid(format!("a rule {place} names no argument")));
         }
         if !seen.insert(argument) {
-            return Err(Refusal::invalid(format!(
-                "two rules {place} name the argument `{argument}`: make it one"
-            )));
+            return Err(Refusal::invalid(format!("two rules {place} name the argument `{argument}`: make it one")));
         }
         let empty = match &rule.constraint {
             Constraint::OneOf(values) | Constraint::Subset(values) => values.is_empty(),
@@ -84,10 +78,8 @@ pub(super) fn server(spec: &ServerSpec) -> Result<(), Refusal> {
             url.origin().ascii_serialization()
         )));
     }
-    let bare = url.username().is_empty()
-        && url.password().is_none()
-        && url.query().is_none()
-        && url.fragment().is_none();
+    let bare =
+        url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
     if bare {
         Ok(())
     } else {
@@ -100,19 +92,13 @@ pub(super) fn server(spec: &ServerSpec) -> Result<(), Refusal> {
 pub(super) fn profile(spec: &ProfileSpec) -> Result<(), Refusal> {
     label("the profile", &spec.label)?;
     if let ProfileVisibility::Only(grantees) = &spec.visibility
-        && grantees
-            .iter()
-            .any(|grantee| matches!(grantee, Grantee::Service(_)))
+        && grantees.iter().any(|grantee| matches!(grantee, Grantee::Service(_)))
     {
-        return Err(Refusal::invalid(
-            "a service cannot ask for a profile: show it to people and groups",
-        ));
+        return Err(Refusal::invalid("a service cannot ask for a profile: show it to people and groups"));
     }
     let policy = &spec.policy;
     if policy.longest_seconds == Some(0) || policy.expires_after_seconds == 0 {
-        return Err(Refusal::invalid(
-            "a request policy's longest duration and expiry are at least a second",
-        ));
+        return Err(Refusal::invalid("a request policy's longest duration and expiry are at least a second"));
     }
     for (index, step) in policy.steps.iter().enumerate() {
         let number = index + 1;
@@ -121,19 +107,12 @@ pub(super) fn profile(spec: &ProfileSpec) -> Result<(), Refusal> {
                 "approval step {number} has a quorum of 0: leave the step out, or ask for at least 1"
             )));
         }
-        if step
-            .approvers
-            .iter()
-            .any(|approver| matches!(approver, Grantee::Service(_)))
-        {
+        if step.approvers.iter().any(|approver| matches!(approver, Grantee::Service(_))) {
             return Err(Refusal::invalid(format!(
                 "approval step {number} names a service: approvers are people and groups"
             )));
         }
-        let people = step
-            .approvers
-            .iter()
-            .all(|approver| matches!(approver, Grantee::User(_)));
+        let people = step.approvers.iter().all(|approver| matches!(approver, Grantee::User(_)));
         let count = u32::try_from(step.approvers.len()).unwrap_or(u32::MAX);
         // A step that names nobody is how a profile says that requests are not approved at all, whatever its quorum.
         if people && count > 0 && count < step.quorum {

@@ -34,12 +34,7 @@ const TRACKING: &str = "gtr9d3f6h1ne";
 const COMPONENTS: &[(&str, &str, Option<&str>, &str)] = &[
     (BOOKING, "Booking", None, "operational"),
     ("c01quotesapi", "Quote engine", Some(BOOKING), "operational"),
-    (
-        "c02bookapi11",
-        "Booking API",
-        Some(BOOKING),
-        "degraded_performance",
-    ),
+    ("c02bookapi11", "Booking API", Some(BOOKING), "degraded_performance"),
     ("c03bookportl", "Booking portal", Some(BOOKING), "operational"),
     ("c04docsgen22", "Shipping documents", Some(BOOKING), "operational"),
     ("c05customs33", "Customs filing", Some(BOOKING), "operational"),
@@ -47,12 +42,7 @@ const COMPONENTS: &[(&str, &str, Option<&str>, &str)] = &[
     ("c06trackapi4", "Tracking API", Some(TRACKING), "operational"),
     ("c07events555", "Event feed", Some(TRACKING), "operational"),
     ("c08webhooks6", "Customer webhooks", Some(TRACKING), "operational"),
-    (
-        "c09aisfeed77",
-        "Vessel positions",
-        Some(TRACKING),
-        "under_maintenance",
-    ),
+    ("c09aisfeed77", "Vessel positions", Some(TRACKING), "under_maintenance"),
     ("c10reefers88", "Reefer telemetry", Some(TRACKING), "operational"),
     ("c11gateway99", "API gateway", None, "operational"),
     ("c12signin000", "Sign-in", None, "operational"),
@@ -76,29 +66,19 @@ pub(super) fn pages(mint: &mut Mint, now: Moment, more_subscribers: usize) -> Ve
     busy.settle();
     busy.incidents = stories::incidents(mint, &busy.components, now);
     busy.subscribers = people::subscribers(mint, created);
-    let mut quiet = Page::new(
-        SECOND_PAGE,
-        "Harbourline Depots",
-        "harbourline-depots",
-        Plan::Small,
-        now.minutes_ago(60 * 24 * 200),
-    );
+    let mut quiet =
+        Page::new(SECOND_PAGE, "Harbourline Depots", "harbourline-depots", Plan::Small, now.minutes_ago(60 * 24 * 200));
     quiet.components = ["Depot search", "Container releases", "Drop-off slots"]
         .iter()
         .map(|name| Component::new(mint.lower(12), SECOND_PAGE, name, created))
         .collect();
-    busy.subscribers
-        .extend(people::more_subscribers(mint, created, more_subscribers));
+    busy.subscribers.extend(people::more_subscribers(mint, created, more_subscribers));
     busy.unsubscribed = vec![people::former_subscriber(created)];
     busy.access_users = people::access_users(created);
     busy.access_groups = people::access_groups(created);
     busy.templates = vec![template()];
     (busy.providers, busy.metrics) = (providers(created), metrics(created, now));
-    if let Some(incident) = busy
-        .incidents
-        .iter_mut()
-        .find(|incident| incident.id == "i6singapore0")
-    {
+    if let Some(incident) = busy.incidents.iter_mut().find(|incident| incident.id == "i6singapore0") {
         incident.subscribers.push(people::follower(now.minutes_ago(180)));
     }
     vec![busy, quiet]
@@ -141,11 +121,7 @@ fn providers(created: Moment) -> Vec<MetricsProvider> {
     };
     vec![
         provider(SELF_PROVIDER, "Self", None),
-        provider(
-            DATADOG_PROVIDER,
-            "Datadog",
-            Some("https://monitoring.example.com/api"),
-        ),
+        provider(DATADOG_PROVIDER, "Datadog", Some("https://monitoring.example.com/api")),
     ]
 }
 
@@ -153,28 +129,14 @@ fn metrics(created: Moment, now: Moment) -> Vec<Metric> {
     let fields = |name: &str, identifier: Option<&str>| {
         whole(&json!({"name": name, "metric_identifier": identifier, "suffix": "ms", "decimal_places": 0}))
     };
-    let mut portal = Metric::new(
-        SELF_METRIC,
-        SELF_PROVIDER,
-        &fields("Portal response time", None),
-        created,
-    );
+    let mut portal = Metric::new(SELF_METRIC, SELF_PROVIDER, &fields("Portal response time", None), created);
     for (minutes, value) in [(15, 212), (10, 187), (5, 195)] {
         let timestamp = now.minutes_ago(minutes).seconds();
         portal.add(&json!({"timestamp": timestamp, "value": value}), now);
     }
-    let tracking = Metric::new(
-        "mt2trackfeed",
-        SELF_PROVIDER,
-        &fields("Delay of events", None),
-        created,
-    );
-    let gateway = Metric::new(
-        DATADOG_METRIC,
-        DATADOG_PROVIDER,
-        &fields("Gateway latency", Some("gateway.latency.p95")),
-        created,
-    );
+    let tracking = Metric::new("mt2trackfeed", SELF_PROVIDER, &fields("Delay of events", None), created);
+    let gateway =
+        Metric::new(DATADOG_METRIC, DATADOG_PROVIDER, &fields("Gateway latency", Some("gateway.latency.p95")), created);
     vec![portal, tracking, gateway]
 }
 

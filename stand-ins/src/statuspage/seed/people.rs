@@ -45,11 +45,7 @@ pub(super) fn subscribers(mint: &mut Mint, since: Moment) -> Vec<Subscriber> {
     for number in ["+31 20 555 0101", "+31 20 555 0102", "+65 5550 0103"] {
         add("sms", number.to_owned(), "active");
     }
-    add(
-        "webhook",
-        "https://hooks.example.com/harbourline".to_owned(),
-        "active",
-    );
+    add("webhook", "https://hooks.example.com/harbourline".to_owned(), "active");
     add("email", "new.customer@example.com".to_owned(), "unconfirmed");
     add("email", "returned.mail@example.com".to_owned(), "quarantined");
     list
@@ -105,11 +101,8 @@ pub(super) fn access_groups(since: Moment) -> Vec<AccessGroup> {
     vec![shippers, carriers]
 }
 
-const TEAM: &[(&str, &str, &str)] = &[
-    (super::USER, "Noor", "Vermeer"),
-    ("usr2tariqhas", "Tariq", "Hassan"),
-    ("usr3beatrizm", "Beatriz", "Moura"),
-];
+const TEAM: &[(&str, &str, &str)] =
+    &[(super::USER, "Noor", "Vermeer"), ("usr2tariqhas", "Tariq", "Hassan"), ("usr3beatrizm", "Beatriz", "Moura")];
 
 pub(in super::super) fn users(now: Moment) -> Vec<User> {
     let members = TEAM.iter().map(|(id, first, last)| User {

@@ -26,16 +26,8 @@ const STORIES: &[Story] = &[
         components: &["c02bookapi11"],
         schedule: None,
         updates: &[
-            (
-                12,
-                "identified",
-                "A full connection pool makes about one in forty bookings fail. A retry goes through.",
-            ),
-            (
-                25,
-                "investigating",
-                "Some bookings are answered with an error. We are looking into it.",
-            ),
+            (12, "identified", "A full connection pool makes about one in forty bookings fail. A retry goes through."),
+            (25, "investigating", "Some bookings are answered with an error. We are looking into it."),
         ],
     },
     Story {
@@ -44,16 +36,8 @@ const STORIES: &[Story] = &[
         components: &["c20portsg888"],
         schedule: None,
         updates: &[
-            (
-                40,
-                "monitoring",
-                "Messages flow again. We watch the backlog drain.",
-            ),
-            (
-                170,
-                "identified",
-                "The terminal's message queue is unreachable; their team is on it.",
-            ),
+            (40, "monitoring", "Messages flow again. We watch the backlog drain."),
+            (170, "identified", "The terminal's message queue is unreachable; their team is on it."),
             (195, "investigating", "Gate moves in Singapore are not coming in."),
         ],
     },
@@ -63,16 +47,8 @@ const STORIES: &[Story] = &[
         components: &["c09aisfeed77"],
         schedule: Some((-60, 120)),
         updates: &[
-            (
-                60,
-                "in_progress",
-                "The move has begun. Positions may be up to ten minutes old.",
-            ),
-            (
-                60 * 24 * 3,
-                "scheduled",
-                "Vessel positions are switched to new receivers.",
-            ),
+            (60, "in_progress", "The move has begun. Positions may be up to ten minutes old."),
+            (60 * 24 * 3, "scheduled", "Vessel positions are switched to new receivers."),
         ],
     },
     Story {
@@ -80,11 +56,7 @@ const STORIES: &[Story] = &[
         name: "Database upgrade for invoicing",
         components: &["c13billing11", "c14payments2"],
         schedule: Some((60 * 24 * 2, 60 * 24 * 2 + 90)),
-        updates: &[(
-            60 * 20,
-            "scheduled",
-            "Invoices cannot be opened for about an hour while we upgrade.",
-        )],
+        updates: &[(60 * 20, "scheduled", "Invoices cannot be opened for about an hour while we upgrade.")],
     },
     Story {
         id: "m3signincert",
@@ -93,11 +65,7 @@ const STORIES: &[Story] = &[
         schedule: Some((-60 * 24 * 6, -60 * 24 * 6 + 30)),
         updates: &[
             (60 * 24 * 6 - 20, "completed", "Done without interruption."),
-            (
-                60 * 24 * 9,
-                "scheduled",
-                "We replace the certificate of the sign-in service.",
-            ),
+            (60 * 24 * 9, "scheduled", "We replace the certificate of the sign-in service."),
         ],
     },
     Story {
@@ -107,11 +75,7 @@ const STORIES: &[Story] = &[
         schedule: None,
         updates: &[
             (60 * 24 * 4, "resolved", "All held back deliveries went out."),
-            (
-                60 * 24 * 4 + 55,
-                "identified",
-                "A stuck worker holds deliveries back.",
-            ),
+            (60 * 24 * 4 + 55, "identified", "A stuck worker holds deliveries back."),
         ],
     },
     Story {
@@ -121,31 +85,20 @@ const STORIES: &[Story] = &[
         schedule: None,
         updates: &[
             (60 * 24 * 11, "resolved", "The carrier restored the route."),
-            (
-                60 * 24 * 11 + 80,
-                "investigating",
-                "Requests from South America time out.",
-            ),
+            (60 * 24 * 11 + 80, "investigating", "Requests from South America time out."),
         ],
     },
 ];
 
 pub(super) fn incidents(mint: &mut Mint, components: &[Component], now: Moment) -> Vec<Incident> {
-    STORIES
-        .iter()
-        .map(|story| story.told(mint, components, now))
-        .collect()
+    STORIES.iter().map(|story| story.told(mint, components, now)).collect()
 }
 
 impl Story {
     fn told(&self, mint: &mut Mint, components: &[Component], now: Moment) -> Incident {
         let at = |minutes: i64| {
             let away = minutes.unsigned_abs();
-            if minutes < 0 {
-                now.minutes_ago(away)
-            } else {
-                now.in_minutes(away)
-            }
+            if minutes < 0 { now.minutes_ago(away) } else { now.in_minutes(away) }
         };
         let first = self.updates.last().map_or(0, |(ago, _, _)| *ago);
         let mut incident = Incident::new(self.id.to_owned(), PAGE, self.name, now.minutes_ago(first));
@@ -156,9 +109,7 @@ impl Story {
             let posted = now.minutes_ago(*ago);
             incident.enter(status, posted);
             incident.updated = posted;
-            incident
-                .updates
-                .insert(0, Update::new(mint.lower(12), status, body, posted));
+            incident.updates.insert(0, Update::new(mint.lower(12), status, body, posted));
         }
         incident.metadata = metadata(self.id);
         incident.assess(components);

@@ -7,8 +7,7 @@ use crate::check::{Field, Param, Shape, TEXT};
 pub(in super::super) const COMPONENT_USERS: &[Param] = &[Param::many("page_access_user_ids[]", TEXT)];
 
 /// `POST …/components/{id}/page_access_groups` takes JSON, unlike its twin for users.
-pub(in super::super) const COMPONENT_GROUPS: Shape =
-    Shape::Object(&[Field::required("page_access_group_ids", IDS)]);
+pub(in super::super) const COMPONENT_GROUPS: Shape = Shape::Object(&[Field::required("page_access_group_ids", IDS)]);
 
 /// The list of page access users.
 pub(in super::super) const USER_LIST: &[Param] = &[
@@ -52,8 +51,7 @@ pub(in super::super) const GROUP: Shape = Shape::Object(&[Field::required(
 
 /// A list of components; left out of a `DELETE`, all are meant.
 pub(in super::super) const COMPONENTS: Shape = Shape::Object(&[Field::required("component_ids", IDS)]);
-pub(in super::super) const OPTIONAL_COMPONENTS: Shape =
-    Shape::Object(&[Field::optional("component_ids", IDS)]);
+pub(in super::super) const OPTIONAL_COMPONENTS: Shape = Shape::Object(&[Field::optional("component_ids", IDS)]);
 
 /// A list of metrics; left out of a `DELETE`, all are meant.
 pub(in super::super) const METRICS: Shape = Shape::Object(&[Field::required("metric_ids", IDS)]);

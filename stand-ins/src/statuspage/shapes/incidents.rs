@@ -66,10 +66,8 @@ pub(in super::super) const UPDATE: Shape = Shape::Object(&[Field::required(
 )]);
 
 /// `PUT` of a postmortem's draft.
-pub(in super::super) const DRAFT: Shape = Shape::Object(&[Field::required(
-    "postmortem",
-    Shape::Object(&[Field::required("body_draft", TEXT)]),
-)]);
+pub(in super::super) const DRAFT: Shape =
+    Shape::Object(&[Field::required("postmortem", Shape::Object(&[Field::required("body_draft", TEXT)]))]);
 
 /// `PUT …/postmortem/publish`.
 pub(in super::super) const PUBLICATION: Shape = Shape::Object(&[Field::required(

@@ -22,10 +22,7 @@ pub(in super::super) const NEW_PROVIDER: Shape = Shape::Object(&[Field::required
 /// `PATCH` of a provider.
 pub(in super::super) const CHANGED_PROVIDER: Shape = Shape::Object(&[Field::required(
     "metrics_provider",
-    Shape::Object(&[
-        Field::optional("type", PROVIDER_TYPE),
-        Field::optional("metric_base_uri", TEXT),
-    ]),
+    Shape::Object(&[Field::optional("type", PROVIDER_TYPE), Field::optional("metric_base_uri", TEXT)]),
 )]);
 
 /// `POST` of a metric under its provider.
@@ -35,10 +32,7 @@ pub(in super::super) const NEW: Shape = Shape::Object(&[Field::required(
         Field::optional("name", TEXT),
         Field::optional("metric_identifier", TEXT),
         Field::optional("application_id", TEXT),
-        Field::optional(
-            "transform",
-            Shape::OneOf(&["average", "count", "max", "min", "sum"]),
-        ),
+        Field::optional("transform", Shape::OneOf(&["average", "count", "max", "min", "sum"])),
         Field::optional("suffix", TEXT),
         Field::optional("y_axis_min", INT),
         Field::optional("y_axis_max", INT),
@@ -52,10 +46,7 @@ pub(in super::super) const NEW: Shape = Shape::Object(&[Field::required(
 /// `PATCH` of a metric.
 pub(in super::super) const CHANGED: Shape = Shape::Object(&[Field::required(
     "metric",
-    Shape::Object(&[
-        Field::optional("name", TEXT),
-        Field::optional("metric_identifier", TEXT),
-    ]),
+    Shape::Object(&[Field::optional("name", TEXT), Field::optional("metric_identifier", TEXT)]),
 )]);
 
 /// Seconds since the epoch, in 32 bits: milliseconds do not fit.
@@ -68,7 +59,5 @@ const POINT: Shape = Shape::Object(&[
 pub(in super::super) const DATA: Shape = Shape::Object(&[Field::required("data", POINT)]);
 
 /// `POST …/metrics/data`: points by metric.
-pub(in super::super) const BULK_DATA: Shape = Shape::Object(&[Field::required(
-    "data",
-    Shape::Map(&Shape::List(1, usize::MAX, &POINT)),
-)]);
+pub(in super::super) const BULK_DATA: Shape =
+    Shape::Object(&[Field::required("data", Shape::Map(&Shape::List(1, usize::MAX, &POINT)))]);

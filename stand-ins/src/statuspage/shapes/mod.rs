@@ -10,14 +10,8 @@ pub(super) mod subscribers;
 
 use crate::check::{Param, Shape, TEXT};
 
-pub(super) const COMPONENT_STATUS: Shape = Shape::OneOf(&[
-    "operational",
-    "under_maintenance",
-    "degraded_performance",
-    "partial_outage",
-    "major_outage",
-    "",
-]);
+pub(super) const COMPONENT_STATUS: Shape =
+    Shape::OneOf(&["operational", "under_maintenance", "degraded_performance", "partial_outage", "major_outage", ""]);
 
 pub(super) const INCIDENT_STATUS: Shape = Shape::OneOf(&[
     "investigating",
@@ -40,7 +34,5 @@ pub(super) const SOME_IDS: Shape = Shape::List(1, usize::MAX, &TEXT);
 pub(super) const INT: Shape = Shape::Whole(i32::MIN as i64, i32::MAX as i64);
 
 /// Lists that count pages from 1 and name their size `per_page`.
-pub(super) const PAGED: &[Param] = &[
-    Param::once("page", Shape::Whole(1, i32::MAX as i64)),
-    Param::once("per_page", Shape::Whole(1, 100)),
-];
+pub(super) const PAGED: &[Param] =
+    &[Param::once("page", Shape::Whole(1, i32::MAX as i64)), Param::once("per_page", Shape::Whole(1, 100))];

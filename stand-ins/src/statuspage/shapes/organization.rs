@@ -21,5 +21,4 @@ const ROLES: Shape = Shape::Object(&[
 
 /// `PUT` of the rights. The facts call `pages` optional; a body without it would take every right away, which no
 /// caller can mean.
-pub(in super::super) const PERMISSIONS: Shape =
-    Shape::Object(&[Field::required("pages", Shape::Map(&ROLES))]);
+pub(in super::super) const PERMISSIONS: Shape = Shape::Object(&[Field::required("pages", Shape::Map(&ROLES))]);

@@ -13,10 +13,7 @@ pub(in super::super) const LIST: &[Param] = &[
     Param::once("state", STATE),
     Param::once("limit", Shape::Whole(1, 100)),
     Param::once("page", Shape::Whole(0, i32::MAX as i64)),
-    Param::once(
-        "sort_field",
-        Shape::OneOf(&["primary", "created_at", "quarantined_at", "relevance"]),
-    ),
+    Param::once("sort_field", Shape::OneOf(&["primary", "created_at", "quarantined_at", "relevance"])),
     Param::once("sort_direction", Shape::OneOf(&["asc", "desc"])),
 ];
 
@@ -68,10 +65,7 @@ pub(in super::super) const UNSUBSCRIBE: Shape = Shape::Object(&[
 /// `POST …/subscribers/reactivate`; of all types, this operation does not know `teams`.
 pub(in super::super) const REACTIVATE: Shape = Shape::Object(&[
     Field::required("subscribers", MANY),
-    Field::optional(
-        "type",
-        Shape::OneOf(&["email", "sms", "slack", "webhook", "integration_partner"]),
-    ),
+    Field::optional("type", Shape::OneOf(&["email", "sms", "slack", "webhook", "integration_partner"])),
 ]);
 
 /// `POST …/subscribers/resend_confirmation`.

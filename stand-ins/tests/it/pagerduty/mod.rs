@@ -12,8 +12,7 @@ const ACCEPT: &str = "application/vnd.pagerduty+json;version=2";
 
 async fn started() -> (PagerDutyStandIn, Caller) {
     let vendor = PagerDutyStandIn::start().await;
-    let caller =
-        with(&vendor, &format!("Token token={}", vendor.good_key())).with("from", &vendor.actor_email());
+    let caller = with(&vendor, &format!("Token token={}", vendor.good_key())).with("from", &vendor.actor_email());
     (vendor, caller)
 }
 

@@ -9,10 +9,7 @@ use super::{at, id_of, started, texts};
 async fn a_page_access_group_lives_from_create_to_delete() {
     let (vendor, caller) = started().await;
     let path = at("page_access_groups");
-    assert_eq!(
-        caller.get(&path).await.column("", "name"),
-        ["Shippers", "Carriers"]
-    );
+    assert_eq!(caller.get(&path).await.column("", "name"), ["Shippers", "Carriers"]);
     let body = json!({"page_access_group": {
         "name": "Brokers", "external_identifier": "idp-brokers", "component_ids": ["c05customs33"],
         "metric_ids": [StatuspageStandIn::SELF_METRIC], "page_access_user_ids": ["pau2kwame000"],
@@ -33,14 +30,8 @@ async fn a_page_access_group_lives_from_create_to_delete() {
         (&json!("Brokers"), &made["component_ids"])
     );
     assert_eq!(caller.get(&one).await.json(), changed.json());
-    assert_eq!(
-        (caller.delete(&one).await.status, caller.get(&one).await.status),
-        (200, 404)
-    );
-    assert_eq!(
-        caller.get(&at("page_access_users/pau3ingrid00")).await.status,
-        200
-    );
+    assert_eq!((caller.delete(&one).await.status, caller.get(&one).await.status), (200, 404));
+    assert_eq!(caller.get(&at("page_access_users/pau3ingrid00")).await.status, 200);
     assert_eq!(vendor.violations(), Vec::<String>::new());
 }
 
@@ -55,18 +46,11 @@ async fn a_group_needs_a_name_and_takes_no_strangers() {
         json!({"name": "x", "page_access_user_ids": ["nobody"]}),
     ] {
         let body = json!({"page_access_group": group});
-        assert_eq!(
-            caller.send("POST", &at("page_access_groups"), &body).await.status,
-            422,
-            "{body}"
-        );
+        assert_eq!(caller.send("POST", &at("page_access_groups"), &body).await.status, 422, "{body}");
     }
     assert_eq!(vendor.violations(), Vec::<String>::new());
     let body = json!({"page_access_group": {"name": "x", "user_ids": []}});
-    assert_eq!(
-        caller.send("POST", &at("page_access_groups"), &body).await.status,
-        422
-    );
+    assert_eq!(caller.send("POST", &at("page_access_groups"), &body).await.status, 422);
     assert_eq!(vendor.violations().len(), 1);
 }
 
@@ -75,38 +59,18 @@ async fn what_a_group_sees_is_added_with_patch_replaced_with_post_and_removed_wi
     let (vendor, caller) = started().await;
     let path = at("page_access_groups/pag1shippers/components");
     let list = |ids: &[&str]| json!({"component_ids": ids});
-    assert_eq!(
-        caller.get(&path).await.column("", "id"),
-        ["c01quotesapi", "c13billing11"]
-    );
+    assert_eq!(caller.get(&path).await.column("", "id"), ["c01quotesapi", "c13billing11"]);
     let added = caller.send("PATCH", &path, &list(&["c05customs33"])).await;
     assert_eq!(added.status, 200);
-    assert_eq!(
-        texts(&added.json()["component_ids"]),
-        ["c01quotesapi", "c13billing11", "c05customs33"]
-    );
-    let replaced = caller
-        .send("POST", &path, &list(&["c02bookapi11", "c03bookportl"]))
-        .await;
-    assert_eq!(
-        (replaced.status, texts(&replaced.json()["component_ids"]).len()),
-        (201, 2)
-    );
-    assert_eq!(
-        caller
-            .send("DELETE", &path, &list(&["c02bookapi11"]))
-            .await
-            .status,
-        200
-    );
+    assert_eq!(texts(&added.json()["component_ids"]), ["c01quotesapi", "c13billing11", "c05customs33"]);
+    let replaced = caller.send("POST", &path, &list(&["c02bookapi11", "c03bookportl"])).await;
+    assert_eq!((replaced.status, texts(&replaced.json()["component_ids"]).len()), (201, 2));
+    assert_eq!(caller.send("DELETE", &path, &list(&["c02bookapi11"])).await.status, 200);
     assert_eq!(caller.delete(&format!("{path}/c02bookapi11")).await.status, 404);
     assert_eq!(caller.get(&path).await.column("", "id"), ["c03bookportl"]);
     let gone = caller.delete(&format!("{path}/c03bookportl")).await;
     assert_eq!((gone.status, &gone.json()["component_ids"]), (200, &json!([])));
-    assert_eq!(
-        caller.send("POST", &path, &list(&["c02bookapi11"])).await.status,
-        201
-    );
+    assert_eq!(caller.send("POST", &path, &list(&["c02bookapi11"])).await.status, 201);
     assert_eq!(caller.send("DELETE", &path, &json!({})).await.status, 200);
     assert_eq!(caller.get(&path).await.json(), json!([]));
     assert_eq!(vendor.violations(), Vec::<String>::new());

@@ -16,10 +16,7 @@ async fn group_of(caller: &Caller, component: &str) -> Value {
 async fn a_group_lives_from_create_to_delete_and_its_components_outlive_it() {
     let (vendor, caller) = started().await;
     let path = at("component-groups");
-    assert_eq!(
-        caller.get(&path).await.column("", "name"),
-        ["Booking", "Tracking"]
-    );
+    assert_eq!(caller.get(&path).await.column("", "name"), ["Booking", "Tracking"]);
     let body = json!({
         "component_group": {"name": "Terminals", "components": ["c19portnl777", "c20portsg888"]},
         "description": "Links to the terminals",
@@ -35,14 +32,8 @@ async fn a_group_lives_from_create_to_delete_and_its_components_outlive_it() {
     let body = json!({"component_group": {"name": "Ports", "components": ["c20portsg888", "c21portus999"]}});
     let changed = caller.send("PATCH", &one, &body).await;
     assert_eq!(changed.status, 200);
-    assert_eq!(
-        texts(&changed.json()["components"]),
-        ["c20portsg888", "c21portus999"]
-    );
-    assert_eq!(
-        (&changed.json()["name"], &changed.json()["description"]),
-        (&json!("Ports"), &made["description"])
-    );
+    assert_eq!(texts(&changed.json()["components"]), ["c20portsg888", "c21portus999"]);
+    assert_eq!((&changed.json()["name"], &changed.json()["description"]), (&json!("Ports"), &made["description"]));
     assert_eq!(group_of(&caller, "c19portnl777").await, Value::Null);
     assert_eq!(group_of(&caller, "c20portsg888").await, made["id"]);
 
@@ -55,27 +46,14 @@ async fn a_group_lives_from_create_to_delete_and_its_components_outlive_it() {
 #[tokio::test]
 async fn a_group_goes_with_its_last_component_and_takes_the_worst_status() {
     let (vendor, caller) = started().await;
-    let body =
-        json!({"component_group": {"name": "Terminals", "components": ["c19portnl777", "c20portsg888"]}});
+    let body = json!({"component_group": {"name": "Terminals", "components": ["c19portnl777", "c20portsg888"]}});
     let id = id_of(&caller.send("POST", &at("component-groups"), &body).await.json());
     let entry = format!("{}/{id}", components());
     assert_eq!(caller.get(&entry).await.json()["status"], "partial_outage");
-    assert_eq!(
-        caller
-            .delete(&format!("{}/c20portsg888", components()))
-            .await
-            .status,
-        204
-    );
+    assert_eq!(caller.delete(&format!("{}/c20portsg888", components())).await.status, 204);
     assert_eq!(caller.get(&entry).await.json()["status"], "operational");
     let out = json!({"component": {"group_id": null}});
-    assert_eq!(
-        caller
-            .send("PATCH", &format!("{}/c19portnl777", components()), &out)
-            .await
-            .status,
-        200
-    );
+    assert_eq!(caller.send("PATCH", &format!("{}/c19portnl777", components()), &out).await.status, 200);
     assert_eq!(caller.get(&entry).await.status, 404);
     assert_eq!(vendor.violations(), Vec::<String>::new());
 }
@@ -90,11 +68,7 @@ async fn a_group_is_neither_empty_nor_nameless_nor_one_of_groups() {
         json!({"name": "x", "components": [BOOKING]}),
     ] {
         let body = json!({"component_group": group});
-        assert_eq!(
-            caller.send("POST", &at("component-groups"), &body).await.status,
-            422,
-            "{body}"
-        );
+        assert_eq!(caller.send("POST", &at("component-groups"), &body).await.status, 422, "{body}");
         let path = at(&format!("component-groups/{BOOKING}"));
         assert_eq!(caller.send("PATCH", &path, &body).await.status, 422, "{body}");
     }
@@ -108,11 +82,7 @@ async fn a_group_is_neither_empty_nor_nameless_nor_one_of_groups() {
     .into_iter()
     .enumerate()
     {
-        assert_eq!(
-            caller.send("POST", &at("component-groups"), &body).await.status,
-            422,
-            "{body}"
-        );
+        assert_eq!(caller.send("POST", &at("component-groups"), &body).await.status, 422, "{body}");
         assert_eq!(vendor.violations().len(), at_most + 1, "{body}");
     }
 }

@@ -11,27 +11,12 @@ use crate::client::{Caller, reply};
 #[tokio::test]
 async fn a_wrong_key_is_refused_without_blame_and_a_wrong_scheme_with_it() {
     let (vendor, caller) = started().await;
-    let refused = caller
-        .clone()
-        .with("authorization", "OAuth wrong")
-        .get("/pages")
-        .await;
-    assert_eq!(
-        (refused.status, refused.json()),
-        (401, json!({"error": "Could not authenticate"}))
-    );
+    let refused = caller.clone().with("authorization", "OAuth wrong").get("/pages").await;
+    assert_eq!((refused.status, refused.json()), (401, json!({"error": "Could not authenticate"})));
     assert!(vendor.violations().is_empty());
 
     let bearer = format!("Bearer {}", vendor.good_key());
-    assert_eq!(
-        caller
-            .clone()
-            .with("authorization", &bearer)
-            .get("/pages")
-            .await
-            .status,
-        401
-    );
+    assert_eq!(caller.clone().with("authorization", &bearer).get("/pages").await.status, 401);
     assert_eq!(vendor.violations().len(), 1);
     assert_eq!(caller.without("authorization").get("/pages").await.status, 401);
     assert_eq!(vendor.violations().len(), 2);
@@ -43,22 +28,14 @@ async fn a_key_in_the_url_is_a_violation() {
     let answer = caller.get(&format!("/pages?api_key={}", vendor.good_key())).await;
     assert_eq!(answer.status, 401);
     let violations = vendor.violations();
-    assert!(
-        violations.iter().any(|text| text.contains("a key in the query")),
-        "{violations:?}"
-    );
-    assert!(
-        violations.iter().all(|text| !text.contains(&vendor.good_key())),
-        "{violations:?}"
-    );
+    assert!(violations.iter().any(|text| text.contains("a key in the query")), "{violations:?}");
+    assert!(violations.iter().all(|text| !text.contains(&vendor.good_key())), "{violations:?}");
 }
 
 #[tokio::test]
 async fn the_content_type_must_fit_and_the_put_twin_is_not_played() {
     let (vendor, caller) = started().await;
-    let form = caller
-        .request("POST", &components())
-        .header("content-type", "application/x-www-form-urlencoded");
+    let form = caller.request("POST", &components()).header("content-type", "application/x-www-form-urlencoded");
     assert_eq!(reply(form.body("component[name]=x")).await.status, 415);
     let body = json!({"component": {"name": "x"}});
     let put = format!("{}/c01quotesapi", components());
@@ -69,32 +46,18 @@ async fn the_content_type_must_fit_and_the_put_twin_is_not_played() {
 #[tokio::test]
 async fn an_unknown_or_impossible_query_parameter_is_a_violation() {
     let (vendor, caller) = started().await;
-    for query in [
-        "perpage=10",
-        "page=0",
-        "per_page=101",
-        "page=x",
-        "page=1&page=2",
-        "limit=10",
-    ] {
+    for query in ["perpage=10", "page=0", "per_page=101", "page=x", "page=1&page=2", "limit=10"] {
         let answer = caller.get(&format!("{}?{query}", components())).await;
         assert_eq!(answer.status, 400, "{query}");
         let violations = vendor.violations();
-        assert!(
-            violations.last().unwrap().contains("query: "),
-            "{query}: {violations:?}"
-        );
+        assert!(violations.last().unwrap().contains("query: "), "{query}: {violations:?}");
     }
     assert_eq!(vendor.violations().len(), 6);
 }
 
 #[tokio::test]
 async fn the_sixty_first_request_in_a_minute_is_refused_with_420_until_the_window_rolls() {
-    let vendor = StatuspageStandIn::builder()
-        .with_rate_limit()
-        .with_key("k-1")
-        .start()
-        .await;
+    let vendor = StatuspageStandIn::builder().with_rate_limit().with_key("k-1").start().await;
     let caller = Caller::new(&vendor.base_url(), "OAuth k-1");
     for _ in 0..60 {
         assert_eq!(caller.get("/pages").await.status, 200);

@@ -28,18 +28,9 @@ async fn a_posted_update_is_corrected_in_place_and_told_unless_told_not_to() {
     let loud = json!({"incident_update": {"body": "Bookings fail.", "wants_twitter_update": true}});
     assert_eq!(caller.send("PATCH", &path, &loud).await.status, 200);
     let mails = vendor.mails_sent();
-    assert_eq!(
-        (mails.len(), mails[0].recipients(), mails[0].status()),
-        (1, 23, "investigating")
-    );
+    assert_eq!((mails.len(), mails[0].recipients(), mails[0].status()), (1, 23, "investigating"));
     assert_eq!(vendor.tweets_sent()[0].text(), "Bookings fail.");
-    assert_eq!(
-        caller
-            .send("PATCH", &format!("{incident}/incident_updates/none"), &quiet)
-            .await
-            .status,
-        404
-    );
+    assert_eq!(caller.send("PATCH", &format!("{incident}/incident_updates/none"), &quiet).await.status, 404);
     assert_eq!(vendor.violations(), Vec::<String>::new());
 }
 
@@ -49,17 +40,12 @@ async fn an_update_takes_no_status_and_no_endless_body() {
     let incident = format!("{}/i7bookapi5xx", incidents());
     let id = caller.get(&incident).await.json()["incident_updates"][0]["id"].clone();
     let path = format!("{incident}/incident_updates/{}", id.as_str().unwrap());
-    for (at, update) in [
-        json!({"status": "resolved"}),
-        json!({"body": "x".repeat(25_001)}),
-        json!({"display_at": "yesterday"}),
-    ]
-    .into_iter()
-    .enumerate()
+    for (at, update) in
+        [json!({"status": "resolved"}), json!({"body": "x".repeat(25_001)}), json!({"display_at": "yesterday"})]
+            .into_iter()
+            .enumerate()
     {
-        let refused = caller
-            .send("PATCH", &path, &json!({"incident_update": update}))
-            .await;
+        let refused = caller.send("PATCH", &path, &json!({"incident_update": update})).await;
         assert_eq!(refused.status, 422);
         assert_eq!(vendor.violations().len(), at + 1);
     }

@@ -25,11 +25,7 @@ async fn the_credentials_of_a_provider_never_come_back() {
         caller.delete(&one).await,
     ];
     for answer in &answers {
-        assert!(
-            answer.status < 300 && !answer.text.contains("canary"),
-            "{}",
-            answer.text
-        );
+        assert!(answer.status < 300 && !answer.text.contains("canary"), "{}", answer.text);
     }
     assert_eq!(answers[3].json()["metric_base_uri"], "https://other.example.com");
     assert_eq!(caller.get(&one).await.status, 404);
@@ -52,10 +48,7 @@ async fn each_type_of_provider_has_credentials_that_it_needs() {
         assert_eq!(create(provider.clone()).await, 422, "{provider}");
     }
     assert_eq!(create(json!({"type": "Self"})).await, 201);
-    assert_eq!(
-        create(json!({"type": "Librato", "email": "ops@example.com", "api_token": "t"})).await,
-        201
-    );
+    assert_eq!(create(json!({"type": "Librato", "email": "ops@example.com", "api_token": "t"})).await, 201);
     assert_eq!(vendor.violations(), Vec::<String>::new());
     assert_eq!(create(json!({"type": "Grafana"})).await, 422);
     assert_eq!(create(json!({"type": "Self", "name": "mine"})).await, 422);
@@ -69,23 +62,11 @@ async fn a_provider_takes_its_metrics_along_and_the_list_has_no_pages() {
     assert_eq!(caller.get(&path).await.column("", "type"), ["Self", "Datadog"]);
     let gone = caller.delete(&format!("{path}/{}", StandIn::SELF_PROVIDER)).await;
     assert_eq!(gone.status, 200);
-    assert_eq!(
-        caller.get(&at("metrics")).await.column("", "id"),
-        [StandIn::DATADOG_METRIC]
-    );
+    assert_eq!(caller.get(&at("metrics")).await.column("", "id"), [StandIn::DATADOG_METRIC]);
     assert_eq!(vendor.violations(), Vec::<String>::new());
-    assert_eq!(
-        caller.get(&format!("{path}?page=1&per_page=10")).await.status,
-        400
-    );
+    assert_eq!(caller.get(&format!("{path}?page=1&per_page=10")).await.status, 400);
     let key = json!({"metrics_provider": {"api_key": "k"}});
-    let changed = caller
-        .send("PATCH", &format!("{path}/{}", StandIn::DATADOG_PROVIDER), &key)
-        .await;
+    let changed = caller.send("PATCH", &format!("{path}/{}", StandIn::DATADOG_PROVIDER), &key).await;
     assert_eq!(changed.status, 422);
-    assert_eq!(
-        vendor.violations().len(),
-        3,
-        "two unknown parameters and one unknown member"
-    );
+    assert_eq!(vendor.violations().len(), 3, "two unknown parameters and one unknown member");
 }

@@ -58,16 +58,11 @@ fn id_of(body: &Value) -> String {
 
 fn texts(body: &Value) -> Vec<String> {
     let items = body.as_array().unwrap_or_else(|| panic!("no list: {body}"));
-    items
-        .iter()
-        .map(|item| item.as_str().unwrap_or_default().to_owned())
-        .collect()
+    items.iter().map(|item| item.as_str().unwrap_or_default().to_owned()).collect()
 }
 
 /// Why mails went out, and to whom where it was one.
 fn mails(vendor: &StatuspageStandIn) -> Vec<(MailKind, String)> {
     let sent = vendor.mails_sent();
-    sent.iter()
-        .map(|mail| (mail.kind(), mail.address().to_owned()))
-        .collect()
+    sent.iter().map(|mail| (mail.kind(), mail.address().to_owned())).collect()
 }

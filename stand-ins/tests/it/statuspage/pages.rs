@@ -11,10 +11,7 @@ async fn pages_are_listed_and_fetched() {
     let pages = caller.get("/pages").await;
     assert_eq!(pages.status, 200);
     assert_eq!(pages.column("", "id"), [PAGE, StatuspageStandIn::SECOND_PAGE]);
-    assert_eq!(
-        caller.get(&format!("/pages/{PAGE}")).await.json()["name"],
-        "Harbourline"
-    );
+    assert_eq!(caller.get(&format!("/pages/{PAGE}")).await.json()["name"], "Harbourline");
     assert_eq!(caller.get("/pages/nothere00000").await.status, 404);
     assert_eq!(vendor.violations(), Vec::<String>::new());
     assert_eq!(vendor.count(), 3);
@@ -35,13 +32,7 @@ async fn a_changed_page_stays_changed_and_keeps_the_rest() {
         (&json!("Depots"), &json!("ff0000"), &json!(false))
     );
     assert_eq!(page["time_zone"], "Europe/Amsterdam");
-    assert_eq!(
-        caller
-            .send("PATCH", &path, &json!({"page": {"name": " "}}))
-            .await
-            .status,
-        422
-    );
+    assert_eq!(caller.send("PATCH", &path, &json!({"page": {"name": " "}})).await.status, 422);
     assert_eq!(vendor.violations(), Vec::<String>::new());
 
     for body in [
@@ -64,10 +55,7 @@ async fn the_window_on_other_sites_is_read_and_changed() {
     assert_eq!(before["page_id"], PAGE);
     let body = json!({"status_embed_config": {"position": "top-left", "incident_text_color": "000000"}});
     let changed = caller.send("PATCH", &path, &body).await;
-    assert_eq!(
-        (changed.status, &changed.json()["position"]),
-        (200, &json!("top-left"))
-    );
+    assert_eq!((changed.status, &changed.json()["position"]), (200, &json!("top-left")));
     let mut expected = before;
     expected["position"] = json!("top-left");
     expected["incident_text_color"] = json!("000000");
@@ -76,9 +64,6 @@ async fn the_window_on_other_sites_is_read_and_changed() {
     let page_id = json!({"status_embed_config": {"page_id": "other"}});
     assert_eq!(caller.send("PATCH", &path, &page_id).await.status, 422);
     assert_eq!(vendor.violations().len(), 1);
-    assert_eq!(
-        caller.get("/pages/nothere00000/status_embed_config").await.json()["error"],
-        json!("Not found")
-    );
+    assert_eq!(caller.get("/pages/nothere00000/status_embed_config").await.json()["error"], json!("Not found"));
     assert_ne!(caller.get(&path).await.json()["position"], Value::Null);
 }

@@ -22,27 +22,15 @@ async fn the_summary_holds_what_the_single_reads_hold() {
     let summary = read(&visitor, "summary").await;
     assert_eq!(summary.status, 200);
     let summary = summary.json();
-    assert_eq!(
-        (&summary["page"]["id"], &summary["page"]["name"]),
-        (&json!(PAGE), &json!("Harbourline"))
-    );
-    assert_eq!(
-        summary["status"],
-        json!({"indicator": "major", "description": "Partial System Outage"})
-    );
-    assert_eq!(
-        read(&visitor, "status").await.json(),
-        json!({"page": summary["page"], "status": summary["status"]})
-    );
+    assert_eq!((&summary["page"]["id"], &summary["page"]["name"]), (&json!(PAGE), &json!("Harbourline")));
+    assert_eq!(summary["status"], json!({"indicator": "major", "description": "Partial System Outage"}));
+    assert_eq!(read(&visitor, "status").await.json(), json!({"page": summary["page"], "status": summary["status"]}));
     let all = read(&visitor, "components").await.json();
     assert_eq!(all["components"], summary["components"]);
     assert_eq!(all["components"].as_array().unwrap().len(), 25);
     assert_eq!(all["components"][0]["components"].as_array().unwrap().len(), 5);
     assert_eq!(all["components"][0].get("automation_email"), None);
-    assert_eq!(
-        read(&visitor, "incidents/unresolved").await.json()["incidents"],
-        summary["incidents"]
-    );
+    assert_eq!(read(&visitor, "incidents/unresolved").await.json()["incidents"], summary["incidents"]);
     assert_eq!(vendor.violations(), Vec::<String>::new());
 }
 
@@ -51,38 +39,14 @@ async fn each_list_holds_what_its_name_says() {
     let (vendor, _) = started().await;
     let visitor = visitor(&vendor);
     let expected: [(&str, &str, &[&str]); 5] = [
-        (
-            "incidents",
-            "/incidents",
-            &["identified", "monitoring", "resolved", "resolved"],
-        ),
-        (
-            "incidents/unresolved",
-            "/incidents",
-            &["identified", "monitoring"],
-        ),
-        (
-            "scheduled-maintenances",
-            "/scheduled_maintenances",
-            &["in_progress", "scheduled", "completed"],
-        ),
-        (
-            "scheduled-maintenances/upcoming",
-            "/scheduled_maintenances",
-            &["scheduled"],
-        ),
-        (
-            "scheduled-maintenances/active",
-            "/scheduled_maintenances",
-            &["in_progress"],
-        ),
+        ("incidents", "/incidents", &["identified", "monitoring", "resolved", "resolved"]),
+        ("incidents/unresolved", "/incidents", &["identified", "monitoring"]),
+        ("scheduled-maintenances", "/scheduled_maintenances", &["in_progress", "scheduled", "completed"]),
+        ("scheduled-maintenances/upcoming", "/scheduled_maintenances", &["scheduled"]),
+        ("scheduled-maintenances/active", "/scheduled_maintenances", &["in_progress"]),
     ];
     for (file, list, statuses) in expected {
-        assert_eq!(
-            read(&visitor, file).await.column(list, "status"),
-            statuses,
-            "{file}"
-        );
+        assert_eq!(read(&visitor, file).await.column(list, "status"), statuses, "{file}");
     }
     assert_eq!(vendor.violations(), Vec::<String>::new());
 }
@@ -99,37 +63,17 @@ async fn what_the_manage_api_changes_is_seen_by_everybody() {
     assert_eq!(summary["incidents"][0]["name"], "Portal is down");
     assert_eq!(summary["incidents"][0]["components"][0]["id"], "c03bookportl");
     let body = json!({"component": {"name": "New portal"}});
-    assert_eq!(
-        caller
-            .send("PATCH", &format!("{}/c03bookportl", components()), &body)
-            .await
-            .status,
-        200
-    );
-    assert!(
-        read(&visitor, "components")
-            .await
-            .column("/components", "name")
-            .contains(&"New portal".to_owned())
-    );
+    assert_eq!(caller.send("PATCH", &format!("{}/c03bookportl", components()), &body).await.status, 200);
+    assert!(read(&visitor, "components").await.column("/components", "name").contains(&"New portal".to_owned()));
 }
 
 #[tokio::test]
 async fn the_page_is_chosen_before_the_start_or_by_the_host() {
-    let vendor = StatuspageStandIn::builder()
-        .with_public_page(SECOND_PAGE)
-        .start()
-        .await;
+    let vendor = StatuspageStandIn::builder().with_public_page(SECOND_PAGE).start().await;
     let visitor = visitor(&vendor);
     let quiet = read(&visitor, "summary").await.json();
-    assert_eq!(
-        (&quiet["page"]["id"], &quiet["status"]["indicator"]),
-        (&json!(SECOND_PAGE), &json!("none"))
-    );
-    assert_eq!(
-        (&quiet["incidents"], &quiet["scheduled_maintenances"]),
-        (&json!([]), &json!([]))
-    );
+    assert_eq!((&quiet["page"]["id"], &quiet["status"]["indicator"]), (&json!(SECOND_PAGE), &json!("none")));
+    assert_eq!((&quiet["incidents"], &quiet["scheduled_maintenances"]), (&json!([]), &json!([])));
     let by_host = visitor.with("host", "harbourline.status.example.com");
     assert_eq!(read(&by_host, "status").await.json()["page"]["id"], PAGE);
     assert_eq!(vendor.violations(), Vec::<String>::new());
@@ -144,13 +88,8 @@ async fn nothing_is_refused_but_unknown_paths_and_a_key_is_a_violation() {
     }
     assert_eq!(visitor.get("/api/v2/status.json?anything=1").await.status, 200);
     assert_eq!(vendor.violations(), Vec::<String>::new());
-    for (at, path) in [
-        "/api/v2/metrics.json",
-        "/api/v2/status",
-        "/api/v2/incidents/i7bookapi5xx.json",
-    ]
-    .into_iter()
-    .enumerate()
+    for (at, path) in
+        ["/api/v2/metrics.json", "/api/v2/status", "/api/v2/incidents/i7bookapi5xx.json"].into_iter().enumerate()
     {
         assert_eq!(visitor.get(path).await.status, 404, "{path}");
         assert_eq!(vendor.violations().len(), at + 1, "{path}");

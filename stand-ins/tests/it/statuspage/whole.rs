@@ -132,10 +132,7 @@ const TWINS: &[&str] = &[
 async fn filled(vendor: &StandIn, caller: &Caller, lines: &str) -> String {
     let incident = caller.get(&at("incidents/i6singapore0")).await.json();
     let update = incident["incident_updates"][0]["id"].as_str().unwrap().to_owned();
-    let unconfirmed = caller
-        .get(&at("subscribers?state=unconfirmed"))
-        .await
-        .column("", "id");
+    let unconfirmed = caller.get(&at("subscribers?state=unconfirmed")).await.column("", "id");
     let now = vendor.metric_points(StandIn::SELF_METRIC)[0].0.to_string();
     lines
         .replace("{page}", PAGE)

@@ -1,0 +1,164 @@
+//! A governed call beside a bare one of the same HTTP client to the same stub.
+
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    thread,
+};
+
+use mcp_govern_benches::clock::{median, thread_nanos};
+use mcp_govern_core::{
+    Actor, AuthMethodId, ClientId, ClientType, CommandId, Credential, Governor, GrantId, Grantee, Label, NewToolState,
+    Principal, ProfileId, ProfileSpec, ProviderId, Role, Secret, ServerId, ServerSpec, Settings, TenantId, ToolPrefix,
+    ToolsetBinding, ToolsetContent, ToolsetId, UserId,
+    governor::{CallRequest, Probe},
+    journal::{Action, Command},
+};
+use mcp_govern_openapi::OpenApiProvider;
+
+use crate::figure::Figure;
+
+/// How many calls are made in a block; the blocks of the two sides alternate.
+const CALLS: u32 = 1_500;
+/// How many blocks of each side; the median of the ratios counts.
+const ROUNDS: u32 = 9;
+
+const DOCUMENT: &str = r#"
+openapi: 3.1.0
+info: {title: Stub, version: "1"}
+servers: [{url: "https://stub.example.com"}]
+security: [{api_key: []}]
+components:
+  securitySchemes:
+    api_key: {type: http, scheme: bearer}
+paths:
+  /incidents/{id}:
+    get:
+      operationId: get_incident
+      summary: Read an incident
+      description: Reads one incident with its updates. Changes nothing.
+      tags: [incidents]
+      parameters:
+        - {name: id, in: path, required: true, description: Which one., schema: {type: string, maxLength: 40}}
+        - {name: updates, in: query, description: How many updates., schema: {type: integer, minimum: 1, maximum: 100}}
+      responses: {"200": {description: The incident.}}
+      x-govern: {effect: read}
+"#;
+
+pub(crate) fn figures() -> Vec<Figure> {
+    let address = stub();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let (governed, bare) = runtime.block_on(async {
+        let (governor, person) = governor(address).await;
+        let client = reqwest::Client::builder().no_proxy().tcp_nodelay(true).build().expect("a client");
+        let url = format!("http://{address}/incidents/i1?updates=5");
+        block(|| governed_call(&governor, &person)).await;
+        block(|| bare_call(&client, &url)).await;
+        let (mut governed, mut bare) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            bare.push(block(|| bare_call(&client, &url)).await);
+            governed.push(block(|| governed_call(&governor, &person)).await);
+        }
+        (governed, bare)
+    });
+    let ratio = median(governed.iter().zip(&bare).map(|(one, other)| one / other).collect());
+    let detail = format!("{:.1} us against {:.1} us", median(governed) / 1e3, median(bare) / 1e3);
+    vec![Figure::new("governed_call_vs_bare", ratio, 1.6, "times its client CPU", detail)]
+}
+
+/// Nanoseconds of this thread for each call of a block: the client, the governor and its driver all run here, the stub does not.
+async fn block<F: Future<Output = ()>>(call: impl Fn() -> F) -> f64 {
+    let start = thread_nanos();
+    for _ in 0..CALLS {
+        call().await;
+    }
+    let used = u32::try_from((thread_nanos() - start) / u64::from(CALLS)).unwrap_or(u32::MAX);
+    f64::from(used)
+}
+
+async fn bare_call(client: &reqwest::Client, url: &str) {
+    let answer = client.get(url).bearer_auth("key").header("accept", "application/json").send().await.expect("an answer");
+    assert!(answer.status().is_success());
+    assert_eq!(answer.bytes().await.expect("a body").len(), body().len());
+}
+
+async fn governed_call(governor: &Governor, person: &Principal) {
+    let request = CallRequest::new("stub_get_incident").with_argument("id", "i1").with_argument("updates", 5);
+    let success = governor.call(person, request).await.expect("a permitted call");
+    assert_eq!(success.output.content.get().len(), body().len());
+}
+
+async fn governor(address: SocketAddr) -> (Governor, Principal) {
+    let provider = OpenApiProvider::from_document(DOCUMENT).expect("a document");
+    let tenant = TenantId::new("bench").expect("an id");
+    let (governor, driver) = Governor::builder(tenant).with_provider(provider).open().await.expect("a governor");
+    tokio::spawn(driver.run());
+    let admin = Actor::new(UserId::new("bench", "admin").expect("an id"), [Role::Owner]);
+    let user = UserId::new("bench", "ann").expect("an id");
+    let (server, profile) = (ServerId::new("stub").expect("an id"), ProfileId::new("all").expect("an id"));
+    let toolset = ToolsetId::new("all").expect("an id");
+    let method = AuthMethodId::new("api_key").expect("an id");
+    let prefix = ToolPrefix::new("stub").expect("a prefix");
+    let spec = ServerSpec::new(ProviderId::new("stub").expect("an id"), "Stub", prefix, method.clone())
+        .with_new_tools(NewToolState::Approved)
+        .with_base_url(format!("http://{address}").parse().expect("a URL"));
+    let act = async |action| {
+        let id = CommandId::random().expect("random bytes");
+        governor.act(&admin, Command::new(id, action)).await.expect("an act");
+    };
+    act(Action::ChangeSettings { settings: Settings::default().with_unmatched_client(ClientType::Personal) }).await;
+    act(Action::ActivateGovernance).await;
+    act(Action::RegisterServer { server: server.clone(), spec }).await;
+    governor.sync(&admin, &server).await.expect("a sync");
+    let content = ToolsetContent::Maintained { server: server.clone(), up_to: None };
+    act(Action::CreateToolset { toolset: toolset.clone(), label: Label::new("All"), content }).await;
+    act(Action::CreateProfile { profile: profile.clone(), spec: ProfileSpec::new(Label::new("All")) }).await;
+    act(Action::BindToolset { profile: profile.clone(), binding: ToolsetBinding { toolset, rules: vec![] } }).await;
+    let (grant, grantee) = (GrantId::new("ann").expect("an id"), Grantee::User(user.clone()));
+    act(Action::GrantProfile { grant, profile, grantee, until: None }).await;
+    let key = Credential::new(method).with_field("api_key", Secret::new("key"));
+    governor.set_shared_credential(&admin, &server, key, Probe::Skip).await.expect("a credential");
+    (governor, Principal::new(user, ClientId::new("bench", "agent").expect("an id")))
+}
+
+/// About two kilobytes, as a vendor answers for one object.
+fn body() -> &'static str {
+    use std::sync::LazyLock;
+    static BODY: LazyLock<String> = LazyLock::new(|| {
+        let update = r#"{"id":"u1","status":"monitoring","body":"We are watching the fix.","created_at":"2026-11-21T09:30:00Z"}"#;
+        format!(r#"{{"id":"i1","name":"Checkout is slow","status":"monitoring","updates":[{}]}}"#, [update; 18].join(","))
+    });
+    &BODY
+}
+
+/// Answers every request at once, in threads of its own, whose CPU time is not counted.
+fn stub() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            thread::spawn(move || serve(stream));
+        }
+    });
+    address
+}
+
+fn serve(mut stream: TcpStream) {
+    let _ = stream.set_nodelay(true);
+    let body = body();
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length:";
+    let answer = format!("{head} {}\r\n\r\n{body}", body.len());
+    let (mut seen, mut buffer) = (Vec::new(), [0; 8192]);
+    while let Ok(read) = stream.read(&mut buffer) {
+        if read == 0 {
+            return;
+        }
+        seen.extend_from_slice(&buffer[..read]);
+        while let Some(end) = seen.windows(4).position(|window| window == b"\r\n\r\n") {
+            seen.drain(..end + 4);
+            if stream.write_all(answer.as_bytes()).is_err() {
+                return;
+            }
+        }
+    }
+}
