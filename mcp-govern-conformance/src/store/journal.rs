@@ -1,4 +1,4 @@
-//! Checks of the [`Journal`](mcp_govern_core::ports::Journal) port.
+//! Checks of the [`Journal`] port.
 
 use std::{sync::Arc, time::Duration};
 
