@@ -116,7 +116,7 @@ async fn governor(address: SocketAddr) -> (Governor, Principal) {
     act(Action::BindToolset { profile: profile.clone(), binding: ToolsetBinding { toolset, rules: vec![] } }).await;
     let (grant, grantee) = (GrantId::new("ann").expect("an id"), Grantee::User(user.clone()));
     act(Action::GrantProfile { grant, profile, grantee, until: None }).await;
-    let key = Credential::new(method).with_field("api_key", Secret::new("key"));
+    let key = Credential::new(method).with_field("token", Secret::new("key"));
     governor.set_shared_credential(&admin, &server, key, Probe::Skip).await.expect("a credential");
     (governor, Principal::new(user, ClientId::new("bench", "agent").expect("an id")))
 }
