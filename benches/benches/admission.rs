@@ -28,7 +28,7 @@ impl World {
         if users == SMALL.users { &SMALL_TENANT } else { &LARGE_TENANT }
     }
 
-    fn next(&self) -> impl FnMut() -> &Question {
+    fn next<'a>(&'a self) -> impl FnMut() -> &'a Question {
         let mut questions = self.questions.iter().cycle();
         move || questions.next().expect("a cycle")
     }

@@ -1,0 +1,292 @@
+//! Putting a server together.
+
+use std::{sync::Arc, time::Duration};
+
+use mcp_govern_core::{Governor, Secret};
+use rmcp::transport::streamable_http_server::StreamableHttpServerConfig;
+use tokio_util::sync::CancellationToken;
+use url::{Host, Url};
+
+use crate::{
+    ConnectAccounts, McpServer, ServerError,
+    connect::{ConnectDoor, Connector},
+    face::{Face, FaceOptions},
+    http::{BodyLimits, Door, MetadataUrls, ServeOptions},
+    identity::{Authenticate, TrustedProxies, jwt::discovery::is_safe},
+    metrics::Metrics,
+    seal::Sealer,
+    server::Parts,
+};
+
+/// Puts an [`McpServer`] together. Every bound has a default that fits a gateway for some hundred people.
+#[derive(Debug)]
+#[must_use = "nothing is served until `build` is called"]
+pub struct McpServerBuilder {
+    governor: Governor,
+    authenticate: Arc<dyn Authenticate>,
+    public_url: Url,
+    face: FaceOptions,
+    serve: ServeOptions,
+    body: BodyLimits,
+    hosts: Vec<String>,
+    origins: Vec<String>,
+    proxies: Option<TrustedProxies>,
+    connect: Option<ConnectAccounts>,
+    state_key: Option<Secret>,
+}
+
+impl McpServerBuilder {
+    pub(crate) fn new(governor: Governor, authenticate: Arc<dyn Authenticate>, public_url: Url) -> Self {
+        Self {
+            governor,
+            authenticate,
+            public_url,
+            face: FaceOptions {
+                name: env!("CARGO_PKG_NAME").to_owned(),
+                title: None,
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                instructions: None,
+                page_size: 250,
+                list_ttl: Duration::from_secs(10),
+                call_deadline: Duration::from_secs(120),
+                recheck: Duration::from_secs(30),
+                subscriptions: 1024,
+            },
+            serve: ServeOptions {
+                connections: 10_000,
+                head_patience: Duration::from_secs(30),
+                grace: Duration::from_secs(20),
+            },
+            body: BodyLimits { bytes: 4 << 20, patience: Duration::from_secs(30) },
+            hosts: Vec::new(),
+            origins: Vec::new(),
+            proxies: None,
+            connect: None,
+            state_key: None,
+        }
+    }
+
+    /// With the name and version that clients see.
+    pub fn with_name(mut self, name: impl Into<String>, version: impl Into<String>) -> Self {
+        self.face.name = name.into();
+        self.face.version = version.into();
+        self
+    }
+
+    /// With a title for people.
+    pub fn with_title(mut self, title: impl Into<String>) -> Self {
+        self.face.title = Some(title.into());
+        self
+    }
+
+    /// With a text that clients may hand to the model: what the tools are for.
+    pub fn with_instructions(mut self, instructions: impl Into<String>) -> Self {
+        self.face.instructions = Some(instructions.into());
+        self
+    }
+
+    /// With another number than 250 of tools on a page of the list.
+    pub fn with_page_size(mut self, tools: usize) -> Self {
+        self.face.page_size = tools;
+        self
+    }
+
+    /// With another time than ten seconds for which clients may keep a list.
+    pub fn with_list_ttl(mut self, ttl: Duration) -> Self {
+        self.face.list_ttl = ttl;
+        self
+    }
+
+    /// With another deadline than two minutes for a call. The provider is told of it; a call whose provider does not keep to it is
+    /// given up five seconds later, and its record says so.
+    pub fn with_call_deadline(mut self, deadline: Duration) -> Self {
+        self.face.call_deadline = deadline;
+        self
+    }
+
+    /// With another number than 1024 of open streams that are told of changes. One person may have 32.
+    pub fn with_subscriptions(mut self, most: usize) -> Self {
+        self.face.subscriptions = most;
+        self
+    }
+
+    /// With another limit than 4 MiB for a request's body.
+    pub fn with_max_body_bytes(mut self, bytes: usize) -> Self {
+        self.body.bytes = bytes;
+        self
+    }
+
+    /// With another time than thirty seconds for a request's body to arrive.
+    pub fn with_body_patience(mut self, patience: Duration) -> Self {
+        self.body.patience = patience;
+        self
+    }
+
+    /// With another number than 10,000 of connections that [`McpServer::serve`] holds at a time.
+    pub fn with_max_connections(mut self, most: usize) -> Self {
+        self.serve.connections = most;
+        self
+    }
+
+    /// With another time than thirty seconds for which [`McpServer::serve`] waits for the head of a connection's next request.
+    pub fn with_idle_patience(mut self, patience: Duration) -> Self {
+        self.serve.head_patience = patience;
+        self
+    }
+
+    /// With another time than twenty seconds that calls in flight have to end once [`McpServer::serve`] is told to stop.
+    pub fn with_shutdown_grace(mut self, grace: Duration) -> Self {
+        self.serve.grace = grace;
+        self
+    }
+
+    /// With further names (`tools.internal`, `10.0.0.7:8700`) under which clients reach the server. That of the public URL is always
+    /// accepted, and those of this machine where the public URL is on it. Every other `Host` is refused.
+    pub fn with_hosts(mut self, hosts: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.hosts.extend(hosts.into_iter().map(Into::into));
+        self
+    }
+
+    /// With origins (`https://app.example.com:443`, `http://localhost:*`) whose pages may call the server from a browser. Requests that
+    /// state any other `Origin` than these and the public URL's own are refused.
+    pub fn with_origins(mut self, origins: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.origins.extend(origins.into_iter().map(Into::into));
+        self
+    }
+
+    /// With proxies that are believed when they say where a request comes from.
+    pub fn with_trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
+        self.proxies = Some(proxies);
+        self
+    }
+
+    /// With pages on which people connect accounts of their own.
+    pub fn with_connect(mut self, connect: ConnectAccounts) -> Self {
+        self.connect = Some(connect);
+        self
+    }
+
+    /// With the key, of at least 32 bytes, that seals cursors, states and links: the same on all nodes. Without it a random one is
+    /// drawn, and what one node has sealed no other opens.
+    pub fn with_state_key(mut self, key: Secret) -> Self {
+        self.state_key = Some(key);
+        self
+    }
+
+    /// The server.
+    ///
+    /// # Errors
+    ///
+    /// When the public URL is not on https (http on loopback is fine) or holds a query; a bound is zero; the state key is too short.
+    pub fn build(self) -> Result<McpServer, ServerError> {
+        let public = self.public_url;
+        check_public(&public)?;
+        for (bound, zero) in [
+            ("page size", self.face.page_size == 0),
+            ("body limit", self.body.bytes == 0),
+            ("number of connections", self.serve.connections == 0),
+            ("call deadline", self.face.call_deadline.is_zero()),
+        ] {
+            if zero {
+                return Err(ServerError::config(format!("the {bound} must not be zero")));
+            }
+        }
+        let sealer = Sealer::new(self.state_key.as_ref())?;
+        let metrics = Metrics::new();
+        let connector = self.connect.map(|connect| Connector::new(connect, sealer.clone(), &public)).transpose()?;
+        let metadata = (!self.authenticate.authorization_servers().is_empty()).then(|| MetadataUrls::of(&public));
+        let door = Arc::new(Door {
+            authenticate: self.authenticate,
+            proxies: self.proxies,
+            limits: self.body,
+            metadata_url: metadata.as_ref().map(|urls| urls.full.clone()),
+            metrics: metrics.clone(),
+        });
+        let abort = CancellationToken::new();
+        let http = StreamableHttpServerConfig::default()
+            .with_legacy_session_mode(false)
+            .with_json_response(true)
+            .with_allowed_hosts(hosts(&public, self.hosts))
+            .with_allowed_origins(origins(&public, self.origins))
+            .enforce_origin_validation()
+            .with_max_request_body_bytes(self.body.bytes)
+            .with_cancellation_token(abort.clone());
+        let face = Arc::new(Face::new(self.governor, self.face, sealer, connector.clone(), metrics));
+        let connect = connector.map(|connector| {
+            Arc::new(ConnectDoor { face: Arc::clone(&face), door: Arc::clone(&door), connector })
+        });
+        Ok(McpServer::new(Parts { face, door, connect, metadata, public, http, serve: self.serve, abort }))
+    }
+}
+
+fn check_public(url: &Url) -> Result<(), ServerError> {
+    let wrong = |what: &str| Err(ServerError::config(format!("the public URL `{url}` {what}")));
+    if !is_safe(url) {
+        return wrong("is not on https");
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return wrong("holds a query or fragment");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return wrong("holds a user");
+    }
+    if url.path().contains(['{', '}', '*', '%']) {
+        return wrong("has a path that is not plain");
+    }
+    Ok(())
+}
+
+/// The names under which the server is reached.
+fn hosts(public: &Url, more: Vec<String>) -> Vec<String> {
+    let port = public.port();
+    let named = |host: &str| port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+    let own = public.host_str().unwrap_or_default();
+    let mut hosts = vec![named(own)];
+    let here = match public.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    if here {
+        hosts.extend(["localhost", "127.0.0.1", "[::1]"].map(named));
+    }
+    hosts.extend(more);
+    hosts
+}
+
+/// The origins whose pages may call: with their ports, which the library demands.
+fn origins(public: &Url, more: Vec<String>) -> Vec<String> {
+    let host = public.host_str().unwrap_or_default();
+    let port = public.port_or_known_default().unwrap_or_default();
+    let own = format!("{}://{host}:{port}", public.scheme());
+    [own].into_iter().chain(more).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_public_url_is_on_https_or_on_this_machine() {
+        for (url, fine) in [
+            ("https://tools.example.com/mcp", true),
+            ("https://tools.example.com", true),
+            ("http://127.0.0.1:8700/mcp", true),
+            ("http://tools.example.com/mcp", false),
+            ("https://tools.example.com/mcp?x=1", false),
+            ("https://me@tools.example.com/mcp", false),
+            ("https://tools.example.com/{x}", false),
+        ] {
+            assert_eq!(check_public(&url.parse().unwrap()).is_ok(), fine, "{url}");
+        }
+    }
+
+    #[test]
+    fn only_the_names_that_were_given_are_accepted() {
+        let url = |text: &str| text.parse::<Url>().unwrap();
+        assert_eq!(hosts(&url("https://tools.example.com/mcp"), vec!["inner".into()]), ["tools.example.com", "inner"]);
+        assert!(hosts(&url("http://127.0.0.1:8700/mcp"), Vec::new()).contains(&"localhost:8700".to_owned()));
+        assert_eq!(origins(&url("https://tools.example.com/mcp"), Vec::new()), ["https://tools.example.com:443"]);
+    }
+}

@@ -1,0 +1,102 @@
+//! The link that a person is sent, and what is behind it.
+
+use std::sync::Arc;
+
+use mcp_govern_core::{ClientName, Governor, Principal, ServerConfig, ServerId, UserId};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::{ConnectAccounts, pending::Spent};
+use crate::{
+    ServerError,
+    seal::{Purpose, Sealer, random_text},
+};
+
+/// What makes, opens and spends links and states.
+#[derive(Debug, Clone)]
+pub(crate) struct Connector {
+    pub(super) config: Arc<ConnectAccounts>,
+    pub(super) sealer: Sealer,
+    pub(super) spent: Spent,
+    /// Scheme, host and port under which browsers see the pages.
+    pub(super) public: Url,
+}
+
+/// What stands in a link: nothing personal, and nothing that lets anybody in.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Ticket {
+    pub(super) server: ServerId,
+    /// The AI client that asked, for the page to show.
+    pub(super) client: ClientName,
+    /// Opens for the person who was asked alone, and does not tell who that is.
+    who: String,
+    pub(super) nonce: String,
+}
+
+impl Connector {
+    pub(crate) fn new(config: ConnectAccounts, sealer: Sealer, public: &Url) -> Result<Self, ServerError> {
+        config.check()?;
+        let spent = Spent::new(Arc::clone(&config.one_time), config.ttl);
+        Ok(Self { config: Arc::new(config), sealer, spent, public: public.clone() })
+    }
+
+    /// The path of the first page.
+    pub(crate) fn path(&self) -> &str {
+        &self.config.path
+    }
+
+    /// The path that the vendor redirects to.
+    pub(crate) fn callback_path(&self) -> String {
+        format!("{}/callback", self.config.path)
+    }
+
+    pub(super) fn callback_url(&self) -> Url {
+        self.url(&self.callback_path())
+    }
+
+    fn url(&self, path: &str) -> Url {
+        let mut url = self.public.clone();
+        url.set_path(path);
+        url.set_query(None);
+        url.set_fragment(None);
+        url
+    }
+
+    /// The server as its provider is told of it, where accounts of it can be connected.
+    pub(super) fn server(&self, governor: &Governor, server: &ServerId) -> Option<ServerConfig> {
+        let state = governor.state();
+        let spec = state.servers().get(server)?.spec().clone();
+        let config = ServerConfig::new(governor.tenant().clone(), server.clone(), spec);
+        self.config.account.can_connect(&config).then_some(config)
+    }
+
+    /// A link for a person to connect an account with a server. None where that cannot be done here.
+    pub(crate) fn link(&self, governor: &Governor, principal: &Principal, server: &ServerId) -> Option<String> {
+        self.server(governor, server)?;
+        let nonce = random_text().ok()?;
+        let ticket = Ticket {
+            server: server.clone(),
+            client: principal.client.name.clone(),
+            who: self.sealer.seal(Purpose::Visitor, &who(&principal.user, &nonce), self.config.ttl, &())?,
+            nonce,
+        };
+        let sealed = self.sealer.seal(Purpose::Link, &[], self.config.ttl, &ticket)?;
+        let mut url = self.url(self.path());
+        url.query_pairs_mut().append_pair("ticket", &sealed);
+        Some(url.into())
+    }
+
+    /// What is behind a link that we have made and whose time has not passed.
+    pub(super) fn open(&self, sealed: &str) -> Option<Ticket> {
+        self.sealer.open(Purpose::Link, &[], sealed)
+    }
+
+    /// Whether the link was made for this person.
+    pub(super) fn is_for(&self, ticket: &Ticket, user: &UserId) -> bool {
+        self.sealer.open::<()>(Purpose::Visitor, &who(user, &ticket.nonce), &ticket.who).is_some()
+    }
+}
+
+fn who<'a>(user: &'a UserId, nonce: &'a str) -> [&'a str; 3] {
+    [user.issuer.as_str(), user.subject.as_str(), nonce]
+}

@@ -1,0 +1,87 @@
+//! Connecting a person's own account: the port to a vendor's sign-in, and the pages around it.
+//!
+//! 1. A call needs the person's own account, and there is none yet. The client gets a link, in the form that it understands.
+//! 2. The person opens the link. The page finds out who it is, and goes on only for the person who was asked: whoever sends a link
+//!    of their own to somebody else must not get at that person's account.
+//! 3. The vendor asks the person, and sends the browser back with a code. The state in that redirect is good once, for a few minutes,
+//!    and in the browser that began.
+//! 4. The code becomes a credential, and the credential is put in place. The next call goes through.
+
+mod config;
+mod error;
+mod link;
+mod pages;
+mod pending;
+mod routes;
+mod state;
+mod visitor;
+
+use std::fmt;
+
+use async_trait::async_trait;
+use mcp_govern_core::{Credential, Secret, ServerConfig};
+use url::Url;
+
+pub(crate) use self::{
+    link::Connector,
+    routes::{ConnectDoor, routes},
+    state::{Answered, QUESTION},
+};
+pub use self::{
+    config::ConnectAccounts,
+    error::{ConnectError, ConnectErrorKind},
+    visitor::{IdentifyVisitor, Visitor},
+};
+
+/// A vendor's sign-in for people's own accounts: an OAuth client, in most cases.
+///
+/// # Contract
+///
+/// - Neither the code nor the verifier nor the credential goes into an error, a log or `Debug`.
+/// - Where the vendor states its issuer in the redirect (RFC 9207), it is compared with the expected one before the code is used.
+/// - Nothing is kept between the two calls: they may come to two nodes.
+#[async_trait]
+pub trait ConnectAccount: fmt::Debug + Send + Sync + 'static {
+    /// Whether accounts of this server can be connected here. Must not block.
+    fn can_connect(&self, server: &ServerConfig) -> bool;
+
+    /// Where the person's browser goes: the vendor's authorization page, with the parameters of the request in it.
+    ///
+    /// # Errors
+    ///
+    /// When the vendor's sign-in is not configured or cannot be found.
+    async fn authorize(&self, server: &ServerConfig, request: AuthorizeRequest) -> Result<Url, ConnectError>;
+
+    /// Trades the code for a credential of the server's auth method.
+    ///
+    /// # Errors
+    ///
+    /// When the vendor refuses the code, or does not answer.
+    async fn exchange(&self, server: &ServerConfig, grant: AuthorizationGrant) -> Result<Credential, ConnectError>;
+}
+
+/// What the vendor's authorization page is asked with (RFC 6749, section 4.1.1; RFC 7636, section 4.3).
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct AuthorizeRequest {
+    /// Where the vendor sends the browser back to: exactly this URL must be registered there.
+    pub redirect_uri: Url,
+    /// `state`: comes back unchanged.
+    pub state: String,
+    /// `code_challenge`, of method `S256`.
+    pub code_challenge: String,
+}
+
+/// What the vendor has granted (RFC 6749, section 4.1.2).
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct AuthorizationGrant {
+    /// `code`.
+    pub code: Secret,
+    /// `code_verifier`, whose SHA-256 was the challenge.
+    pub code_verifier: Secret,
+    /// `redirect_uri`, as it was in the request.
+    pub redirect_uri: Url,
+    /// `iss`, where the vendor states it (RFC 9207).
+    pub issuer: Option<String>,
+}

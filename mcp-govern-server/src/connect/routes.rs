@@ -1,0 +1,360 @@
+//! The pages behind the link.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    response::{IntoResponse, Redirect, Response},
+    routing::get,
+};
+use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
+use mcp_govern_core::{
+    Actor, Secret, ServerConfig, ServerId, UserId,
+    governor::{GovernError, GovernErrorKind},
+};
+use subtle::ConstantTimeEq;
+use url::{Url, form_urlencoded};
+
+use super::{
+    AuthorizationGrant, AuthorizeRequest, ConnectError, ConnectErrorKind, Connector, Visitor,
+    link::Ticket,
+    pages::{self, Page},
+    pending::{Pending, Use, hashed},
+};
+use crate::{
+    face::Face,
+    http::{BodyLimits, Door, read_body, take_bearer},
+    identity::{AuthError, AuthErrorKind},
+    seal::random_text,
+};
+
+/// How long the vendor may take to answer us.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The form has two short fields.
+const FORM: BodyLimits = BodyLimits { bytes: 32 * 1024, patience: Duration::from_secs(10) };
+
+/// What the pages need.
+#[derive(Debug)]
+pub(crate) struct ConnectDoor {
+    pub(crate) face: Arc<Face>,
+    pub(crate) door: Arc<Door>,
+    pub(crate) connector: Connector,
+}
+
+/// A page in place of what was asked for.
+type Shown = Response;
+
+/// The routes of the pages.
+pub(crate) fn routes(door: Arc<ConnectDoor>) -> Router {
+    let path = door.connector.path().to_owned();
+    Router::new()
+        .route(&path, get(open).post(go_on))
+        .route(&format!("{path}/callback"), get(callback))
+        .route(&format!("{path}/style.css"), get(style))
+        .with_state(door)
+}
+
+async fn style() -> Response {
+    ([(header::CONTENT_TYPE, "text/css"), (header::CACHE_CONTROL, "max-age=3600")], pages::STYLE).into_response()
+}
+
+/// The person opens the link. Nothing happens yet: programs open links too, to show what is behind them.
+async fn open(State(door): State<Arc<ConnectDoor>>, request: Request) -> Response {
+    door.opened(request).await.unwrap_or_else(|shown| shown)
+}
+
+/// The person goes on: the link is used up, and the browser sent to the vendor.
+async fn go_on(State(door): State<Arc<ConnectDoor>>, request: Request) -> Response {
+    door.went_on(request).await.unwrap_or_else(|shown| shown)
+}
+
+/// The vendor sends the browser back.
+async fn callback(State(door): State<Arc<ConnectDoor>>, request: Request) -> Response {
+    let (parts, _) = request.into_parts();
+    door.came_back(&parts).await.unwrap_or_else(|shown| shown)
+}
+
+impl ConnectDoor {
+    async fn opened(&self, request: Request) -> Result<Response, Shown> {
+        let (mut parts, _) = request.into_parts();
+        let _ = take_bearer(&mut parts.headers);
+        let sealed = parameter(parts.uri.query(), "ticket").unwrap_or_default();
+        let ticket = self.ticket(&sealed)?;
+        let server = self.server(&ticket.server)?;
+        let asks_for_token = match self.visitor(&parts, None).await? {
+            Some(user) => {
+                self.must_be_for(&ticket, &user)?;
+                false
+            }
+            None => true,
+        };
+        let title = format!("Connect your account with {}", server.spec.title);
+        let asked = format!(
+            "The AI client `{}` asked for a tool that works with an account of your own. If you go on, tools here can use \
+             your account with {}, and only for you.",
+            ticket.client, server.spec.title,
+        );
+        let warning = "Go on only if you have just been asked this in your own AI client. If somebody else sent you this link, \
+                       close the page.";
+        let mut page = Page::new(StatusCode::OK, &title, &[]);
+        let paragraphs = [asked.as_str(), warning];
+        page.paragraphs = &paragraphs;
+        page.more = pages::form(self.connector.path(), &sealed, asks_for_token);
+        Ok(self.show(page))
+    }
+
+    async fn went_on(&self, request: Request) -> Result<Response, Shown> {
+        let (mut parts, body) = request.into_parts();
+        let _ = take_bearer(&mut parts.headers);
+        self.must_come_from_our_own_page(&parts.headers)?;
+        let body = read_body(body, FORM).await?;
+        let form = std::str::from_utf8(&body).ok();
+        let ticket = self.ticket(&parameter(form, "ticket").unwrap_or_default())?;
+        let server = self.server(&ticket.server)?;
+        let token = parameter(form, "token").map(|token| Secret::new(token.trim())).filter(|token| !token.is_empty());
+        let Some(user) = self.visitor(&parts, token.as_ref()).await? else {
+            return Err(self.problem(
+                StatusCode::FORBIDDEN,
+                "That is not the right token",
+                &["Go back, and paste the access token that your AI client uses here."],
+            ));
+        };
+        self.must_be_for(&ticket, &user)?;
+        match self.connector.spent.spend("link", &ticket.nonce).await {
+            Ok(Use::First) => {}
+            Ok(Use::Again) => return Err(self.used_up()),
+            Err(_) => return Err(self.not_now()),
+        }
+        self.begin(user, server).await
+    }
+
+    /// Sends the browser to the vendor, with a state that is good once, in this browser.
+    async fn begin(&self, user: UserId, server: ServerConfig) -> Result<Response, Shown> {
+        let random = || random_text().map_err(|_| self.not_now());
+        let (state, verifier, browser) = (random()?, random()?, random()?);
+        let request = AuthorizeRequest {
+            redirect_uri: self.connector.callback_url(),
+            state: state.clone(),
+            code_challenge: hashed(&verifier),
+        };
+        let authorize = self.connector.config.account.authorize(&server, request);
+        let url = self.in_time(authorize).await?;
+        let pending = Pending { user, server: server.server.clone(), verifier, browser: hashed(&browser) };
+        self.connector.spent.keep(&state, &pending).await.map_err(|_| self.not_now())?;
+        let host = url.host_str().unwrap_or_default();
+        let onward = format!("You are now sent to {host}, where you sign in.");
+        let paragraphs = [onward.as_str()];
+        let mut page = Page::new(StatusCode::OK, "One moment", &paragraphs);
+        page.more = pages::button(&url, &format!("Go to {host}"));
+        page.onward = Some(&url);
+        let mut response = self.show(page);
+        self.set_cookie(&mut response, &state, &browser, self.connector.config.ttl);
+        Ok(response)
+    }
+
+    async fn came_back(&self, parts: &Parts) -> Result<Response, Shown> {
+        let query = parts.uri.query();
+        let state = parameter(query, "state").unwrap_or_default();
+        let pending = match self.connector.spent.take(&state).await {
+            Ok(Some(pending)) => pending,
+            Ok(None) => return Err(self.used_up()),
+            Err(_) => return Err(self.not_now()),
+        };
+        // INVARIANT: the browser that comes back is the one that began
+        // (`a_redirect_that_is_opened_in_another_browser_connects_nothing`).
+        let shown = self.cookie(&parts.headers, &state).map(|cookie| hashed(&cookie)).unwrap_or_default();
+        if !bool::from(shown.as_bytes().ct_eq(pending.browser.as_bytes())) {
+            self.face.metrics().connected("other_browser");
+            return Err(self.problem(
+                StatusCode::FORBIDDEN,
+                "This is not where it began",
+                &["The account was not connected: the sign-in was begun in another browser, perhaps by somebody else. \
+                   If it was you, call the tool again in your AI client and open the new link."],
+            ));
+        }
+        let result = self.finish(pending, query).await;
+        self.face.metrics().connected(if result.is_ok() { "connected" } else { "failed" });
+        let mut response = result.unwrap_or_else(|shown| shown);
+        self.set_cookie(&mut response, &state, "", Duration::ZERO);
+        Ok(response)
+    }
+
+    /// Trades the code for a credential and puts it in place.
+    async fn finish(&self, pending: Pending, query: Option<&str>) -> Result<Response, Shown> {
+        let server = self.server(&pending.server)?;
+        if let Some(error) = parameter(query, "error") {
+            let reason = if error == "access_denied" {
+                "You, or somebody who decides for your account, did not allow it.".to_owned()
+            } else {
+                let error: String = error.chars().filter(|c| c.is_ascii_graphic()).take(64).collect();
+                format!("The sign-in page answered `{error}`.")
+            };
+            return Err(self.problem(
+                StatusCode::OK,
+                "The account was not connected",
+                &[&reason, "Call the tool again in your AI client to try once more."],
+            ));
+        }
+        let Some(code) = parameter(query, "code").filter(|code| !code.is_empty()) else {
+            return Err(self.used_up());
+        };
+        let grant = AuthorizationGrant {
+            code: Secret::new(code),
+            code_verifier: Secret::new(pending.verifier),
+            redirect_uri: self.connector.callback_url(),
+            issuer: parameter(query, "iss"),
+        };
+        let credential = self.in_time(self.connector.config.account.exchange(&server, grant)).await?;
+        let actor = Actor::new(pending.user, []);
+        let probe = self.connector.config.probe;
+        let connect = self.face.governor().connect(&actor, &pending.server, credential, probe);
+        let accepted = connect.await.map_err(|error| self.not_connected(&error))?;
+        let account = accepted.report.and_then(|report| report.facts.authorized_as);
+        let account = account.map_or_else(String::new, |name| format!("The account is {name}."));
+        let title = format!("Your account with {} is connected", server.spec.title);
+        let go_back = "You can close this page and go back to your AI client.";
+        let paragraphs = [account.as_str(), go_back];
+        let paragraphs = if account.is_empty() { &paragraphs[1..] } else { &paragraphs[..] };
+        Ok(self.show(Page::new(StatusCode::OK, &title, paragraphs)))
+    }
+
+    /// Who sits in front of the browser: whom the application knows, whom the request itself proves, or whose token it is. None where
+    /// there is nothing to go by.
+    async fn visitor(&self, parts: &Parts, token: Option<&Secret>) -> Result<Option<UserId>, Shown> {
+        if let Some(visitors) = &self.connector.config.visitors {
+            return match visitors.identify(&self.door.presented(parts)).await {
+                Ok(Visitor::Known(user)) => Ok(Some(user)),
+                Ok(Visitor::SignIn(url)) => Err(Redirect::to(url.as_str()).into_response()),
+                Ok(Visitor::Unknown) => Err(self.problem(
+                    StatusCode::FORBIDDEN,
+                    "Please sign in first",
+                    &["It cannot be told who you are. Sign in, and open the link from your AI client again."],
+                )),
+                Err(error) => Err(self.cannot_tell(&error)),
+            };
+        }
+        match self.door.identify(parts, token).await {
+            Ok((identity, _)) => Ok(Some(identity.user)),
+            Err(error) if error.kind() == AuthErrorKind::Unavailable => Err(self.cannot_tell(&error)),
+            Err(_) => Ok(None),
+        }
+    }
+
+    fn ticket(&self, sealed: &str) -> Result<Ticket, Shown> {
+        self.connector.open(sealed).ok_or_else(|| self.used_up())
+    }
+
+    /// INVARIANT: whoever opens the link is the person who was asked (`a_link_is_good_for_the_person_who_was_asked_alone`).
+    fn must_be_for(&self, ticket: &Ticket, user: &UserId) -> Result<(), Shown> {
+        if self.connector.is_for(ticket, user) {
+            return Ok(());
+        }
+        self.face.metrics().connected("other_person");
+        Err(self.problem(
+            StatusCode::FORBIDDEN,
+            "This link is not for you",
+            &["It was made for somebody else, and would let that person use your account. Nothing was connected. \
+               If somebody sent it to you, tell your security people."],
+        ))
+    }
+
+    fn server(&self, server: &ServerId) -> Result<ServerConfig, Shown> {
+        self.connector.server(self.face.governor(), server).ok_or_else(|| self.used_up())
+    }
+
+    /// Browsers state the origin of every form that is sent: another page's form is refused.
+    fn must_come_from_our_own_page(&self, headers: &HeaderMap) -> Result<(), Shown> {
+        let stated = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
+        if stated == Some(self.connector.public.origin().ascii_serialization().as_str()) {
+            return Ok(());
+        }
+        Err(self.problem(StatusCode::FORBIDDEN, "That was not our page", &["Open the link from your AI client again."]))
+    }
+
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T, ConnectError>>) -> Result<T, Shown> {
+        let error = match tokio::time::timeout(PATIENCE, work).await {
+            Ok(Ok(done)) => return Ok(done),
+            Ok(Err(error)) => error,
+            Err(_) => ConnectError::new(ConnectErrorKind::Unavailable, "the sign-in did not answer in time"),
+        };
+        tracing::warn!(kind = ?error.kind(), %error, "an account could not be connected");
+        let (status, hint) = match error.kind() {
+            ConnectErrorKind::Refused => (StatusCode::OK, "Call the tool again in your AI client to try once more."),
+            ConnectErrorKind::Unavailable => (StatusCode::BAD_GATEWAY, "Try again later."),
+            ConnectErrorKind::Config => (StatusCode::INTERNAL_SERVER_ERROR, "Tell an administrator."),
+        };
+        Err(self.problem(status, "The account was not connected", &[&error.to_string(), hint]))
+    }
+
+    fn not_connected(&self, error: &GovernError) -> Shown {
+        tracing::warn!(kind = %error.kind(), %error, "an account could not be connected");
+        let reason = match error.kind() {
+            GovernErrorKind::CredentialRejected => "The vendor does not accept the account for this.",
+            GovernErrorKind::Provider => "Whether the account works could not be found out.",
+            GovernErrorKind::NotAllowed | GovernErrorKind::NotPossible => "Accounts cannot be connected here now.",
+            _ => "It could not be put in place.",
+        };
+        let hint = "Call the tool again in your AI client to try once more.";
+        self.problem(StatusCode::OK, "The account was not connected", &[reason, hint])
+    }
+
+    fn used_up(&self) -> Shown {
+        let paragraphs = [
+            "It is good once and for a few minutes only, and may have been used already.",
+            "Call the tool again in your AI client to get a new one.",
+        ];
+        self.problem(StatusCode::GONE, "This link is no longer good", &paragraphs)
+    }
+
+    fn not_now(&self) -> Shown {
+        self.problem(StatusCode::SERVICE_UNAVAILABLE, "Not now", &["Something does not answer. Try again in a minute."])
+    }
+
+    fn cannot_tell(&self, error: &AuthError) -> Shown {
+        tracing::warn!(%error, "who opened a link cannot be found out");
+        self.not_now()
+    }
+
+    fn problem(&self, status: StatusCode, title: &str, paragraphs: &[&str]) -> Shown {
+        self.show(Page::new(status, title, paragraphs))
+    }
+
+    fn show(&self, page: Page<'_>) -> Response {
+        page.into_response(&format!("{}/style.css", self.connector.path()))
+    }
+
+    /// A cookie of its own for each sign-in, so that two at a time do not get in each other's way.
+    fn cookie_name(&self, state: &str) -> String {
+        let id: String = hashed(state).chars().take(16).collect();
+        if self.is_https() { format!("__Host-mcp-connect-{id}") } else { format!("mcp-connect-{id}") }
+    }
+
+    fn is_https(&self) -> bool {
+        self.connector.public.scheme() == "https"
+    }
+
+    fn set_cookie(&self, response: &mut Response, state: &str, value: &str, life: Duration) {
+        let secure = if self.is_https() { "; Secure" } else { "" };
+        let name = self.cookie_name(state);
+        let cookie = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={}{secure}", life.as_secs());
+        if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+    }
+
+    fn cookie(&self, headers: &HeaderMap, state: &str) -> Option<String> {
+        let name = self.cookie_name(state);
+        let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+        let mut cookies = lines.flat_map(|line| line.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
+        cookies.find(|(known, _)| *known == name).map(|(_, value)| value.to_owned())
+    }
+}
+
+/// A parameter of a query or form; none where it stands there twice (RFC 6749, section 3.1).
+fn parameter(text: Option<&str>, name: &str) -> Option<String> {
+    let mut found = form_urlencoded::parse(text?.as_bytes()).filter(|(key, _)| key == name);
+    let (_, value) = found.next()?;
+    found.next().is_none().then(|| value.into_owned())
+}

@@ -1,0 +1,266 @@
+//! `tools/call`.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use mcp_govern_core::{
+    CallId, Denial, Digest, Remedy, ServerId, ToolDefinition, TraceContext,
+    governor::{CallError, CallFailure, CallRequest, CallSuccess},
+};
+use rmcp::{
+    ErrorData, RoleServer,
+    model::{
+        CallToolRequestParams, CallToolResponse, CallToolResult, ElicitRequest, ElicitRequestParams, ErrorCode,
+        InputRequest, InputRequests, InputRequiredResult, MetaObject,
+    },
+    service::RequestContext,
+};
+use serde_json::{Map, Value, json};
+
+use super::{
+    Caller, Face,
+    answer::{self, Shape},
+    era::{self, Era},
+    failure, meta_key, progress,
+    refusal::{self, OutputForm},
+};
+use crate::{
+    connect::{Answered, QUESTION},
+    metrics::CallEnd,
+};
+
+/// How long after its deadline a call is given up whose provider does not keep to it.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// The JSON-RPC code with which 2025-11-25 asks to open a link. Later revisions forbid it.
+const URL_ELICITATION_REQUIRED: i32 = -32_042;
+
+/// A call as it was asked for, and by whom.
+struct Asked<'a> {
+    caller: &'a Caller,
+    cx: &'a RequestContext<RoleServer>,
+    tool: String,
+    arguments: Map<String, Value>,
+    modern: bool,
+    /// Whether the person was sent to connect an account already.
+    went: bool,
+    form: OutputForm,
+}
+
+/// How the call ended.
+enum Ended {
+    Success(Box<CallSuccess>),
+    Error(CallError),
+    Cancelled,
+    Overdue,
+}
+
+impl Face {
+    /// Calls a tool. Everything but an unknown tool and a bad state is answered as a result that a model can read.
+    pub(super) async fn call(
+        &self,
+        caller: &Caller,
+        request: CallToolRequestParams,
+        cx: &RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let mut running = self.metrics.call();
+        let mut asked = Asked {
+            caller,
+            cx,
+            tool: request.name.into_owned(),
+            arguments: request.arguments.unwrap_or_default(),
+            modern: era::is_modern(cx),
+            went: false,
+            form: OutputForm::Free,
+        };
+        if let Some(state) = &request.request_state {
+            match self.answered(&asked, state, request.input_responses.as_ref()).await? {
+                Answered::Declined(server) => {
+                    running.ends(CallEnd::Asked);
+                    return Ok(self.declined(&server, &asked).into());
+                }
+                _ => asked.went = true,
+            }
+        }
+        // Taken before the call: a result is held to the form that was declared when it was called.
+        let definition = self.definition(&asked.tool);
+        if definition.as_ref().is_some_and(|(definition, _)| definition.output_schema.is_some()) {
+            asked.form = OutputForm::Declared;
+        }
+        let ended = self.run(&asked).await;
+        let (response, end) = self.respond(ended, &asked, definition.as_ref());
+        running.ends(end);
+        response
+    }
+
+    /// Runs the call until it ends, the client goes away, or its time is up.
+    ///
+    /// INVARIANT: dropping the governed call drops the vendor request, and its record says so
+    /// (`a_client_that_goes_away_leaves_an_abandoned_record_and_no_vendor_request`).
+    async fn run(&self, asked: &Asked<'_>) -> Ended {
+        let deadline = Instant::now() + self.options.call_deadline;
+        let mut request = CallRequest::new(asked.tool.as_str())
+            .with_arguments(asked.arguments.clone())
+            .with_deadline(deadline);
+        if let Some(trace) = asked.cx.meta.get_traceparent().and_then(TraceContext::parse) {
+            request = request.with_trace(trace);
+        }
+        let token = asked.cx.meta.get_progress_token();
+        let (reports, told) = progress::channel();
+        if token.is_some() {
+            request = request.with_progress(Arc::new(reports));
+        }
+        let tell = async {
+            match token {
+                Some(token) => told.forward(&asked.cx.peer, token).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = asked.cx.ct.cancelled() => Ended::Cancelled,
+            called = self.governor.call(&asked.caller.principal, request) => match called {
+                Ok(success) => Ended::Success(Box::new(success)),
+                Err(error) => Ended::Error(error),
+            },
+            () = tell => Ended::Cancelled,
+            () = tokio::time::sleep(self.options.call_deadline + GRACE) => Ended::Overdue,
+        }
+    }
+
+    fn respond(
+        &self,
+        ended: Ended,
+        asked: &Asked<'_>,
+        definition: Option<&(Arc<ToolDefinition>, Digest)>,
+    ) -> (Result<CallToolResponse, ErrorData>, CallEnd) {
+        let meta = self.meta(asked);
+        match ended {
+            Ended::Success(success) => {
+                let definition = definition.map(|(definition, digest)| (&**definition, *digest));
+                let shape = Shape { outputs: &self.outputs, definition, modern: asked.modern };
+                let result = answer::result(&success, &shape, meta);
+                let end = if result.is_error == Some(true) { CallEnd::BadOutput } else { CallEnd::Success };
+                (Ok(result.into()), end)
+            }
+            Ended::Error(error) => match error.failure() {
+                CallFailure::Denied(denial) => {
+                    let end = CallEnd::Denied(denial.code().as_str());
+                    match denial.remedy() {
+                        Remedy::ConnectAccount { server, url } => {
+                            (self.ask_to_connect(asked, denial, server, url.as_deref(), error.call(), meta), CallEnd::Asked)
+                        }
+                        _ => (refusal::answer(denial, error.call(), asked.form, meta), end),
+                    }
+                }
+                CallFailure::Provider(failed) => {
+                    (Ok(failure::result(failed, error.call(), asked.form, meta).into()), CallEnd::Failed)
+                }
+                _ => (Err(ErrorData::internal_error("the call failed", None)), CallEnd::Failed),
+            },
+            Ended::Overdue => {
+                let seconds = self.options.call_deadline.as_secs();
+                (Ok(failure::overdue(seconds, asked.form, meta).into()), CallEnd::Overdue)
+            }
+            // Nobody is there to read it.
+            Ended::Cancelled => (Err(ErrorData::internal_error("the call was cancelled", None)), CallEnd::Cancelled),
+        }
+    }
+
+    /// What a state that the client brings back stands for.
+    async fn answered(
+        &self,
+        asked: &Asked<'_>,
+        state: &str,
+        responses: Option<&rmcp::model::InputResponses>,
+    ) -> Result<Answered, ErrorData> {
+        let invalid = || ErrorData::invalid_params("the request state is not valid: call again without it", None);
+        let connector = self.connector.as_ref().ok_or_else(invalid)?;
+        let (principal, tool) = (&asked.caller.principal, &asked.tool);
+        let answered = connector.answered(&self.governor, principal, tool, &asked.arguments, state, responses);
+        let answered = tokio::select! {
+            biased;
+            () = asked.cx.ct.cancelled() => Answered::Unavailable,
+            answered = answered => answered,
+        };
+        match answered {
+            Answered::Invalid => Err(invalid()),
+            Answered::Used => {
+                Err(ErrorData::invalid_params("the request state was used already: call again without it", None))
+            }
+            Answered::Unavailable => Err(ErrorData::internal_error("the request state cannot be checked now", None)),
+            answered => Ok(answered),
+        }
+    }
+
+    /// Asks for an account to be connected, in the form that the client understands. After the person was sent to the page once, the
+    /// answer is a text: a client that repeats by itself must not go round in circles.
+    fn ask_to_connect(
+        &self,
+        asked: &Asked<'_>,
+        denial: &Denial,
+        server: &ServerId,
+        url: Option<&str>,
+        call: &CallId,
+        meta: MetaObject,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let principal = &asked.caller.principal;
+        let own = || self.connector.as_ref()?.link(&self.governor, principal, server);
+        let Some(url) = url.map(str::to_owned).or_else(own) else {
+            return refusal::answer(denial, call, asked.form, meta);
+        };
+        let remedy = Remedy::ConnectAccount { server: server.clone(), url: Some(url.clone()) };
+        let denial = Denial::new(denial.code(), denial.message(), remedy);
+        let era = if asked.went { Era::Text } else { Era::of(asked.cx, principal, &self.handshakes) };
+        let message = denial.message();
+        match era {
+            Era::InputRequired => {
+                let state = self.connector.as_ref().and_then(|connector| {
+                    connector.request_state(&self.governor, principal, server, &asked.tool, &asked.arguments)
+                });
+                let mut meta = meta;
+                meta.insert(meta_key("denial"), refusal::facts(&denial));
+                let question = ElicitRequest::new(ElicitRequestParams::UrlElicitationParams {
+                    meta: None,
+                    message: message.to_owned(),
+                    url,
+                    // 2026-07-28 has no such field; the library writes it as an empty text.
+                    elicitation_id: String::new(),
+                });
+                let questions = InputRequests::from([(QUESTION.to_owned(), InputRequest::Elicitation(question))]);
+                Ok(InputRequiredResult::new(Some(questions), state).with_meta(meta).into())
+            }
+            Era::UrlError => {
+                // Clients that do not know the code show the message: the link stands there too.
+                let text = format!("{message}: {url}");
+                let data = json!({"elicitations": [{
+                    "mode": "url",
+                    "elicitationId": call.as_str(),
+                    "url": url,
+                    "message": message,
+                }]});
+                Err(ErrorData::new(ErrorCode(URL_ELICITATION_REQUIRED), text, Some(data)))
+            }
+            Era::Text => Ok(refusal::result(&denial, call, asked.form, meta).into()),
+        }
+    }
+
+    fn declined(&self, server: &ServerId, asked: &Asked<'_>) -> CallToolResult {
+        let text = format!("the person did not connect an account with server `{server}`, so the call was not made");
+        let facts = json!({"code": "credential_missing", "remedy": {"action": "connect_account", "server": server}});
+        refusal::error_result(text, "denial", facts, OutputForm::Declared, self.meta(asked))
+    }
+
+    /// The definition under which a tool of this name would be called now.
+    fn definition(&self, name: &str) -> Option<(Arc<ToolDefinition>, Digest)> {
+        let snapshot = self.governor.snapshot();
+        let view = snapshot.view(snapshot.tool_named(name)?)?;
+        Some((Arc::clone(view.definition()), view.digest()))
+    }
+
+    fn meta(&self, asked: &Asked<'_>) -> MetaObject {
+        if asked.modern { self.result_meta() } else { MetaObject::new() }
+    }
+}

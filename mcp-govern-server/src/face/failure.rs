@@ -1,0 +1,86 @@
+//! A call that the vendor, or the way to it, failed.
+
+use mcp_govern_core::{CallId, ProviderError, Sent};
+use rmcp::model::{CallToolResult, MetaObject};
+use serde_json::{Map, Value, json};
+
+use super::refusal::{OutputForm, error_result};
+
+/// The failure as a result that a model can read: what happened, whether the vendor may have acted, when to try again.
+pub(super) fn result(error: &ProviderError, call: &CallId, form: OutputForm, meta: MetaObject) -> CallToolResult {
+    let mut facts = Map::new();
+    facts.insert("kind".to_owned(), error.kind().as_str().into());
+    facts.insert("sent".to_owned(), serde_json::to_value(error.sent()).unwrap_or_default());
+    facts.insert("call".to_owned(), call.as_str().into());
+    if let Some(status) = error.exchanges().last().and_then(|exchange| exchange.status) {
+        facts.insert("status".to_owned(), status.into());
+    }
+    let mut text = error.message().to_owned();
+    if let Some(vendor) = error.vendor() {
+        for detail in &vendor.details {
+            add(&mut text, detail);
+        }
+        if !vendor.missing_scopes.is_empty() {
+            add(&mut text, &format!("the credential lacks {}", vendor.missing_scopes.join(", ")));
+        }
+        if let Some(wait) = vendor.retry_after {
+            let seconds = wait.as_millis().div_ceil(1000);
+            add(&mut text, &format!("try again after {seconds} seconds"));
+            facts.insert("retry_after_seconds".to_owned(), u64::try_from(seconds).unwrap_or(u64::MAX).into());
+        }
+        let mut vendor = serde_json::to_value(vendor).unwrap_or_default();
+        if let Some(vendor) = vendor.as_object_mut() {
+            // It stands above in a form that needs no explanation.
+            vendor.remove("retry_after");
+        }
+        facts.insert("vendor".to_owned(), vendor);
+    }
+    if error.sent() == Sent::Maybe {
+        add(&mut text, "the vendor may have acted: look before you try again");
+    }
+    error_result(text, "failure", Value::Object(facts), form, meta)
+}
+
+/// A call that did not end in time, so that it was given up.
+pub(super) fn overdue(seconds: u64, form: OutputForm, meta: MetaObject) -> CallToolResult {
+    let text = format!(
+        "the call did not end within {seconds} seconds and was given up; the vendor may have acted: look before you try again"
+    );
+    error_result(text, "failure", json!({"kind": "timeout", "sent": "maybe"}), form, meta)
+}
+
+/// Adds a sentence, unless it stands there already.
+fn add(text: &mut String, sentence: &str) {
+    if !sentence.is_empty() && !text.contains(sentence) {
+        text.push_str("; ");
+        text.push_str(sentence);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use mcp_govern_core::{ProviderErrorKind, VendorError};
+
+    use super::*;
+
+    #[test]
+    fn a_failure_says_what_happened_and_when_to_try_again() {
+        let mut vendor = VendorError::new();
+        vendor.retry_after = Some(Duration::from_millis(1500));
+        let error = ProviderError::new(ProviderErrorKind::RateLimited, "too many requests")
+            .with_sent(Sent::Maybe)
+            .with_vendor(vendor);
+        let shown = result(&error, &CallId::new("c").unwrap(), OutputForm::Free, MetaObject::new());
+        let shown = serde_json::to_value(shown).unwrap();
+        let text = shown["content"][0]["text"].as_str().unwrap();
+        assert_eq!(
+            text,
+            "too many requests; try again after 2 seconds; the vendor may have acted: look before you try again"
+        );
+        let facts = &shown["structuredContent"]["failure"];
+        assert_eq!((&facts["kind"], &facts["sent"]), (&json!("rate_limited"), &json!("maybe")));
+        assert_eq!(facts["retry_after_seconds"], 2);
+    }
+}

@@ -1,0 +1,106 @@
+//! The protocol's methods, for one caller.
+
+use std::{future::Future, sync::Arc};
+
+use rmcp::{
+    ErrorData, RoleServer, ServerHandler,
+    model::{
+        CallToolRequestParams, CallToolResponse, CompleteRequestMethod, CompleteRequestParams, CompleteResult,
+        InitializeRequestParams, InitializeResult, ListPromptsRequestMethod, ListPromptsResult,
+        ListResourceTemplatesRequestMethod, ListResourceTemplatesResult, ListResourcesRequestMethod, ListResourcesResult,
+        ListToolsResult, PaginatedRequestParams, ServerConfig, SubscriptionFilter, Tool,
+    },
+    service::{NotificationContext, RequestContext, SubscriptionContext},
+};
+
+use super::{Caller, Face, Transport, era};
+
+/// The protocol's methods, for one caller. Over HTTP one is made for each request, by the task that has authenticated it.
+#[derive(Debug, Clone)]
+pub(crate) struct Handler {
+    face: Arc<Face>,
+    caller: Caller,
+}
+
+impl Handler {
+    pub(crate) fn new(face: Arc<Face>, caller: Caller) -> Self {
+        Self { face, caller }
+    }
+}
+
+/// What is not declared answers as what does not exist: an empty list would be a declaration.
+macro_rules! undeclared {
+    ($($name:ident($params:ty) -> $result:ty = $method:ty;)*) => {
+        $(fn $name(
+            &self,
+            _request: $params,
+            _context: RequestContext<RoleServer>,
+        ) -> impl Future<Output = Result<$result, ErrorData>> + Send + '_ {
+            std::future::ready(Err(ErrorData::method_not_found::<$method>()))
+        })*
+    };
+}
+
+impl ServerHandler for Handler {
+    fn get_info(&self) -> ServerConfig {
+        self.face.info.clone()
+    }
+
+    async fn initialize(
+        &self,
+        request: InitializeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<InitializeResult, ErrorData> {
+        context.peer.set_peer_info(request.clone());
+        self.face.handshakes.note(&self.caller.principal, &request.capabilities);
+        let mut result = self.negotiate_initialize(&request)?;
+        // Over HTTP a handshake client has no stream on which it could be told.
+        if let (Transport::Http, Some(tools)) = (&self.caller.transport, result.capabilities.tools.as_mut()) {
+            tools.list_changed = None;
+        }
+        Ok(result)
+    }
+
+    async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
+        if let Transport::Stream(gone) = &self.caller.transport {
+            let face = Arc::clone(&self.face);
+            tokio::spawn(face.follow(self.caller.clone(), context.peer, gone.clone()));
+        }
+    }
+
+    async fn list_tools(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        self.face.list(&self.caller.principal, request, era::is_modern(&context))
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        self.face.call(&self.caller, request, &context).await
+    }
+
+    fn get_tool(&self, name: &str) -> Option<Tool> {
+        self.face.tool(&self.caller.principal, name)
+    }
+
+    fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
+        Some(requested.clone())
+    }
+
+    async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
+        self.face.listen(&self.caller, context).await
+    }
+
+    undeclared! {
+        complete(CompleteRequestParams) -> CompleteResult = CompleteRequestMethod;
+        list_prompts(Option<PaginatedRequestParams>) -> ListPromptsResult = ListPromptsRequestMethod;
+        list_resources(Option<PaginatedRequestParams>) -> ListResourcesResult = ListResourcesRequestMethod;
+        list_resource_templates(Option<PaginatedRequestParams>) -> ListResourceTemplatesResult
+            = ListResourceTemplatesRequestMethod;
+    }
+}

@@ -1,0 +1,75 @@
+//! `tools/list`, and the one tool that header checks look at.
+
+use mcp_govern_core::{
+    Denial, Principal, Remedy,
+    access::Visibility,
+    governor::{CallRequest, ListedTool},
+};
+use rmcp::{
+    ErrorData,
+    model::{CacheScope, ErrorCode, ListToolsResult, MetaObject, PaginatedRequestParams, Tool},
+};
+
+use super::{DENIED, Face, cursor, refusal};
+
+impl Face {
+    /// A page of the caller's tools, ordered by name.
+    pub(super) fn list(
+        &self,
+        principal: &Principal,
+        request: Option<PaginatedRequestParams>,
+        modern: bool,
+    ) -> Result<ListToolsResult, ErrorData> {
+        self.metrics.listed();
+        let after = match request.and_then(|request| request.cursor) {
+            Some(cursor) => Some(cursor::open(&self.sealer, principal, &cursor)?),
+            None => None,
+        };
+        let tools = self.governor.list(principal).map_err(|denial| refused(&denial))?;
+        let begin = after.map_or(0, |after| tools.partition_point(|tool| tool.name <= after));
+        let page: Vec<&ListedTool> = tools.iter().skip(begin).take(self.options.page_size).collect();
+        let more = begin.saturating_add(page.len()) < tools.len();
+        let last = page.last().map(|tool| tool.name.as_str());
+        let next_cursor = last.filter(|_| more).and_then(|last| cursor::seal(&self.sealer, principal, last));
+        let snapshot = self.governor.snapshot();
+        let show = |tool: &&ListedTool| {
+            self.shapes.shown(tool, &snapshot, self.remedy(principal, tool).as_ref(), modern)
+        };
+        let mut result = ListToolsResult::with_all_items(page.iter().map(show).collect());
+        result.next_cursor = next_cursor;
+        if modern {
+            result.cache_scope = Some(CacheScope::Private);
+            result.ttl_ms = Some(u64::try_from(self.options.list_ttl.as_millis()).unwrap_or(u64::MAX));
+            result.meta = Some(self.result_meta());
+        }
+        Ok(result)
+    }
+
+    /// A tool of the caller's list. What the caller may not know of is not here, whatever its headers are checked for.
+    pub(super) fn tool(&self, principal: &Principal, name: &str) -> Option<Tool> {
+        let tool = self.governor.describe(principal, name).ok()?;
+        let remedy = self.remedy(principal, &tool);
+        Some(self.shapes.shown(&tool, &self.governor.snapshot(), remedy.as_ref(), true))
+    }
+
+    /// How to get at a tool that can only be asked for: the remedy of the denial that a call would get.
+    fn remedy(&self, principal: &Principal, tool: &ListedTool) -> Option<Remedy> {
+        if tool.visibility != Visibility::Requestable {
+            return None;
+        }
+        let error = self.governor.preview(principal, CallRequest::new(&tool.id)).err()?;
+        error.denial().map(|denial| denial.remedy().clone())
+    }
+
+    /// `_meta` of a result, with our own name in it.
+    pub(super) fn result_meta(&self) -> MetaObject {
+        let mut meta = MetaObject::new();
+        meta.insert("io.modelcontextprotocol/serverInfo".to_owned(), self.server_info());
+        meta
+    }
+}
+
+/// A list that is refused says why: an empty one would be taken for the truth.
+fn refused(denial: &Denial) -> ErrorData {
+    ErrorData::new(ErrorCode(DENIED), denial.message().to_owned(), Some(refusal::facts(denial)))
+}

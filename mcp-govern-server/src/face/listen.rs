@@ -1,0 +1,201 @@
+//! Telling clients that their list of tools has changed.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use mcp_govern_core::{Denial, Principal, UserId, governor::ListedTool};
+use rmcp::{ErrorData, RoleServer, service::{Peer, SubscriptionContext}};
+use tokio_util::sync::CancellationToken;
+
+use super::{Caller, Face};
+use crate::metrics::Metrics;
+
+/// How many streams one person may have open.
+const PER_PERSON: usize = 32;
+
+/// The streams that are open: bounded in all, and for each person.
+#[derive(Debug)]
+pub(super) struct Subscriptions {
+    most: usize,
+    open: Mutex<HashMap<UserId, usize>>,
+    metrics: Metrics,
+}
+
+/// One open stream.
+#[derive(Debug)]
+pub(super) struct Subscribed {
+    of: Arc<Subscriptions>,
+    user: UserId,
+}
+
+impl Subscriptions {
+    pub(super) fn new(most: usize, metrics: Metrics) -> Self {
+        Self { most, open: Mutex::default(), metrics }
+    }
+
+    /// Room for one more stream, given back when the answer is dropped.
+    fn enter(self: &Arc<Self>, user: &UserId) -> Option<Subscribed> {
+        let mut open = self.lock();
+        let all: usize = open.values().sum();
+        let own = open.get(user).copied().unwrap_or(0);
+        if all >= self.most || own >= PER_PERSON {
+            return None;
+        }
+        open.insert(user.clone(), own + 1);
+        self.metrics.subscribed(1);
+        Some(Subscribed { of: Arc::clone(self), user: user.clone() })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<UserId, usize>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Subscribed {
+    fn drop(&mut self) {
+        let mut open = self.of.lock();
+        if let Some(own) = open.get_mut(&self.user) {
+            *own = own.saturating_sub(1);
+            if *own == 0 {
+                open.remove(&self.user);
+            }
+        }
+        self.of.metrics.subscribed(-1);
+    }
+}
+
+/// Whether to go on after a look.
+enum Look {
+    Changed,
+    Same,
+    End,
+}
+
+/// A caller's list as it was last seen.
+struct Seen<'a> {
+    face: &'a Face,
+    principal: &'a Principal,
+    revision: mcp_govern_core::journal::Revision,
+    list: Result<Vec<ListedTool>, Denial>,
+}
+
+impl<'a> Seen<'a> {
+    fn now(face: &'a Face, principal: &'a Principal) -> Self {
+        // The revision first: a change in between is then looked at once more, never missed.
+        let revision = face.governor.revision();
+        Self { face, principal, revision, list: face.governor.list(principal) }
+    }
+
+    /// Waits for a new revision of the rules, or for the time of a look without one (a grant may have ended).
+    async fn look(&mut self) -> Look {
+        let next = self.revision.next();
+        let reached = tokio::time::timeout(self.face.options.recheck, self.face.governor.reached(next)).await;
+        if let Ok(Err(_)) = reached {
+            return Look::End;
+        }
+        let now = Self::now(self.face, self.principal);
+        let same = same_list(&self.list, &now.list);
+        *self = now;
+        if same { Look::Same } else { Look::Changed }
+    }
+}
+
+fn same_list(one: &Result<Vec<ListedTool>, Denial>, other: &Result<Vec<ListedTool>, Denial>) -> bool {
+    match (one, other) {
+        (Ok(one), Ok(other)) => one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same_tool(one, other)),
+        (Err(one), Err(other)) => one.code() == other.code(),
+        _ => false,
+    }
+}
+
+fn same_tool(one: &ListedTool, other: &ListedTool) -> bool {
+    one.name == other.name
+        && one.visibility == other.visibility
+        && one.classification == other.classification
+        && (Arc::ptr_eq(&one.definition, &other.definition) || one.definition == other.definition)
+        && (Arc::ptr_eq(&one.input_schema, &other.input_schema) || one.input_schema == other.input_schema)
+}
+
+impl Face {
+    /// Runs a subscription: until the client goes away, its proof of identity ends, or the server closes.
+    pub(super) async fn listen(&self, caller: &Caller, subscription: SubscriptionContext) -> Result<(), ErrorData> {
+        let Some(_subscribed) = self.subscriptions.enter(&caller.principal.user) else {
+            return Err(ErrorData::internal_error("too many streams are open; close one", None));
+        };
+        if subscription.accepted().tools_list_changed != Some(true) {
+            tokio::select! {
+                () = subscription.cancelled() => {}
+                () = self.ended(caller) => {}
+            }
+            return Ok(());
+        }
+        let mut seen = Seen::now(self, &caller.principal);
+        loop {
+            let look = tokio::select! {
+                biased;
+                () = subscription.cancelled() => Look::End,
+                () = self.ended(caller) => Look::End,
+                look = seen.look() => look,
+            };
+            match look {
+                Look::Same => {}
+                Look::End => return Ok(()),
+                Look::Changed => {
+                    if subscription.sink().notify_tool_list_changed().await.is_err() {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    /// The same for a handshake client that has a connection of its own: there it needs no subscription.
+    pub(super) async fn follow(self: Arc<Self>, caller: Caller, peer: Peer<RoleServer>, gone: CancellationToken) {
+        let mut seen = Seen::now(&self, &caller.principal);
+        loop {
+            let look = tokio::select! {
+                biased;
+                () = gone.cancelled() => Look::End,
+                () = self.ended(&caller) => Look::End,
+                look = seen.look() => look,
+            };
+            match look {
+                Look::Same => {}
+                Look::Changed if peer.notify_tool_list_changed().await.is_ok() => {}
+                Look::Changed | Look::End => return,
+            }
+        }
+    }
+
+    /// Waits until the server closes or the caller's proof of identity ends.
+    async fn ended(&self, caller: &Caller) {
+        match caller.expires {
+            None => self.closing.cancelled().await,
+            Some(expires) => {
+                let left: Duration = expires.since(self.governor.now());
+                let _ = tokio::time::timeout(left, self.closing.cancelled()).await;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_person_cannot_take_all_streams_and_each_is_given_back() {
+        let subscriptions = Arc::new(Subscriptions::new(40, Metrics::new()));
+        let user = |name: &str| UserId::new("idp", name).unwrap();
+        let held: Vec<_> = (0..PER_PERSON).map(|_| subscriptions.enter(&user("ada")).unwrap()).collect();
+        assert!(subscriptions.enter(&user("ada")).is_none());
+        let others: Vec<_> = (0..8).map(|_| subscriptions.enter(&user("bob")).unwrap()).collect();
+        assert!(subscriptions.enter(&user("eve")).is_none());
+        drop((held, others));
+        assert!(subscriptions.lock().is_empty());
+        assert!(subscriptions.enter(&user("ada")).is_some());
+    }
+}

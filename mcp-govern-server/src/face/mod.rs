@@ -1,0 +1,123 @@
+//! What the handlers of all connections share: the governor, and how its tools are shown.
+
+mod answer;
+mod call;
+mod caller;
+mod cursor;
+mod era;
+mod failure;
+mod handler;
+mod list;
+mod listen;
+mod output;
+mod progress;
+mod refusal;
+mod tool;
+
+use std::{sync::Arc, time::Duration};
+
+use mcp_govern_core::Governor;
+use rmcp::model::{Implementation, ServerCapabilities, ServerConfig};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use self::{era::Handshakes, listen::Subscriptions, output::OutputSchemas, tool::ToolShapes};
+pub(crate) use self::{
+    caller::{CURRENT, Caller, Transport},
+    handler::Handler,
+};
+use crate::{connect::Connector, metrics::Metrics, seal::Sealer};
+
+/// Stands before every key of ours in `_meta`.
+const META_PREFIX: &str = "io.github.mcp-govern/";
+
+/// The JSON-RPC code of a refused list: outside of what JSON-RPC and MCP reserve.
+pub(crate) const DENIED: i32 = -31_000;
+
+/// How the face behaves.
+#[derive(Debug, Clone)]
+pub(crate) struct FaceOptions {
+    pub(crate) name: String,
+    pub(crate) title: Option<String>,
+    pub(crate) version: String,
+    pub(crate) instructions: Option<String>,
+    pub(crate) page_size: usize,
+    pub(crate) list_ttl: Duration,
+    pub(crate) call_deadline: Duration,
+    pub(crate) recheck: Duration,
+    pub(crate) subscriptions: usize,
+}
+
+/// What the handlers of all connections share.
+#[derive(Debug)]
+pub(crate) struct Face {
+    governor: Governor,
+    options: FaceOptions,
+    info: ServerConfig,
+    sealer: Sealer,
+    shapes: ToolShapes,
+    outputs: OutputSchemas,
+    handshakes: Handshakes,
+    subscriptions: Arc<Subscriptions>,
+    connector: Option<Connector>,
+    metrics: Metrics,
+    /// Streams end when this is cancelled; calls in flight finish.
+    closing: CancellationToken,
+}
+
+impl Face {
+    pub(crate) fn new(
+        governor: Governor,
+        options: FaceOptions,
+        sealer: Sealer,
+        connector: Option<Connector>,
+        metrics: Metrics,
+    ) -> Self {
+        let mut implementation = Implementation::new(&options.name, &options.version);
+        implementation.title.clone_from(&options.title);
+        let capabilities = ServerCapabilities::builder().enable_tools().enable_tool_list_changed().build();
+        let mut info = ServerConfig::new(capabilities).with_server_info(implementation);
+        info.instructions.clone_from(&options.instructions);
+        Self {
+            subscriptions: Arc::new(Subscriptions::new(options.subscriptions, metrics.clone())),
+            governor,
+            options,
+            info,
+            sealer,
+            shapes: ToolShapes::new(),
+            outputs: OutputSchemas::new(),
+            handshakes: Handshakes::new(),
+            connector,
+            metrics,
+            closing: CancellationToken::new(),
+        }
+    }
+
+    pub(crate) fn governor(&self) -> &Governor {
+        &self.governor
+    }
+
+    /// The name that people see.
+    pub(crate) fn name(&self) -> &str {
+        self.options.title.as_deref().unwrap_or(&self.options.name)
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Cancelled when the server closes.
+    pub(crate) fn closing(&self) -> &CancellationToken {
+        &self.closing
+    }
+
+    /// Our own implementation, for `_meta` of results: since 2026-07-28 there is no handshake that tells it.
+    fn server_info(&self) -> Value {
+        serde_json::to_value(&self.info.server_info).unwrap_or_default()
+    }
+}
+
+/// A key of ours in `_meta`.
+fn meta_key(name: &str) -> String {
+    format!("{META_PREFIX}{name}")
+}

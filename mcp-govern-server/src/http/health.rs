@@ -1,0 +1,60 @@
+//! For whoever operates the server: is it alive, is it ready, what does it do.
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::State,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use http::{StatusCode, header};
+use mcp_govern_core::{access::Freshness, audit::AuditHealth};
+use serde_json::json;
+
+use crate::face::Face;
+
+/// `/healthz`: the process answers. `/readyz`: calls can be admitted and put on record.
+pub(crate) fn health(face: Arc<Face>) -> Router {
+    Router::new()
+        .route("/healthz", get(|| std::future::ready("ok")))
+        .route("/readyz", get(ready))
+        .with_state(face)
+}
+
+/// `/metrics`.
+pub(crate) fn metrics(face: Arc<Face>) -> Router {
+    Router::new().route("/metrics", get(scrape)).with_state(face)
+}
+
+/// Tells how many servers are at fault and not which: the answer is for anybody who can reach it.
+async fn ready(State(face): State<Arc<Face>>) -> Response {
+    let status = face.governor().status();
+    let closing = face.closing().is_cancelled();
+    let ready = status.is_ready() && !closing;
+    let code = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let body = json!({
+        "ready": ready,
+        "closing": closing,
+        "rules": match status.freshness {
+            Freshness::Fresh => "fresh",
+            Freshness::Unreadable => "unreadable",
+            _ => "stale",
+        },
+        "record": if status.audit == AuditHealth::Writable { "writable" } else { "unavailable" },
+        "revision": status.revision,
+        "server_faults": status.faults.len(),
+    });
+    (code, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+}
+
+async fn scrape(State(face): State<Arc<Face>>) -> Response {
+    let status = face.governor().status();
+    match face.metrics().text(&status) {
+        Ok(text) => {
+            let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+            ([(header::CONTENT_TYPE, kind)], text).into_response()
+        }
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}

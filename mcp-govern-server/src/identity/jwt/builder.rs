@@ -1,0 +1,168 @@
+//! Putting a JWT authenticator together.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use jsonwebtoken::crypto::aws_lc;
+use mcp_govern_core::{Clock, SystemClock};
+use url::Url;
+
+use super::{
+    FetchJwks, JwtAlgorithm, JwtAuthenticator,
+    cache::{Freshness, JwksCache, Origin},
+    claims::ClaimNames,
+    discovery::is_safe,
+};
+use crate::ServerError;
+
+/// Puts a [`JwtAuthenticator`] together.
+#[derive(Debug)]
+#[must_use = "nothing is checked until `build` is called"]
+pub struct JwtAuthenticatorBuilder {
+    issuer: String,
+    audiences: Vec<String>,
+    fetch: Arc<dyn FetchJwks>,
+    jwks_url: Option<Url>,
+    algorithms: BTreeSet<JwtAlgorithm>,
+    leeway: Duration,
+    names: ClaimNames,
+    token_type: Option<String>,
+    scopes: Vec<String>,
+    freshness: Freshness,
+    clock: Arc<dyn Clock>,
+}
+
+impl JwtAuthenticatorBuilder {
+    pub(super) fn new(issuer: String, audience: String, fetch: Arc<dyn FetchJwks>) -> Self {
+        Self {
+            issuer,
+            audiences: vec![audience],
+            fetch,
+            jwks_url: None,
+            algorithms: JwtAlgorithm::ALL.into(),
+            leeway: Duration::from_secs(30),
+            names: ClaimNames {
+                groups: "groups".to_owned(),
+                client: ["client_id", "azp", "cid", "appid"].map(str::to_owned).into(),
+            },
+            token_type: None,
+            scopes: Vec::new(),
+            freshness: Freshness {
+                max_age: Duration::from_secs(600),
+                max_stale: Duration::from_secs(24 * 3600),
+                cooldown: Duration::from_secs(30),
+            },
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// With a further audience: a token for any of them is accepted.
+    pub fn with_audience(mut self, audience: impl Into<String>) -> Self {
+        self.audiences.push(audience.into());
+        self
+    }
+
+    /// With the key set's URL. Without it the issuer's metadata (RFC 8414, or `OpenID` Connect Discovery) is asked.
+    pub fn with_jwks_url(mut self, url: Url) -> Self {
+        self.jwks_url = Some(url);
+        self
+    }
+
+    /// With fewer algorithms than all nine.
+    pub fn with_algorithms(mut self, algorithms: impl IntoIterator<Item = JwtAlgorithm>) -> Self {
+        self.algorithms = algorithms.into_iter().collect();
+        self
+    }
+
+    /// With another allowance for clocks that differ than thirty seconds.
+    pub fn with_leeway(mut self, leeway: Duration) -> Self {
+        self.leeway = leeway;
+        self
+    }
+
+    /// With another claim for groups than `groups`: its name, or a JSON pointer into the claims (`/realm_access/roles`). The claim
+    /// is a text or a list of texts.
+    pub fn with_groups_claim(mut self, claim: impl Into<String>) -> Self {
+        self.names.groups = claim.into();
+        self
+    }
+
+    /// With other claims for the client than `client_id`, `azp`, `cid` and `appid`; the first that is there counts.
+    pub fn with_client_claims(mut self, claims: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.names.client = claims.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// With a type that the token's header must state: `at+jwt` where the issuer follows RFC 9068, so that an ID token never passes.
+    pub fn with_token_type(mut self, token_type: impl Into<String>) -> Self {
+        self.token_type = Some(token_type.into());
+        self
+    }
+
+    /// With scopes that every token must have; a token without them is answered 403.
+    pub fn with_required_scopes(mut self, scopes: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.scopes = scopes.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// With another age than ten minutes at which keys are fetched anew.
+    pub fn with_max_age(mut self, age: Duration) -> Self {
+        self.freshness.max_age = age;
+        self
+    }
+
+    /// With another age than a day at which keys that cannot be fetched anew serve no more.
+    pub fn with_max_stale(mut self, age: Duration) -> Self {
+        self.freshness.max_stale = age;
+        self
+    }
+
+    /// With another pause than thirty seconds between two fetches.
+    pub fn with_fetch_pause(mut self, pause: Duration) -> Self {
+        self.freshness.cooldown = pause;
+        self
+    }
+
+    /// With another clock than the operating system's for the ends of tokens.
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The authenticator. Nothing is fetched yet.
+    ///
+    /// # Errors
+    ///
+    /// When the issuer or the key set is not on https (http on loopback is fine), an audience is empty, or no algorithm is left.
+    pub fn build(self) -> Result<JwtAuthenticator, ServerError> {
+        let issuer_url: Url = self
+            .issuer
+            .parse()
+            .map_err(|_| ServerError::config(format!("the issuer `{}` is no URL", self.issuer)))?;
+        for url in self.jwks_url.iter().chain([&issuer_url]) {
+            if !is_safe(url) {
+                return Err(ServerError::config(format!("`{url}` is not on https")));
+            }
+        }
+        if self.audiences.iter().any(String::is_empty) {
+            return Err(ServerError::config("an audience is empty"));
+        }
+        if self.algorithms.is_empty() {
+            return Err(ServerError::config("no signature algorithm is accepted"));
+        }
+        // Where another crate in the program has chosen a provider already, that one stays: both check the same algorithms.
+        let _ = aws_lc::DEFAULT_PROVIDER.install_default();
+        let origin = self.jwks_url.map_or_else(|| Origin::Issuer(issuer_url.clone()), Origin::KeySet);
+        Ok(JwtAuthenticator {
+            issuer: self.issuer,
+            issuer_url,
+            keys: Arc::new(JwksCache::new(self.fetch, origin, self.freshness)),
+            algorithms: self.algorithms,
+            audiences: self.audiences,
+            leeway: self.leeway,
+            names: self.names,
+            token_type: self.token_type,
+            scopes: self.scopes,
+            clock: self.clock,
+        })
+    }
+}

@@ -1,0 +1,172 @@
+//! Bearer tokens that are signed by an identity provider.
+
+mod algorithm;
+mod builder;
+mod cache;
+mod claims;
+pub(crate) mod discovery;
+mod fetch;
+mod keys;
+#[cfg(feature = "transport")]
+mod transport;
+
+use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use jsonwebtoken::{DecodingKey, Validation, decode, decode_header};
+use mcp_govern_core::{Clock, Secret};
+use serde_json::{Map, Value};
+use url::Url;
+
+pub use self::{
+    algorithm::JwtAlgorithm,
+    builder::JwtAuthenticatorBuilder,
+    fetch::{FetchJwks, FetchJwksError, StaticJwks},
+};
+#[cfg(feature = "transport")]
+pub use self::transport::TransportJwks;
+use self::{
+    cache::JwksCache,
+    claims::{ClaimNames, Claims},
+};
+use super::{AuthError, Authenticate, Identity, Presented};
+
+/// The longest token that is looked at, in bytes.
+const LONGEST: usize = 16 * 1024;
+
+/// Accepts access tokens in the form of signed JWTs (RFC 9068) from one issuer.
+///
+/// A token is good when its signature is that of a key which the issuer publishes, under an algorithm of the allow-list and of the
+/// key; when issuer and audience are the configured ones, it has not ended and has begun; and when it names a person and a client.
+/// The keys are fetched when they are first needed and kept. While the issuer cannot be reached the known keys serve on; a token
+/// that names an unknown key leads to one fetch for all callers, and to none within thirty seconds of another.
+///
+/// ```
+/// use mcp_govern_server::{JwtAuthenticator, StaticJwks};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let document = r#"{"keys": []}"#;
+/// let authenticator = JwtAuthenticator::builder("https://id.example.com", "https://tools.example.com/mcp", StaticJwks::new(document))
+///     .with_jwks_url("https://id.example.com/keys".parse()?)
+///     .with_groups_claim("/realm_access/roles")
+///     .with_required_scopes(["mcp:tools"])
+///     .build()?;
+/// # Ok(()) }
+/// ```
+pub struct JwtAuthenticator {
+    issuer: String,
+    issuer_url: Url,
+    keys: Arc<JwksCache>,
+    algorithms: BTreeSet<JwtAlgorithm>,
+    audiences: Vec<String>,
+    leeway: Duration,
+    names: ClaimNames,
+    token_type: Option<String>,
+    scopes: Vec<String>,
+    clock: Arc<dyn Clock>,
+}
+
+impl JwtAuthenticator {
+    /// For tokens of an issuer (an https URL, compared exactly with the claim `iss`) that are meant for `audience`: the public URL of
+    /// the server where clients follow RFC 8707.
+    pub fn builder(
+        issuer: impl Into<String>,
+        audience: impl Into<String>,
+        fetch: impl FetchJwks,
+    ) -> JwtAuthenticatorBuilder {
+        JwtAuthenticatorBuilder::new(issuer.into(), audience.into(), Arc::new(fetch))
+    }
+
+    async fn identify(&self, token: &Secret) -> Result<Identity, AuthError> {
+        let text = token.expose();
+        if text.len() > LONGEST {
+            return Err(AuthError::invalid(format!("the token is longer than {LONGEST} bytes")));
+        }
+        let header = decode_header(text).map_err(|_| AuthError::invalid("the token is no signed JWT"))?;
+        let algorithm = JwtAlgorithm::of_library(header.alg).filter(|algorithm| self.algorithms.contains(algorithm));
+        let algorithm = algorithm.ok_or_else(|| AuthError::invalid("the token is signed with an algorithm that is not accepted"))?;
+        if header.crit.is_some() {
+            return Err(AuthError::invalid("the token demands an extension that is not understood"));
+        }
+        if !self.accepts_type(header.typ.as_deref()) {
+            return Err(AuthError::invalid("the token is of another type than access tokens are"));
+        }
+        let check = |candidates: &[&DecodingKey]| self.verified(text, algorithm, candidates);
+        let claims = self.keys.with_candidates(header.kid.as_deref(), algorithm, check).await?;
+        let expires = claims.check_time(self.clock.now(), self.leeway)?;
+        if !self.scopes.iter().all(|scope| claims.has_scope(scope)) {
+            return Err(AuthError::insufficient_scope(self.scopes.clone()));
+        }
+        Ok(claims.identity(&self.issuer, &self.names)?.with_expiry(expires))
+    }
+
+    /// The claims, when one of the keys made the signature and the token is from and for the right ones.
+    fn verified(&self, token: &str, algorithm: JwtAlgorithm, keys: &[&DecodingKey]) -> Result<Claims, AuthError> {
+        let mut validation = Validation::new(algorithm.to_library());
+        validation.set_audience(&self.audiences);
+        validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+        // Issuer and times are checked below and by the caller: the library accepts a list of issuers, and knows one clock.
+        validation.validate_exp = false;
+        let mut reason = AuthError::invalid("the token's signature is wrong");
+        for key in keys {
+            match decode::<Map<String, Value>>(token, key, &validation) {
+                Ok(token) => {
+                    let claims = Claims(token.claims);
+                    let ours = claims.text("iss") == Some(self.issuer.as_str());
+                    return if ours { Ok(claims) } else { Err(AuthError::invalid("the token is of another issuer")) };
+                }
+                Err(error) => reason = refused(&error).unwrap_or(reason),
+            }
+        }
+        Err(reason)
+    }
+
+    /// RFC 9068, section 4: the type, where one is demanded, with or without `application/`.
+    fn accepts_type(&self, stated: Option<&str>) -> bool {
+        let Some(wanted) = &self.token_type else { return true };
+        let bare = |text: &str| {
+            let text = text.to_ascii_lowercase();
+            text.strip_prefix("application/").map(str::to_owned).unwrap_or(text)
+        };
+        stated.is_some_and(|stated| bare(stated) == bare(wanted))
+    }
+}
+
+/// A sentence for a reason that another key would not change.
+fn refused(error: &jsonwebtoken::errors::Error) -> Option<AuthError> {
+    use jsonwebtoken::errors::ErrorKind;
+    let sentence = match error.kind() {
+        ErrorKind::InvalidAudience => "the token is meant for somebody else",
+        ErrorKind::MissingRequiredClaim(_) => "the token lacks one of exp, iss, aud and sub",
+        ErrorKind::InvalidSignature => return None,
+        _ => "the token cannot be read",
+    };
+    Some(AuthError::invalid(sentence))
+}
+
+impl fmt::Debug for JwtAuthenticator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JwtAuthenticator")
+            .field("issuer", &self.issuer)
+            .field("audiences", &self.audiences)
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Authenticate for JwtAuthenticator {
+    async fn authenticate(&self, request: &Presented<'_>) -> Result<Identity, AuthError> {
+        match request.bearer() {
+            Some(token) => self.identify(token).await,
+            None => Err(AuthError::missing()),
+        }
+    }
+
+    fn authorization_servers(&self) -> Vec<Url> {
+        vec![self.issuer_url.clone()]
+    }
+
+    fn scopes(&self) -> Vec<String> {
+        self.scopes.clone()
+    }
+}

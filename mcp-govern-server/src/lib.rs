@@ -1,0 +1,28 @@
+#![doc = include_str!("../README.md")]
+
+mod builder;
+mod connect;
+mod error;
+mod face;
+mod http;
+mod identity;
+mod metrics;
+mod seal;
+mod server;
+
+#[cfg(feature = "transport")]
+pub use self::identity::TransportJwks;
+pub use self::{
+    builder::McpServerBuilder,
+    connect::{
+        AuthorizationGrant, AuthorizeRequest, ConnectAccount, ConnectAccounts, ConnectError, ConnectErrorKind,
+        IdentifyVisitor, Visitor,
+    },
+    error::{ServerError, ServerErrorKind},
+    identity::{
+        AuthError, AuthErrorKind, Authenticate, FetchJwks, FetchJwksError, FixedIdentity, FromMiddleware, Identity,
+        JwtAlgorithm, JwtAuthenticator, JwtAuthenticatorBuilder, Presented, StaticJwks, StaticTokens, TrustedProxies,
+        os_user,
+    },
+    server::McpServer,
+};

@@ -1,0 +1,155 @@
+//! The server: its routes, its loops, its end.
+
+use std::{future::Future, sync::Arc};
+
+use axum::{Router, middleware::from_fn_with_state};
+use mcp_govern_core::Governor;
+use rmcp::{
+    service::serve_server_with_ct,
+    transport::{
+        stdio,
+        streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService, session::never::NeverSessionManager},
+    },
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
+};
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::{
+    Authenticate, Identity, McpServerBuilder, ServerError,
+    connect::{self, ConnectDoor},
+    error::ServerErrorKind,
+    face::{CURRENT, Caller, Face, Handler, Transport},
+    http::{self, Door, MetadataUrls, ServeOptions},
+};
+
+/// Governed tools over MCP. Cheap to clone; clones share everything.
+#[derive(Debug, Clone)]
+pub struct McpServer {
+    parts: Arc<Parts>,
+}
+
+/// What a builder hands over.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) face: Arc<Face>,
+    pub(crate) door: Arc<Door>,
+    pub(crate) connect: Option<Arc<ConnectDoor>>,
+    pub(crate) metadata: Option<MetadataUrls>,
+    pub(crate) public: Url,
+    pub(crate) http: StreamableHttpServerConfig,
+    pub(crate) serve: ServeOptions,
+    /// Requests in flight are dropped when this is cancelled.
+    pub(crate) abort: CancellationToken,
+}
+
+impl McpServer {
+    /// Puts a server together: over a governor whose driver runs, for callers that `authenticate` lets in, under the URL at which
+    /// clients see it (`https://tools.example.com/mcp`).
+    pub fn builder(governor: Governor, authenticate: impl Authenticate, public_url: Url) -> McpServerBuilder {
+        McpServerBuilder::new(governor, Arc::new(authenticate), public_url)
+    }
+
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self { parts: Arc::new(parts) }
+    }
+
+    /// The routes: the protocol at the public URL's path, RFC 9728 metadata where tokens come from an authorization server, and the
+    /// pages on which people connect accounts. Merge them with the application's own.
+    ///
+    /// The source address of a request is known where the router is served by [`McpServer::serve`], or with
+    /// `into_make_service_with_connect_info::<SocketAddr>()`.
+    pub fn router(&self) -> Router {
+        let Parts { face, door, connect, metadata, public, http, .. } = &*self.parts;
+        let shared = Arc::clone(face);
+        let factory = move || {
+            // The task that serves a request has authenticated it. Without that nobody is served.
+            let caller = CURRENT.try_with(Caller::clone).map_err(std::io::Error::other)?;
+            Ok(Handler::new(Arc::clone(&shared), caller))
+        };
+        let sessions = Arc::new(NeverSessionManager::default());
+        let service = StreamableHttpService::new(factory, sessions, http.clone());
+        let path = match public.path().trim_end_matches('/') {
+            "" => "/",
+            path => path,
+        };
+        let mut router =
+            Router::new().route_service(path, service).layer(from_fn_with_state(Arc::clone(door), http::enter));
+        if let Some(urls) = metadata {
+            router = router.merge(http::metadata(urls, public, face.name(), &*door.authenticate));
+        }
+        if let Some(connect) = connect {
+            router = router.merge(connect::routes(Arc::clone(connect)));
+        }
+        router
+    }
+
+    /// `/healthz` (the process answers) and `/readyz` (calls are admitted and put on record; 503 otherwise). They ask for no token and
+    /// tell nothing about servers, tools or people.
+    pub fn health_router(&self) -> Router {
+        http::health(Arc::clone(&self.parts.face))
+    }
+
+    /// `/metrics`, in the OpenMetrics text format that Prometheus reads. It asks for no token: keep it from the outside.
+    pub fn metrics_router(&self) -> Router {
+        http::metrics(Arc::clone(&self.parts.face))
+    }
+
+    /// Serves a router over HTTP/1.1 until `shutdown` ends: this server's routes, and whatever the application has merged with them.
+    ///
+    /// Small packets are sent at once, source addresses are known, the number of connections and the time for a request's head are
+    /// bounded. After `shutdown` nothing new is accepted, streams are closed, calls in flight have the grace to end.
+    /// A connection that cannot be accepted is passed over.
+    pub async fn serve(&self, listener: TcpListener, app: Router, shutdown: impl Future<Output = ()> + Send) {
+        let Parts { face, serve, abort, .. } = &*self.parts;
+        http::serve(listener, app, shutdown, *serve, face.closing(), abort).await;
+    }
+
+    /// Ends streams that are told of changes, and answers `/readyz` with 503 from now on. Calls in flight go on. For an application that
+    /// serves the router itself: call it when it is told to stop.
+    pub fn close(&self) {
+        self.parts.face.closing().cancel();
+    }
+
+    /// Serves one client over standard input and output, until it closes them. Nothing else may write to standard output meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// When what comes in is no MCP.
+    pub async fn serve_stdio(&self, identity: Identity) -> Result<(), ServerError> {
+        let (read, write) = stdio();
+        self.serve_io(identity, read, write).await
+    }
+
+    /// Serves one client over a stream of lines, as on stdio.
+    ///
+    /// # Errors
+    ///
+    /// When what comes in is no MCP.
+    pub async fn serve_io(
+        &self,
+        identity: Identity,
+        read: impl AsyncRead + Send + Unpin + 'static,
+        write: impl AsyncWrite + Send + Unpin + 'static,
+    ) -> Result<(), ServerError> {
+        let gone = CancellationToken::new();
+        let _gone = gone.clone().drop_guard();
+        let principal = identity.to_principal(None);
+        let caller = Caller { principal, expires: identity.expires, transport: Transport::Stream(gone) };
+        let handler = Handler::new(Arc::clone(&self.parts.face), caller);
+        let broken = |error| ServerError::caused(ServerErrorKind::Transport, "the connection did not become MCP", error);
+        let stop = self.parts.face.closing().child_token();
+        let service = serve_server_with_ct(handler, (read, write), stop).await.map_err(broken)?;
+        service.waiting().await.map(drop).map_err(|error| {
+            ServerError::caused(ServerErrorKind::Transport, "the connection broke", error)
+        })
+    }
+
+    /// The governor behind the server.
+    pub fn governor(&self) -> &Governor {
+        self.parts.face.governor()
+    }
+}

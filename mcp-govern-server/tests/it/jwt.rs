@@ -1,0 +1,348 @@
+//! Signed tokens, and the keys that they are checked with.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use aws_lc_rs::{
+    rand::SystemRandom,
+    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair},
+};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use http::{StatusCode, header};
+use mcp_govern_core::{ManualClock, Timestamp};
+use mcp_govern_server::{FetchJwks, FetchJwksError, JwtAuthenticator, JwtAuthenticatorBuilder, McpServer};
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::world::{Answer, Governed, PUBLIC, World, get, modern};
+
+const ISSUER: &str = "https://id.example.com/realms/a";
+const NOW: i64 = 1_800_000_000;
+
+/// An issuer with a key that can be replaced, and a network that can be cut.
+#[derive(Debug, Clone, Default)]
+struct Issuer(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    documents: Mutex<Vec<(String, String)>>,
+    fetched: AtomicUsize,
+    down: AtomicBool,
+}
+
+#[async_trait]
+impl FetchJwks for Issuer {
+    async fn fetch(&self, url: &Url) -> Result<Vec<u8>, FetchJwksError> {
+        self.0.fetched.fetch_add(1, Ordering::SeqCst);
+        // Long enough for every other caller to arrive.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let documents = self.0.documents.lock().unwrap();
+        let found = documents.iter().find(|(at, _)| at == url.as_str()).map(|(_, text)| text.clone().into_bytes());
+        match found {
+            Some(found) if !self.0.down.load(Ordering::SeqCst) => Ok(found),
+            _ => Err(FetchJwksError::new("no answer")),
+        }
+    }
+}
+
+impl Issuer {
+    fn publishes(&self, keys: &[&Key]) {
+        let keys: Vec<Value> = keys.iter().map(|key| key.public()).collect();
+        let metadata = json!({"issuer": ISSUER, "jwks_uri": "https://id.example.com/keys"});
+        *self.0.documents.lock().unwrap() = vec![
+            ("https://id.example.com/realms/a/.well-known/openid-configuration".into(), metadata.to_string()),
+            ("https://id.example.com/keys".into(), json!({ "keys": keys }).to_string()),
+        ];
+    }
+
+    fn fetched(&self) -> usize {
+        self.0.fetched.load(Ordering::SeqCst)
+    }
+
+    fn is_down(&self, down: bool) {
+        self.0.down.store(down, Ordering::SeqCst);
+    }
+}
+
+struct Key {
+    id: &'static str,
+    pair: EcdsaKeyPair,
+}
+
+impl Key {
+    fn new(id: &'static str) -> Self {
+        Self { id, pair: EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap() }
+    }
+
+    fn public(&self) -> Value {
+        let point = self.pair.public_key().as_ref();
+        let part = |range: std::ops::Range<usize>| URL_SAFE_NO_PAD.encode(&point[range]);
+        json!({"kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": self.id, "x": part(1..33), "y": part(33..65)})
+    }
+
+    fn sign(&self, claims: &Value) -> String {
+        self.sign_as(&json!({"alg": "ES256", "typ": "at+jwt", "kid": self.id}), claims)
+    }
+
+    fn sign_as(&self, header: &Value, claims: &Value) -> String {
+        let text = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let message = format!("{}.{}", text(header), text(claims));
+        let signature = self.pair.sign(&SystemRandom::new(), message.as_bytes()).unwrap();
+        format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
+    }
+}
+
+/// Claims that are good in every way.
+fn claims() -> Value {
+    json!({
+        "iss": ISSUER, "aud": PUBLIC, "sub": "ada", "client_id": "desktop", "exp": NOW + 300, "iat": NOW,
+        "scope": "openid mcp:tools", "realm_access": {"roles": ["desk-people"]},
+    })
+}
+
+fn with(change: &Value) -> Value {
+    let mut claims = claims();
+    for (name, value) in change.as_object().unwrap() {
+        claims[name] = value.clone();
+    }
+    claims
+}
+
+struct Scene {
+    world: World,
+    issuer: Issuer,
+    key: Key,
+    clock: Arc<ManualClock>,
+}
+
+impl Scene {
+    async fn new(configure: impl FnOnce(JwtAuthenticatorBuilder) -> JwtAuthenticatorBuilder) -> Self {
+        let (issuer, key) = (Issuer::default(), Key::new("one"));
+        issuer.publishes(&[&key]);
+        let clock = Arc::new(ManualClock::new(Timestamp::from_millis(NOW * 1000)));
+        let builder = JwtAuthenticator::builder(ISSUER, PUBLIC, issuer.clone())
+            .with_clock(clock.clone())
+            .with_groups_claim("/realm_access/roles");
+        let authenticator = configure(builder).build().unwrap();
+        let ready = Governed::new(|builder| builder).await;
+        let grant = mcp_govern_core::journal::Action::GrantProfile {
+            grant: "people".try_into().unwrap(),
+            profile: "desk".try_into().unwrap(),
+            grantee: mcp_govern_core::Grantee::Group("desk-people".try_into().unwrap()),
+            until: None,
+        };
+        let builder = McpServer::builder(ready.governor.clone(), authenticator, PUBLIC.parse().unwrap());
+        let world = ready.serve(builder);
+        world.act(grant).await;
+        Self { world, issuer, key, clock }
+    }
+
+    async fn list(&self, token: &str) -> Answer {
+        self.world.send(modern(Some(token), "tools/list", json!({}))).await
+    }
+
+    /// The reason for which a token is refused.
+    async fn reason(&self, token: &str) -> String {
+        let answer = self.list(token).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{}", answer.text());
+        let challenge = answer.headers[header::WWW_AUTHENTICATE].to_str().unwrap();
+        assert!(challenge.contains("error=\"invalid_token\""), "{challenge}");
+        answer.text().to_owned()
+    }
+}
+
+#[tokio::test]
+async fn a_good_token_makes_a_principal_with_groups_and_client() {
+    let scene = Scene::new(|builder| builder).await;
+    let result = scene.list(&scene.key.sign(&claims())).await.result();
+    // What the group's grant opens.
+    assert_eq!(result["tools"].as_array().unwrap().len(), 9);
+    let call = modern(
+        Some(&scene.key.sign(&claims())),
+        "tools/call",
+        json!({"name": "acme_echo", "arguments": {"text": "x"}}),
+    );
+    scene.world.send(call).await.result();
+    let records = scene.world.records().await;
+    let intent = records.iter().find(|entry| entry["record"] == "intent.v1").unwrap();
+    assert_eq!(intent["data"]["caller"]["client"], format!("desktop ({ISSUER})"));
+    assert_eq!(scene.issuer.fetched(), 3, "metadata in two places, and the keys, once");
+}
+
+#[tokio::test]
+async fn every_kind_of_bad_token_is_refused() {
+    let scene = Scene::new(|builder| builder.with_token_type("at+jwt")).await;
+    let other = Key::new("one");
+    let sign = |claims: &Value| scene.key.sign(claims);
+    for (token, reason) in [
+        ("no.jwt".to_owned(), "no signed JWT"),
+        (other.sign(&claims()), "signature is wrong"),
+        (sign(&with(&json!({"iss": "https://id.example.com"}))), "another issuer"),
+        (sign(&with(&json!({"iss": [ISSUER]}))), "another issuer"),
+        (sign(&with(&json!({"aud": "https://elsewhere.example.com"}))), "meant for somebody else"),
+        (sign(&with(&json!({"aud": null}))), "lacks one of"),
+        (sign(&with(&json!({"sub": null}))), "lacks one of"),
+        (sign(&with(&json!({"exp": NOW - 31}))), "has expired"),
+        (sign(&with(&json!({"exp": null}))), "lacks one of"),
+        (sign(&with(&json!({"nbf": NOW + 60}))), "not valid yet"),
+        (sign(&with(&json!({"client_id": null}))), "names no client"),
+        (scene.key.sign_as(&json!({"alg": "none", "typ": "at+jwt"}), &claims()), "no signed JWT"),
+        (scene.key.sign_as(&json!({"alg": "HS256", "typ": "at+jwt", "kid": "one"}), &claims()), "not accepted"),
+        (scene.key.sign_as(&json!({"alg": "ES256", "typ": "JWT", "kid": "one"}), &claims()), "another type"),
+        (scene.key.sign_as(&json!({"alg": "ES256", "typ": "at+jwt", "kid": "one", "crit": ["x"]}), &claims()), "extension"),
+        (scene.key.sign_as(&json!({"alg": "RS256", "typ": "at+jwt", "kid": "one"}), &claims()), "does not publish"),
+        (scene.key.sign_as(&json!({"alg": "ES256", "typ": "at+jwt", "kid": "two"}), &claims()), "does not publish"),
+        (format!("{}x", "a".repeat(17_000)), "longer than"),
+    ] {
+        let told = scene.reason(&token).await;
+        assert!(told.contains(reason), "{told} instead of {reason}");
+    }
+    let mut changed = sign(&claims());
+    changed.replace_range(60..61, if &changed[60..61] == "A" { "B" } else { "A" });
+    scene.reason(&changed).await;
+    scene.list(&sign(&with(&json!({"aud": ["https://x.example.com", PUBLIC]})))).await.result();
+}
+
+#[tokio::test]
+async fn a_token_that_expires_between_list_and_call_is_refused_at_the_call() {
+    let scene = Scene::new(|builder| builder).await;
+    let token = scene.key.sign(&claims());
+    scene.list(&token).await.result();
+    scene.clock.advance(Duration::from_secs(331));
+    let call = modern(Some(&token), "tools/call", json!({"name": "acme_echo", "arguments": {"text": "x"}}));
+    let answer = scene.world.send(call).await;
+    assert_eq!((answer.status, answer.text()), (StatusCode::UNAUTHORIZED, "the token has expired"));
+    assert_eq!(scene.world.vendor.begun.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn a_token_without_the_scope_is_told_which() {
+    let scene = Scene::new(|builder| builder.with_required_scopes(["mcp:tools"])).await;
+    scene.list(&scene.key.sign(&claims())).await.result();
+    let answer = scene.list(&scene.key.sign(&with(&json!({"scope": "openid"})))).await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    let challenge = answer.headers[header::WWW_AUTHENTICATE].to_str().unwrap();
+    assert!(challenge.contains("error=\"insufficient_scope\"") && challenge.contains("scope=\"mcp:tools\""), "{challenge}");
+}
+
+#[tokio::test]
+async fn clients_are_told_where_tokens_come_from() {
+    let scene = Scene::new(|builder| builder.with_required_scopes(["mcp:tools"])).await;
+    let answer = scene.world.send(modern(None, "tools/list", json!({}))).await;
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        answer.headers[header::WWW_AUTHENTICATE],
+        "Bearer scope=\"mcp:tools\", resource_metadata=\"http://127.0.0.1:8700/.well-known/oauth-protected-resource/mcp\""
+    );
+    for path in ["/.well-known/oauth-protected-resource/mcp", "/.well-known/oauth-protected-resource"] {
+        let document = scene.world.send(get(path)).await.json();
+        assert_eq!(document["resource"], PUBLIC);
+        assert_eq!(document["authorization_servers"], json!([ISSUER]));
+        assert_eq!(document["scopes_supported"], json!(["mcp:tools"]));
+        assert_eq!(document["bearer_methods_supported"], json!(["header"]));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_rotate_and_known_ones_serve_while_the_issuer_is_down() {
+    let scene = Scene::new(|builder| builder).await;
+    scene.list(&scene.key.sign(&claims())).await.result();
+    scene.issuer.is_down(true);
+    // Old enough to be fetched anew, again and again: the known key serves on.
+    for _ in 0..5 {
+        tokio::time::advance(Duration::from_secs(700)).await;
+        scene.list(&scene.key.sign(&claims())).await.result();
+    }
+    // A new key while the issuer is down: nobody can tell.
+    let new = Key::new("two");
+    tokio::time::advance(Duration::from_secs(60)).await;
+    scene.reason(&new.sign(&claims())).await;
+    scene.issuer.is_down(false);
+    scene.issuer.publishes(&[&new]);
+    tokio::time::advance(Duration::from_secs(31)).await;
+    scene.list(&new.sign(&claims())).await.result();
+    // The old key is gone with the new set.
+    scene.reason(&scene.key.sign(&claims())).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_that_cannot_be_confirmed_for_a_day_serve_no_more() {
+    let scene = Scene::new(|builder| builder).await;
+    scene.list(&scene.key.sign(&claims())).await.result();
+    scene.issuer.is_down(true);
+    tokio::time::advance(Duration::from_secs(24 * 3600 + 1)).await;
+    let answer = scene.list(&scene.key.sign(&claims())).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer.headers[header::RETRY_AFTER], "5");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_unknown_keys_causes_one_fetch() {
+    let scene = Arc::new(Scene::new(|builder| builder).await);
+    scene.list(&scene.key.sign(&claims())).await.result();
+    let before = scene.issuer.fetched();
+    tokio::time::advance(Duration::from_secs(31)).await;
+    let flood = async || {
+        let mut all = tokio::task::JoinSet::new();
+        for _ in 0..100 {
+            let scene = Arc::clone(&scene);
+            let token = Key::new("forged").sign(&claims());
+            all.spawn(async move { scene.list(&token).await.status });
+        }
+        while let Some(status) = all.join_next().await {
+            assert_eq!(status.unwrap(), StatusCode::UNAUTHORIZED);
+        }
+    };
+    flood().await;
+    assert_eq!(scene.issuer.fetched() - before, 3, "metadata in two places, and the keys, once");
+    flood().await;
+    assert_eq!(scene.issuer.fetched() - before, 3, "none within the pause");
+    // Whoever has a known key is not held up.
+    scene.list(&scene.key.sign(&claims())).await.result();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_issuer_that_is_down_from_the_start_is_asked_once_for_all() {
+    let scene = Arc::new(Scene::new(|builder| builder).await);
+    scene.issuer.is_down(true);
+    let mut all = tokio::task::JoinSet::new();
+    for _ in 0..50 {
+        let (scene, token) = (Arc::clone(&scene), scene.key.sign(&claims()));
+        all.spawn(async move { scene.list(&token).await.status });
+    }
+    while let Some(status) = all.join_next().await {
+        assert_eq!(status.unwrap(), StatusCode::SERVICE_UNAVAILABLE);
+    }
+    assert_eq!(scene.issuer.fetched(), 2, "metadata in two places, once");
+    scene.issuer.is_down(false);
+    tokio::time::advance(Duration::from_secs(31)).await;
+    scene.list(&scene.key.sign(&claims())).await.result();
+}
+
+#[tokio::test]
+async fn metadata_of_another_issuer_is_not_used() {
+    let scene = Scene::new(|builder| builder).await;
+    let metadata = json!({"issuer": "https://evil.example.com", "jwks_uri": "https://evil.example.com/keys"});
+    let evil = Key::new("one");
+    *scene.issuer.0.documents.lock().unwrap() = vec![
+        ("https://id.example.com/.well-known/oauth-authorization-server/realms/a".into(), metadata.to_string()),
+        ("https://evil.example.com/keys".into(), json!({"keys": [evil.public()]}).to_string()),
+    ];
+    assert_eq!(scene.list(&evil.sign(&claims())).await.status, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[test]
+fn an_issuer_without_https_is_refused() {
+    let build = |issuer: &str| JwtAuthenticator::builder(issuer, PUBLIC, Issuer::default()).build();
+    assert!(build("http://id.example.com").is_err());
+    assert!(build("no url").is_err());
+    assert!(build("http://127.0.0.1:8080").is_ok());
+    assert!(JwtAuthenticator::builder(ISSUER, "", Issuer::default()).build().is_err());
+    assert!(JwtAuthenticator::builder(ISSUER, PUBLIC, Issuer::default()).with_algorithms([]).build().is_err());
+}

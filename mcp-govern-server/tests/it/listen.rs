@@ -1,0 +1,151 @@
+//! Who is told that a list has changed.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use axum::{body::Body, extract::Request, middleware::Next};
+use http_body_util::BodyExt;
+use mcp_govern_core::{Clock, Grantee, ManualClock, SystemClock, journal::Action};
+use mcp_govern_server::{FromMiddleware, McpServer};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use crate::world::{Governed, PUBLIC, World, identity, modern, token, user};
+
+/// An open stream of messages.
+struct Stream {
+    body: Body,
+    text: String,
+}
+
+impl Stream {
+    async fn open(app: &axum::Router, name: &str) -> Self {
+        let request = modern(Some(&token(name)), "subscriptions/listen", json!({"notifications": {"toolsListChanged": true}}));
+        let response = app.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), 200);
+        let mut stream = Self { body: response.into_body(), text: String::new() };
+        let first = stream.next().await.unwrap();
+        assert_eq!(first["method"], "notifications/subscriptions/acknowledged", "{first}");
+        stream
+    }
+
+    /// The next message; none at the end.
+    async fn next(&mut self) -> Option<Value> {
+        loop {
+            if let Some(end) = self.text.find("\n\n") {
+                let event: String = self.text.drain(..end + 2).collect();
+                let data = event.lines().find_map(|line| line.strip_prefix("data:"));
+                if let Some(message) = data.and_then(|data| serde_json::from_str(data.trim()).ok()) {
+                    return Some(message);
+                }
+                continue;
+            }
+            let frame = self.body.frame().await?.unwrap();
+            self.text.push_str(std::str::from_utf8(frame.data_ref().unwrap()).unwrap());
+        }
+    }
+
+    /// Everything up to the end: methods of notifications, and `result`.
+    async fn rest(mut self) -> Vec<String> {
+        let mut all = Vec::new();
+        while let Some(message) = self.next().await {
+            all.push(message["method"].as_str().unwrap_or("result").to_owned());
+        }
+        all
+    }
+}
+
+const CHANGED: &str = "notifications/tools/list_changed";
+
+fn grant(id: &str, profile: &str, name: &str, until: Option<mcp_govern_core::Timestamp>) -> Action {
+    Action::GrantProfile {
+        grant: id.try_into().unwrap(),
+        profile: profile.try_into().unwrap(),
+        grantee: Grantee::User(user(name)),
+        until,
+    }
+}
+
+#[tokio::test]
+async fn only_those_are_told_whose_own_list_has_changed() {
+    let world = World::new().await;
+    let (mut ada, mut eve) = (Stream::open(&world.app, "ada").await, Stream::open(&world.app, "eve").await);
+    world.act(grant("eve-desk", "desk", "eve", None)).await;
+    let told = eve.next().await.unwrap();
+    assert_eq!(told["method"], CHANGED);
+    assert_eq!(told["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"], 1);
+    // Nobody's list.
+    let label = mcp_govern_core::Label::new("Empty");
+    let content = mcp_govern_core::ToolsetContent::Chosen(std::collections::BTreeMap::new());
+    world.act(Action::CreateToolset { toolset: "empty".try_into().unwrap(), label, content }).await;
+    world.act(Action::DisableTools { tools: BTreeSet::from(["own/mine".parse().unwrap()]) }).await;
+    assert_eq!(ada.next().await.unwrap()["method"], CHANGED);
+    world.server.close();
+    // Nothing that was not hers.
+    assert_eq!(ada.rest().await, ["result"]);
+    assert_eq!(eve.rest().await, ["result"]);
+}
+
+#[tokio::test]
+async fn a_stream_ends_in_order_when_the_server_closes() {
+    let world = World::new().await;
+    let ada = Stream::open(&world.app, "ada").await;
+    world.server.close();
+    assert_eq!(ada.rest().await, ["result"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_ends_with_the_proof_of_identity() {
+    let ready = Governed::new(|builder| builder).await;
+    let builder = McpServer::builder(ready.governor.clone(), FromMiddleware, PUBLIC.parse().unwrap());
+    let world = ready.serve(builder);
+    let sign_in = async |mut request: Request, next: Next| {
+        let expires = SystemClock.now().plus(Duration::from_secs(90));
+        request.extensions_mut().insert(identity("ada").with_expiry(expires));
+        next.run(request).await
+    };
+    let app = world.app.clone().layer(axum::middleware::from_fn(sign_in));
+    let began = tokio::time::Instant::now();
+    let rest = Stream::open(&app, "ada").await.rest().await;
+    assert_eq!(rest, ["result"]);
+    let took = began.elapsed();
+    assert!((80..=91).contains(&took.as_secs()), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_grant_that_ends_is_told_though_nobody_acted() {
+    let clock = Arc::new(ManualClock::new(SystemClock.now()));
+    let ready = Governed::new(|builder| builder.with_clock(clock.clone())).await;
+    let builder = McpServer::builder(ready.governor.clone(), crate::world::tokens(), PUBLIC.parse().unwrap());
+    let world = ready.serve(builder);
+    world.act(grant("eve-desk", "desk", "eve", Some(clock.now().plus(Duration::from_secs(600))))).await;
+    let mut eve = Stream::open(&world.app, "eve").await;
+    clock.advance(Duration::from_secs(601));
+    assert_eq!(eve.next().await.unwrap()["method"], CHANGED);
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_gives_its_stream_back() {
+    let world = World::with(|builder| builder.with_subscriptions(1)).await;
+    let first = Stream::open(&world.app, "ada").await;
+    let request = modern(Some(&token("bob")), "subscriptions/listen", json!({"notifications": {"toolsListChanged": true}}));
+    let refused = world.send(request).await;
+    assert!(refused.text().contains("too many streams are open"), "{}", refused.text());
+    drop(first);
+    for _ in 0..1000 {
+        let metrics = world.send(crate::world::get("/metrics")).await;
+        if metrics.text().contains("mcp_govern_subscriptions 0") {
+            Stream::open(&world.app, "bob").await;
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("the stream was not given back");
+}
+
+#[tokio::test]
+async fn handshake_clients_have_no_subscriptions() {
+    let world = World::new().await;
+    let params = json!({"notifications": {"toolsListChanged": true}});
+    let answer = world.legacy("ada", "2025-11-25", "subscriptions/listen", params).await;
+    assert_eq!(answer.error()["code"], -32601);
+}

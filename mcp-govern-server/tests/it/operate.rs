@@ -1,0 +1,84 @@
+//! For whoever operates the server.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use mcp_govern_core::Secret;
+use mcp_govern_server::{McpServer, ServerErrorKind};
+use serde_json::json;
+
+use crate::world::{Governed, PUBLIC, World, get, tokens};
+
+#[tokio::test]
+async fn health_says_alive_and_ready_and_nothing_else() {
+    let world = World::new().await;
+    assert_eq!(world.send(get("/healthz")).await.text(), "ok");
+    let ready = world.send(get("/readyz")).await;
+    assert_eq!(ready.status, StatusCode::OK);
+    let body = ready.json();
+    assert_eq!((&body["ready"], &body["rules"], &body["record"]), (&json!(true), &json!("fresh"), &json!("writable")));
+    world.server.close();
+    assert_eq!(world.send(get("/readyz")).await.status, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test]
+async fn a_governor_that_follows_nothing_is_not_ready() {
+    let world = World::new().await;
+    world.governor.close().await;
+    let ready = world.send(get("/readyz")).await;
+    assert_eq!(ready.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(world.send(get("/healthz")).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn metrics_count_calls_and_name_nobody() {
+    let world = World::new().await;
+    world.call("ada", "acme_echo", json!({"text": "x"})).await.result();
+    world.call("eve", "acme_secret", json!({})).await.error();
+    world.call("ada", "acme_limited", json!({})).await.result();
+    world.send(crate::world::modern(None, "tools/list", json!({}))).await;
+    let text = world.send(get("/metrics")).await.text().to_owned();
+    for line in [
+        "mcp_govern_calls_total{end=\"success\"} 1",
+        "mcp_govern_calls_total{end=\"denied\"} 1",
+        "mcp_govern_calls_total{end=\"failed\"} 1",
+        "mcp_govern_denials_total{code=\"unknown_tool\"} 1",
+        "mcp_govern_refused_requests_total{reason=\"missing\"} 1",
+        "mcp_govern_calls_running 0",
+        "mcp_govern_ready 1",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    for name in ["ada", "eve", "desktop", "echo", "canary"] {
+        assert!(!text.contains(name), "{name}\n{text}");
+    }
+}
+
+#[tokio::test]
+async fn what_makes_no_sense_is_refused_when_the_server_is_built() {
+    let governor = Governed::new(|builder| builder).await.governor;
+    let builder = |url: &str| McpServer::builder(governor.clone(), tokens(), url.parse().unwrap());
+    let kinds = [
+        builder("http://tools.example.com/mcp").build(),
+        builder("https://tools.example.com/mcp#x").build(),
+        builder(PUBLIC).with_page_size(0).build(),
+        builder(PUBLIC).with_max_body_bytes(0).build(),
+        builder(PUBLIC).with_call_deadline(Duration::ZERO).build(),
+        builder(PUBLIC).with_state_key(Secret::new("short")).build(),
+    ];
+    for built in kinds {
+        assert_eq!(built.unwrap_err().kind(), ServerErrorKind::Config);
+    }
+}
+
+#[test]
+fn handles_and_futures_go_between_threads() {
+    fn is_send<T: Send + Sync>() {}
+    fn future_is_send<T: Send>(_: T) {}
+    is_send::<McpServer>();
+    fn check(server: &McpServer, listener: tokio::net::TcpListener) {
+        future_is_send(server.serve(listener, server.router(), std::future::pending()));
+        future_is_send(server.serve_stdio(crate::world::identity("ada")));
+    }
+    let _ = check;
+}

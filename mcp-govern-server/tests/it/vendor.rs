@@ -1,0 +1,218 @@
+//! A provider whose tools do what a test needs.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use mcp_govern_core::{
+    Annotations, AuthMethod, AuthMethodId, AuthorizedCall, Binding, CallContext, Catalogue, CatalogueVersion,
+    CheckedArguments, CredentialFacts, CredentialReport, CredentialSharing, CredentialVerdict, DiscoverContext, Effect,
+    OperationBinding, ProbeContext, Provider, ProviderError, ProviderErrorKind, ProviderId, ProviderInfo, RequestPreview,
+    Risk, SecretField, Sent, ServerConfig, ToolDefinition, ToolName, ToolOutput, ToolServer, VendorError,
+};
+use serde_json::{Value, json, value::to_raw_value};
+use tokio::sync::Notify;
+
+/// What the vendor has seen, and what it waits for.
+#[derive(Debug, Default)]
+pub(crate) struct Vendor {
+    pub(crate) begun: AtomicUsize,
+    pub(crate) dropped: AtomicUsize,
+    pub(crate) ended: AtomicUsize,
+    pub(crate) hanging: Notify,
+    pub(crate) released: Notify,
+    pub(crate) let_go: Notify,
+    pub(crate) traces: std::sync::Mutex<Vec<String>>,
+}
+
+#[derive(Debug)]
+pub(crate) struct FakeProvider {
+    info: ProviderInfo,
+    vendor: Arc<Vendor>,
+}
+
+impl FakeProvider {
+    pub(crate) fn new(vendor: Arc<Vendor>) -> Self {
+        let mut info = ProviderInfo::new(ProviderId::new("fake").unwrap(), "Fake");
+        let mut token = AuthMethod::new(AuthMethodId::new("token").unwrap(), "Token");
+        token.fields = vec![SecretField::new("token", "Token")];
+        token.sharing = vec![CredentialSharing::Shared, CredentialSharing::PerUser];
+        info.auth_methods = vec![AuthMethod::new(AuthMethodId::new("none").unwrap(), "None"), token];
+        Self { info, vendor }
+    }
+}
+
+#[async_trait]
+impl Provider for FakeProvider {
+    fn info(&self) -> &ProviderInfo {
+        &self.info
+    }
+
+    fn open(&self, server: &ServerConfig) -> Result<Arc<dyn ToolServer>, ProviderError> {
+        let own = server.spec.sharing == CredentialSharing::PerUser;
+        Ok(Arc::new(FakeServer { vendor: Arc::clone(&self.vendor), own }))
+    }
+}
+
+#[derive(Debug)]
+struct FakeServer {
+    vendor: Arc<Vendor>,
+    own: bool,
+}
+
+fn tool(name: &str, effect: Effect, input: Value, output: Option<Value>, security: &[&str]) -> ToolDefinition {
+    let binding = Binding::Operation(OperationBinding {
+        method: if effect == Effect::Read { "GET" } else { "POST" }.into(),
+        origin: "api".into(),
+        path: format!("/{name}"),
+        arguments: Vec::new(),
+        fixed: Vec::new(),
+        security: security.iter().map(ToString::to_string).collect(),
+        content_type: None,
+    });
+    ToolDefinition {
+        name: ToolName::new(name).unwrap(),
+        title: format!("The tool {name}"),
+        description: format!("What {name} does."),
+        input_schema: Arc::new(input),
+        output_schema: output.map(Arc::new),
+        annotations: Annotations::of(effect, effect == Effect::Read),
+        effect,
+        risk: Risk::None,
+        risk_reason: None,
+        notifies: None,
+        scopes: Vec::new(),
+        deprecated: false,
+        area: None,
+        binding,
+    }
+}
+
+fn takes(properties: &Value, required: &[&str]) -> Value {
+    json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
+}
+
+fn text_output() -> Value {
+    json!({"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]})
+}
+
+#[async_trait]
+impl ToolServer for FakeServer {
+    async fn discover(&self, _cx: DiscoverContext<'_>) -> Result<Arc<Catalogue>, ProviderError> {
+        let text = json!({"text": {"type": "string", "description": "What to say."}});
+        let nothing = || takes(&json!({}), &[]);
+        let tools = if self.own {
+            vec![tool("mine", Effect::Read, takes(&json!({"of": {"type": "integer"}}), &[]), None, &["token"])]
+        } else {
+            vec![
+                tool("echo", Effect::Read, takes(&text, &["text"]), Some(text_output()), &[]),
+                tool("free", Effect::Write, takes(&text, &[]), None, &[]),
+                tool("hang", Effect::Write, nothing(), None, &[]),
+                tool("limited", Effect::Read, nothing(), None, &[]),
+                tool("list", Effect::Read, nothing(), Some(json!({"type": "array"})), &[]),
+                tool("misfit", Effect::Write, nothing(), Some(text_output()), &[]),
+                tool("remove", Effect::Destructive, nothing(), None, &[]),
+                tool("secret", Effect::Read, nothing(), None, &[]),
+                tool("steps", Effect::Read, nothing(), None, &[]),
+                tool("wanted", Effect::Read, nothing(), None, &[]),
+            ]
+        };
+        Ok(Arc::new(Catalogue::new(CatalogueVersion(1), tools.into_iter().map(Arc::new).collect()).unwrap()))
+    }
+
+    async fn invoke(&self, call: &AuthorizedCall, cx: CallContext<'_>) -> Result<ToolOutput, ProviderError> {
+        cx.observer.sending().await?;
+        self.vendor.begun.fetch_add(1, Ordering::SeqCst);
+        if let Some(trace) = cx.trace {
+            self.vendor.traces.lock().unwrap().push(trace.traceparent().to_owned());
+        }
+        let guard = Dropped { vendor: Arc::clone(&self.vendor), done: false };
+        let done = self.carry_out(call, &cx).await;
+        guard.done();
+        done
+    }
+
+    async fn probe(&self, cx: ProbeContext<'_>) -> Result<CredentialReport, ProviderError> {
+        let token = cx.credential.field("token").map(|token| token.expose().to_owned()).unwrap_or_default();
+        let mut facts = CredentialFacts::new();
+        facts.authorized_as = token.strip_prefix("token-of-").map(str::to_owned);
+        let good = facts.authorized_as.is_some();
+        let verdict = if good { CredentialVerdict::Accepted } else { CredentialVerdict::Rejected };
+        Ok(CredentialReport::new(verdict, facts))
+    }
+
+    fn preview(
+        &self,
+        tool: &ToolName,
+        _arguments: &CheckedArguments,
+        _facts: &CredentialFacts,
+    ) -> Result<RequestPreview, ProviderError> {
+        Ok(RequestPreview::new("GET", format!("https://fake.test/{tool}")))
+    }
+}
+
+impl FakeServer {
+    async fn carry_out(&self, call: &AuthorizedCall, cx: &CallContext<'_>) -> Result<ToolOutput, ProviderError> {
+        let output = |value: &Value| Ok(ToolOutput::new(to_raw_value(value).unwrap(), Vec::new()));
+        match call.tool().name().as_str() {
+            "hang" => {
+                self.vendor.hanging.notify_one();
+                self.vendor.let_go.notified().await;
+                output(&json!({"let": "go"}))
+            }
+            "limited" => {
+                let mut vendor = VendorError::new();
+                vendor.retry_after = Some(Duration::from_secs(7));
+                Err(ProviderError::new(ProviderErrorKind::RateLimited, "too many requests")
+                    .with_sent(Sent::Yes)
+                    .with_vendor(vendor))
+            }
+            "list" => output(&json!([1, 2, 3])),
+            "misfit" => output(&json!({"text": 7})),
+            "steps" => {
+                for step in 1..=3 {
+                    cx.progress.report(step, Some(3), "working");
+                    // The report is told while this waits.
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                Ok(ToolOutput::new(to_raw_value(&json!({"steps": 3})).unwrap(), Vec::new()).with_note("2 were left out"))
+            }
+            "mine" => {
+                let facts = cx.credential.map(mcp_govern_core::Credential::facts);
+                output(&json!({"whose": facts.and_then(|facts| facts.authorized_as.clone()), "user": call.user().subject}))
+            }
+            _ => {
+                let text = call.arguments().get("text").cloned().unwrap_or_else(|| "nothing".into());
+                output(&json!({ "text": text }))
+            }
+        }
+    }
+}
+
+/// Counts vendor requests that were dropped before they ended.
+struct Dropped {
+    vendor: Arc<Vendor>,
+    done: bool,
+}
+
+impl Dropped {
+    fn done(mut self) {
+        self.done = true;
+    }
+}
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        if self.done {
+            self.vendor.ended.fetch_add(1, Ordering::SeqCst);
+        } else {
+            self.vendor.dropped.fetch_add(1, Ordering::SeqCst);
+            self.vendor.released.notify_one();
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Producers that each wait until their record is durable, and one task that commits whatever is waiting, without a timer.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use mcp_govern_core::ports::AuditLog;
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::chains::Chain;
+
+/// How long each took, and how long all of it.
+#[derive(Debug, Default)]
+pub(crate) struct Measured {
+    each: Vec<Duration>,
+    all: Duration,
+}
+
+impl Measured {
+    pub(crate) fn note(&mut self, one: Duration) {
+        self.each.push(one);
+    }
+
+    pub(crate) fn end(&mut self, all: Duration) {
+        self.all += all;
+    }
+
+    pub(crate) fn add(&mut self, other: Self) {
+        self.each.extend(other.each);
+        self.all += other.all;
+    }
+
+    /// Per second.
+    #[expect(clippy::cast_precision_loss, reason = "a count of measurements is far below 2^52")]
+    pub(crate) fn rate(&self) -> f64 {
+        self.each.len() as f64 / self.all.as_secs_f64()
+    }
+
+    /// In milliseconds.
+    pub(crate) fn median(&self) -> f64 {
+        let mut each = self.each.clone();
+        each.sort_unstable();
+        each.get(each.len() / 2).map_or(0.0, Duration::as_secs_f64) * 1_000.0
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        json!({ "per_second": self.rate().round(), "median_ms": (self.median() * 1_000.0).round() / 1_000.0 })
+    }
+}
+
+/// As many producers as are asked for, for as long as a slice lasts.
+pub(crate) async fn run(log: Arc<dyn AuditLog>, writer: &str, producers: usize, slice: Duration) -> Measured {
+    let (queue, mut waiting) = mpsc::channel::<oneshot::Sender<()>>(producers.max(2));
+    let began = Instant::now();
+    let tasks: Vec<_> = (0..producers)
+        .map(|_| {
+            let queue = queue.clone();
+            tokio::spawn(async move {
+                let mut measured = Measured::default();
+                while began.elapsed() < slice {
+                    let asked = Instant::now();
+                    let (done, durable) = oneshot::channel();
+                    queue.send(done).await.unwrap();
+                    durable.await.unwrap();
+                    measured.note(asked.elapsed());
+                }
+                measured
+            })
+        })
+        .collect();
+    drop(queue);
+    let mut chain = Chain::new(writer);
+    let mut batch = Vec::new();
+    while waiting.recv_many(&mut batch, 1_024).await > 0 {
+        chain.append(&*log, batch.len(), 1_795_000_000_000).await.unwrap();
+        batch.drain(..).for_each(|done| done.send(()).unwrap());
+    }
+    let mut measured = Measured::default();
+    measured.end(began.elapsed());
+    for task in tasks {
+        measured.add(task.await.unwrap());
+    }
+    measured
+}

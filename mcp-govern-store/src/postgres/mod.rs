@@ -1,0 +1,15 @@
+//! Stores in a PostgreSQL database.
+
+mod audit;
+mod checkpoint;
+mod database;
+mod fault;
+mod journal;
+mod lease;
+mod listen;
+mod one_time;
+mod options;
+mod stores;
+mod vault;
+
+pub use self::{options::PostgresOptions, stores::PostgresStores};

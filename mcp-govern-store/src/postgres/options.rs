@@ -1,0 +1,82 @@
+use std::{fmt, sync::Arc, time::Duration};
+
+use mcp_govern_core::Clock;
+
+use crate::keys::VaultKeys;
+
+/// How PostgreSQL stores are opened.
+#[derive(Clone)]
+pub struct PostgresOptions {
+    pub(crate) keys: VaultKeys,
+    pub(crate) clock: Option<Arc<dyn Clock>>,
+    pub(crate) poll: Duration,
+    pub(crate) patience: Duration,
+    pub(crate) connections: u32,
+    pub(crate) schema: String,
+}
+
+impl PostgresOptions {
+    /// The defaults, with the keys that seal credentials.
+    pub fn new(keys: VaultKeys) -> Self {
+        Self {
+            keys,
+            clock: None,
+            poll: Duration::from_millis(500),
+            patience: Duration::from_secs(5),
+            connections: 8,
+            schema: "mcp_govern".to_owned(),
+        }
+    }
+
+    /// With another clock for one-time values and leases: for tests and simulations. By default the clock of the database,
+    /// which is the same for every node.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// With another interval at which the acts of other nodes are looked for, and the own rules confirmed to be current;
+    /// 500 ms by default. It is the net behind the database's notifications, which wake readers at once.
+    #[must_use]
+    pub fn with_poll(mut self, interval: Duration) -> Self {
+        self.poll = interval;
+        self
+    }
+
+    /// With another time that one operation may take, the wait for a connection or a lock included; 5 s by default.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// With another number of connections; 8 by default, at least 1. One more listens.
+    #[must_use]
+    pub fn with_connections(mut self, connections: u32) -> Self {
+        self.connections = connections.max(1);
+        self
+    }
+
+    /// With another schema of the database for the tables; `mcp_govern` by default. It is made when it is not there. 1 to 63
+    /// characters of a-z, 0-9 and `_`, starting with a letter; anything else is refused when the stores are opened.
+    #[must_use]
+    pub fn with_schema(mut self, schema: impl Into<String>) -> Self {
+        self.schema = schema.into();
+        self
+    }
+}
+
+impl fmt::Debug for PostgresOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { keys, clock, poll, patience, connections, schema } = self;
+        f.debug_struct("PostgresOptions")
+            .field("keys", keys)
+            .field("clock", clock)
+            .field("poll", poll)
+            .field("patience", patience)
+            .field("connections", connections)
+            .field("schema", schema)
+            .finish()
+    }
+}

@@ -1,0 +1,181 @@
+use std::time::Duration;
+
+use mcp_govern_core::{
+    Digest,
+    journal::{Head, Revision, StoredAct},
+    ports::{AppendError, StoreErrorKind},
+};
+
+use crate::{
+    chains::{act, grow, tenant, whole_journal},
+    on_every_store,
+    site::{Site, until},
+};
+
+on_every_store!(
+    an_act_is_read_back_byte_for_byte_on_every_node,
+    of_appends_at_the_same_head_one_wins,
+    an_append_at_another_head_does_nothing,
+    pages_are_whole_and_in_order,
+    an_act_wakes_the_readers_of_every_node,
+    a_reader_is_told_that_nothing_has_changed,
+    the_readers_of_another_tenant_are_left_alone,
+    tenants_share_nothing,
+    a_dropped_append_leaves_nothing_behind,
+    a_large_act_comes_back_whole,
+);
+
+async fn an_act_is_read_back_byte_for_byte_on_every_node(site: Site) {
+    let (one, two) = (site.node().await, site.node().await);
+    let (here, there) = (one.acme().await.journal, two.acme().await.journal);
+    assert_eq!(here.head().await.unwrap(), Head::EMPTY);
+    assert!(here.read(Revision::ZERO, 10).await.unwrap().is_empty());
+    let acts = grow(&*here, 3).await;
+    assert_eq!(there.head().await.unwrap(), acts[2].head());
+    assert_eq!(there.read(Revision::ZERO, 10).await.unwrap(), acts);
+    let after = site.node().await.acme().await.journal;
+    assert_eq!(after.read(Revision(1), 1).await.unwrap(), acts[1..2]);
+}
+
+async fn of_appends_at_the_same_head_one_wins(site: Site) {
+    let nodes = [site.node().await, site.node().await];
+    let journals = [nodes[0].acme().await.journal, nodes[1].acme().await.journal];
+    let mut head = Head::EMPTY;
+    for round in 0..10 {
+        let rivals = (0..8).map(|rival| {
+            let journal = journals[rival % 2].clone();
+            let act = act(head, &format!("rival-{round}-{rival}"));
+            tokio::spawn(async move { journal.append(head, &act).await })
+        });
+        let mut won = Vec::new();
+        let mut lost = Vec::new();
+        for rival in rivals.collect::<Vec<_>>() {
+            match rival.await.unwrap() {
+                Ok(head) => won.push(head),
+                Err(AppendError::Conflict(head)) => lost.push(head),
+                Err(error) => panic!("{error}"),
+            }
+        }
+        assert_eq!((won.len(), lost.len()), (1, 7));
+        assert!(lost.iter().all(|head| *head == won[0]), "the losers are told where the journal stands");
+        head = won[0];
+    }
+    assert_eq!(whole_journal(&*journals[1]).await.len(), 10);
+}
+
+async fn an_append_at_another_head_does_nothing(site: Site) {
+    let journal = site.node().await.acme().await.journal;
+    let acts = grow(&*journal, 2).await;
+    let forged = Head { hash: Digest::of_bytes(b"another"), ..acts[1].head() };
+    for head in [Head::EMPTY, acts[0].head(), forged] {
+        let refused = journal.append(head, &act(head, "late")).await;
+        assert!(matches!(refused, Err(AppendError::Conflict(at)) if at == acts[1].head()), "{refused:?}");
+    }
+    let gap = act(Head { revision: Revision(5), ..acts[1].head() }, "gap");
+    let refused = journal.append(acts[1].head(), &gap).await;
+    assert!(matches!(refused, Err(AppendError::Store(error)) if error.kind() == StoreErrorKind::Conflict));
+    assert_eq!(whole_journal(&*journal).await, acts);
+}
+
+async fn pages_are_whole_and_in_order(site: Site) {
+    let journal = site.node().await.acme().await.journal;
+    let acts = grow(&*journal, 23).await;
+    let mut read: Vec<StoredAct> = Vec::new();
+    for limit in [5, 1, 7, 100] {
+        let after = read.last().map_or(Revision::ZERO, StoredAct::revision);
+        let page = journal.read(after, limit).await.unwrap();
+        assert!(page.len() <= limit);
+        read.extend(page);
+    }
+    assert_eq!(read, acts);
+    assert!(journal.read(Revision(23), 10).await.unwrap().is_empty());
+    assert!(journal.read(Revision(99), 10).await.unwrap().is_empty());
+    assert!(journal.read(Revision::ZERO, 0).await.unwrap().is_empty());
+}
+
+async fn an_act_wakes_the_readers_of_every_node(site: Site) {
+    let (one, two) = (site.node().await, site.node().await);
+    let (here, there) = (one.acme().await.journal, two.acme().await.journal);
+    for after in 0..3 {
+        let wait = async |journal: &dyn mcp_govern_core::ports::Journal| {
+            until(async || {
+                journal.changed(Revision(after)).await.unwrap();
+                let read = journal.read(Revision(after), 1).await.unwrap();
+                (!read.is_empty()).then_some(())
+            })
+            .await;
+        };
+        tokio::join!(wait(&*here), wait(&*there), grow(&*here, 1));
+    }
+}
+
+async fn a_reader_is_told_that_nothing_has_changed(site: Site) {
+    let journal = site.node().await.acme().await.journal;
+    grow(&*journal, 1).await;
+    for _ in 0..3 {
+        let told = tokio::time::timeout(Duration::from_secs(20), journal.changed(Revision(1))).await;
+        told.expect("it is confirmed at least once per poll interval").unwrap();
+    }
+    let known = tokio::time::timeout(Duration::from_secs(20), journal.changed(Revision::ZERO)).await;
+    known.expect("an act that is there already is no news to wait for").unwrap();
+}
+
+async fn the_readers_of_another_tenant_are_left_alone(site: Site) {
+    let node = site.node().await;
+    let other = node.stores().open(&"other".parse().unwrap()).await.unwrap().journal;
+    grow(&*node.acme().await.journal, 3).await;
+    other.changed(Revision::ZERO).await.unwrap();
+    assert_eq!(other.head().await.unwrap(), Head::EMPTY);
+    assert!(other.read(Revision::ZERO, 10).await.unwrap().is_empty());
+}
+
+async fn tenants_share_nothing(site: Site) {
+    let node = site.node().await;
+    let other = node.stores().open(&"other".parse().unwrap()).await.unwrap();
+    let acme = node.acme().await;
+    let (ours, theirs) = (grow(&*acme.journal, 3).await, grow(&*other.journal, 2).await);
+    assert_eq!(whole_journal(&*acme.journal).await, ours);
+    assert_eq!(whole_journal(&*other.journal).await, theirs);
+    assert_eq!(node.tenants().await, [tenant(), "other".parse().unwrap()]);
+}
+
+async fn a_dropped_append_leaves_nothing_behind(site: Site) {
+    let journal = site.node().await.acme().await.journal;
+    for patience in 0..60 {
+        let head = journal.head().await.unwrap();
+        let act = act(head, &format!("dropped-{patience}"));
+        let dropped = async {
+            for _ in 0..patience {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            appended = journal.append(head, &act) => drop(appended.unwrap()),
+            () = dropped => {}
+        }
+        // Whether or not it was done, it was done as a whole, and the next one gets through.
+        until(async || {
+            let head = journal.head().await.unwrap();
+            let next = crate::chains::act(head, &format!("next-{patience}"));
+            match journal.append(head, &next).await {
+                Ok(_) => Some(()),
+                Err(AppendError::Conflict(_)) => None,
+                Err(error) => panic!("{error}"),
+            }
+        })
+        .await;
+    }
+    assert!(whole_journal(&*journal).await.len() >= 60);
+}
+
+async fn a_large_act_comes_back_whole(site: Site) {
+    let journal = site.node().await.acme().await.journal;
+    let act = act(Head::EMPTY, &"x".repeat(50));
+    let mut text: serde_json::Value = serde_json::from_slice(act.bytes()).unwrap();
+    text["reason"] = "long ".repeat(1_000_000).into();
+    let bytes = serde_json::to_vec(&text).unwrap();
+    let large = StoredAct::from_parts(Revision(1), Digest::of_bytes(&bytes), bytes);
+    journal.append(Head::EMPTY, &large).await.unwrap();
+    assert_eq!(whole_journal(&*journal).await, [large]);
+}
