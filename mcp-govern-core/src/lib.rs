@@ -6,6 +6,7 @@ pub mod blueprint;
 pub mod check;
 mod denial;
 pub mod governor;
+mod hash;
 pub mod journal;
 pub mod memory;
 pub mod ports;

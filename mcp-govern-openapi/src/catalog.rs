@@ -3,10 +3,12 @@
 use mcp_govern_core::{Binding, ProviderId, ToolDefinition};
 use serde_json::{Map, Value, json};
 
+use crate::document::OWN_ORIGIN;
+
 /// One tool as one JSON object: what it is, how it is classified, and where each argument goes.
 ///
 /// An operation has `method`, `path`, `bindings` and, where something is always sent, `fixed`. A recipe has `outside`
-/// (why it answers to no single operation) and `uses` instead.
+/// (why it answers to no single operation) and `uses` instead; an operation of another origin has `outside` too.
 pub fn catalog_line(definition: &ToolDefinition, provider: &ProviderId) -> Value {
     let mut line = Map::new();
     let mut put = |key: &str, value: Value| {
@@ -23,6 +25,11 @@ pub fn catalog_line(definition: &ToolDefinition, provider: &ProviderId) -> Value
     put("requires", json!(definition.scopes));
     put("deprecated", json!(definition.deprecated));
     match &definition.binding {
+        Binding::Operation(operation) if operation.origin != OWN_ORIGIN => {
+            let (origin, method, path) = (&operation.origin, &operation.method, &operation.path);
+            put("bindings", json!([]));
+            put("outside", json!(format!("It asks another API of the vendor, `{origin}`: {method} {path}.")));
+        }
         Binding::Operation(operation) => {
             put("method", json!(operation.method));
             put("path", json!(operation.path));

@@ -32,6 +32,8 @@ mod probe;
 #[cfg(feature = "engine")]
 mod provider;
 #[cfg(feature = "engine")]
+mod reach;
+#[cfg(feature = "engine")]
 mod recipe;
 #[cfg(feature = "engine")]
 mod row;
@@ -53,7 +55,7 @@ pub use self::{
     catalog::catalog_line,
     limits::Limits,
     provider::{OpenApiProvider, OpenApiProviderBuilder},
-    recipe::{Recipe, RecipeSpec, RowAnswer, RowCaller},
+    recipe::{Recipe, RecipeSpec, RowAnswer, RowCaller, RowList},
     transport::{BodySource, BodyStream, ReqwestTransport, Transport, TransportError},
 };
 pub use self::{

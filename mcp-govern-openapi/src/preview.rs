@@ -4,7 +4,7 @@ use mcp_govern_core::{CredentialFacts, ProviderError, RequestPreview, ToolName};
 use serde_json::{Map, Value};
 
 use crate::{
-    bind::{Payload, with_defaults},
+    bind::Payload,
     decode::MASK,
     row::Row,
     server::{OpenApiServer, Scheme},
@@ -18,7 +18,7 @@ impl OpenApiServer {
         arguments: &Map<String, Value>,
         facts: &CredentialFacts,
     ) -> Result<RequestPreview, ProviderError> {
-        let Some(recipe) = self.shared.recipes.get(name) else {
+        let Some(recipe) = self.tool_recipe(name) else {
             return self.show_row(self.tool_row(name)?, arguments.clone(), facts);
         };
         let uses: Vec<String> = recipe.uses().iter().map(|row| format!("`{row}`")).collect();
@@ -38,10 +38,11 @@ impl OpenApiServer {
         arguments: Map<String, Value>,
         facts: &CredentialFacts,
     ) -> Result<RequestPreview, ProviderError> {
-        let mut arguments = with_defaults(row, arguments);
+        let mut arguments = self.filled(row, arguments);
         hide_secrets(&row.definition.input_schema, &mut arguments);
         let bound = self.bind(row, &arguments)?;
-        let mut preview = RequestPreview::new(bound.method.as_str(), format!("{}{}", self.base, bound.target));
+        let mut preview =
+            RequestPreview::new(bound.method.as_str(), format!("{}{}", self.base_of(row, &arguments)?, bound.target));
         for (name, value) in &bound.headers {
             preview = preview.with_header(name.as_str(), value.to_str().unwrap_or(MASK));
         }

@@ -4,14 +4,19 @@ use mcp_govern_core::{
     CallContext, Credential, CredentialFacts, CredentialReport, CredentialVerdict, NoObserver, ProbeContext,
     ProviderError, ProviderErrorKind, Sent,
 };
+use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use crate::{
-    bind::with_defaults,
-    decode::decode,
+    decode::{Scrubber, decode, error::one_line},
     document::ProbePlan,
+    row::Row,
+    send::Answer,
     server::{OpenApiServer, Scheme, scrubber},
 };
+
+/// Facts are cut to so many characters.
+const LONGEST_FACT: usize = 200;
 
 /// Facts that say whom the vendor sees, the best one first.
 const IDENTITY: [&str; 7] = ["authorized_as", "user_email", "email", "user_name", "user", "account", "organization"];
@@ -44,7 +49,7 @@ impl OpenApiServer {
                 remarks.push(format!("`{missing}` is not filled in."));
                 continue;
             }
-            match self.prove_group(*scheme, plans, credential, deadline, &mut facts).await? {
+            match self.prove_group(*scheme, plans, credential, deadline, &mut facts, &mut remarks).await? {
                 Verdict::Accepted => accepted = true,
                 Verdict::Limited(text) => {
                     accepted = true;
@@ -56,6 +61,9 @@ impl OpenApiServer {
                 }
             }
         }
+        if accepted && !rejected {
+            self.ask_more(credential, deadline, &mut facts, &mut remarks).await;
+        }
         let verdict = if accepted && !rejected { CredentialVerdict::Accepted } else { CredentialVerdict::Rejected };
         facts.authorized_as = IDENTITY.iter().find_map(|name| facts.more.get(*name).cloned());
         let report = CredentialReport::new(verdict, facts);
@@ -65,20 +73,88 @@ impl OpenApiServer {
     /// The probes of this server's auth method, by scheme, in the order of the document.
     fn groups(&self, credential: &Credential) -> Vec<(Option<usize>, Vec<&ProbePlan>)> {
         let mut groups: Vec<(Option<usize>, Vec<&ProbePlan>)> = Vec::new();
-        let document = &self.shared.document;
-        let mine = |plan: &&ProbePlan| {
-            let fits = plan.when.as_ref().is_none_or(|method| method == credential.method());
-            let scheme = plan.scheme.and_then(|index| document.schemes.list.get(index));
-            let open = document.row(&plan.row).is_some_and(|row| row.is_open_to(&document.schemes.list, &self.method));
-            fits && open && scheme.is_none_or(|scheme| scheme.method == self.method)
-        };
-        for plan in document.probes.iter().filter(mine) {
+        for plan in self.plans(credential).filter(|plan| !plan.more) {
             match groups.iter_mut().find(|(scheme, _)| *scheme == plan.scheme) {
                 Some((_, plans)) => plans.push(plan),
                 None => groups.push((plan.scheme, vec![plan])),
             }
         }
         groups
+    }
+
+    /// The probes that this server can make with its auth method.
+    fn plans(&self, credential: &Credential) -> impl Iterator<Item = &ProbePlan> {
+        let document = &self.shared.document;
+        document.probes.iter().filter(move |plan| {
+            let fits = plan.when.as_ref().is_none_or(|method| method == credential.method());
+            let scheme = plan.scheme.and_then(|index| document.schemes.list.get(index));
+            let row = document.row(&plan.row);
+            let open =
+                row.is_some_and(|row| row.is_open_to(&document.schemes.list, &self.method) && self.reach.offers(row));
+            fits && open && scheme.is_none_or(|scheme| scheme.method == self.method)
+        })
+    }
+
+    /// What else there is to know once the key is proved. What cannot be read is told and settles nothing.
+    async fn ask_more(
+        &self,
+        credential: &Credential,
+        deadline: Instant,
+        facts: &mut CredentialFacts,
+        remarks: &mut Vec<String>,
+    ) {
+        let cx = CallContext::new(&NoObserver).with_credential(Some(credential));
+        let scrubber = scrubber(Some(credential));
+        for plan in self.plans(credential).filter(|plan| plan.more) {
+            let Some(row) = self.shared.document.row(&plan.row) else { continue };
+            let arguments = self.filled(row, plan.arguments.clone());
+            // Where the configuration does not fill it in there is nothing to ask.
+            if row.required.iter().any(|argument| !arguments.contains_key(argument)) {
+                continue;
+            }
+            let scheme = plan.scheme.map_or(Scheme::Own, Scheme::Only);
+            let told = match self.request(row, &arguments, &cx, scheme, &scrubber, deadline).await {
+                Ok(answer) if answer.status.is_success() => {
+                    self.learn(plan, row, &arguments, &answer, &scrubber, facts).map(|told| remarks.extend(told))
+                }
+                Ok(answer) => Err(self.refusal(row, answer, &scrubber)),
+                Err(error) => Err(error),
+            };
+            remarks.extend(told.err().map(|error| error.to_string()));
+        }
+    }
+
+    /// Reads a good answer; the remarks that it gives occasion to.
+    fn learn(
+        &self,
+        plan: &ProbePlan,
+        row: &Row,
+        arguments: &Map<String, Value>,
+        answer: &Answer,
+        scrubber: &Scrubber,
+        facts: &mut CredentialFacts,
+    ) -> Result<Vec<String>, ProviderError> {
+        // A page with status 200, such as a network's login page, proves nothing about a key.
+        let (status, headers, body) = (answer.status, &answer.headers, answer.body.clone());
+        let broken = |text: String| {
+            let error = ProviderError::new(ProviderErrorKind::BadAnswer, format!("probing: {text}"));
+            error.with_sent(Sent::Yes).with_exchanges(vec![answer.exchange.clone()])
+        };
+        decode(row, arguments, status, headers, body, scrubber, &self.reach).map_err(broken)?;
+        let text = String::from_utf8_lossy(&answer.body);
+        let missing = self.reach.missing(row, &text);
+        let remarks = missing.iter().map(|(argument, value)| {
+            format!("The credential does not see the `{argument}` `{value}`, to which the server is limited.")
+        });
+        let remarks = remarks.chain(plan.remark.clone()).collect();
+        let text = self.reach.keep(row, &text).map_err(broken)?.unwrap_or_else(|| text.into_owned());
+        for (name, fact) in &plan.facts {
+            if let Some(value) = fact.text(&text).filter(|value| !value.is_empty()) {
+                facts.more.insert(name.clone(), one_line(&scrubber.clean(value), LONGEST_FACT));
+            }
+        }
+        facts.scopes.extend(plan.grants.iter().cloned());
+        Ok(remarks)
     }
 
     /// The field of a scheme that the credential does not have itself; a fallback proves nothing about it.
@@ -95,6 +171,7 @@ impl OpenApiServer {
         credential: &Credential,
         deadline: Instant,
         facts: &mut CredentialFacts,
+        remarks: &mut Vec<String>,
     ) -> Result<Verdict, ProviderError> {
         let cx = CallContext::new(&NoObserver).with_credential(Some(credential));
         let scrubber = scrubber(Some(credential));
@@ -102,7 +179,7 @@ impl OpenApiServer {
         let mut unsettled = None;
         for plan in plans {
             let Some(row) = self.shared.document.row(&plan.row) else { continue };
-            let arguments = with_defaults(row, plan.arguments.clone());
+            let arguments = self.filled(row, plan.arguments.clone());
             let answer =
                 self.request(row, &arguments, &cx, scheme.map_or(Scheme::Own, Scheme::Only), &scrubber, deadline).await;
             let answer = match answer {
@@ -112,20 +189,7 @@ impl OpenApiServer {
                 answer => answer?,
             };
             if answer.status.is_success() {
-                // A page with status 200, such as a network's login page, proves nothing about a key.
-                let body = answer.body.clone();
-                if let Err(text) = decode(row, &arguments, answer.status, &answer.headers, body, &scrubber) {
-                    let error = ProviderError::new(ProviderErrorKind::BadAnswer, format!("probing: {text}"));
-                    return Err(error.with_sent(Sent::Yes).with_exchanges(vec![answer.exchange]));
-                }
-                let text = String::from_utf8_lossy(&answer.body);
-                for (name, pointer) in &plan.facts {
-                    if let Some(value) = pointer.text(&text).filter(|value| !value.is_empty()) {
-                        let value = scrubber.clean(value);
-                        facts.more.insert(name.clone(), crate::decode::error::one_line(&value, 200));
-                    }
-                }
-                facts.scopes.extend(plan.grants.iter().cloned());
+                remarks.extend(self.learn(plan, row, &arguments, &answer, &scrubber, facts)?);
                 return Ok(Verdict::Accepted);
             }
             let refusal = self.refusal(row, answer, &scrubber);

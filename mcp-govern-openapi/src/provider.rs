@@ -10,9 +10,10 @@ use mcp_govern_core::{
 use url::Url;
 
 use crate::{
-    document::{Document, lint},
+    document::{Document, govern::FieldFormat, lint},
     error::{DocumentError, DocumentErrorKind},
     limits::Limits,
+    reach::Reach,
     recipe::{Recipe, Recipes},
     send::Limiter,
     server::{OpenApiServer, Shared, check_base},
@@ -60,12 +61,15 @@ impl OpenApiProvider {
         }
         self.check_method(spec)?;
         let (base, region) = self.base(spec)?;
+        let values = self.config(spec)?;
+        let reach = Reach::read(&self.shared.document.scopes, &spec.config).map_err(config)?;
         Ok(OpenApiServer {
             base: base.as_str().trim_end_matches('/').to_owned(),
             region,
             method: spec.auth_method.clone(),
-            config: self.config(spec)?,
-            catalogue: self.catalogue_for(&spec.auth_method),
+            config: values,
+            catalogue: self.catalogue_for(&spec.auth_method, &reach),
+            reach,
             shared: self.shared.clone(),
         })
     }
@@ -119,8 +123,12 @@ impl OpenApiProvider {
                 let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
                 return Err(config(format!("`{name}` is no configuration of this provider: expected {known}")));
             };
-            if rule.email && !is_email(value) {
+            if rule.format == Some(FieldFormat::Email) && !is_email(value) {
                 return Err(config(format!("`{name}` is no e-mail address")));
+            }
+            // These are read as lists, by `Reach`.
+            if matches!(rule.format, Some(FieldFormat::Ids | FieldFormat::Hosts)) {
+                continue;
             }
             let checked = crate::bind::check_header_value(value);
             values.insert(name.clone(), checked.map_err(|fault| config(format!("`{name}` {fault}")))?);
@@ -134,11 +142,14 @@ impl OpenApiProvider {
         }
     }
 
-    /// The tools that an auth method can call; the provider's own catalogue when it can call all of them.
-    fn catalogue_for(&self, method: &AuthMethodId) -> Arc<Catalogue> {
+    /// The tools that an auth method can call and a server's configuration reaches; the provider's own catalogue when that
+    /// is all of them.
+    fn catalogue_for(&self, method: &AuthMethodId, reach: &Reach) -> Arc<Catalogue> {
         let document = &self.shared.document;
-        let open =
-            |name: &ToolName| document.row(name).is_some_and(|row| row.is_open_to(&document.schemes.list, method));
+        let open = |name: &ToolName| {
+            let row = document.row(name);
+            row.is_some_and(|row| row.is_open_to(&document.schemes.list, method) && reach.offers(row))
+        };
         let callable = |tool: &&Arc<ToolDefinition>| match &tool.binding {
             Binding::Recipe(recipe) => recipe.uses.iter().all(open),
             _ => open(&tool.name),

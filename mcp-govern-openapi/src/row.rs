@@ -10,6 +10,7 @@ use crate::{
     bind::{BodyPlan, HeaderParam, PathTemplate, QueryParam},
     check::Check,
     decode::{ListPlan, Pointer, SecretPath},
+    document::scope::Keep,
 };
 
 /// One operation, compiled.
@@ -42,6 +43,9 @@ pub(crate) struct Row {
     pub(crate) accepts: Accepts,
     pub(crate) output: OutputPlan,
     pub(crate) poll: Option<PollPlan>,
+    /// The role of the origin that it goes to; the server's base URL when absent.
+    pub(crate) origin: Option<String>,
+    pub(crate) keep: Vec<Keep>,
     pub(crate) stated: Stated,
 }
 
@@ -136,6 +140,11 @@ pub(crate) struct Stated {
 }
 
 impl Row {
+    /// Whether it has an argument of that name.
+    pub(crate) fn takes(&self, argument: &str) -> bool {
+        self.definition.arguments().any(|name| name == argument)
+    }
+
     /// Whether the row's first alternative for an auth method exists, or none is needed.
     pub(crate) fn is_open_to(&self, schemes: &[crate::document::security::Scheme], method: &AuthMethodId) -> bool {
         self.security.is_empty()

@@ -9,9 +9,9 @@ use std::{
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use mcp_govern_core::{
-    AuthMethodId, AuthorizedCall, CallContext, Catalogue, CheckedArguments, Clock, Credential, CredentialFacts,
-    CredentialReport, DiscoverContext, Effect, Exchange, ProbeContext, ProviderError, ProviderErrorKind,
-    RequestPreview, Sent, ToolName, ToolOutput, ToolServer,
+    ArgumentRule, AuthMethodId, AuthorizedCall, CallContext, Catalogue, CheckedArguments, Clock, Credential,
+    CredentialFacts, CredentialReport, DiscoverContext, Effect, Exchange, ProbeContext, ProviderError,
+    ProviderErrorKind, RequestPreview, Sent, ToolName, ToolOutput, ToolServer,
 };
 use serde_json::{Map, Value, value::RawValue};
 use tokio::time::Instant;
@@ -22,7 +22,8 @@ use crate::{
     decode::{Scrubber, decode, error, trim},
     document::{Document, policy::Throttle},
     limits::Limits,
-    recipe::Recipes,
+    reach::Reach,
+    recipe::{Entry, Recipes},
     row::{Row, Shape},
     send::{Answer, Limiter, Outgoing, Permission, Sender, header_map, later, seconds},
     transport::{Transport, is_loopback},
@@ -49,7 +50,9 @@ pub(crate) struct OpenApiServer {
     pub(crate) method: AuthMethodId,
     /// Checked to be sendable in a header.
     pub(crate) config: BTreeMap<String, HeaderValue>,
-    /// The tools that the server's auth method can call.
+    /// What the configuration limits the server to.
+    pub(crate) reach: Reach,
+    /// The tools that the server's auth method can call and its configuration reaches.
     pub(crate) catalogue: Arc<Catalogue>,
 }
 
@@ -79,7 +82,7 @@ impl OpenApiServer {
         cx: &CallContext<'_>,
     ) -> Result<ToolOutput, ProviderError> {
         let deadline = self.deadline(cx.deadline);
-        let (result, paging) = if let Some(recipe) = self.shared.recipes.get(name) {
+        let (result, paging) = if let Some(recipe) = self.tool_recipe(name) {
             (self.run_recipe(recipe, arguments, cx, deadline).await?, None)
         } else {
             let row = self.tool_row(name)?;
@@ -114,7 +117,7 @@ impl OpenApiServer {
         cx: &CallContext<'_>,
         deadline: Instant,
     ) -> Result<RowResult, ProviderError> {
-        let arguments = with_defaults(row, arguments);
+        let arguments = self.filled(row, arguments);
         let scrubber = scrubber(cx.credential);
         let answer = self.request(row, &arguments, cx, Scheme::Own, &scrubber, deadline).await;
         let answer = answer.map_err(|error| unsettled(row, error))?;
@@ -128,7 +131,7 @@ impl OpenApiServer {
             return Ok(result);
         }
         let exchanges = vec![answer.exchange];
-        match decode(row, &arguments, answer.status, &answer.headers, answer.body, &scrubber) {
+        match decode(row, &arguments, answer.status, &answer.headers, answer.body, &scrubber, &self.reach) {
             Ok(decoded) => {
                 notes.extend(decoded.notes);
                 Ok(RowResult { content: decoded.content, notes, exchanges })
@@ -152,12 +155,13 @@ impl OpenApiServer {
         deadline: Instant,
     ) -> Result<Answer, ProviderError> {
         let bound = self.bind(row, arguments)?;
+        let base = self.base_of(row, arguments)?;
         let credential = self.authorize(row, cx.credential, scheme)?;
         let secrets: Vec<&[u8]> = credential.iter().map(|(_, value)| value.as_bytes()).collect();
-        let lane = self.shared.limiter.key(&self.base, &secrets, &row.rate_domain);
+        let lane = self.shared.limiter.key(base, &secrets, &row.rate_domain);
         let body = bound.body();
         let too_long = |_| invalid(row, "the address of the request would be too long");
-        let uri: Uri = format!("{}{}", self.base, bound.target).parse().map_err(too_long)?;
+        let uri: Uri = format!("{base}{}", bound.target).parse().map_err(too_long)?;
         let out = Outgoing {
             method: bound.method,
             uri,
@@ -181,8 +185,24 @@ impl OpenApiServer {
         sender.exchange(&out, cx.observer, deadline).await
     }
 
+    /// The arguments with everything that need not be given.
+    pub(crate) fn filled(&self, row: &Row, arguments: Map<String, Value>) -> Map<String, Value> {
+        let mut arguments = with_defaults(row, arguments);
+        self.reach.fill(row, &mut arguments);
+        arguments
+    }
+
+    /// The base URL that a row's requests go to.
+    pub(crate) fn base_of(&self, row: &Row, arguments: &Map<String, Value>) -> Result<&str, ProviderError> {
+        match &row.origin {
+            None => Ok(&self.base),
+            Some(role) => self.reach.base(role, arguments).ok_or_else(|| invalid(row, "no host is named")),
+        }
+    }
+
     /// Checks and binds the arguments, defaults filled in already.
     pub(crate) fn bind(&self, row: &Row, arguments: &Map<String, Value>) -> Result<BoundRequest, ProviderError> {
+        self.reach.hold(row, arguments).map_err(|text| invalid(row, &text))?;
         if !row.checks.is_empty() {
             let now = self.shared.clock.now();
             row.checks.iter().try_for_each(|check| check.hold(arguments, now)).map_err(|text| invalid(row, &text))?;
@@ -273,8 +293,8 @@ impl OpenApiServer {
         let policy = &self.shared.document.policy;
         let throttled = answer.throttle != Throttle::No;
         let (headers, status): (&HeaderMap, _) = (&answer.headers, answer.status);
-        let mut refusal =
-            error::read(&policy.errors, &policy.remedies, throttled, status, headers, &answer.body, scrubber);
+        let remedies = policy.remedies(row.origin.as_deref());
+        let mut refusal = error::read(&policy.errors, remedies, throttled, status, headers, &answer.body, scrubber);
         let title = &self.shared.document.info.title;
         let mut text = format!("`{}`: {title} {}", row.name, refusal.text);
         if status.is_redirection() {
@@ -289,6 +309,11 @@ impl OpenApiServer {
         }
         let error = ProviderError::new(refusal.kind, text).with_sent(answer.sent);
         error.with_exchanges(vec![answer.exchange]).with_vendor(refusal.vendor)
+    }
+
+    /// The recipe of a tool of this server.
+    pub(crate) fn tool_recipe(&self, name: &ToolName) -> Option<&Entry> {
+        self.catalogue.tool(name).and_then(|_| self.shared.recipes.get(name))
     }
 
     /// The row of a tool of this server.
@@ -306,6 +331,10 @@ impl OpenApiServer {
 
 #[async_trait]
 impl ToolServer for OpenApiServer {
+    fn rules(&self) -> Vec<ArgumentRule> {
+        self.reach.rules()
+    }
+
     async fn discover(&self, _cx: DiscoverContext<'_>) -> Result<Arc<Catalogue>, ProviderError> {
         Ok(self.catalogue.clone())
     }

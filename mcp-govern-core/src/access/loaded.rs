@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use crate::vocabulary::{Catalogue, Digest, DigestError, ServerId, ToolDefinition, ToolId, ToolName};
+use crate::vocabulary::{ArgumentRule, Catalogue, Digest, DigestError, ServerId, ToolDefinition, ToolId, ToolName};
 
 /// The definitions that this node's providers have loaded, by server.
 ///
@@ -15,6 +15,7 @@ use crate::vocabulary::{Catalogue, Digest, DigestError, ServerId, ToolDefinition
 #[derive(Debug, Clone, Default)]
 pub struct Loaded {
     servers: BTreeMap<ServerId, HashMap<ToolName, (Digest, Arc<ToolDefinition>)>>,
+    rules: BTreeMap<ServerId, Vec<ArgumentRule>>,
 }
 
 /// A catalogue was not taken in: one of its definitions has no digest, so that nobody can approve it.
@@ -64,8 +65,20 @@ impl Loaded {
         Ok(self)
     }
 
+    /// Takes in the rules that follow from a server's configuration, in place of those before
+    /// ([`ToolServer::rules`](crate::ToolServer::rules)).
+    pub fn set_rules(&mut self, server: &ServerId, rules: Vec<ArgumentRule>) {
+        self.rules.insert(server.clone(), rules);
+    }
+
+    /// The rules that follow from a server's configuration.
+    pub fn rules(&self, server: &ServerId) -> &[ArgumentRule] {
+        self.rules.get(server).map(Vec::as_slice).unwrap_or_default()
+    }
+
     /// Forgets a server: its provider could not be opened, or the server is gone. Its tools are denied.
     pub fn remove(&mut self, server: &ServerId) {
+        self.rules.remove(server);
         self.servers.remove(server);
     }
 

@@ -18,7 +18,7 @@ use crate::{
 
 pub(super) fn build(state: &State, loaded: &Loaded, stamp: u32) -> Shelf {
     let names = Arc::new(Names::of(state));
-    let servers = servers(state);
+    let servers = servers(state, loaded);
     let mut tools = tools(state, loaded, &names);
     let by_id: HashMap<ToolId, u32> = tools.iter().map(|tool| tool.id.clone()).zip(0..).collect();
     resolve_uses(&mut tools, &by_id);
@@ -54,13 +54,15 @@ pub(super) fn build(state: &State, loaded: &Loaded, stamp: u32) -> Shelf {
     }
 }
 
-fn servers(state: &State) -> Vec<ServerRecord> {
+fn servers(state: &State, loaded: &Loaded) -> Vec<ServerRecord> {
     let record = |(id, server): (&crate::ServerId, &crate::journal::Server)| ServerRecord {
         id: id.clone(),
         paused: server.paused,
         killed: state.kills.contains(&KillScope::Server(id.clone())),
         sharing: server.spec.sharing,
-        rules: server.spec.rules.clone().into(),
+        // INVARIANT: what a node's provider is configured to leave out is left out for everybody
+        // (`a_rule_that_follows_from_the_configuration_holds_like_one_of_the_row`).
+        rules: server.spec.rules.iter().chain(loaded.rules(id)).cloned().collect(),
     };
     state.servers.iter().map(record).collect()
 }

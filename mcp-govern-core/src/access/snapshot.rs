@@ -234,7 +234,8 @@ impl Reach {
             | Event::AccessRequested(_)
             | Event::RequestApproved(_)
             | Event::RequestDenied(_)
-            | Event::RequestCancelled(_) => Self::Nothing,
+            | Event::RequestCancelled(_)
+            | Event::AuditAnchored(_) => Self::Nothing,
             Event::KillSwitchThrown(e) => Self::of_switch(&e.scope),
             Event::KillSwitchReleased(e) => Self::of_switch(&e.scope),
             Event::ProfileGranted(_)

@@ -2,12 +2,11 @@
 
 use std::fmt;
 
-use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
-use sha2::Sha256;
 
 use crate::{
     RandomError,
+    hash::Keyed,
     vocabulary::{Digest, UserId, canonical_json},
 };
 
@@ -27,8 +26,7 @@ pub enum ReadableNames {
 /// the same person has another hash on each. The key is never written anywhere; `Debug` shows no part of it.
 #[derive(Clone)]
 pub struct AuditKey {
-    /// HMAC with the key taken in: the key itself is not kept.
-    keyed: Hmac<Sha256>,
+    keyed: Keyed,
 }
 
 impl AuditKey {
@@ -43,12 +41,7 @@ impl AuditKey {
 
     /// A key that is kept elsewhere.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
-        // HMAC pads a key that is shorter than a block with zeros (RFC 2104, section 2).
-        let mut block = [0_u8; 64];
-        for (to, from) in block.iter_mut().zip(bytes) {
-            *to = from;
-        }
-        Self { keyed: Hmac::new(&block.into()) }
+        Self { keyed: Keyed::new(bytes) }
     }
 
     /// The salted hash of a person, as records name it.
@@ -74,13 +67,8 @@ impl AuditKey {
     }
 
     fn mac(&self, domain: &[u8], parts: &[&[u8]]) -> Digest {
-        let mut mac = self.keyed.clone();
-        mac.update(domain);
-        mac.update(&[0]);
-        for part in parts {
-            mac.update(part);
-        }
-        Digest::from_bytes(mac.finalize().into_bytes().into())
+        let parts = [domain, &[0]].into_iter().chain(parts.iter().copied());
+        Digest::from_bytes(self.keyed.mac(parts))
     }
 }
 

@@ -8,6 +8,7 @@
 mod acts;
 mod chain;
 mod commit;
+mod export;
 mod key;
 mod record;
 mod verify;

@@ -107,7 +107,7 @@ pub fn verify_to<'a>(records: impl IntoIterator<Item = &'a StoredRecord>, anchor
 pub struct Verifier {
     found: Verification,
     last_at: Timestamp,
-    anchor: Option<AuditHead>,
+    anchors: Vec<AuditHead>,
 }
 
 impl Default for Verifier {
@@ -120,13 +120,13 @@ impl Verifier {
     /// Begins before the first record.
     pub fn new() -> Self {
         let found = Verification { head: AuditHead::EMPTY, broken: None, unfinished: BTreeSet::new(), closed: false };
-        Self { found, last_at: Timestamp::default(), anchor: None }
+        Self { found, last_at: Timestamp::default(), anchors: Vec::new() }
     }
 
-    /// With a head that was kept elsewhere, which the chain must hold.
+    /// With a head that was kept elsewhere, which the chain must hold; with another one, it must hold both.
     #[must_use]
     pub fn with_anchor(mut self, anchor: AuditHead) -> Self {
-        self.anchor = Some(anchor);
+        self.anchors.push(anchor);
         self
     }
 
@@ -142,9 +142,10 @@ impl Verifier {
 
     /// What was found.
     pub fn finish(mut self) -> Verification {
-        let (head, anchor) = (self.found.head, self.anchor.unwrap_or(AuditHead::EMPTY));
-        if self.found.broken.is_none() && head.sequence < anchor.sequence {
-            let detail = format!("the chain ends at {}, the anchor knows {}", head.sequence, anchor.sequence);
+        let head = self.found.head;
+        let known = self.anchors.iter().map(|anchor| anchor.sequence).max().unwrap_or(0);
+        if self.found.broken.is_none() && head.sequence < known {
+            let detail = format!("the chain ends at {}, the anchor knows {known}", head.sequence);
             let sequence = head.sequence.saturating_add(1);
             self.found.broken = Some(ChainBreak { sequence, kind: BreakKind::Truncated, detail });
         }
@@ -184,7 +185,7 @@ impl Verifier {
         if !stored.is_filed_as(&record) {
             return refuse(due, BreakKind::Misfiled, "its columns say something else than the record".into());
         }
-        if self.anchor.is_some_and(|anchor| anchor.sequence == due && anchor.hash != stored.hash) {
+        if self.anchors.iter().any(|anchor| anchor.sequence == due && anchor.hash != stored.hash) {
             return refuse(due, BreakKind::NotAnchored, "is another one than the anchor knows".into());
         }
         self.found.head = AuditHead { sequence: due, hash: stored.hash };

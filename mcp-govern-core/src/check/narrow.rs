@@ -54,7 +54,7 @@ pub(crate) fn narrow_shown(
     Arc::new(narrowed)
 }
 
-/// The schema without keywords that start with `x-`; the same one where there are none.
+/// The schema without keywords of our own; the same one where there are none.
 pub(super) fn stripped(schema: &Arc<Value>) -> Arc<Value> {
     if has_own_keyword(schema) { Arc::new(strip(schema)) } else { Arc::clone(schema) }
 }
@@ -171,10 +171,16 @@ fn holds(keyword: &str) -> Holds {
     }
 }
 
+/// Whether a keyword is none of a client's business: those with `x-`, except the one by which MCP mirrors an argument in a header,
+/// which must not stand on what is secret or personal.
+fn is_own(keyword: &str, schema: &Map<String, Value>) -> bool {
+    keyword.starts_with("x-") && (keyword != "x-mcp-header" || is_marked(schema))
+}
+
 fn has_own_keyword(schema: &Value) -> bool {
     match schema {
         Value::Object(map) => map.iter().any(|(keyword, value)| {
-            keyword.starts_with("x-")
+            is_own(keyword, map)
                 || match holds(keyword) {
                     Holds::Schemas => has_own_keyword(value),
                     Holds::Named => value.as_object().is_some_and(|named| named.values().any(has_own_keyword)),
@@ -189,7 +195,7 @@ fn has_own_keyword(schema: &Value) -> bool {
 fn strip(schema: &Value) -> Value {
     match schema {
         Value::Object(map) => {
-            let kept = map.iter().filter(|(keyword, _)| !keyword.starts_with("x-"));
+            let kept = map.iter().filter(|(keyword, _)| !is_own(keyword, map));
             let stripped = |value: &Value, keyword: &str| match (holds(keyword), value) {
                 (Holds::Schemas, _) => strip(value),
                 (Holds::Named, Value::Object(named)) => {
@@ -201,5 +207,27 @@ fn strip(schema: &Value) -> Value {
         }
         Value::Array(items) => Value::Array(items.iter().map(strip).collect()),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => schema.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_argument_is_mirrored_in_a_header_unless_it_is_secret_or_personal() {
+        let schema = json!({"properties": {
+            "region": {"type": "string", "x-mcp-header": "Region", "x-unit": "none"},
+            "contact": {"type": "string", "x-personal": true, "x-mcp-header": "Contact"},
+            "token": {"type": "string", "writeOnly": true, "x-mcp-header": "Token"},
+        }});
+        let shown = json!({"properties": {
+            "region": {"type": "string", "x-mcp-header": "Region"},
+            "contact": {"type": "string"},
+            "token": {"type": "string", "writeOnly": true},
+        }});
+        assert_eq!(*stripped(&Arc::new(schema)), shown);
+        let clean = Arc::new(json!({"properties": {"region": {"x-mcp-header": "Region"}}}));
+        assert!(Arc::ptr_eq(&stripped(&clean), &clean));
     }
 }

@@ -8,6 +8,7 @@ use super::{
     core::{Core, Parts},
     driver::join_all,
     follow::replay,
+    keep::{Keeping, Rhythm},
     servers::Providers,
 };
 use crate::{
@@ -32,6 +33,7 @@ pub struct GovernorBuilder {
     calls_in_flight: usize,
     refresher: Option<Arc<dyn CredentialRefresher>>,
     connect: Option<Arc<dyn ConnectUrls>>,
+    rhythm: Rhythm,
 }
 
 impl GovernorBuilder {
@@ -47,6 +49,7 @@ impl GovernorBuilder {
             calls_in_flight: 10_000,
             refresher: None,
             connect: None,
+            rhythm: Rhythm::default(),
         }
     }
 
@@ -116,6 +119,20 @@ impl GovernorBuilder {
         self
     }
 
+    /// With another number of acts than 1,000 between two checkpoints of the state, where the stores keep checkpoints: as many
+    /// acts are read at most when a node opens, or ten times as many after a burst.
+    pub fn with_checkpoint_every(mut self, acts: u64) -> Self {
+        self.rhythm.acts = acts.max(1);
+        self
+    }
+
+    /// With another time than 15 minutes after which the heads of the audit chains that have moved are put on record in the
+    /// journal. What was recorded after the last anchor can be cut off unseen by whoever can also change the store's own heads.
+    pub fn with_audit_anchors_every(mut self, time: Duration) -> Self {
+        self.rhythm.anchors = time;
+        self
+    }
+
     /// Reads the journal, opens the servers and discovers their tools. The [`Driver`] must run: spawn `driver.run()`.
     ///
     /// A journal that this release cannot read in full is no error: the governor opens, denies every call with
@@ -128,7 +145,7 @@ impl GovernorBuilder {
     pub async fn open(self) -> Result<(Governor, Driver), GovernError> {
         let providers = by_id(self.providers)?;
         let stores = self.stores.unwrap_or_else(|| Arc::new(MemoryStores::new())).open(&self.tenant).await?;
-        let replayed = replay(&*stores.journal).await?;
+        let replayed = replay(&stores).await?;
         let time = Arc::new(Time::new(self.clock));
         let audit = AuditWriter::new(self.calls_in_flight, Arc::clone(&time));
         let writer = WriterId::random()?;
@@ -152,6 +169,8 @@ impl GovernorBuilder {
             connect: self.connect,
             state: replayed.state,
             unreadable: replayed.unreadable,
+            forget: replayed.forget.clone(),
+            keeping: Keeping::new(self.rhythm, replayed.from),
             node: u64::from_be_bytes(crate::random::bytes()?),
         }));
         core.pulse.confirm();

@@ -21,7 +21,7 @@ use crate::{
         AuthorizedCall, CallContext, NoProgress, ProviderError, ProviderErrorKind, RequestPreview, Sent, ToolOutput,
         TraceContext,
     },
-    vocabulary::{CallId, CredentialOwner, CredentialSharing, Digest, Principal, ToolId},
+    vocabulary::{CallId, CredentialOwner, CredentialSharing, Digest, Principal, ToolDefinition, ToolId},
 };
 
 impl Governor {
@@ -42,9 +42,9 @@ impl Governor {
     pub async fn call(&self, principal: &Principal, request: CallRequest) -> Result<CallSuccess, CallError> {
         let call = self.core.next_call();
         let error = match self.core.call(&call, principal, request).await {
-            Ok((tool, output)) => {
+            Ok(CalledOut { tool, definition, digest, output }) => {
                 tracing::debug!(%call, %tool, "a call was made");
-                return Ok(CallSuccess { call, tool, output });
+                return Ok(CallSuccess { call, tool, definition, digest, output });
             }
             Err(Stop::Denied(denial)) => CallError::denied(call, denial),
             Err(Stop::Halted(denial, sent)) => CallError::halted(call, denial, sent),
@@ -77,6 +77,14 @@ impl Governor {
             .preview(&tool.name, checked.arguments(), &facts.unwrap_or_default())
             .map_err(|error| CallError::failed(call, error))
     }
+}
+
+/// A call that the vendor carried out, under which definition.
+struct CalledOut {
+    tool: ToolId,
+    definition: Arc<ToolDefinition>,
+    digest: Digest,
+    output: ToolOutput,
 }
 
 /// Why a call did not come to its end.
@@ -125,7 +133,7 @@ impl Core {
         call: &CallId,
         principal: &Principal,
         request: CallRequest,
-    ) -> Result<(ToolId, ToolOutput), Stop> {
+    ) -> Result<CalledOut, Stop> {
         // INVARIANT: the alarm is subscribed to before the view is loaded
         // (`a_kill_between_admission_and_sending_stops_the_call`).
         let alarm = self.alarm.subscribe();
@@ -186,7 +194,8 @@ impl Core {
                 Err(code) => Err(halted(code, &sent)),
             }
         };
-        record_outcome(receipt, ended).map(|output| (tool, output))
+        let digest = permit.digest();
+        record_outcome(receipt, ended).map(|output| CalledOut { tool, definition, digest, output })
     }
 
     /// Whether the principal may call the tool now.

@@ -24,10 +24,15 @@ pub(crate) enum Chore {
     Load(ServerId),
     /// Take secrets out of the vault that no longer count.
     Forget(BTreeSet<Forget>),
+    /// Write a checkpoint of the state.
+    Checkpoint,
+    /// Put on record where the chains of audit records stand.
+    Anchor,
 }
 
 /// Which secrets to take out of the vault, as far as the state no longer knows them.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Forget {
     Server(ServerId),
     Owner(ServerId, CredentialOwner),
@@ -143,6 +148,14 @@ impl Core {
                 tracing::warn!(%error, "secrets could not be taken out of the vault yet");
                 Undone
             }),
+            Chore::Checkpoint => {
+                self.keep_checkpoint().await;
+                Ok(())
+            }
+            Chore::Anchor => {
+                self.keep_anchors().await;
+                Ok(())
+            }
         }
     }
 

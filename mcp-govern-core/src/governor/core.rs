@@ -1,7 +1,7 @@
 //! What all handles of a governor and its driver share, and how a new state is published.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
@@ -14,7 +14,8 @@ use tokio::sync::watch;
 
 use super::{
     ConnectUrls, CredentialRefresher, GovernError, GovernErrorKind, Pulse, Time, ToolRef,
-    chores::{Chore, Chores},
+    chores::{Chore, Chores, Forget},
+    keep::Keeping,
     refresh::SingleFlight,
     servers::{OpenServer, Providers},
 };
@@ -44,6 +45,8 @@ pub(crate) struct Desk {
     pub(crate) loaded: Loaded,
     /// Servers whose tools could not be discovered or loaded.
     pub(crate) faults: BTreeMap<ServerId, String>,
+    /// Secrets that acts have taken away; a later life looks whether they are gone.
+    pub(crate) forget: BTreeSet<Forget>,
 }
 
 /// What all handles of a governor and its driver share.
@@ -60,6 +63,7 @@ pub(crate) struct Core {
     pub(crate) refresher: Option<Arc<dyn CredentialRefresher>>,
     pub(crate) connect: Option<Arc<dyn ConnectUrls>>,
     pub(crate) chores: Chores,
+    pub(crate) keeping: Keeping,
     pub(crate) refreshing: SingleFlight,
     /// Local acts take turns: they would only get in each other's way. The driver does not take a turn.
     pub(crate) turn: tokio::sync::Mutex<()>,
@@ -69,6 +73,8 @@ pub(crate) struct Core {
     pub(crate) alarm: watch::Sender<u64>,
     /// The revision that is published.
     pub(crate) revision: watch::Sender<Revision>,
+    /// Changes with every view that is published.
+    pub(crate) generation: watch::Sender<u64>,
     /// Says that the driver has ended.
     pub(crate) ended: watch::Sender<bool>,
     view: ArcSwap<View>,
@@ -93,6 +99,8 @@ pub(super) struct Parts {
     pub(super) connect: Option<Arc<dyn ConnectUrls>>,
     pub(super) state: State,
     pub(super) unreadable: Option<Arc<str>>,
+    pub(super) forget: BTreeSet<Forget>,
+    pub(super) keeping: Keeping,
     pub(super) node: u64,
 }
 
@@ -120,15 +128,17 @@ impl Core {
             refresher,
             connect,
             chores: Chores::default(),
+            keeping: parts.keeping,
             refreshing: SingleFlight::default(),
             turn: tokio::sync::Mutex::default(),
             vault_turn: tokio::sync::Mutex::default(),
             alarm: watch::Sender::new(0),
             revision: watch::Sender::new(state.head().revision),
+            generation: watch::Sender::new(0),
             ended: watch::Sender::new(false),
             view: ArcSwap::from_pointee(view),
             state: RwLock::new(Arc::new(state)),
-            desk: Mutex::default(),
+            desk: Mutex::new(Desk { forget: parts.forget, ..Desk::default() }),
             node: parts.node,
             calls: AtomicU64::new(0),
         }
@@ -178,6 +188,11 @@ impl Core {
         self.alarm.send_modify(|count| *count = count.wrapping_add(1));
     }
 
+    /// A view was published: whoever follows lists looks at them again.
+    fn next_generation(&self) {
+        self.generation.send_modify(|generation| *generation = generation.wrapping_add(1));
+    }
+
     /// From now on nothing is admitted and nothing decided.
     pub(crate) fn set_unreadable(&self, reason: &str) {
         tracing::error!(tenant = %self.tenant, reason, "the journal is unreadable: every call is denied");
@@ -185,6 +200,7 @@ impl Core {
         let view = self.view();
         self.view.store(Arc::new(View { unreadable: Some(reason.into()), ..view.copy() }));
         drop(desk);
+        self.next_generation();
         self.raise_alarm();
     }
 
@@ -217,6 +233,7 @@ impl Core {
                 killed |= next.follow_kill(event, act.revision);
                 self.follow_server(event, &state, &mut next, &mut desk);
                 chores.extend(Chore::of(event));
+                desk.forget.extend(Forget::of(event));
             }
         }
         if let Some((last, _)) = new.last() {
@@ -232,6 +249,7 @@ impl Core {
             self.raise_alarm();
         }
         self.revision.send_if_modified(|at| std::mem::replace(at, revision.max(*at)) < revision);
+        self.next_generation();
         Published { chores, gap: false }
     }
 
@@ -271,9 +289,12 @@ impl Core {
             desk.faults.insert(id.clone(), error.to_string());
             return Err(GovernError::new(GovernErrorKind::Invalid, error.to_string()));
         }
+        desk.loaded.set_rules(id, open.ready()?.rules());
         desk.faults.remove(id);
         let snapshot = Arc::new(view.snapshot.reloaded(&self.state(), &desk.loaded));
         self.view.store(Arc::new(View { snapshot, ..view.copy() }));
+        drop(desk);
+        self.next_generation();
         Ok(())
     }
 

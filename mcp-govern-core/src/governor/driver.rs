@@ -36,7 +36,7 @@ impl Driver {
             let _running = running;
             let mut commit = pin!(committer.run());
             let mut follow = pin!(Arc::clone(&core).follow());
-            let mut attend = pin!(core.attend_all());
+            let mut attend = pin!(Arc::clone(&core).attend_all());
             poll_fn(|cx| {
                 // Neither of these two ends.
                 let _ = follow.as_mut().poll(cx);
@@ -44,6 +44,7 @@ impl Driver {
                 commit.as_mut().poll(cx)
             })
             .await;
+            core.keep_own_anchor().await;
         }
     }
 }

@@ -101,6 +101,12 @@ impl GovernError {
     }
 }
 
+impl From<crate::journal::CheckpointError> for GovernError {
+    fn from(error: crate::journal::CheckpointError) -> Self {
+        Self::new(GovernErrorKind::Unreadable, error.to_string())
+    }
+}
+
 impl From<Refusal> for GovernError {
     fn from(refusal: Refusal) -> Self {
         let kind = match refusal.kind() {
@@ -122,6 +128,7 @@ impl From<StoreError> for GovernError {
             StoreErrorKind::Unknown => GovernErrorKind::Unknown,
             StoreErrorKind::Corrupt => GovernErrorKind::Unreadable,
             StoreErrorKind::Conflict => GovernErrorKind::Conflict,
+            StoreErrorKind::Invalid => GovernErrorKind::Invalid,
         };
         Self::caused(kind, error)
     }
@@ -141,9 +148,10 @@ impl From<ActError> for GovernError {
     fn from(error: ActError) -> Self {
         let kind = match error {
             ActError::Unwritable(_) => GovernErrorKind::Invalid,
-            ActError::Unreadable { .. } | ActError::Tampered { .. } | ActError::Broken { .. } => {
-                GovernErrorKind::Unreadable
-            }
+            ActError::Unreadable { .. }
+            | ActError::Tampered { .. }
+            | ActError::Broken { .. }
+            | ActError::Missing { .. } => GovernErrorKind::Unreadable,
         };
         Self::caused(kind, error)
     }

@@ -8,7 +8,7 @@ use super::{GovernError, Governor, ToolRef, core::View};
 use crate::{
     access::{Caller, Explanation, Moment, ToolIndex, Visibility, admit},
     denial::Denial,
-    vocabulary::{Classification, Principal, RequestableTools, ToolDefinition, ToolId},
+    vocabulary::{Classification, Effect, Principal, RequestableTools, ToolDefinition, ToolId},
 };
 
 /// A tool as one caller sees it.
@@ -27,6 +27,8 @@ pub struct ListedTool {
     pub visibility: Visibility,
     /// One word for people, an administrator's changes included.
     pub classification: Classification,
+    /// What it does to the vendor's data, an administrator's changes included: the one that counts, unlike the definition's.
+    pub effect: Effect,
 }
 
 impl Governor {
@@ -128,6 +130,7 @@ fn shown(view: &View, caller: &Caller, tool: ToolIndex, visibility: Visibility, 
         input_schema: view.snapshot.input_schema(caller, tool, moment)?,
         visibility,
         classification: seen.classification(),
+        effect: seen.effect(),
     })
 }
 

@@ -15,6 +15,7 @@ mod credentials;
 mod driver;
 mod error;
 mod follow;
+mod keep;
 mod list;
 mod pulse;
 mod records;
@@ -44,8 +45,9 @@ pub use self::{
 pub(crate) use self::{pulse::Pulse, time::Time};
 use crate::{
     access::Snapshot,
-    journal::{Command, Head, Revision, State},
-    vocabulary::{Actor, TenantId, Timestamp},
+    journal::{Command, Head, Revision, State, StoredCredential},
+    provider::ServerConfig,
+    vocabulary::{Actor, CredentialOwner, ServerId, TenantId, Timestamp},
 };
 
 /// How long discovery and probing may take.
@@ -119,6 +121,39 @@ impl Governor {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(ended()),
         }
+    }
+
+    /// A number that changes with every change of what may be listed or called on this node: an act that was taken in, a server's
+    /// definitions that were loaded.
+    pub fn generation(&self) -> u64 {
+        *self.core.generation.borrow()
+    }
+
+    /// Waits until the generation is another one than this.
+    ///
+    /// # Errors
+    ///
+    /// When the driver has ended, so that nothing is followed any more.
+    pub async fn changed(&self, generation: u64) -> Result<u64, GovernError> {
+        let ended = || GovernError::new(GovernErrorKind::Unavailable, "the driver has ended: nothing is followed");
+        let (mut at, mut end) = (self.core.generation.subscribe(), self.core.ended.subscribe());
+        match watch::race(at.wait_for(|at| *at != generation), end.wait_for(|ended| *ended)).await {
+            Ok(Ok(now)) => Ok(*now),
+            Ok(Err(_)) | Err(_) => Err(ended()),
+        }
+    }
+
+    /// A server as its provider is told of it.
+    pub fn server_config(&self, server: &ServerId) -> Option<ServerConfig> {
+        self.core.with_state(|state| {
+            let spec = state.servers().get(server)?.spec().clone();
+            Some(ServerConfig::new(self.core.tenant.clone(), server.clone(), spec))
+        })
+    }
+
+    /// The version of a credential that is in place: none before there is one, and a greater one with each that replaces it.
+    pub fn credential_version(&self, server: &ServerId, owner: &CredentialOwner) -> Option<u64> {
+        self.core.with_state(|state| state.credential(server, owner).map(StoredCredential::version))
     }
 
     /// Ends in order: no new call is let in, calls in flight finish, the audit chain is closed, and the driver's future ends.

@@ -1,11 +1,13 @@
 //! Reading and verifying what is on record.
 
+use std::collections::{BTreeMap, HashSet};
+
 use super::{GovernError, GovernErrorKind, Governor};
 use crate::{
-    audit::{JournalVerification, Verification, Verifier, verify_acts},
-    journal::{Head, Revision},
-    ports::{AuditCursor, AuditFilter, AuditHead, AuditPage, WriterId},
-    vocabulary::{Actor, Digest, Role, UserId},
+    audit::{AuditRecord, JournalVerification, RecordKind, Verification, Verifier, WriterMark, verify_acts},
+    journal::{ActError, Head},
+    ports::{AuditCursor, AuditFilter, AuditHead, AuditPage, StoreErrorKind, StoredRecord, WriterId},
+    vocabulary::{Actor, CallId, Digest, Role, Timestamp, UserId},
 };
 
 const PAGE: usize = 1024;
@@ -35,7 +37,8 @@ impl Governor {
         self.core.key.user(user)
     }
 
-    /// Verifies the chain of every writer. `anchors` are heads that were kept elsewhere: each must be in its writer's chain.
+    /// Verifies the chain of every writer, against the heads that the journal holds. `anchors` are heads that were kept
+    /// elsewhere besides: each must be in its writer's chain.
     ///
     /// # Errors
     ///
@@ -46,25 +49,29 @@ impl Governor {
         anchors: &[(WriterId, AuditHead)],
     ) -> Result<Vec<(WriterId, Verification)>, GovernError> {
         may_read(actor)?;
-        let mut writers = self.core.stores.audit.writers().await?;
         // A writer whose whole chain is gone is known by its anchor alone.
-        writers.extend(anchors.iter().map(|(writer, _)| writer.clone()));
-        writers.sort();
-        writers.dedup();
+        let mut writers: BTreeMap<WriterId, Vec<AuditHead>> = BTreeMap::new();
+        for writer in self.core.stores.audit.writers().await? {
+            writers.entry(writer).or_default();
+        }
+        // INVARIANT: what the journal knows of a chain is always asked for, so that the newest records cannot be taken away with
+        // the store's own head (`the_newest_records_removed_with_their_head_are_found_by_the_journal`).
+        for (writer, head) in self.core.with_state(|state| state.audit_anchors().clone()) {
+            writers.entry(writer).or_default().push(head);
+        }
+        for (writer, head) in anchors {
+            writers.entry(writer.clone()).or_default().push(*head);
+        }
         let mut found = Vec::with_capacity(writers.len());
-        for writer in writers {
-            let of_writer = anchors.iter().filter(|(other, _)| *other == writer).map(|(_, head)| *head);
-            let verification = self.verify_chain(&writer, of_writer.max_by_key(|head| head.sequence)).await?;
+        for (writer, anchors) in writers {
+            let verification = self.verify_chain(&writer, anchors).await?;
             found.push((writer, verification));
         }
         Ok(found)
     }
 
-    async fn verify_chain(&self, writer: &WriterId, anchor: Option<AuditHead>) -> Result<Verification, GovernError> {
-        let mut verifier = Verifier::new();
-        if let Some(anchor) = anchor {
-            verifier = verifier.with_anchor(anchor);
-        }
+    async fn verify_chain(&self, writer: &WriterId, anchors: Vec<AuditHead>) -> Result<Verification, GovernError> {
+        let mut verifier = anchors.into_iter().fold(Verifier::new(), Verifier::with_anchor);
         let mut after = 0;
         loop {
             let page = self.core.stores.audit.read(writer, after, PAGE).await?;
@@ -86,15 +93,85 @@ impl Governor {
     ///
     /// When the store cannot be read.
     pub async fn audit_heads(&self) -> Result<Vec<(WriterId, AuditHead)>, GovernError> {
-        let mut heads = Vec::new();
-        for writer in self.core.stores.audit.writers().await? {
-            let head = self.core.stores.audit.head(&writer).await?;
-            heads.push((writer, head));
-        }
-        Ok(heads)
+        Ok(self.core.stores.audit.heads().await?)
     }
 
-    /// Verifies the journal of governance acts from its beginning. `anchor` is a head that was kept elsewhere.
+    /// A writer's records after a place in its chain, oldest first: for an export, page by page until one is empty.
+    ///
+    /// # Errors
+    ///
+    /// As [`Governor::audit`].
+    pub async fn audit_chain(
+        &self,
+        actor: &Actor,
+        writer: &WriterId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<StoredRecord>, GovernError> {
+        may_read(actor)?;
+        Ok(self.core.stores.audit.read(writer, after, limit).await?)
+    }
+
+    /// Calls that began from `from` until before `until` and of which no end is on record, newest first: after a crash nobody
+    /// knows how they ended, and whether the vendor did what was asked. Let `until` lie as far back as the longest call takes:
+    /// what another node is just doing looks the same. The calls in flight of this node are left out.
+    ///
+    /// # Errors
+    ///
+    /// As [`Governor::audit`].
+    pub async fn unknown_outcomes(
+        &self,
+        actor: &Actor,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<(WriterId, StoredRecord)>, GovernError> {
+        may_read(actor)?;
+        let mut filter = AuditFilter::new();
+        (filter.from, filter.kind) = (Some(from), Some(RecordKind::Outcome));
+        let mut ended: HashSet<CallId> = HashSet::new();
+        self.every(&filter, |_, record| {
+            ended.insert(record.call);
+        })
+        .await?;
+        (filter.until, filter.kind) = (Some(until), Some(RecordKind::Intent));
+        let mut open = Vec::new();
+        self.every(&filter, |writer, record| {
+            if writer != self.core.writer && !ended.contains(&record.call) {
+                open.push((writer, record));
+            }
+        })
+        .await?;
+        let mut unknown = Vec::new();
+        for (writer, record) in open {
+            // It may have ended while the others were read.
+            let mut end = AuditFilter::new();
+            (end.call, end.kind) = (Some(record.call.clone()), Some(RecordKind::Outcome));
+            if self.core.stores.audit.query(&end, None, 1).await?.records.is_empty() {
+                unknown.push((writer, record));
+            }
+        }
+        Ok(unknown)
+    }
+
+    /// Every record that passes the filter, newest first, page by page.
+    async fn every(
+        &self,
+        filter: &AuditFilter,
+        mut take: impl FnMut(WriterId, StoredRecord),
+    ) -> Result<(), GovernError> {
+        let mut cursor = None;
+        loop {
+            let page = self.core.stores.audit.query(filter, cursor.as_ref(), PAGE).await?;
+            page.records.into_iter().for_each(|(writer, record)| take(writer, record));
+            cursor = page.next;
+            if cursor.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Verifies the journal of governance acts from its beginning, against what this node has read of it and what the audit
+    /// chains say of it: each begins with where the journal stood. `anchor` is a head that was kept elsewhere besides.
     ///
     /// # Errors
     ///
@@ -105,20 +182,53 @@ impl Governor {
         anchor: Option<Head>,
     ) -> Result<JournalVerification, GovernError> {
         may_read(actor)?;
+        let mut anchors: Vec<Head> = anchor.into_iter().chain([self.journal_head()]).collect();
+        anchors.extend(self.vouched().await?);
         let mut head = Head::EMPTY;
-        let mut after = Revision::ZERO;
         loop {
-            let page = self.core.stores.journal.read(after, PAGE).await?;
-            let last = page.len() < PAGE;
-            // An anchor beyond this page is missed only where the journal ends.
-            let here = anchor.filter(|anchor| last || page.last().is_some_and(|act| act.revision() >= anchor.revision));
-            let found = verify_acts(&page, head, here.filter(|anchor| anchor.revision > head.revision));
-            if last || !found.is_intact() {
-                return Ok(found);
+            let page = match self.core.stores.journal.read(head.revision, PAGE).await {
+                Ok(page) => page,
+                // The store itself sees that the next act is not there.
+                Err(error) if error.kind() == StoreErrorKind::Corrupt => {
+                    tracing::error!(%error, "the journal is damaged");
+                    let missing = ActError::Missing { revision: head.revision.next() };
+                    return Ok(JournalVerification { head, broken: Some(missing) });
+                }
+                Err(error) => return Err(error.into()),
+            };
+            // A short page may end before a gap: only an empty one is the end.
+            if page.is_empty() {
+                let beyond = anchors.into_iter().map(|anchor| anchor.revision).max().filter(|at| *at > head.revision);
+                let expected = head.revision.next();
+                let broken = beyond.map(|revision| ActError::Broken { revision, expected });
+                return Ok(JournalVerification { head, broken });
             }
-            head = found.head;
-            after = head.revision;
+            for act in &page {
+                let found = verify_acts([act], head, None);
+                let other = anchors.iter().any(|at| at.revision == act.revision() && at.hash != act.hash());
+                if !found.is_intact() {
+                    return Ok(found);
+                }
+                if other {
+                    let broken = Some(ActError::Tampered { revision: act.revision() });
+                    return Ok(JournalVerification { head, broken });
+                }
+                head = found.head;
+            }
         }
+    }
+
+    /// Where the journal stood when the newest chains began: whoever takes the newest acts away has to forge these too, and of
+    /// those the journal knows.
+    async fn vouched(&self) -> Result<Vec<Head>, GovernError> {
+        let mut filter = AuditFilter::new();
+        filter.kind = Some(RecordKind::Mark);
+        let marks = self.core.stores.audit.query(&filter, None, PAGE).await?;
+        let opened = marks.records.iter().filter_map(|(_, record)| match record.open().ok()?.entry {
+            AuditRecord::Mark(WriterMark::Opened { revision, journal }) => Some(Head { revision, hash: journal }),
+            _ => None,
+        });
+        Ok(opened.collect())
     }
 }
 

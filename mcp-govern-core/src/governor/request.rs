@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::{
     denial::{Denial, DenialCode},
     provider::{Progress, ProviderError, Sent, ToolOutput, TraceContext},
-    vocabulary::{CallId, ToolId},
+    vocabulary::{CallId, Digest, ToolDefinition, ToolId},
 };
 
 /// A tool, by the name that AI clients see or by id.
@@ -130,6 +130,10 @@ pub struct CallSuccess {
     pub call: CallId,
     /// The tool.
     pub tool: ToolId,
+    /// The definition under which the call was admitted: a result is held to its form, also where another one counts meanwhile.
+    pub definition: Arc<ToolDefinition>,
+    /// The digest of that definition.
+    pub digest: Digest,
     /// The result.
     pub output: ToolOutput,
 }

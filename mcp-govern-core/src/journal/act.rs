@@ -91,6 +91,12 @@ pub enum ActError {
         /// The revision that was due.
         expected: Revision,
     },
+    /// The act is not there, although the journal goes on or a head that was kept knows of it.
+    #[error("revision {revision} is missing")]
+    Missing {
+        /// The revision.
+        revision: Revision,
+    },
     /// The act cannot be written.
     #[error("the act has no JSON form: {0}")]
     Unwritable(String),

@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::KillScope;
+use crate::ports::{AuditHead, WriterId};
 use crate::vocabulary::{
     Catalogue, ClientId, ClientType, CommandId, CredentialFacts, CredentialOwner, Digest, Effect, GrantId, Grantee,
     Label, ProfileId, ProfileSpec, RequestId, Risk, ServerId, ServerSpec, Settings, Timestamp, ToolId, ToolsetBinding,
@@ -294,6 +295,12 @@ pub enum Action {
         /// Whose it is.
         owner: CredentialOwner,
     },
+    /// Put on record where chains of audit records stand; a chain must hold that record from then on. Governance admin; sent by
+    /// the [`Driver`](crate::governor::Driver) now and then.
+    AnchorAudit {
+        /// The head of each chain.
+        heads: BTreeMap<WriterId, AuditHead>,
+    },
     /// End everything that a person has: grants, requests, connections, personal clients. Governance admin, profile admin;
     /// never oneself.
     OffboardUser {
@@ -357,5 +364,6 @@ action_names! {
     Release = "release",
     SetCredential = "set_credential",
     RemoveCredential = "remove_credential",
+    AnchorAudit = "anchor_audit",
     OffboardUser = "offboard_user",
 }

@@ -10,6 +10,7 @@ use std::{collections::BTreeMap, collections::BTreeSet, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
+use crate::ports::WriterId;
 use crate::vocabulary::{
     CatalogueVersion, ClientId, ClientType, CredentialFacts, CredentialOwner, Digest, DriftAction, Effect, GrantId,
     Grantee, Label, NewToolState, ProfileId, ProfileSpec, RequestId, RequestPolicy, Risk, ServerId, ServerSpec,
@@ -361,6 +362,15 @@ events! {
         server: ServerId,
         /// Whose it was.
         owner: CredentialOwner,
+    }
+    /// Where a writer's chain of audit records stood was put on record: from now on the chain must hold this record.
+    AuditAnchored = "audit_anchored.v1" {
+        /// Who writes the chain.
+        writer: WriterId,
+        /// The place of its last record, from 1.
+        sequence: u64,
+        /// The hash of that record.
+        hash: Digest,
     }
     /// A person left: grants, open requests, connections and personal clients end with this one event.
     UserOffboarded = "user_offboarded.v1" {

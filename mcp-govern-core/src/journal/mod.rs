@@ -8,6 +8,7 @@
 mod act;
 mod apply;
 pub mod approval;
+mod checkpoint;
 mod command;
 mod decide;
 pub mod drift;
@@ -19,16 +20,17 @@ mod table;
 
 pub use self::{
     act::{Act, ActError, Head, Revision, StoredAct},
+    checkpoint::{CheckpointError, FORM as CHECKPOINT_FORM},
     command::{Action, Command},
     decide::{Decided, SCHEMA, decide},
     event::{
-        AccessRequested, CatalogueSynced, ClientClosed, ClientReopened, ClientSet, CredentialRemoved, CredentialSet,
-        Event, GovernanceActivated, GrantRevoked, KillScope, KillSwitchReleased, KillSwitchThrown, ProfileChanged,
-        ProfileCreated, ProfileDeleted, ProfileGranted, RequestApproved, RequestCancelled, RequestDenied,
-        SchemaActivated, ServerChanged, ServerPaused, ServerRegistered, ServerRemoved, ServerResumed, SettingsChanged,
-        ToolApproved, ToolApprovedAhead, ToolChanged, ToolClassified, ToolClientTypesSet, ToolDisabled, ToolDiscovered,
-        ToolGone, ToolReset, ToolReturned, ToolStaged, ToolsetBound, ToolsetCreated, ToolsetDeleted, ToolsetLabelled,
-        ToolsetToolsRemoved, ToolsetToolsSet, ToolsetUnbound, UserOffboarded,
+        AccessRequested, AuditAnchored, CatalogueSynced, ClientClosed, ClientReopened, ClientSet, CredentialRemoved,
+        CredentialSet, Event, GovernanceActivated, GrantRevoked, KillScope, KillSwitchReleased, KillSwitchThrown,
+        ProfileChanged, ProfileCreated, ProfileDeleted, ProfileGranted, RequestApproved, RequestCancelled,
+        RequestDenied, SchemaActivated, ServerChanged, ServerPaused, ServerRegistered, ServerRemoved, ServerResumed,
+        SettingsChanged, ToolApproved, ToolApprovedAhead, ToolChanged, ToolClassified, ToolClientTypesSet,
+        ToolDisabled, ToolDiscovered, ToolGone, ToolReset, ToolReturned, ToolStaged, ToolsetBound, ToolsetCreated,
+        ToolsetDeleted, ToolsetLabelled, ToolsetToolsRemoved, ToolsetToolsSet, ToolsetUnbound, UserOffboarded,
     },
     gains::{Gain, gains},
     refusal::{Refusal, RefusalKind},

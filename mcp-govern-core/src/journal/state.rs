@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{Head, KillScope, Revision};
+use crate::ports::{AuditHead, WriterId};
 use crate::vocabulary::{
     CatalogueVersion, Classification, ClientId, ClientType, CommandId, CredentialFacts, CredentialOwner, Digest,
     Effect, GrantId, Grantee, Label, ProfileId, ProfileSpec, RecordedActor, RequestId, RequestPolicy, Risk, ServerId,
@@ -29,6 +30,8 @@ pub struct State {
     pub(crate) clients: BTreeMap<ClientId, Client>,
     pub(crate) kills: BTreeSet<KillScope>,
     pub(crate) credentials: BTreeMap<(ServerId, CredentialOwner), StoredCredential>,
+    /// Where the chain of a writer of audit records stood when it was last put on record.
+    pub(crate) anchors: BTreeMap<WriterId, AuditHead>,
     /// Every command that was carried out, and the revision it made.
     pub(crate) commands: HashMap<CommandId, Revision>,
 }
@@ -50,13 +53,14 @@ impl Default for State {
             clients: BTreeMap::new(),
             kills: BTreeSet::new(),
             credentials: BTreeMap::new(),
+            anchors: BTreeMap::new(),
             commands: HashMap::new(),
         }
     }
 }
 
 /// The state of a tool's approval.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ToolState {
     /// Somebody must review it.
@@ -292,7 +296,7 @@ impl Grant {
 }
 
 /// Where a request stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RequestStatus {
     /// Waits for approvers.
@@ -510,6 +514,11 @@ impl State {
     /// All credentials.
     pub fn credentials(&self) -> impl Iterator<Item = (&ServerId, &CredentialOwner, &StoredCredential)> {
         self.credentials.iter().map(|((server, owner), credential)| (server, owner, credential))
+    }
+
+    /// Where the chains of writers of audit records stood when they were last put on record: each must hold that record still.
+    pub fn audit_anchors(&self) -> &BTreeMap<WriterId, AuditHead> {
+        &self.anchors
     }
 
     /// The revision that a command made.

@@ -67,6 +67,7 @@ impl AuditLog for MemoryAuditLog {
         before: Option<&AuditCursor>,
         limit: usize,
     ) -> Result<AuditPage, StoreError> {
+        filter.check_answerable()?;
         let chains = lock(&self.chains);
         let before = before.map(|cursor| (cursor.at, &cursor.writer, cursor.sequence));
         // The heap keeps the newest `limit + 1`; its top is the oldest of them.
@@ -166,6 +167,17 @@ mod tests {
         sorted.dedup();
         assert_eq!(seen, sorted);
         assert_eq!(seen.len(), 7);
+    }
+
+    #[tokio::test]
+    async fn a_person_without_a_hash_finds_nobody_instead_of_everybody() {
+        let log = MemoryAuditLog::new();
+        log.append(&writer("a"), AuditHead::EMPTY, &records(&[1])).await.unwrap();
+        let mut filter = AuditFilter::new();
+        filter.user = Some(crate::vocabulary::UserId::new("local", "ada").unwrap());
+        assert_eq!(log.query(&filter, None, 10).await.unwrap_err().kind(), StoreErrorKind::Invalid);
+        filter.user_hash = Some(Digest::ZERO);
+        assert_eq!(log.query(&filter, None, 10).await.unwrap().records.len(), 1);
     }
 
     #[tokio::test]

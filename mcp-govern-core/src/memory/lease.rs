@@ -62,9 +62,26 @@ struct Guard {
     holder: u64,
 }
 
+#[async_trait]
 impl LeaseGuard for Guard {
     fn is_held(&self) -> bool {
         self.held.time.now() < self.ends
+    }
+
+    async fn renew(&mut self, ttl: Duration) -> Result<bool, StoreError> {
+        let now = self.held.time.now();
+        let mut leases = lock(&self.held.leases);
+        match leases.by_name.get_mut(&self.name) {
+            Some((ends, holder)) if *holder == self.holder => {
+                self.ends = now.plus(ttl);
+                *ends = self.ends;
+                Ok(true)
+            }
+            _ => {
+                self.ends = now;
+                Ok(false)
+            }
+        }
     }
 }
 
@@ -100,5 +117,21 @@ mod tests {
         );
         drop(second);
         assert!(lease.hold("sync", minute).await.unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn a_lease_is_renewed_until_somebody_else_has_it() {
+        let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_000)));
+        let lease = MemoryLease::new(clock.clone());
+        let minute = Duration::from_secs(60);
+        let mut first = lease.hold("sync", minute).await.unwrap().unwrap();
+        clock.advance(minute / 2);
+        assert!(first.renew(minute).await.unwrap());
+        clock.advance(minute / 2);
+        assert!(first.is_held() && lease.hold("sync", minute).await.unwrap().is_none());
+        clock.advance(minute);
+        let second = lease.hold("sync", minute).await.unwrap().unwrap();
+        assert!(!first.renew(minute).await.unwrap() && !first.is_held());
+        assert!(second.is_held());
     }
 }

@@ -13,7 +13,16 @@ use crate::{
 /// The credentials of one tenant in memory, wiped when they are dropped.
 #[derive(Debug, Default)]
 pub struct MemoryVault {
-    entries: Mutex<BTreeMap<VaultKey, VaultEntry>>,
+    entries: Mutex<BTreeMap<VaultKey, Kept>>,
+}
+
+/// What stands under a key: the current entry and the one before it. Of a deleted one the version stays: it names one
+/// credential for ever.
+#[derive(Debug, Default)]
+struct Kept {
+    last: u64,
+    current: Option<VaultEntry>,
+    previous: Option<VaultEntry>,
 }
 
 impl MemoryVault {
@@ -27,26 +36,37 @@ impl MemoryVault {
 impl Vault for MemoryVault {
     async fn put(&self, key: &VaultKey, expected: u64, credential: &Credential) -> Result<u64, VaultError> {
         let mut entries = lock(&self.entries);
-        let current = entries.get(key).map_or(0, |entry| entry.version);
+        let current = entries.get(key).and_then(|kept| kept.current.as_ref()).map_or(0, |entry| entry.version);
         if current != expected {
             return Err(VaultError::Conflict(current));
         }
-        let version = current.saturating_add(1);
-        entries.insert(key.clone(), VaultEntry::new(version, credential.clone()));
-        Ok(version)
+        let kept = entries.entry(key.clone()).or_default();
+        kept.last = kept.last.saturating_add(1);
+        kept.previous = kept.current.replace(VaultEntry::new(kept.last, credential.clone()));
+        Ok(kept.last)
     }
 
     async fn get(&self, key: &VaultKey) -> Result<Option<VaultEntry>, VaultError> {
-        Ok(lock(&self.entries).get(key).cloned())
+        Ok(lock(&self.entries).get(key).and_then(|kept| kept.current.clone()))
+    }
+
+    async fn get_version(&self, key: &VaultKey, version: u64) -> Result<Option<VaultEntry>, VaultError> {
+        let entries = lock(&self.entries);
+        let kept = entries.get(key).into_iter().flat_map(|kept| kept.current.iter().chain(&kept.previous));
+        Ok(kept.into_iter().find(|entry| entry.version == version).cloned())
     }
 
     async fn delete(&self, key: &VaultKey) -> Result<(), VaultError> {
-        lock(&self.entries).remove(key);
+        if let Some(kept) = lock(&self.entries).get_mut(key) {
+            (kept.current, kept.previous) = (None, None);
+        }
         Ok(())
     }
 
     async fn list(&self) -> Result<Vec<(VaultKey, u64)>, VaultError> {
-        Ok(lock(&self.entries).iter().map(|(key, entry)| (key.clone(), entry.version)).collect())
+        let entries = lock(&self.entries);
+        let current = entries.iter().filter_map(|(key, kept)| Some((key.clone(), kept.current.as_ref()?.version)));
+        Ok(current.collect())
     }
 }
 

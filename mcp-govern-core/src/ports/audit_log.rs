@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::StoreError;
+use super::{StoreError, StoreErrorKind};
 use crate::{
     audit::RecordKind,
     denial::DenialCode,
@@ -14,7 +14,7 @@ use crate::{
 
 /// Who writes a chain of audit records: one node, one life. Records of one writer are chained; there is a chain per writer.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "String", into = "String")]
 pub struct WriterId(Arc<str>);
 
 impl WriterId {
@@ -37,6 +37,20 @@ impl WriterId {
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl TryFrom<String> for WriterId {
+    type Error = &'static str;
+
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        Self::new(&name).ok_or("a writer's name has 1 to 64 characters of a-z, 0-9 and `-`")
+    }
+}
+
+impl From<WriterId> for String {
+    fn from(writer: WriterId) -> Self {
+        writer.as_str().to_owned()
     }
 }
 
@@ -118,6 +132,19 @@ impl AuditFilter {
         Self::default()
     }
 
+    /// That a store can answer it: a person is named by the salted hash.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` when there is a `user` and no `user_hash`.
+    pub fn check_answerable(&self) -> Result<(), StoreError> {
+        if self.user.is_some() && self.user_hash.is_none() {
+            let message = "a store finds a person by the salted hash only: give `user_hash`";
+            return Err(StoreError::new(StoreErrorKind::Invalid, message));
+        }
+        Ok(())
+    }
+
     /// Whether a record passes. `user` is ignored here: it must have become `user_hash`.
     pub fn matches(&self, record: &StoredRecord) -> bool {
         self.user_hash.is_none_or(|hash| record.user == hash)
@@ -160,6 +187,8 @@ pub struct AuditPage {
 ///   there, or (`Unknown`) the caller reads the head to find out.
 /// - `append` refuses (`Conflict`) when the writer's chain does not stand at `expected`.
 /// - `read` gives a writer's records in order, exactly the bytes that were appended.
+/// - `query` refuses (`Invalid`) a filter with `user` and without `user_hash`: a store does not know the salt, and a filter that
+///   is not understood must not find everybody.
 #[async_trait]
 pub trait AuditLog: fmt::Debug + Send + Sync + 'static {
     /// Where a writer's chain stands; [`AuditHead::EMPTY`] for a new writer.
@@ -182,6 +211,20 @@ pub trait AuditLog: fmt::Debug + Send + Sync + 'static {
     ///
     /// When the store cannot be read.
     async fn read(&self, writer: &WriterId, after: u64, limit: usize) -> Result<Vec<StoredRecord>, StoreError>;
+
+    /// Where the chain of every writer stands.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    async fn heads(&self) -> Result<Vec<(WriterId, AuditHead)>, StoreError> {
+        let mut heads = Vec::new();
+        for writer in self.writers().await? {
+            let head = self.head(&writer).await?;
+            heads.push((writer, head));
+        }
+        Ok(heads)
+    }
 
     /// Every writer that has a chain.
     ///

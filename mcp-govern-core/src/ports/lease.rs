@@ -7,16 +7,25 @@ use async_trait::async_trait;
 use super::StoreError;
 
 /// A lease that is held. It ends with its time to live; dropping it gives it back as soon as the store can.
+#[async_trait]
 pub trait LeaseGuard: fmt::Debug + Send + Sync {
     /// Whether the lease is still held for certain.
     fn is_held(&self) -> bool;
+
+    /// Holds it for `ttl` from now, if nobody else has taken it meanwhile: for work that takes longer than was thought.
+    /// Answers whether it is held; after `false` it is somebody else's.
+    ///
+    /// # Errors
+    ///
+    /// When the store failed: the lease ends when it would have ended, or `ttl` from now.
+    async fn renew(&mut self, ttl: Duration) -> Result<bool, StoreError>;
 }
 
 /// Leases of one tenant.
 ///
 /// # Contract
 ///
-/// A name has one holder at a time, across all nodes.
+/// A name has one holder at a time, across all nodes; renewing never takes a lease from somebody else.
 #[async_trait]
 pub trait Lease: fmt::Debug + Send + Sync + 'static {
     /// Takes the lease if nobody holds it.

@@ -3,6 +3,7 @@
 //! In-memory implementations are in [`crate::memory`]; the conformance crate holds every implementation to the contracts.
 
 mod audit_log;
+mod checkpoint;
 mod journal;
 mod lease;
 mod one_time;
@@ -14,6 +15,7 @@ use async_trait::async_trait;
 
 pub use self::{
     audit_log::{AuditCursor, AuditFilter, AuditHead, AuditLog, AuditPage, StoredRecord, WriterId},
+    checkpoint::{Checkpoint, Checkpoints},
     journal::{AppendError, Freshness, Journal},
     lease::{Lease, LeaseGuard},
     one_time::{OneTime, OneTimeValue},
@@ -43,6 +45,9 @@ pub enum StoreErrorKind {
     Corrupt,
     /// The caller's own position is out of date (another writer was first). Read again.
     Conflict,
+    /// The caller asks for something that makes no sense here (a malformed URL, a filter that the store does not understand,
+    /// a secret without vault keys). Nothing was done; trying again does not help.
+    Invalid,
 }
 
 impl StoreError {
@@ -93,6 +98,8 @@ pub struct TenantStores {
     pub one_time: Arc<dyn OneTime>,
     /// Work that one node at a time does.
     pub lease: Arc<dyn Lease>,
+    /// The state after an act, where the stores keep it: without checkpoints the whole journal is read when a governor opens.
+    pub checkpoints: Option<Arc<dyn Checkpoints>>,
 }
 
 impl TenantStores {
@@ -104,6 +111,13 @@ impl TenantStores {
         one_time: Arc<dyn OneTime>,
         lease: Arc<dyn Lease>,
     ) -> Self {
-        Self { journal, audit, vault, one_time, lease }
+        Self { journal, audit, vault, one_time, lease, checkpoints: None }
+    }
+
+    /// With checkpoints.
+    #[must_use]
+    pub fn with_checkpoints(mut self, checkpoints: Arc<dyn Checkpoints>) -> Self {
+        self.checkpoints = Some(checkpoints);
+        self
     }
 }

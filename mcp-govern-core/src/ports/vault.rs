@@ -69,6 +69,7 @@ pub enum VaultError {
 ///
 /// - An entry is sealed at rest, bound to tenant and key; an entry found under another key does not open.
 /// - The version before the current one stays readable until the next put: calls in flight finish with it.
+/// - A version names one credential for ever: they go on after a deletion.
 /// - No error and no `Debug` holds a secret.
 #[async_trait]
 pub trait Vault: fmt::Debug + Send + Sync + 'static {
@@ -85,6 +86,13 @@ pub trait Vault: fmt::Debug + Send + Sync + 'static {
     ///
     /// When it cannot be opened or the store failed.
     async fn get(&self, key: &VaultKey) -> Result<Option<VaultEntry>, VaultError>;
+
+    /// The entry of a key in a version, as long as it is the current one or the one before it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Vault::get`].
+    async fn get_version(&self, key: &VaultKey, version: u64) -> Result<Option<VaultEntry>, VaultError>;
 
     /// Deletes all versions of a key. Deleting nothing is no error.
     ///

@@ -24,7 +24,7 @@ pub use self::{
     info::{AuthMethod, ConfigField, ProviderInfo, Region, SecretField, SunsetNotice},
     output::{Exchange, RequestPreview, ToolOutput},
 };
-use crate::vocabulary::{Catalogue, CredentialFacts, ServerId, ServerSpec, TenantId, ToolName};
+use crate::vocabulary::{ArgumentRule, Catalogue, CredentialFacts, ServerId, ServerSpec, TenantId, ToolName};
 
 /// A kind of API, registered on the builder of the [`Governor`](crate::Governor).
 ///
@@ -58,6 +58,16 @@ pub trait Provider: fmt::Debug + Send + Sync + 'static {
 ///   rejected credential was refreshed.
 #[async_trait]
 pub trait ToolServer: fmt::Debug + Send + Sync + 'static {
+    /// Rules on arguments that follow from the row's configuration: what a server is limited to. They hold for every tool
+    /// beside the row's own rules, and narrow what a model is shown like those.
+    ///
+    /// # Contract
+    ///
+    /// Constant for the life of the value. The server itself sends nothing that breaks them.
+    fn rules(&self) -> Vec<ArgumentRule> {
+        Vec::new()
+    }
+
     /// The tools as this release states them.
     ///
     /// # Contract

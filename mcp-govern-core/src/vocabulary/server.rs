@@ -218,4 +218,25 @@ impl CredentialFacts {
     pub fn new() -> Self {
         Self::default()
     }
+
+    /// With the one whom the vendor sees.
+    #[must_use]
+    pub fn with_authorized_as(mut self, whom: impl Into<String>) -> Self {
+        self.authorized_as = Some(whom.into());
+        self
+    }
+
+    /// With what it may do, in the vendor's words.
+    #[must_use]
+    pub fn with_scopes(mut self, scopes: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.scopes = scopes.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// With the time at which it stops working.
+    #[must_use]
+    pub fn with_expiry(mut self, expires: Timestamp) -> Self {
+        self.expires = Some(expires);
+        self
+    }
 }

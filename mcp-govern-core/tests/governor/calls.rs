@@ -24,6 +24,7 @@ async fn a_call_that_is_allowed_reaches_the_vendor_once_and_is_on_record_from_be
     let done = world.governor.call(&principal("ann"), request).await.unwrap();
     assert_eq!(value(&done), json!({"did": "list_pages", "for": "ann"}));
     assert_eq!(done.tool, tool("list_pages"));
+    assert_eq!((done.definition.name.as_str(), done.definition.digest()), ("list_pages", Ok(done.digest)));
     let seen = Seen { tool: "list_pages".into(), arguments: json!({"page_id": "p1"}), key: Some(KEY.into()) };
     assert_eq!(world.vendor.seen(), [seen]);
 

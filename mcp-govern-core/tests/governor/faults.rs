@@ -191,6 +191,10 @@ impl Vault for FaultyVault {
         self.0.get(key).await
     }
 
+    async fn get_version(&self, key: &VaultKey, version: u64) -> Result<Option<VaultEntry>, VaultError> {
+        self.0.get_version(key, version).await
+    }
+
     async fn delete(&self, key: &VaultKey) -> Result<(), VaultError> {
         if happens(&self.1.deletes_fail) { Err(unavailable().into()) } else { self.0.delete(key).await }
     }

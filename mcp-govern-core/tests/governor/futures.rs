@@ -36,6 +36,9 @@ async fn every_public_future_is_send() {
     send(governor.verify_audit(&actor, &[]));
     send(governor.verify_journal(&actor, None));
     send(governor.audit_heads());
+    send(governor.audit_chain(&actor, &governor.status().writer, 0, 1));
+    send(governor.unknown_outcomes(&actor, governor.now(), governor.now()));
+    send(governor.changed(0));
     send(governor.reached(mcp_govern_core::journal::Revision::ZERO));
     send(governor.close());
     send(governor.subscribe(mcp_govern_core::journal::Revision::ZERO).next());

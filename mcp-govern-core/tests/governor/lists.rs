@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use mcp_govern_core::{
-    ArgumentRule, Constraint, CredentialSharing, DenialCode, ProfileId, ToolsetBinding, ToolsetId,
+    ArgumentRule, Constraint, CredentialOwner, CredentialSharing, DenialCode, Effect, ProfileId, ToolsetBinding,
+    ToolsetId,
     access::{CheckResult, Visibility},
     governor::CallRequest,
     journal::Action,
 };
 use serde_json::json;
 
-use super::world::{World, code, principal, spec, tool};
+use super::world::{World, code, owner, principal, server, spec, tool, user};
 
 #[tokio::test]
 async fn a_list_holds_what_can_be_called_ordered_by_name() {
@@ -36,6 +37,33 @@ async fn the_schema_is_narrowed_by_the_rules_that_a_call_is_held_to() {
     let denied = world.governor.call(&principal("ann"), request.clone()).await;
     assert_eq!(code(&denied), "rule_violated");
     assert_eq!(world.governor.preview(&principal("ann"), request).unwrap_err().code(), Some(DenialCode::RuleViolated));
+}
+
+#[tokio::test]
+async fn a_rule_that_follows_from_the_configuration_holds_like_one_of_the_row() {
+    let world = World::open_with(spec().with_config("pages", "p1,p2"), |builder| builder).await;
+    let shown = |world: &World| {
+        let described = world.governor.describe(&principal("ann"), "acme_list_pages").unwrap();
+        described.input_schema["properties"]["page_id"]["enum"].clone()
+    };
+    let asks = async |world: &World, page: &str| {
+        let request = CallRequest::new("acme_list_pages").with_argument("page_id", page);
+        let called = world.governor.call(&principal("ann"), request).await;
+        if called.is_ok() { "ok" } else { code(&called) }
+    };
+    assert_eq!(shown(&world), json!(["p1", "p2"]));
+    assert_eq!((asks(&world, "p2").await, asks(&world, "p3").await), ("ok", "rule_violated"));
+    // A binding narrows it further and cannot widen it.
+    let rules = vec![ArgumentRule::new("page_id", Constraint::OneOf(vec![json!("p2"), json!("p3")]))];
+    let binding = ToolsetBinding { toolset: ToolsetId::new("all").unwrap(), rules };
+    world.act(Action::BindToolset { profile: ProfileId::new("staff").unwrap(), binding }).await;
+    assert_eq!(shown(&world), json!(["p2"]));
+    assert_eq!((asks(&world, "p1").await, asks(&world, "p3").await), ("rule_violated", "rule_violated"));
+    // The configuration is changed: the tools are the same, and nobody need review them again.
+    world.act(Action::ChangeServer { server: server(), spec: spec().with_config("pages", "p3,p4") }).await;
+    world.governor.sync(&owner(), &server()).await.unwrap();
+    assert_eq!(shown(&world), json!(["p3"]));
+    assert_eq!((asks(&world, "p2").await, asks(&world, "p3").await), ("rule_violated", "ok"));
 }
 
 #[tokio::test]
@@ -112,4 +140,37 @@ async fn what_is_listed_can_be_called_and_what_is_not_listed_cannot() {
             assert_eq!(world.governor.describe(&principal(who), id).is_ok(), called);
         }
     }
+}
+
+#[tokio::test]
+async fn a_list_states_the_effect_that_counts() {
+    let world = World::open().await;
+    let effect = || world.governor.describe(&principal("ann"), "acme_list_pages").unwrap().effect;
+    assert_eq!(effect(), Effect::Read);
+    let effect_of = Some(Effect::Destructive);
+    world.act(Action::ClassifyTool { tool: tool("list_pages"), effect: effect_of, risk: None }).await;
+    assert_eq!(effect(), Effect::Destructive);
+}
+
+#[tokio::test]
+async fn whoever_follows_lists_is_woken_by_acts_and_by_definitions_that_were_loaded() {
+    let world = World::open().await;
+    let before = world.governor.generation();
+    world.governor.reload(&server()).await.unwrap();
+    let loaded = world.governor.changed(before).await.unwrap();
+    assert_ne!(loaded, before);
+    world.act(Action::DisableTools { tools: [tool("list_pages")].into() }).await;
+    assert_ne!(world.governor.changed(loaded).await.unwrap(), loaded);
+    let now = world.governor.generation();
+    world.governor.close().await;
+    assert!(world.governor.changed(now).await.is_err(), "nothing is followed any more");
+}
+
+#[tokio::test]
+async fn a_server_and_the_version_of_its_credential_can_be_looked_up() {
+    let world = World::open().await;
+    assert_eq!(world.governor.server_config(&server()).unwrap().server, server());
+    assert!(world.governor.server_config(&"nothing".try_into().unwrap()).is_none());
+    assert_eq!(world.governor.credential_version(&server(), &CredentialOwner::Shared), Some(1));
+    assert_eq!(world.governor.credential_version(&server(), &CredentialOwner::User(user("ann"))), None);
 }

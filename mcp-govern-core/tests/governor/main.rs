@@ -9,6 +9,7 @@ mod calls;
 mod credentials;
 mod faults;
 mod futures;
+mod keep;
 mod kills;
 mod lists;
 mod load;

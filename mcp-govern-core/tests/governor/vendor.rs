@@ -7,10 +7,10 @@ use std::{
 
 use async_trait::async_trait;
 use mcp_govern_core::{
-    AuthMethod, AuthMethodId, AuthorizedCall, CallContext, Catalogue, CatalogueVersion, CheckedArguments, Credential,
-    CredentialFacts, CredentialReport, CredentialVerdict, DiscoverContext, Exchange, ProbeContext, Provider,
-    ProviderError, ProviderErrorKind, ProviderId, ProviderInfo, RequestPreview, SecretField, Sent, ServerConfig,
-    ToolDefinition, ToolName, ToolOutput, ToolServer,
+    ArgumentRule, AuthMethod, AuthMethodId, AuthorizedCall, CallContext, Catalogue, CatalogueVersion, CheckedArguments,
+    Constraint, Credential, CredentialFacts, CredentialReport, CredentialVerdict, DiscoverContext, Exchange,
+    ProbeContext, Provider, ProviderError, ProviderErrorKind, ProviderId, ProviderInfo, RequestPreview, SecretField,
+    Sent, ServerConfig, ToolDefinition, ToolName, ToolOutput, ToolServer,
 };
 use serde_json::{Value, json, value::to_raw_value};
 use tokio::sync::Semaphore;
@@ -129,13 +129,16 @@ impl Provider for Acme {
         if server.spec.config.contains_key("broken") {
             return Err(ProviderError::new(ProviderErrorKind::Config, "`broken` is no setting of Acme"));
         }
-        Ok(Arc::new(AcmeServer { vendor: self.vendor.clone() }))
+        let pages = server.spec.config.get("pages").map(|pages| pages.split(',').map(Value::from).collect());
+        Ok(Arc::new(AcmeServer { vendor: self.vendor.clone(), pages }))
     }
 }
 
 #[derive(Debug)]
 struct AcmeServer {
     vendor: Arc<Vendor>,
+    /// The pages that the server is configured for.
+    pages: Option<Vec<Value>>,
 }
 
 fn exchange(status: u16) -> Exchange {
@@ -153,6 +156,12 @@ fn exchange(status: u16) -> Exchange {
 
 #[async_trait]
 impl ToolServer for AcmeServer {
+    fn rules(&self) -> Vec<ArgumentRule> {
+        let rule =
+            |pages: &Vec<Value>| ArgumentRule::new("page_id", Constraint::OneOf(pages.clone())).with_absent_allowed();
+        self.pages.iter().map(rule).collect()
+    }
+
     async fn discover(&self, _: DiscoverContext<'_>) -> Result<Arc<Catalogue>, ProviderError> {
         self.vendor.discoveries.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         if let Some(reason) = self.vendor.discovery_fails.lock().unwrap().clone() {

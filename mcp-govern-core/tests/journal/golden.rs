@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use mcp_govern_core::{
     Digest,
-    journal::{ActError, Event, Head, KillScope, Revision, State, StoredAct, ToolState},
+    journal::{ActError, CHECKPOINT_FORM, Event, Head, KillScope, Revision, State, StoredAct, ToolState},
 };
 use serde_json::{Value, json};
 
@@ -138,6 +138,23 @@ fn a_journal_of_version_1_is_followed_and_written_back_byte_for_byte() {
     assert_eq!(state.grants().keys().map(AsRef::as_ref).collect::<Vec<_>>(), ["g1"], "ann was off-boarded");
     assert_eq!(state.credentials().count(), 0);
     assert!(state.kills().iter().all(|scope| matches!(scope, KillScope::Client(_))) && state.kills().len() == 1);
+}
+
+/// SHA-256 of the checkpoint that the state of the golden journal makes. Another one is another form: raise `FORM` too.
+const CHECKPOINT: (u32, &str) = (1, "sha256:e5f4189c9c7946ad8fdddbbeeeb735dfd5e33c569856df2e9b71bc349e2b3cd9");
+
+#[test]
+fn the_form_of_a_checkpoint_is_what_its_number_says() {
+    let mut state = State::new();
+    for stored in journal() {
+        state.follow(&stored).unwrap();
+    }
+    let bytes = state.to_checkpoint().unwrap();
+    assert_eq!((CHECKPOINT_FORM, Digest::of_bytes(&bytes).to_string().as_str()), CHECKPOINT);
+    assert!(State::from_checkpoint(Head::EMPTY, &bytes).is_err(), "it was taken for the state after another act");
+    for spoiled in [&bytes[..bytes.len() - 1], b"{}", b"", b"[]"] {
+        assert!(State::from_checkpoint(state.head(), spoiled).is_err());
+    }
 }
 
 /// The objects within a value, as JSON pointers.

@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
 
 use mcp_govern_core::{
-    Actor, ClientId, ClientType, CommandId, CredentialFacts, CredentialOwner, Grantee, Label, ProfileSpec,
+    Actor, ClientId, ClientType, CommandId, CredentialFacts, CredentialOwner, Digest, Grantee, Label, ProfileSpec,
     ProfileVisibility, RequestPolicy, Role, Settings, Timestamp, ToolsetBinding, ToolsetContent,
     journal::{Act, ActError, Action, Command, Decided, Head, KillScope, Revision, State, StoredAct, decide},
+    ports::{AuditHead, WriterId},
 };
 use proptest::prelude::*;
 
@@ -109,6 +110,10 @@ fn action() -> BoxedStrategy<Action> {
         pick().prop_map(|request| Action::CancelRequest { request: id(request) }),
         Just(Action::OffboardUser { user: user("ann") }),
         Just(Action::ActivateGovernance),
+        (pick(), 1u64..9).prop_map(|(writer, sequence)| {
+            let head = AuditHead { sequence, hash: Digest::of_bytes(&sequence.to_be_bytes()) };
+            Action::AnchorAudit { heads: [(WriterId::new(writer).unwrap(), head)].into() }
+        }),
         Just(Action::ChangeSettings { settings: Settings::default().with_unmatched_client(ClientType::Personal) }),
         Just(Action::CloseClient { client: client() }),
         Just(Action::GrantProfile {
@@ -157,6 +162,29 @@ proptest! {
         prop_assert_eq!(picture(&replayed), picture(&world.state));
         prop_assert_eq!(picture(&folded), picture(&world.state));
         prop_assert_eq!(replayed.head().revision, Revision(world.acts.len() as u64));
+    }
+
+    #[test]
+    fn a_checkpoint_is_read_back_as_the_state_that_was_written(commands in commands(), more in commands()) {
+        let world = history(commands);
+        let bytes = world.state.to_checkpoint().unwrap();
+        let mut read = State::from_checkpoint(world.state.head(), &bytes).unwrap();
+        prop_assert_eq!(picture(&read), picture(&world.state));
+        prop_assert_eq!(read.to_checkpoint().unwrap(), bytes);
+        for act in &world.acts {
+            prop_assert_eq!(read.command(&act.command_id), Some(act.revision));
+        }
+        // And it goes on from there as the state does that it was written from.
+        let mut world = world;
+        let known = world.acts.len();
+        for ((actor, action), seconds) in more {
+            world.pass(seconds);
+            let _ = world.send(&actor, action);
+        }
+        for act in &world.acts[known..] {
+            read.follow(&StoredAct::seal(act).unwrap()).unwrap();
+        }
+        prop_assert_eq!(picture(&read), picture(&world.state));
     }
 
     #[test]

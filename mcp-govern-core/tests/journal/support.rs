@@ -250,7 +250,7 @@ pub(crate) fn picture(state: &State) -> String {
         (
             (state.head(), state.last_at(), state.is_activated(), state.schema(), state.settings()),
             (state.servers(), state.tools(), state.toolsets(), state.profiles()),
-            (state.grants(), state.requests(), state.clients(), state.kills(), credentials),
+            (state.grants(), state.requests(), state.clients(), state.kills(), credentials, state.audit_anchors()),
         )
     )
 }

@@ -1,9 +1,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mcp_govern_core::{
-    ClientId, ClientType, CredentialFacts, CredentialOwner, CredentialSharing, Effect, Label, ProfileSpec,
+    ClientId, ClientType, CredentialFacts, CredentialOwner, CredentialSharing, Digest, Effect, Label, ProfileSpec,
     ProfileVisibility, RequestPolicy, Role, Settings, ToolsetBinding,
     journal::{Action, KillScope, RefusalKind, Right, may},
+    ports::{AuditHead, WriterId},
 };
 
 use crate::support::*;
@@ -48,6 +49,7 @@ const EXPECTED: &str = "
     release               AAo...
     set_credential        AAo..o
     remove_credential     AAo..o
+    anchor_audit          AA....
     offboard_user         AA.A..
 ";
 
@@ -255,6 +257,10 @@ fn cases(name: &str, world: &World) -> Vec<(Whose, Action)> {
             cases.push((Others, Action::RemoveCredential { server: id("personal"), owner: owner("bob") }));
             cases.push((Mine, Action::RemoveCredential { server: id("personal"), owner: owner("mia") }));
             cases
+        }
+        "anchor_audit" => {
+            let head = AuditHead { sequence: 3, hash: Digest::of_bytes(b"record") };
+            others(Action::AnchorAudit { heads: [(WriterId::new("w-1").unwrap(), head)].into() })
         }
         "offboard_user" => others(Action::OffboardUser { user: user("bob") }),
         other => panic!("no case for {other}"),

@@ -20,7 +20,10 @@ pub(crate) use self::{
     pointer::Pointer,
     trim::trim,
 };
-use crate::row::{Accepts, Row, Shape};
+use crate::{
+    reach::Reach,
+    row::{Accepts, Row, Shape},
+};
 
 /// A decoded result.
 #[derive(Debug)]
@@ -41,6 +44,7 @@ pub(crate) fn decode(
     headers: &HeaderMap,
     body: Bytes,
     scrubber: &Scrubber,
+    reach: &Reach,
 ) -> Result<Decoded, String> {
     let blank = body.iter().all(u8::is_ascii_whitespace);
     if blank {
@@ -52,6 +56,9 @@ pub(crate) fn decode(
             let mut text = text_of(body)?;
             if let Some(clean) = scrubber.scrub(&text) {
                 text = clean;
+            }
+            if let Some(kept) = reach.keep(row, &text)? {
+                text = kept;
             }
             decode_json(row, arguments, &text)
         }

@@ -17,7 +17,9 @@ pub(crate) struct OperationGovern {
     pub(crate) risk: Option<Risk>,
     pub(crate) why: Option<String>,
     pub(crate) unwrap: Option<String>,
-    pub(crate) page: Option<PageGovern>,
+    pub(crate) origin: Option<String>,
+    pub(crate) keep: Vec<KeepGovern>,
+    pub(crate) page: Option<PageChoice>,
     pub(crate) output: Option<OutputGovern>,
     #[serde(rename = "async")]
     pub(crate) poll: Option<PollGovern>,
@@ -34,6 +36,34 @@ pub(crate) struct OperationGovern {
 pub(crate) enum IdempotentGovern {
     Always(bool),
     With { with: String },
+}
+
+/// A paging style of the document by its name, or one of the operation's own.
+#[derive(Debug)]
+pub(crate) enum PageChoice {
+    Named(String),
+    Own(Box<PageGovern>),
+}
+
+impl<'de> Deserialize<'de> for PageChoice {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::String(name) => Ok(Self::Named(name)),
+            // Not `untagged`, which would hide the name of an unknown key.
+            other => PageGovern::deserialize(other).map(|own| Self::Own(own.into())).map_err(serde::de::Error::custom),
+        }
+    }
+}
+
+/// What of an answer lies within a server's reach.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct KeepGovern {
+    pub(crate) argument: String,
+    #[serde(default)]
+    pub(crate) at: Vec<String>,
+    #[serde(default)]
+    pub(crate) id: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -118,8 +148,18 @@ pub(crate) struct CheckGovern {
     pub(crate) other: Option<String>,
     #[serde(default)]
     pub(crate) needs: Vec<String>,
+    /// `requires`: the arguments count only where they have this value.
+    pub(crate) is: Option<Value>,
+    /// `span`: how many calendar months.
+    pub(crate) months: Option<u32>,
+    /// `age`: how many days.
+    pub(crate) days: Option<u32>,
+    /// `age`: where in the argument the times stand.
+    pub(crate) at: Option<String>,
     #[serde(default)]
     pub(crate) when: Map<String, Value>,
+    /// Said instead of the kind's own sentence.
+    pub(crate) text: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -129,8 +169,13 @@ pub(crate) enum CheckKindGovern {
     Requires,
     OneOf,
     AnyOf,
+    Less,
     Before,
     Future,
+    Past,
+    Span,
+    Age,
+    Growing,
 }
 
 /// `x-govern` of a security scheme.
@@ -163,6 +208,10 @@ pub(crate) struct FieldGovern {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum FieldFormat {
     Email,
+    /// Identifiers, separated by commas.
+    Ids,
+    /// Hosts, separated by commas.
+    Hosts,
 }
 
 /// `x-govern` of the document.
@@ -171,7 +220,9 @@ pub(crate) enum FieldFormat {
 pub(crate) struct DocumentGovern {
     pub(crate) provider: Option<String>,
     pub(crate) catalogue: Option<u64>,
-    pub(crate) origin_roles: BTreeMap<String, String>,
+    pub(crate) origin_roles: BTreeMap<String, OriginGovern>,
+    pub(crate) scopes: Vec<ScopeGovern>,
+    pub(crate) pages: BTreeMap<String, PageGovern>,
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) throttle: Option<Vec<ThrottleGovern>>,
     pub(crate) wait: Option<Vec<WaitGovern>>,
@@ -182,6 +233,40 @@ pub(crate) struct DocumentGovern {
     pub(crate) warnings: Vec<WarningGovern>,
     pub(crate) probe: Vec<ProbeGovern>,
     pub(crate) sunset: Option<SunsetGovern>,
+}
+
+/// Hosts beside the API's own that a server can name.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OriginGovern {
+    /// The configuration that lists the hosts.
+    pub(crate) config: String,
+    /// The argument that chooses one of them.
+    pub(crate) argument: String,
+    /// The argument's description.
+    pub(crate) description: String,
+}
+
+/// An argument to whose values a server can be limited.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ScopeGovern {
+    pub(crate) argument: String,
+    /// The configuration that lists the values.
+    pub(crate) config: String,
+    /// What becomes of the tools without the argument while the server is limited.
+    #[serde(default)]
+    pub(crate) others: OthersGovern,
+}
+
+/// What becomes of tools without the argument that a server is limited in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OthersGovern {
+    /// They are not offered, but for those whose answer is kept to the values (`keep`).
+    #[default]
+    Closed,
+    Open,
 }
 
 #[derive(Debug, Deserialize)]
@@ -241,6 +326,8 @@ pub(crate) struct RemedyGovern {
     pub(crate) header: Option<String>,
     pub(crate) equals: Option<String>,
     pub(crate) kind: Option<String>,
+    /// The origin that it is about; the server's base URL when absent.
+    pub(crate) origin: Option<String>,
     pub(crate) remedy: String,
 }
 
@@ -264,6 +351,11 @@ pub(crate) struct ProbeGovern {
     pub(crate) facts: BTreeMap<String, String>,
     pub(crate) scheme: Option<String>,
     pub(crate) when: Option<String>,
+    /// Asked for facts once the key is proved; what it cannot read is a remark.
+    #[serde(default)]
+    pub(crate) more: bool,
+    /// Told with the facts.
+    pub(crate) remark: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -300,6 +392,7 @@ mod tests {
         for (value, key) in [
             (json!({"efect": "read"}), "efect"),
             (json!({"page": {"style": "number", "per_page": "x"}}), "per_page"),
+            (json!({"keep": [{"argument": "a", "ids": "/id"}]}), "ids"),
             (json!({"output": {"item": "/a"}}), "item"),
             (json!({"checks": [{"kind": "exclusive", "argumens": []}]}), "argumens"),
             (json!({"retry": {"throtled": true}}), "throtled"),

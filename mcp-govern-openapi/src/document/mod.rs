@@ -4,11 +4,13 @@ pub(crate) mod govern;
 pub(crate) mod names;
 pub(crate) mod policy;
 pub(crate) mod refs;
+pub(crate) mod scope;
 pub(crate) mod security;
 
 mod body;
 mod lint;
 mod operation;
+mod output;
 mod parameter;
 mod probe;
 mod response;
@@ -24,9 +26,10 @@ use self::{
     operation::{Shared, Stands, compile},
     policy::Policy,
     refs::{Checked, Components},
+    scope::Scopes,
     security::Schemes,
 };
-pub(crate) use self::{lint::lint, probe::ProbePlan};
+pub(crate) use self::{lint::lint, operation::OWN_ORIGIN, probe::ProbePlan};
 use crate::{
     error::{DocumentError, DocumentErrorKind, Fault},
     merge::{FILE_KEY, parse_yaml},
@@ -46,6 +49,7 @@ pub(crate) struct Document {
     index: HashMap<ToolName, usize>,
     pub(crate) schemes: Schemes,
     pub(crate) policy: Policy,
+    pub(crate) scopes: Scopes,
     pub(crate) probes: Vec<ProbePlan>,
 }
 
@@ -85,15 +89,14 @@ impl Document {
         let object = root.as_object().ok_or("is no object".to_owned()).map_err(at("document"))?;
         check_version(object).map_err(at("openapi"))?;
         let govern: DocumentGovern = govern::read(object).map_err(at("document"))?;
-        if !govern.origin_roles.is_empty() {
-            return Err(at("x-govern")("`origin_roles` is reserved and must be empty".to_owned()));
-        }
         let components = Components::new(root);
         let security = object.get("security");
         let schemes = Schemes::read(root, components, &preferred(security)).map_err(at("securitySchemes"))?;
+        let scopes = Scopes::read(&govern, &schemes).map_err(at("x-govern"))?;
         let policy = Policy::new(&govern).map_err(at("x-govern"))?;
         let servers = servers(object).map_err(at("servers"))?;
-        let shared = Shared { components, schemes: &schemes, policy: &policy, security };
+        let shared =
+            Shared { components, schemes: &schemes, policy: &policy, scopes: &scopes, pages: &govern.pages, security };
         let rows = rows(object, shared, faults).map_err(at("paths"))?;
         let index = rows.iter().enumerate().map(|(at, row)| (row.name.clone(), at)).collect();
         let info = info(object, &govern, &schemes, &servers).map_err(at("info"))?;
@@ -106,6 +109,7 @@ impl Document {
             index,
             schemes,
             policy,
+            scopes,
             probes: Vec::new(),
         };
         document.check_rows(faults);
@@ -120,6 +124,12 @@ impl Document {
     fn check_rows(&self, faults: &mut Faults) {
         if !faults.0.is_empty() {
             return;
+        }
+        for scope in &self.scopes.rules {
+            if !self.rows.iter().any(|row| row.takes(&scope.argument)) {
+                let message = format!("`{}` is an argument of no operation", scope.argument);
+                faults.0.push(Fault { place: "x-govern.scopes".to_owned(), message });
+            }
         }
         for row in &self.rows {
             if let Err(message) = self.check_row(row) {

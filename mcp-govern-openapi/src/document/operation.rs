@@ -1,6 +1,6 @@
 //! An operation of the document becomes a row.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use http::{HeaderName, HeaderValue, Method, header};
 use mcp_govern_core::{
@@ -10,24 +10,29 @@ use serde_json::{Map, Value, json};
 
 use super::{
     body,
-    govern::{IdempotentGovern, OperationGovern, PageGovern, PageStyleGovern, PollGovern},
+    govern::{IdempotentGovern, OperationGovern, PageGovern, PollGovern},
     names::to_snake,
+    output::output_plan,
     parameter::{Argument, Parameters},
     policy::{Policy, header_name},
     refs::{Checked, Components},
     response::Responses,
+    scope::{Keep, Origin, Scopes},
     security::Schemes,
 };
 use crate::{
     bind::{BodyPlan, PathTemplate, check_header_name, check_header_value, percent, scalar_text},
-    check::Check,
-    decode::{ListPlan, Paging, Pointer, SecretPath},
-    row::{Accepts, OutputPlan, Pending, PollPlan, Repeat, Row, Shape, Stated},
+    check::{Arguments, Check},
+    decode::Pointer,
+    row::{Accepts, Pending, PollPlan, Repeat, Row, Stated},
     schema::{Schemas, Side},
 };
 
 /// Why an operation without a stated effect counts as dangerous.
 const EFFECT_UNKNOWN: &str = "The document does not say what this operation does to the data.";
+
+/// The origin that the server's base URL stands for.
+pub(crate) const OWN_ORIGIN: &str = "api";
 
 /// What operations share.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +40,9 @@ pub(crate) struct Shared<'a> {
     pub(crate) components: Components<'a>,
     pub(crate) schemes: &'a Schemes,
     pub(crate) policy: &'a Policy,
+    pub(crate) scopes: &'a Scopes,
+    /// The paging styles that have a name.
+    pub(crate) pages: &'a BTreeMap<String, PageGovern>,
     /// The document's own `security`.
     pub(crate) security: Option<&'a Value>,
 }
@@ -59,6 +67,9 @@ pub(crate) fn compile<'a>(shared: Shared<'a>, at: Stands<'a>, govern: &Operation
     let mut schemas = Schemas::new(shared.components, Side::Input);
     let parameters = Parameters::read(shared.components, &mut schemas, at.of_path, at.node.get("parameters"))?;
     let mut arguments = parameters.arguments;
+    let origin = govern.origin.as_deref().map(|role| shared.scopes.origin(role)).transpose()?;
+    arguments.extend(origin.map(Origin::argument));
+    let before_body = arguments.len();
     let body = match at.node.get("requestBody") {
         None if govern.unwrap.is_some() => return Err("`unwrap` without `requestBody`".to_owned()),
         None => None,
@@ -70,16 +81,17 @@ pub(crate) fn compile<'a>(shared: Shared<'a>, at: Stands<'a>, govern: &Operation
     });
     refuse_collisions(&arguments)?;
     let fixed = fixed_values(govern, &mut body)?;
-    let output = output_plan(govern, &mut arguments)?;
+    let output = output_plan(shared, govern, &mut arguments)?;
+    let keep = Keep::read_all(shared.scopes, &govern.keep, &output)?;
     let mut of_answer = Schemas::new(shared.components, Side::Output);
     let responses = Responses::read(shared.components, &mut of_answer, at.node.get("responses"))?;
     let known = |name: &str| arguments.iter().any(|argument| argument.name == name);
-    let checks = govern.checks.iter().map(|check| Check::parse(check, &known)).collect::<Checked<Vec<_>>>()?;
+    let checks = checks_of(govern, &arguments, before_body)?;
     let repeat = repeat_of(govern, &method, &known)?;
     let poll = govern.poll.as_ref().map(poll_plan).transpose()?;
     let output_schema = responses.output_schema(&output).filter(|_| poll.is_none()).map(Arc::new);
     let path = PathTemplate::parse(at.path, &parameters.path)?;
-    let (security, names, scopes) = security_of(shared, at.node)?;
+    let (security, names, scopes) = security_of(shared, at.node, origin)?;
 
     let mut bound = path.bindings();
     bound.extend(parameters.bound.into_iter().filter(|argument| argument.location != Location::Path));
@@ -108,7 +120,7 @@ pub(crate) fn compile<'a>(shared: Shared<'a>, at: Stands<'a>, govern: &Operation
         area: at.node.get("tags").and_then(|tags| tags.get(0)?.as_str()).map(str::to_owned),
         binding: Binding::Operation(OperationBinding {
             method: method.as_str().to_owned(),
-            origin: "api".to_owned(),
+            origin: origin.map_or(OWN_ORIGIN, |origin| &origin.role).to_owned(),
             path: at.path.to_owned(),
             arguments: bound,
             fixed: always,
@@ -116,13 +128,7 @@ pub(crate) fn compile<'a>(shared: Shared<'a>, at: Stands<'a>, govern: &Operation
             content_type,
         }),
     };
-    let mut fixed_headers: Vec<(HeaderName, HeaderValue)> = shared.policy.headers.clone();
-    fixed_headers.extend(fixed.headers);
-    if fixed_headers.iter().all(|(name, _)| name != header::ACCEPT) {
-        let accept = if responses.accepts == Accepts::Json { "application/json" } else { responses.media.as_str() };
-        let accept = HeaderValue::from_str(accept).map_err(|_| format!("`{accept}` is no media type"))?;
-        fixed_headers.insert(0, (header::ACCEPT, accept));
-    }
+    let fixed_headers = fixed_headers(shared.policy, fixed.headers, &responses)?;
     Ok(Row {
         name,
         place: at.place.to_owned(),
@@ -150,8 +156,34 @@ pub(crate) fn compile<'a>(shared: Shared<'a>, at: Stands<'a>, govern: &Operation
             risk: govern.risk,
             description: text(at.node, "description").is_some() && text(at.node, "summary").is_some(),
         },
+        origin: origin.map(|origin| origin.role.clone()),
+        keep,
         definition: Arc::new(definition),
     })
+}
+
+/// Headers that are always sent: the document's, the operation's own, and what is accepted.
+fn fixed_headers(
+    policy: &Policy,
+    own: Vec<(HeaderName, HeaderValue)>,
+    responses: &Responses,
+) -> Checked<Vec<(HeaderName, HeaderValue)>> {
+    let mut headers: Vec<(HeaderName, HeaderValue)> = policy.headers.iter().cloned().chain(own).collect();
+    if headers.iter().all(|(name, _)| name != header::ACCEPT) {
+        let accept = if responses.accepts == Accepts::Json { "application/json" } else { responses.media.as_str() };
+        let accept = HeaderValue::from_str(accept).map_err(|_| format!("`{accept}` is no media type"))?;
+        headers.insert(0, (header::ACCEPT, accept));
+    }
+    Ok(headers)
+}
+
+fn checks_of(govern: &OperationGovern, arguments: &[Argument], before_body: usize) -> Checked<Vec<Check>> {
+    let all: Vec<&str> = arguments.iter().map(|argument| argument.name.as_str()).collect();
+    let of_body = arguments.get(before_body..).unwrap_or_default().iter();
+    let changes = of_body.filter(|a| !a.schema.contains_key("default") && !a.required).map(|a| a.name.as_str());
+    let changes: Vec<&str> = changes.collect();
+    let arguments = Arguments { all: &all, changes: &changes };
+    govern.checks.iter().map(|check| Check::parse(check, arguments)).collect()
 }
 
 fn method_of(method: &str) -> Checked<Method> {
@@ -234,79 +266,6 @@ fn always_of(policy: &Policy, config: &[crate::row::ConfigHeader], stated: &[Fix
     constants.chain(configured).chain(stated.iter().cloned()).collect()
 }
 
-fn output_plan(govern: &OperationGovern, arguments: &mut [Argument]) -> Checked<OutputPlan> {
-    let secrets = govern.secret_output.iter().map(|text| SecretPath::parse(text)).collect::<Checked<Vec<_>>>()?;
-    let (items, root, drop) = match &govern.output {
-        None => (None, None, Vec::new()),
-        Some(output) => (output.items.as_deref(), output.root.as_deref(), output.drop.clone()),
-    };
-    let shape = match (items, root, &govern.page) {
-        (Some(_), Some(_), _) => return Err("`output` has both `items` and `root`".to_owned()),
-        (None, _, Some(_)) => return Err("`page` needs `output: {items: …}`".to_owned()),
-        (None, None, None) => Shape::Whole,
-        (None, Some(root), None) => Shape::Root(Pointer::parse(root)?),
-        (Some(items), None, page) => Shape::List(list_plan(items, page.as_ref(), arguments)?),
-    };
-    Ok(OutputPlan { shape, drop, secrets })
-}
-
-fn list_plan(items: &str, page: Option<&PageGovern>, arguments: &mut [Argument]) -> Checked<ListPlan> {
-    let items = Pointer::parse(items)?;
-    let Some(page) = page else {
-        return Ok(ListPlan { items, page: Paging::None, more: None, next: None, total: None });
-    };
-    let pointer = |text: &Option<String>| text.as_deref().map(Pointer::parse).transpose();
-    let needed = |name: &Option<String>, key: &str| {
-        name.clone().ok_or_else(|| format!("`page` of this style needs `{key}`, the name of an argument"))
-    };
-    let size = match page.style {
-        PageStyleGovern::Number => page.size.as_ref(),
-        PageStyleGovern::Offset | PageStyleGovern::Cursor => page.limit.as_ref(),
-        PageStyleGovern::None => None,
-    };
-    let paging = match page.style {
-        PageStyleGovern::None => Paging::None,
-        PageStyleGovern::Number => Paging::Number {
-            page: needed(&page.page, "page")?,
-            size: needed(&page.size, "size")?,
-            first: page.first.unwrap_or(1),
-        },
-        PageStyleGovern::Offset => Paging::Offset {
-            offset: needed(&page.offset, "offset")?,
-            limit: needed(&page.limit, "limit")?,
-            window: page.window,
-        },
-        PageStyleGovern::Cursor => {
-            if page.next.is_none() {
-                return Err("`page` of the style `cursor` needs `next`, the place of the next cursor".to_owned());
-            }
-            Paging::Cursor { cursor: needed(&page.cursor, "cursor")? }
-        }
-    };
-    for name in [&page.page, &page.size, &page.offset, &page.limit, &page.cursor].into_iter().flatten() {
-        if arguments.iter().all(|argument| argument.name != *name) {
-            return Err(format!("`page` names `{name}`, which is no argument"));
-        }
-    }
-    if let Some(argument) = size.and_then(|size| arguments.iter_mut().find(|argument| argument.name == *size)) {
-        let mut state = |key: &str, value: Option<u64>| {
-            if let Some(value) = value {
-                argument.schema.entry(key.to_owned()).or_insert(Value::from(value));
-            }
-        };
-        state("default", page.default);
-        state("maximum", page.max);
-        state("minimum", Some(1));
-    }
-    Ok(ListPlan {
-        items,
-        page: paging,
-        more: pointer(&page.more)?,
-        next: pointer(&page.next)?,
-        total: pointer(&page.total)?,
-    })
-}
-
 fn repeat_of(govern: &OperationGovern, method: &Method, known: &dyn Fn(&str) -> bool) -> Checked<Repeat> {
     match &govern.idempotent {
         Some(IdempotentGovern::Always(true)) => Ok(Repeat::Always),
@@ -345,7 +304,7 @@ fn poll_plan(stated: &PollGovern) -> Checked<PollPlan> {
 /// Alternatives as indexes, their names, and the scopes of the first that has any.
 type Security = (Vec<Vec<usize>>, Vec<String>, Vec<String>);
 
-fn security_of(shared: Shared<'_>, node: &Map<String, Value>) -> Checked<Security> {
+fn security_of(shared: Shared<'_>, node: &Map<String, Value>, origin: Option<&Origin>) -> Checked<Security> {
     let Some(stated) = node.get("security").or(shared.security) else { return Ok(Security::default()) };
     let stated = stated.as_array().ok_or("`security` is no list")?;
     let mut security = Security::default();
@@ -358,6 +317,9 @@ fn security_of(shared: Shared<'_>, node: &Map<String, Value>) -> Checked<Securit
             scopes.sort();
             scopes.dedup();
             security.2 = scopes;
+        }
+        if origin.is_some() {
+            return Err("goes to another origin, which must not see the credential: it needs `security: []`".to_owned());
         }
         security.0.push(indexes);
         security.1.push(alternative.keys().cloned().collect::<Vec<_>>().join("+"));

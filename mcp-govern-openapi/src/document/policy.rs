@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::{
+    OWN_ORIGIN,
     govern::{DocumentGovern, ErrorsGovern, RemedyGovern, RequestIdGovern, ThrottleGovern, WaitGovern, WaitUnit},
     refs::Checked,
 };
@@ -27,7 +28,8 @@ pub(crate) struct Policy {
     wait_default: Option<Duration>,
     pub(crate) rates: BTreeMap<Arc<str>, Rate>,
     pub(crate) errors: ErrorPlan,
-    pub(crate) remedies: Vec<RemedyRule>,
+    /// By the role of the origin that they are about.
+    remedies: BTreeMap<String, Vec<RemedyRule>>,
     warnings: Vec<(HeaderName, String, String)>,
 }
 
@@ -74,7 +76,7 @@ impl Policy {
             wait_default: stated.wait_default_ms.map(Duration::from_millis),
             rates: stated.rates.iter().map(rate).collect::<Checked<_>>()?,
             errors: error_plan(stated.errors.as_ref())?,
-            remedies: stated.remedies.iter().map(remedy).collect::<Checked<_>>()?,
+            remedies: remedies(stated)?,
             warnings: stated
                 .warnings
                 .iter()
@@ -100,6 +102,11 @@ impl Policy {
     /// How long to wait after a throttle status that does not say it.
     pub(crate) fn wait_default(&self) -> Option<Duration> {
         self.wait_default
+    }
+
+    /// What to tell people of errors from an origin; from the server's base URL without one.
+    pub(crate) fn remedies(&self, origin: Option<&str>) -> &[RemedyRule] {
+        self.remedies.get(origin.unwrap_or(OWN_ORIGIN)).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// The sentences of the warnings that the answer's headers carry.
@@ -148,6 +155,18 @@ fn usual_errors() -> ErrorsGovern {
             body: Vec::new(),
         },
     }
+}
+
+fn remedies(stated: &DocumentGovern) -> Checked<BTreeMap<String, Vec<RemedyRule>>> {
+    let mut remedies: BTreeMap<String, Vec<RemedyRule>> = BTreeMap::new();
+    for of_one in &stated.remedies {
+        let origin = of_one.origin.as_deref().unwrap_or(OWN_ORIGIN);
+        if origin != OWN_ORIGIN && !stated.origin_roles.contains_key(origin) {
+            return Err(format!("`remedies`: `origin: {origin}` is none of the document's `origin_roles`"));
+        }
+        remedies.entry(origin.to_owned()).or_default().push(remedy(of_one)?);
+    }
+    Ok(remedies)
 }
 
 fn remedy(stated: &RemedyGovern) -> Checked<RemedyRule> {
@@ -216,6 +235,7 @@ mod tests {
             (json!({"rates": {"default": {"requests": 0, "per_ms": 1}}}), "rates.default"),
             (json!({"remedies": [{"kind": "sad", "remedy": "x"}]}), "`sad`"),
             (json!({"remedies": [{"equals": "a", "remedy": "x"}]}), "needs `header`"),
+            (json!({"remedies": [{"origin": "elsewhere", "remedy": "x"}]}), "`origin: elsewhere`"),
             (json!({"errors": {"message": ["message"]}}), "`message`"),
             (json!({"wait": [{"header": "a b", "unit": "seconds"}]}), "a b"),
         ] {

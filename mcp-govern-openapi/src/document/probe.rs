@@ -1,7 +1,7 @@
 //! Which reads prove a credential.
 
 use mcp_govern_core::{AuthMethodId, Effect, ToolName};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, value::RawValue};
 
 use super::{Document, govern::ProbeGovern, names::to_snake, refs::Checked};
 use crate::decode::Pointer;
@@ -12,10 +12,45 @@ pub(crate) struct ProbePlan {
     pub(crate) row: ToolName,
     pub(crate) arguments: Map<String, Value>,
     pub(crate) grants: Vec<String>,
-    pub(crate) facts: Vec<(String, Pointer)>,
+    pub(crate) facts: Vec<(String, Fact)>,
     /// The scheme to prove; the operation's own when absent.
     pub(crate) scheme: Option<usize>,
     pub(crate) when: Option<AuthMethodId>,
+    /// Asked for facts once the key is proved.
+    pub(crate) more: bool,
+    pub(crate) remark: Option<String>,
+}
+
+/// Where a probe finds a fact.
+#[derive(Debug)]
+pub(crate) enum Fact {
+    At(Pointer),
+    /// In every item of a list, joined by commas.
+    Each {
+        list: Pointer,
+        item: Pointer,
+    },
+}
+
+impl Fact {
+    fn parse(text: &str) -> Checked<Self> {
+        match text.split_once("/*") {
+            None => Ok(Self::At(Pointer::parse(text)?)),
+            Some((list, item)) => Ok(Self::Each { list: Pointer::parse(list)?, item: Pointer::parse(item)? }),
+        }
+    }
+
+    /// The fact's text, where the answer holds it.
+    pub(crate) fn text(&self, answer: &str) -> Option<String> {
+        match self {
+            Self::At(pointer) => pointer.text(answer),
+            Self::Each { list, item } => {
+                let items: Vec<&RawValue> = serde_json::from_str(list.find(answer).ok()??).ok()?;
+                let texts: Vec<String> = items.iter().filter_map(|found| item.text(found.get())).collect();
+                Some(texts.join(", "))
+            }
+        }
+    }
 }
 
 /// Reads the document's probes. A document without any is probed by its first stated read that needs no argument.
@@ -36,6 +71,8 @@ pub(crate) fn read(document: &Document, stated: &[ProbeGovern]) -> Checked<Vec<P
             facts: Vec::new(),
             scheme: None,
             when: None,
+            more: false,
+            remark: None,
         })
         .into_iter()
         .collect())
@@ -47,7 +84,11 @@ fn plan(document: &Document, stated: &ProbeGovern) -> Checked<ProbePlan> {
     if row.definition.effect != Effect::Read {
         return Err(format!("`{name}` is no read"));
     }
-    if let Some(missing) = row.required.iter().find(|argument| !stated.arguments.contains_key(*argument)) {
+    let scopes = &document.scopes.rules;
+    let filled = |argument: &&String| {
+        stated.arguments.contains_key(*argument) || stated.more && scopes.iter().any(|rule| rule.argument == **argument)
+    };
+    if let Some(missing) = row.required.iter().find(|argument| !filled(argument)) {
         return Err(format!("`{name}` needs the argument `{missing}`"));
     }
     if let Some(unknown) = stated.arguments.keys().find(|name| !row.definition.arguments().any(|a| a == **name)) {
@@ -58,8 +99,10 @@ fn plan(document: &Document, stated: &ProbeGovern) -> Checked<ProbePlan> {
         row: name,
         arguments: stated.arguments.clone(),
         grants: stated.grants.clone(),
-        facts: stated.facts.iter().map(|(name, at)| Ok((name.clone(), Pointer::parse(at)?))).collect::<Checked<_>>()?,
+        facts: stated.facts.iter().map(|(name, at)| Ok((name.clone(), Fact::parse(at)?))).collect::<Checked<_>>()?,
         scheme: stated.scheme.as_deref().map(|scheme| document.schemes.index(scheme)).transpose()?,
         when,
+        more: stated.more,
+        remark: stated.remark.clone(),
     })
 }

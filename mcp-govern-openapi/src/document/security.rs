@@ -35,7 +35,7 @@ pub(crate) struct ConfigRule {
     pub(crate) method: AuthMethodId,
     pub(crate) name: String,
     pub(crate) required: bool,
-    pub(crate) email: bool,
+    pub(crate) format: Option<FieldFormat>,
 }
 
 /// All schemes of a document.
@@ -208,7 +208,7 @@ impl Schemes {
                 method: id.clone(),
                 name: config.name.clone(),
                 required: config.required,
-                email: config.format == Some(FieldFormat::Email),
+                format: config.format,
             });
         }
         Ok(())

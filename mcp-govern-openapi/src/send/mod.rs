@@ -4,12 +4,17 @@ mod limit;
 mod read;
 mod retry;
 
-use std::time::Duration;
+use std::{
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    task::Poll,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use mcp_govern_core::{CallObserver, Exchange, ProviderError, ProviderErrorKind, Sent, VendorError};
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 pub(crate) use self::{
     limit::{LaneKey, Limiter},
@@ -79,9 +84,10 @@ impl Sender<'_> {
         deadline: Instant,
     ) -> Result<Answer, ProviderError> {
         let mut state = State::new(out);
+        let mut bell = pin!(sleep_until(deadline));
         loop {
-            self.take_turn(out, observer, deadline, &mut state).await?;
-            let outcome = self.attempt(out, deadline, &mut state).await;
+            self.take_turn(out, observer, bell.as_mut(), &mut state).await?;
+            let outcome = self.attempt(out, bell.as_mut(), &mut state).await;
             let (ending, asked) = match &outcome {
                 Attempt::Answered(answer) => {
                     (Ending::Answered(answer.status, answer.throttle), self.policy.wait(&answer.headers))
@@ -105,10 +111,10 @@ impl Sender<'_> {
         &self,
         out: &Outgoing<'_>,
         observer: &dyn CallObserver,
-        deadline: Instant,
+        bell: Pin<&mut Sleep>,
         state: &mut State,
     ) -> Result<(), ProviderError> {
-        let now = Instant::now();
+        let (now, deadline) = (Instant::now(), bell.deadline());
         let slot = self.limiter.reserve(&out.lane, out.rate, now);
         if slot.at() >= deadline && slot.at() > now {
             let wait = slot.at() - now;
@@ -117,9 +123,14 @@ impl Sender<'_> {
             let text = format!("the rate limit leaves no room for this call; try again in {} s", seconds(wait));
             return Err(state.error(ProviderErrorKind::RateLimited, text).with_vendor(vendor));
         }
-        sleep_until(slot.at()).await;
-        match timeout_at(deadline, observer.sending()).await {
-            Err(_) => Err(state.error(ProviderErrorKind::Timeout, "the deadline passed before the request was sent")),
+        // A timer that is due already fires at the next tick only: most calls would wait a millisecond for nothing.
+        if slot.at() > now {
+            sleep_until(slot.at()).await;
+        }
+        match before(bell, observer.sending()).await {
+            Err(TooLate) => {
+                Err(state.error(ProviderErrorKind::Timeout, "the deadline passed before the request was sent"))
+            }
             Ok(Err(refused)) => {
                 let sent = refused.sent().max(state.sent);
                 Err(refused.with_sent(sent).with_exchanges(state.exchanges()))
@@ -145,16 +156,16 @@ impl Sender<'_> {
         Some(wait)
     }
 
-    async fn attempt(&self, out: &Outgoing<'_>, deadline: Instant, state: &mut State) -> Attempt {
+    async fn attempt(&self, out: &Outgoing<'_>, mut bell: Pin<&mut Sleep>, state: &mut State) -> Attempt {
         let mut request = http::Request::new(out.body.clone());
         *request.method_mut() = out.method.clone();
         *request.uri_mut() = out.uri.clone();
         *request.headers_mut() = out.headers.clone();
         let begun = Instant::now();
         state.exchange.status = None;
-        let sending = self.transport.send(request, deadline.into_std());
-        let outcome = match timeout_at(deadline, sending).await {
-            Err(_) => {
+        let sending = self.transport.send(request, bell.deadline().into_std());
+        let outcome = match before(bell.as_mut(), sending).await {
+            Err(TooLate) => {
                 state.sent = state.sent.max(Sent::Maybe);
                 Attempt::Final(ProviderErrorKind::Timeout, "gave no answer before the deadline".to_owned())
             }
@@ -162,7 +173,7 @@ impl Sender<'_> {
                 state.sent = state.sent.max(fault.sent());
                 Attempt::Broken(Fault::Transport(fault))
             }
-            Ok(Ok(response)) => self.read(response, deadline, state).await,
+            Ok(Ok(response)) => self.read(response, bell, state).await,
         };
         let now = Instant::now();
         state.exchange.latency_ms = millis(now - state.begun.unwrap_or(begun));
@@ -180,7 +191,7 @@ impl Sender<'_> {
     async fn read(
         &self,
         response: http::Response<crate::transport::BodyStream>,
-        deadline: Instant,
+        bell: Pin<&mut Sleep>,
         state: &mut State,
     ) -> Attempt {
         let (parts, mut body) = response.into_parts();
@@ -193,8 +204,8 @@ impl Sender<'_> {
         } else {
             (ERROR_BYTES.min(self.limits.response_bytes), Overflow::Cut)
         };
-        match timeout_at(deadline, read_body(&mut body, &parts.headers, cap, overflow)).await {
-            Err(_) if overflow == Overflow::Refuse => Attempt::Final(
+        match before(bell, read_body(&mut body, &parts.headers, cap, overflow)).await {
+            Err(TooLate) if overflow == Overflow::Refuse => Attempt::Final(
                 ProviderErrorKind::Timeout,
                 "began to answer and did not end before the deadline".to_owned(),
             ),
@@ -206,7 +217,9 @@ impl Sender<'_> {
                 Attempt::Broken(Fault::Body(fault.to_string()))
             }
             // The status of a refusal says enough, even when its body never ends.
-            Err(_) | Ok(Err(ReadFault::Broken(_))) => self.answered(parts.status, parts.headers, Bytes::new(), state),
+            Err(TooLate) | Ok(Err(ReadFault::Broken(_))) => {
+                self.answered(parts.status, parts.headers, Bytes::new(), state)
+            }
             Ok(Ok(body)) => self.answered(parts.status, parts.headers, body, state),
         }
     }
@@ -220,6 +233,20 @@ impl Sender<'_> {
         let (sent, exchange) = (state.sent, state.exchange.clone());
         Attempt::Answered(Box::new(Answer { status, headers, body, throttle, sent, exchange }))
     }
+}
+
+/// The deadline came first.
+struct TooLate;
+
+/// The future's answer, if it comes before the bell. One bell serves the whole exchange: to set a timer costs more than a look
+/// at one.
+async fn before<T>(mut bell: Pin<&mut Sleep>, work: impl Future<Output = T>) -> Result<T, TooLate> {
+    let mut work = pin!(work);
+    poll_fn(|cx| match work.as_mut().poll(cx) {
+        Poll::Ready(answer) => Poll::Ready(Ok(answer)),
+        Poll::Pending => bell.as_mut().poll(cx).map(|()| Err(TooLate)),
+    })
+    .await
 }
 
 /// How far an exchange has come.

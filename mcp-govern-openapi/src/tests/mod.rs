@@ -7,6 +7,7 @@ mod hostile;
 mod paging;
 mod polling;
 mod probing;
+mod reach;
 mod recipes;
 mod retrying;
 

@@ -96,7 +96,7 @@ fn publishing(tenant: &mut Tenant) -> (f64, f64) {
     let mut publishes = Vec::new();
     for number in 0..200 {
         let user = number * 499 % tenant.size.users;
-        let free = (0..).find(|profile| !tenant.user_profiles[user as usize].contains(profile));
+        let free = (0..tenant.size.profiles).find(|profile| !tenant.user_profiles[user as usize].contains(profile));
         let Some(profile) = free else { continue };
         let act = tenant.act(grant(user, profile));
         // The snapshot before goes away here, too: dropping it is part of the price.

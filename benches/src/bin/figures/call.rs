@@ -1,9 +1,11 @@
-//! A governed call beside a bare one of the same HTTP client to the same stub.
+//! A governed call beside a bare one of the same HTTP client to the same stub: with a timeout, and its JSON read but not built into a
+//! tree, so that both sides end with the same in hand.
 
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     thread,
+    time::Duration,
 };
 
 use mcp_govern_benches::clock::{median, thread_nanos};
@@ -15,6 +17,7 @@ use mcp_govern_core::{
     journal::{Action, Command},
 };
 use mcp_govern_openapi::OpenApiProvider;
+use serde_json::value::RawValue;
 
 use crate::figure::Figure;
 
@@ -22,6 +25,9 @@ use crate::figure::Figure;
 const CALLS: u32 = 1_500;
 /// How many blocks of each side; the median of the ratios counts.
 const ROUNDS: u32 = 9;
+
+/// How long the bare call waits at most, as the governed one does.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 const DOCUMENT: &str = r#"
 openapi: 3.1.0
@@ -77,9 +83,12 @@ async fn block<F: Future<Output = ()>>(call: impl Fn() -> F) -> f64 {
 }
 
 async fn bare_call(client: &reqwest::Client, url: &str) {
-    let answer = client.get(url).bearer_auth("key").header("accept", "application/json").send().await.expect("an answer");
+    let request = client.get(url).bearer_auth("key").header("accept", "application/json").timeout(PATIENCE);
+    let answer = request.send().await.expect("an answer");
     assert!(answer.status().is_success());
-    assert_eq!(answer.bytes().await.expect("a body").len(), body().len());
+    let bytes = answer.bytes().await.expect("a body");
+    let content: Box<RawValue> = serde_json::from_slice(&bytes).expect("JSON");
+    assert_eq!(content.get().len(), body().len());
 }
 
 async fn governed_call(governor: &Governor, person: &Principal) {

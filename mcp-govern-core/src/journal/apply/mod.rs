@@ -9,7 +9,10 @@ mod access;
 mod tools;
 
 use super::{Act, ActError, Command, Event, Head, Server, State, StoredAct};
-use crate::vocabulary::{Actor, Digest, Timestamp};
+use crate::{
+    ports::AuditHead,
+    vocabulary::{Actor, Digest, Timestamp},
+};
 
 impl State {
     /// The act that a decided command makes of this state: the next revision, chained to the head, never before the last act.
@@ -105,6 +108,11 @@ impl State {
                 if let Some(tool) = self.tools.get_mut(&event.tool) {
                     tool.client_types.clone_from(&event.types);
                 }
+            }
+
+            Event::AuditAnchored(event) => {
+                let anchor = AuditHead { sequence: event.sequence, hash: event.hash };
+                self.anchors.insert(event.writer.clone(), anchor);
             }
 
             Event::ToolsetCreated(_)

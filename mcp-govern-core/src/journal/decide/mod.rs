@@ -114,6 +114,7 @@ impl Case<'_> {
                 self.set_credential(server, owner, *version, facts)
             }
             Action::RemoveCredential { server, owner } => Ok(self.remove_credential(server, owner)),
+            Action::AnchorAudit { heads } => self.anchor_audit(heads),
             Action::OffboardUser { user } => self.offboard_user(user),
         }
     }

@@ -1,11 +1,14 @@
 //! Activation, schema, settings, kill switches.
 
+use std::collections::BTreeMap;
+
 use super::{Case, Events, SCHEMA};
 use crate::{
     journal::{
-        Event, GovernanceActivated, KillScope, KillSwitchReleased, KillSwitchThrown, Refusal, SchemaActivated,
-        SettingsChanged,
+        AuditAnchored, Event, GovernanceActivated, KillScope, KillSwitchReleased, KillSwitchThrown, Refusal,
+        SchemaActivated, SettingsChanged,
     },
+    ports::{AuditHead, WriterId},
     vocabulary::Settings,
 };
 
@@ -35,6 +38,25 @@ impl Case<'_> {
             return Vec::new();
         }
         vec![SettingsChanged { settings: settings.clone() }.into()]
+    }
+
+    /// Only what the journal does not hold already; an anchor never goes back.
+    pub(super) fn anchor_audit(&self, heads: &BTreeMap<WriterId, AuditHead>) -> Events {
+        let mut events = Vec::new();
+        for (writer, head) in heads {
+            let anchored = self.state.anchors.get(writer).copied().unwrap_or(AuditHead::EMPTY);
+            if head.sequence == anchored.sequence && head.hash != anchored.hash {
+                return Err(Refusal::not_possible(format!(
+                    "the chain of `{writer}` is another one at record {} than the journal knows",
+                    head.sequence
+                )));
+            }
+            if head.sequence > anchored.sequence {
+                let event = AuditAnchored { writer: writer.clone(), sequence: head.sequence, hash: head.hash };
+                events.push(event.into());
+            }
+        }
+        Ok(events)
     }
 
     /// A client need not be known: a rule of the tenant may have let it in.

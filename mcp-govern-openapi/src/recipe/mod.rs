@@ -1,23 +1,20 @@
 //! Recipes: tools of our own over several rows.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+mod rows;
+
+use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 use mcp_govern_core::{
-    Annotations, Binding, CallContext, Effect, Exchange, ProviderError, ProviderErrorKind, RecipeBinding, Risk, Sent,
-    ToolDefinition, ToolName,
+    Annotations, Binding, CallContext, Effect, ProviderError, RecipeBinding, Risk, ToolDefinition, ToolName,
 };
-use serde_json::{Map, Value, json, value::RawValue};
-use tokio::time::Instant;
+use serde_json::{Map, Value, json};
 
+pub use self::rows::{RowAnswer, RowCaller, RowList};
 use crate::{
     document::Document,
     error::{DocumentError, DocumentErrorKind},
     row::Row,
-    server::{OpenApiServer, RowResult},
 };
 
 /// A tool that is made of several operations: read, change and write back; or one question over two reads.
@@ -59,6 +56,7 @@ pub struct RecipeSpec {
     title: String,
     description: String,
     input_schema: Value,
+    borrowed: Vec<(String, String)>,
     output_schema: Option<Value>,
     effect: Effect,
     risk: Risk,
@@ -84,6 +82,7 @@ impl RecipeSpec {
             title: title.into(),
             description: description.into(),
             input_schema: json!({"type": "object", "properties": {}, "additionalProperties": false}),
+            borrowed: Vec::new(),
             output_schema: None,
             effect: Effect::Read,
             risk: Risk::None,
@@ -108,6 +107,39 @@ impl RecipeSpec {
     #[must_use]
     pub fn with_input_schema(mut self, schema: Value) -> Self {
         self.input_schema = schema;
+        self
+    }
+
+    /// With arguments as a row has them: the same type, limits, default and description. None of them is required by this.
+    #[must_use]
+    pub fn with_row_arguments(
+        mut self,
+        row: impl Into<String>,
+        names: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        let row = row.into();
+        self.borrowed.extend(names.into_iter().map(|name| (row.clone(), name.into())));
+        self
+    }
+
+    /// With an argument of its own. It takes the place of a row's of the same name.
+    #[must_use]
+    pub fn with_argument(mut self, name: impl Into<String>, schema: Value) -> Self {
+        let name = name.into();
+        self.borrowed.retain(|(_, borrowed)| *borrowed != name);
+        if let Some(properties) = self.input_schema.get_mut("properties").and_then(Value::as_object_mut) {
+            properties.insert(name, schema);
+        }
+        self
+    }
+
+    /// With these arguments required.
+    #[must_use]
+    pub fn with_required(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let names: Vec<Value> = names.into_iter().map(|name| Value::String(name.into())).collect();
+        if let Some(schema) = self.input_schema.as_object_mut() {
+            schema.insert("required".to_owned(), Value::Array(names));
+        }
         self
     }
 
@@ -155,11 +187,12 @@ impl RecipeSpec {
         self
     }
 
-    fn definition(self, document: &Document) -> Result<ToolDefinition, String> {
+    fn definition(mut self, document: &Document) -> Result<ToolDefinition, String> {
         let rows = self.uses.iter().map(|name| used(document, name)).collect::<Result<Vec<_>, _>>()?;
         if rows.is_empty() {
             return Err("uses no row".to_owned());
         }
+        self.borrow(document)?;
         check_schema(&self.input_schema)?;
         for row in &rows {
             let (effect, risk) = (row.definition.effect, row.definition.risk);
@@ -196,6 +229,21 @@ impl RecipeSpec {
     }
 }
 
+impl RecipeSpec {
+    /// Puts the rows' arguments into the schema.
+    fn borrow(&mut self, document: &Document) -> Result<(), String> {
+        for (row, name) in &self.borrowed {
+            let schema = &used(document, row)?.definition.input_schema;
+            let property = schema.pointer(&format!("/properties/{name}"));
+            let property = property.ok_or_else(|| format!("borrows `{name}`, which is no argument of `{row}`"))?;
+            if let Some(properties) = self.input_schema.get_mut("properties").and_then(Value::as_object_mut) {
+                properties.insert(name.clone(), property.clone());
+            }
+        }
+        Ok(())
+    }
+}
+
 fn used<'a>(document: &'a Document, name: &str) -> Result<&'a Row, String> {
     let parsed = ToolName::new(name).map_err(|error| error.to_string())?;
     let row = document.row(&parsed).ok_or_else(|| format!("uses `{name}`, which is no operation of the document"))?;
@@ -211,6 +259,13 @@ fn check_schema(schema: &Value) -> Result<(), String> {
             Value::Object(members) => members.contains_key("$ref") || members.values().any(refers),
             Value::Array(items) => items.iter().any(refers),
             _ => false,
+        }
+    }
+    let properties = schema.get("properties").and_then(Value::as_object);
+    let required = schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    for name in required {
+        if !properties.is_some_and(|properties| properties.contains_key(name)) {
+            return Err(format!("requires `{name}`, which is none of its arguments"));
         }
     }
     let closed = schema.get("additionalProperties") == Some(&Value::Bool(false));
@@ -268,110 +323,5 @@ impl Entry {
 
     pub(crate) fn first_request(&self, arguments: &Map<String, Value>) -> Option<(ToolName, Map<String, Value>)> {
         self.recipe.first_request(arguments)
-    }
-}
-
-/// Calls the rows of a recipe, and keeps the record of what was exchanged.
-#[derive(Debug)]
-pub struct RowCaller<'a> {
-    server: &'a OpenApiServer,
-    uses: &'a [ToolName],
-    cx: &'a CallContext<'a>,
-    deadline: Instant,
-    record: Mutex<Record>,
-}
-
-#[derive(Debug)]
-struct Record {
-    exchanges: Vec<Exchange>,
-    notes: Vec<String>,
-    sent: Sent,
-}
-
-/// What a row answered, whole.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct RowAnswer {
-    /// The result in the form that the row's own tool gives it.
-    pub content: Box<RawValue>,
-}
-
-impl RowAnswer {
-    /// The result as a tree.
-    ///
-    /// # Errors
-    ///
-    /// [`ProviderErrorKind::BadAnswer`] when it nests too deep.
-    pub fn to_value(&self) -> Result<Value, ProviderError> {
-        let broken = |_| ProviderError::new(ProviderErrorKind::BadAnswer, "the result of a row nests too deep");
-        serde_json::from_str(self.content.get()).map_err(broken)
-    }
-}
-
-impl RowCaller<'_> {
-    /// Calls a row that the recipe named in its spec.
-    ///
-    /// # Errors
-    ///
-    /// What the row's own tool would answer; [`ProviderErrorKind::Internal`] for a row that was not named.
-    pub async fn call(&self, row: &str, arguments: Map<String, Value>) -> Result<RowAnswer, ProviderError> {
-        let named = self.uses.iter().find(|name| name.as_str() == row);
-        let named = named.and_then(|name| self.server.shared.document.row(name));
-        let Some(named) = named else {
-            let text = format!("a recipe called `{row}`, which it did not name");
-            return Err(ProviderError::new(ProviderErrorKind::Internal, text));
-        };
-        let result = self.server.run_row(named, arguments, self.cx, self.deadline).await;
-        let mut record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
-        match result {
-            Ok(result) => {
-                record.sent = Sent::Yes;
-                record.exchanges.extend(result.exchanges);
-                record.notes.extend(result.notes);
-                Ok(RowAnswer { content: result.content })
-            }
-            Err(error) => {
-                record.sent = record.sent.max(error.sent());
-                record.exchanges.extend_from_slice(error.exchanges());
-                Err(error)
-            }
-        }
-    }
-}
-
-impl OpenApiServer {
-    pub(crate) async fn run_recipe(
-        &self,
-        entry: &Entry,
-        arguments: &Map<String, Value>,
-        cx: &CallContext<'_>,
-        deadline: Instant,
-    ) -> Result<RowResult, ProviderError> {
-        let record = Mutex::new(Record { exchanges: Vec::new(), notes: Vec::new(), sent: Sent::No });
-        let rows = RowCaller { server: self, uses: entry.uses(), cx, deadline, record };
-        let outcome = tokio::time::timeout_at(deadline, entry.recipe.run(&rows, arguments, cx)).await;
-        let record = rows.record.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let name = &entry.definition.name;
-        let fail = |kind, text: String| ProviderError::new(kind, text);
-        let outcome = match outcome {
-            // What was on its way when the time was up is not in the record.
-            Err(_) => {
-                Err(fail(ProviderErrorKind::Timeout, format!("`{name}`: the deadline passed")).with_sent(Sent::Maybe))
-            }
-            Ok(Ok(value)) if !value.is_object() => {
-                Err(fail(ProviderErrorKind::Internal, format!("`{name}`: the recipe's result is no object")))
-            }
-            Ok(outcome) => outcome,
-        };
-        let value = match outcome {
-            Ok(value) => value,
-            Err(error) => {
-                let sent = error.sent().max(record.sent);
-                return Err(error.with_sent(sent).with_exchanges(record.exchanges));
-            }
-        };
-        let content = serde_json::value::to_raw_value(&value)
-            .map_err(|error| fail(ProviderErrorKind::Internal, error.to_string()).with_sent(record.sent))?;
-        Ok(RowResult { content, notes: record.notes, exchanges: record.exchanges })
     }
 }

@@ -1,0 +1,291 @@
+//! What the driver keeps in order beside the calls: checkpoints of the state, and anchors of the audit in the journal.
+//!
+//! Both are done by one node at a time, under a lease, and neither is ever an error of the tenant: a checkpoint that cannot be
+//! written means that the next node to open reads more acts, an anchor that cannot be written is written later.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use tokio::sync::oneshot;
+
+use super::{
+    GovernError,
+    act::JustLoaded,
+    chores::{Chore, Forget},
+    core::Core,
+};
+use crate::{
+    journal::{Action, CHECKPOINT_FORM, CheckpointError, Command, Head, Revision, State},
+    ports::{AuditHead, Checkpoint, Checkpoints, TenantStores, WriterId},
+    vocabulary::{Actor, CommandId, Role, UserId},
+};
+
+/// How long a lease is held without a word.
+const LEASE: Duration = Duration::from_secs(60);
+/// After this many times the acts between two checkpoints, no time between them is waited for.
+const BURST: u64 = 10;
+/// The shortest time between two checkpoints of one node, unless acts come in a burst.
+const CHECKPOINT_PAUSE: Duration = Duration::from_secs(60);
+/// How soon after opening the chains that are there are anchored: short commands beside the nodes anchor nothing.
+const FIRST_ANCHOR: Duration = Duration::from_secs(60);
+/// A chain of this length holds the marks of its beginning and end and no call.
+const BARE: u64 = 2;
+
+/// When checkpoints and anchors are written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rhythm {
+    /// How many acts lie between two checkpoints.
+    pub(super) acts: u64,
+    /// How much time lies between two anchors.
+    pub(super) anchors: Duration,
+}
+
+impl Default for Rhythm {
+    fn default() -> Self {
+        Self { acts: 1_000, anchors: Duration::from_secs(15 * 60) }
+    }
+}
+
+/// What was kept last.
+#[derive(Debug)]
+pub(crate) struct Keeping {
+    rhythm: Rhythm,
+    last: Mutex<Last>,
+    /// One checkpoint at a time on this node.
+    writing: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug)]
+struct Last {
+    /// The newest checkpoint that this node knows of.
+    checkpoint: Revision,
+    /// When this node last tried to write one.
+    tried: Option<Instant>,
+    anchors_due: Instant,
+}
+
+impl Keeping {
+    /// `checkpoint` is what the state was read from.
+    pub(super) fn new(rhythm: Rhythm, checkpoint: Revision) -> Self {
+        let anchors_due = Instant::now() + rhythm.anchors.min(FIRST_ANCHOR);
+        let last = Mutex::new(Last { checkpoint, tried: None, anchors_due });
+        Self { rhythm, last, writing: tokio::sync::Mutex::default() }
+    }
+
+    fn last(&self) -> MutexGuard<'_, Last> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is due at a revision.
+    fn due(&self, revision: Revision, now: Instant) -> Vec<Chore> {
+        let mut last = self.last();
+        let mut due = Vec::new();
+        let acts = revision.0.saturating_sub(last.checkpoint.0);
+        let rested = last.tried.is_none_or(|tried| now.saturating_duration_since(tried) >= CHECKPOINT_PAUSE);
+        if acts >= self.rhythm.acts.saturating_mul(BURST) || (acts >= self.rhythm.acts && rested) {
+            last.tried = Some(now);
+            // Counted from here on, also where writing fails: it is tried again after as many acts.
+            last.checkpoint = revision;
+            due.push(Chore::Checkpoint);
+        }
+        if now >= last.anchors_due {
+            last.anchors_due = now + self.rhythm.anchors;
+            due.push(Chore::Anchor);
+        }
+        due
+    }
+}
+
+/// A state that was read from a checkpoint.
+#[derive(Debug)]
+pub(super) struct Restored {
+    pub(super) state: State,
+    pub(super) forget: BTreeSet<Forget>,
+}
+
+/// The newest state that the stores keep; nothing where there is none that can be used.
+pub(super) async fn restore(stores: &TenantStores) -> Option<Restored> {
+    let checkpoints = stores.checkpoints.as_ref()?;
+    let checkpoint = match checkpoints.latest(CHECKPOINT_FORM).await {
+        Ok(checkpoint) => checkpoint?,
+        Err(error) => {
+            tracing::warn!(%error, "no checkpoint can be read: the whole journal is");
+            return None;
+        }
+    };
+    let head = checkpoint.head();
+    match aside(move || read(head, checkpoint.bytes())).await {
+        Ok(restored) => Some(restored),
+        Err(error) => {
+            tracing::warn!(revision = head.revision.0, %error, "a checkpoint is passed over");
+            None
+        }
+    }
+}
+
+/// Two lines of JSON: the secrets that should be gone, and the state.
+fn write(state: &State, forget: &BTreeSet<Forget>) -> Result<Vec<u8>, CheckpointError> {
+    let mut bytes = serde_json::to_vec(forget).map_err(CheckpointError::new)?;
+    bytes.push(b'\n');
+    bytes.append(&mut state.to_checkpoint()?);
+    Ok(bytes)
+}
+
+fn read(head: Head, bytes: &[u8]) -> Result<Restored, CheckpointError> {
+    let line = bytes.iter().position(|byte| *byte == b'\n');
+    let (forget, state) = line.and_then(|end| bytes.split_at_checked(end)).unwrap_or((bytes, b""));
+    let forget = serde_json::from_slice(forget).map_err(CheckpointError::new)?;
+    Ok(Restored { state: State::from_checkpoint(head, state)?, forget })
+}
+
+/// Does work that takes long on a thread of its own: the calls of this node go on meanwhile.
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, CheckpointError> + Send + 'static,
+) -> Result<T, CheckpointError> {
+    let (done, result) = oneshot::channel();
+    let thread = std::thread::Builder::new().name("mcp-govern-checkpoint".to_owned());
+    // Whoever waits may have gone.
+    thread.spawn(move || drop(done.send(work()))).map_err(CheckpointError::new)?;
+    result.await.map_err(CheckpointError::new)?
+}
+
+impl Core {
+    /// What is due by now.
+    pub(super) fn due(&self) -> Vec<Chore> {
+        self.keeping.due(self.with_state(State::head).revision, Instant::now())
+    }
+
+    /// Writes a checkpoint, unless another node does or has just done so.
+    pub(super) async fn keep_checkpoint(&self) {
+        let Some(checkpoints) = &self.stores.checkpoints else { return };
+        let Ok(_writing) = self.keeping.writing.try_lock() else { return };
+        if let Err(error) = self.write_checkpoint(&**checkpoints).await {
+            tracing::warn!(%error, "a checkpoint could not be written: the next start reads more acts");
+        }
+    }
+
+    async fn write_checkpoint(&self, checkpoints: &dyn Checkpoints) -> Result<(), GovernError> {
+        let Some(mut lease) = self.stores.lease.hold("checkpoint", LEASE).await? else { return Ok(()) };
+        let newest = checkpoints.newest(CHECKPOINT_FORM).await?.map_or(Revision::ZERO, |head| head.revision);
+        let (state, forget) = self.restorable();
+        let head = state.head();
+        if head.revision.0.saturating_sub(newest.0) < self.keeping.rhythm.acts.min(head.revision.0) {
+            return Ok(());
+        }
+        let bytes = aside(move || write(&state, &forget)).await?;
+        if !lease.renew(LEASE).await? {
+            return Ok(());
+        }
+        checkpoints.put(&Checkpoint::new(head, CHECKPOINT_FORM, bytes)).await?;
+        tracing::debug!(tenant = %self.tenant, revision = head.revision.0, "a checkpoint was written");
+        Ok(())
+    }
+
+    /// The state and the secrets that its acts have taken away, of one moment.
+    fn restorable(&self) -> (Arc<State>, BTreeSet<Forget>) {
+        let desk = self.desk();
+        (self.state(), desk.forget.clone())
+    }
+
+    /// Puts on record where the chains stand that have moved.
+    ///
+    /// Boxed: anchoring is an act, and acts leave chores to be done.
+    pub(super) fn keep_anchors(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async move {
+            let anchored = async {
+                let Some(_lease) = self.stores.lease.hold("audit-anchor", LEASE).await? else { return Ok(()) };
+                let heads = self.stores.audit.heads().await?;
+                self.anchor(heads).await
+            };
+            if let Err::<(), GovernError>(error) = anchored.await {
+                tracing::warn!(%error, "the heads of the audit could not be put on record yet");
+            }
+        })
+    }
+
+    /// Puts on record where this node's own chain ended.
+    pub(super) async fn keep_own_anchor(&self) {
+        let anchored = async {
+            let head = self.stores.audit.head(&self.writer).await?;
+            self.anchor([(self.writer.clone(), head)]).await
+        };
+        if let Err::<(), GovernError>(error) = anchored.await {
+            tracing::warn!(%error, "the end of the audit chain could not be put on record: another node will");
+        }
+    }
+
+    async fn anchor(&self, heads: impl IntoIterator<Item = (WriterId, AuditHead)>) -> Result<(), GovernError> {
+        let moved: Vec<(WriterId, AuditHead)> = self.with_state(|state| {
+            let known = |writer: &WriterId| state.audit_anchors().get(writer).map_or(BARE, |anchor| anchor.sequence);
+            heads.into_iter().filter(|(writer, head)| head.sequence > known(writer)).collect()
+        });
+        let mut sound = BTreeMap::new();
+        for (writer, head) in moved {
+            // What is put on record is the record, not what the store says of it.
+            let last = self.stores.audit.read(&writer, head.sequence.saturating_sub(1), 1).await?;
+            if last.first().is_some_and(|record| record.sequence == head.sequence && record.hash == head.hash) {
+                sound.insert(writer, head);
+            } else {
+                tracing::error!(%writer, sequence = head.sequence, "a chain of audit records does not end where its head says: verify it");
+            }
+        }
+        if sound.is_empty() {
+            return Ok(());
+        }
+        let command = Command::new(CommandId::random()?, Action::AnchorAudit { heads: sound });
+        self.act(&driver()?, &command, JustLoaded::Nothing).await?;
+        Ok(())
+    }
+}
+
+/// Who anchors: no person.
+fn driver() -> Result<Actor, GovernError> {
+    let user = UserId::new("mcp-govern", "driver")
+        .map_err(|error| GovernError::new(super::GovernErrorKind::Invalid, error.to_string()))?;
+    Ok(Actor::new(user, [Role::GovernanceAdmin]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keeping() -> Keeping {
+        Keeping::new(Rhythm { acts: 10, anchors: Duration::from_secs(3600) }, Revision(5))
+    }
+
+    #[test]
+    fn a_checkpoint_is_due_after_so_many_acts_and_not_again_at_once() {
+        let (keeping, now) = (keeping(), Instant::now());
+        let due = |revision, at| keeping.due(Revision(revision), at).contains(&Chore::Checkpoint);
+        assert!(!due(14, now));
+        assert!(due(15, now));
+        assert!(!due(40, now), "too soon after the last");
+        assert!(due(40, now + CHECKPOINT_PAUSE));
+        assert!(!due(139, now + CHECKPOINT_PAUSE));
+        assert!(due(140, now + CHECKPOINT_PAUSE), "a burst does not wait");
+    }
+
+    #[test]
+    fn anchors_are_due_in_their_time_and_never_to_a_short_command() {
+        let (keeping, now) = (keeping(), Instant::now());
+        assert_eq!(keeping.due(Revision(5), now + FIRST_ANCHOR / 2), []);
+        assert_eq!(keeping.due(Revision(5), now + FIRST_ANCHOR * 2), [Chore::Anchor]);
+        assert_eq!(keeping.due(Revision(5), now + FIRST_ANCHOR * 3), []);
+        assert_eq!(keeping.due(Revision(5), now + Duration::from_secs(3600) * 2), [Chore::Anchor]);
+    }
+
+    #[test]
+    fn what_is_no_checkpoint_is_refused() {
+        for bytes in [&b""[..], b"[]", b"[]\n", b"[]\n{}", b"{}\n{}", b"\n"] {
+            assert!(read(Head::EMPTY, bytes).is_err(), "{bytes:?}");
+        }
+        let (state, forget) = (State::new(), BTreeSet::from([Forget::User(UserId::new("local", "ada").unwrap())]));
+        let bytes = write(&state, &forget).unwrap();
+        let read = read(Head::EMPTY, &bytes).unwrap();
+        assert_eq!((read.state.head(), read.forget), (Head::EMPTY, forget));
+    }
+}

@@ -1,0 +1,105 @@
+//! What becomes of the answer of an operation: a list with its pages, a part, or the whole.
+
+use serde_json::Value;
+
+use super::{
+    govern::{OperationGovern, PageChoice, PageGovern, PageStyleGovern},
+    operation::Shared,
+    parameter::Argument,
+    refs::Checked,
+};
+use crate::{
+    decode::{ListPlan, Paging, Pointer, SecretPath},
+    row::{OutputPlan, Shape},
+};
+
+/// Reads what the operation says of its answer. The argument for the size of a page is given its default and its limits.
+pub(super) fn output_plan(
+    shared: Shared<'_>,
+    govern: &OperationGovern,
+    arguments: &mut [Argument],
+) -> Checked<OutputPlan> {
+    let page = govern.page.as_ref().map(|choice| page_of(shared, choice)).transpose()?;
+    let secrets = govern.secret_output.iter().map(|text| SecretPath::parse(text)).collect::<Checked<Vec<_>>>()?;
+    let (items, root, drop) = match &govern.output {
+        None => (None, None, Vec::new()),
+        Some(output) => (output.items.as_deref(), output.root.as_deref(), output.drop.clone()),
+    };
+    let shape = match (items, root, page) {
+        (Some(_), Some(_), _) => return Err("`output` has both `items` and `root`".to_owned()),
+        (None, _, Some(_)) => return Err("`page` needs `output: {items: …}`".to_owned()),
+        (None, None, None) => Shape::Whole,
+        (None, Some(root), None) => Shape::Root(Pointer::parse(root)?),
+        (Some(items), None, page) => Shape::List(list_plan(items, page, arguments)?),
+    };
+    Ok(OutputPlan { shape, drop, secrets })
+}
+
+fn list_plan(items: &str, page: Option<&PageGovern>, arguments: &mut [Argument]) -> Checked<ListPlan> {
+    let items = Pointer::parse(items)?;
+    let Some(page) = page else {
+        return Ok(ListPlan { items, page: Paging::None, more: None, next: None, total: None });
+    };
+    let pointer = |text: &Option<String>| text.as_deref().map(Pointer::parse).transpose();
+    let needed = |name: &Option<String>, key: &str| {
+        name.clone().ok_or_else(|| format!("`page` of this style needs `{key}`, the name of an argument"))
+    };
+    let size = match page.style {
+        PageStyleGovern::Number => page.size.as_ref(),
+        PageStyleGovern::Offset | PageStyleGovern::Cursor => page.limit.as_ref(),
+        PageStyleGovern::None => None,
+    };
+    let paging = match page.style {
+        PageStyleGovern::None => Paging::None,
+        PageStyleGovern::Number => Paging::Number {
+            page: needed(&page.page, "page")?,
+            size: needed(&page.size, "size")?,
+            first: page.first.unwrap_or(1),
+        },
+        PageStyleGovern::Offset => Paging::Offset {
+            offset: needed(&page.offset, "offset")?,
+            limit: needed(&page.limit, "limit")?,
+            window: page.window,
+        },
+        PageStyleGovern::Cursor => {
+            if page.next.is_none() {
+                return Err("`page` of the style `cursor` needs `next`, the place of the next cursor".to_owned());
+            }
+            Paging::Cursor { cursor: needed(&page.cursor, "cursor")? }
+        }
+    };
+    for name in [&page.page, &page.size, &page.offset, &page.limit, &page.cursor].into_iter().flatten() {
+        if arguments.iter().all(|argument| argument.name != *name) {
+            return Err(format!("`page` names `{name}`, which is no argument"));
+        }
+    }
+    if let Some(argument) = size.and_then(|size| arguments.iter_mut().find(|argument| argument.name == *size)) {
+        let mut state = |key: &str, value: Option<u64>| {
+            if let Some(value) = value {
+                argument.schema.entry(key.to_owned()).or_insert(Value::from(value));
+            }
+        };
+        state("default", page.default);
+        state("maximum", page.max);
+        state("minimum", Some(1));
+    }
+    Ok(ListPlan {
+        items,
+        page: paging,
+        more: pointer(&page.more)?,
+        next: pointer(&page.next)?,
+        total: pointer(&page.total)?,
+    })
+}
+
+fn page_of<'a>(shared: Shared<'a>, choice: &'a PageChoice) -> Checked<&'a PageGovern> {
+    match choice {
+        PageChoice::Own(page) => Ok(page),
+        PageChoice::Named(name) => {
+            let known = || shared.pages.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            shared.pages.get(name).ok_or_else(|| {
+                format!("`page: {name}` names no paging style of the document: `x-govern.pages` has {}", known())
+            })
+        }
+    }
+}

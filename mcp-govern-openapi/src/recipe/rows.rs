@@ -1,0 +1,173 @@
+//! The rows of a recipe as it calls them.
+
+use std::sync::{Mutex, PoisonError};
+
+use mcp_govern_core::{CallContext, Exchange, ProviderError, ProviderErrorKind, Sent, ToolName};
+use serde_json::{Map, Value, value::RawValue};
+use tokio::time::Instant;
+
+use super::Entry;
+use crate::{
+    row::Row,
+    server::{OpenApiServer, RowResult},
+};
+
+/// Calls the rows of a recipe, and keeps the record of what was exchanged.
+#[derive(Debug)]
+pub struct RowCaller<'a> {
+    server: &'a OpenApiServer,
+    uses: &'a [ToolName],
+    cx: &'a CallContext<'a>,
+    deadline: Instant,
+    record: Mutex<Record>,
+}
+
+#[derive(Debug)]
+struct Record {
+    exchanges: Vec<Exchange>,
+    notes: Vec<String>,
+    sent: Sent,
+}
+
+/// What a row answered, whole.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct RowAnswer {
+    /// The result in the form that the row's own tool gives it.
+    pub content: Box<RawValue>,
+}
+
+impl RowAnswer {
+    /// The result as a tree.
+    ///
+    /// # Errors
+    ///
+    /// [`ProviderErrorKind::BadAnswer`] when it nests too deep.
+    pub fn to_value(&self) -> Result<Value, ProviderError> {
+        let broken = |_| ProviderError::new(ProviderErrorKind::BadAnswer, "the result of a row nests too deep");
+        serde_json::from_str(self.content.get()).map_err(broken)
+    }
+}
+
+/// The items of a list over several of its pages.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct RowList {
+    /// The items.
+    pub items: Vec<Value>,
+    /// Whether these are all.
+    pub is_complete: bool,
+}
+
+impl RowCaller<'_> {
+    /// Reads a list page after page, to its end or until it holds `most` items.
+    ///
+    /// # Errors
+    ///
+    /// As [`RowCaller::call`]; [`ProviderErrorKind::BadAnswer`] when a result is no list.
+    pub async fn list(
+        &self,
+        row: &str,
+        mut arguments: Map<String, Value>,
+        most: usize,
+    ) -> Result<RowList, ProviderError> {
+        let mut list = RowList { items: Vec::new(), is_complete: false };
+        loop {
+            let mut page = self.call(row, arguments.clone()).await?.to_value()?;
+            let Some(Value::Array(items)) = page.get_mut("items").map(Value::take) else {
+                let text = format!("the result of `{row}` is no list");
+                return Err(ProviderError::new(ProviderErrorKind::BadAnswer, text).with_sent(Sent::Yes));
+            };
+            list.items.extend(items);
+            match page.get_mut("next").map(Value::take) {
+                Some(Value::Object(next)) if list.items.len() < most => arguments.extend(next),
+                Some(Value::Object(_)) => return Ok(list),
+                _ => {
+                    list.is_complete = true;
+                    return Ok(list);
+                }
+            }
+        }
+    }
+
+    /// Whether a row would take these arguments. Sends nothing: for faults that shall be found before the first read.
+    ///
+    /// # Errors
+    ///
+    /// As [`RowCaller::call`] before it sends.
+    pub fn check(&self, row: &str, arguments: Map<String, Value>) -> Result<(), ProviderError> {
+        let row = self.named(row)?;
+        self.server.bind(row, &self.server.filled(row, arguments)).map(drop)
+    }
+
+    /// Calls a row that the recipe named in its spec.
+    ///
+    /// # Errors
+    ///
+    /// What the row's own tool would answer; [`ProviderErrorKind::Internal`] for a row that was not named.
+    pub async fn call(&self, row: &str, arguments: Map<String, Value>) -> Result<RowAnswer, ProviderError> {
+        let named = self.named(row)?;
+        let result = self.server.run_row(named, arguments, self.cx, self.deadline).await;
+        let mut record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
+        match result {
+            Ok(result) => {
+                record.sent = Sent::Yes;
+                record.exchanges.extend(result.exchanges);
+                record.notes.extend(result.notes);
+                Ok(RowAnswer { content: result.content })
+            }
+            Err(error) => {
+                record.sent = record.sent.max(error.sent());
+                record.exchanges.extend_from_slice(error.exchanges());
+                Err(error)
+            }
+        }
+    }
+}
+
+impl RowCaller<'_> {
+    fn named(&self, row: &str) -> Result<&Row, ProviderError> {
+        let named = self.uses.iter().find(|name| name.as_str() == row);
+        named.and_then(|name| self.server.shared.document.row(name)).ok_or_else(|| {
+            let text = format!("a recipe called `{row}`, which it did not name");
+            ProviderError::new(ProviderErrorKind::Internal, text)
+        })
+    }
+}
+
+impl OpenApiServer {
+    pub(crate) async fn run_recipe(
+        &self,
+        entry: &Entry,
+        arguments: &Map<String, Value>,
+        cx: &CallContext<'_>,
+        deadline: Instant,
+    ) -> Result<RowResult, ProviderError> {
+        let record = Mutex::new(Record { exchanges: Vec::new(), notes: Vec::new(), sent: Sent::No });
+        let rows = RowCaller { server: self, uses: entry.uses(), cx, deadline, record };
+        let outcome = tokio::time::timeout_at(deadline, entry.recipe.run(&rows, arguments, cx)).await;
+        let record = rows.record.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let name = &entry.definition.name;
+        let fail = |kind, text: String| ProviderError::new(kind, text);
+        let outcome = match outcome {
+            // What was on its way when the time was up is not in the record.
+            Err(_) => {
+                Err(fail(ProviderErrorKind::Timeout, format!("`{name}`: the deadline passed")).with_sent(Sent::Maybe))
+            }
+            Ok(Ok(value)) if !value.is_object() => {
+                Err(fail(ProviderErrorKind::Internal, format!("`{name}`: the recipe's result is no object")))
+            }
+            Ok(outcome) => outcome,
+        };
+        let value = match outcome {
+            Ok(value) => value,
+            Err(error) => {
+                let sent = error.sent().max(record.sent);
+                return Err(error.with_sent(sent).with_exchanges(record.exchanges));
+            }
+        };
+        let content = serde_json::value::to_raw_value(&value)
+            .map_err(|error| fail(ProviderErrorKind::Internal, error.to_string()).with_sent(record.sent))?;
+        Ok(RowResult { content, notes: record.notes, exchanges: record.exchanges })
+    }
+}
