@@ -9,6 +9,8 @@ import tomllib
 DRIVERS = {"sqlx", "rusqlite", "tokio-postgres", "redb", "diesel"}
 CLIENTS = {"reqwest", "hyper", "hyper-util", "ureq", "isahc", "curl"}
 MCP = {"rmcp"}
+# What serves HTTP names hyper, and with these features nothing of it is a client.
+SERVING = {"http1", "http2", "server", "server-auto", "server-graceful", "service", "tokio"}
 SERVERS = {"axum", "warp", "actix-web"}
 PROVIDERS = {"mcp-provider-opsgenie", "mcp-provider-pagerduty", "mcp-provider-statuspage"}
 # crate -> the crates of this workspace that it may depend on
@@ -18,13 +20,15 @@ MAY = {
     "mcp-provider-opsgenie": {"mcp-govern-core", "mcp-govern-openapi"},
     "mcp-provider-pagerduty": {"mcp-govern-core", "mcp-govern-openapi"},
     "mcp-provider-statuspage": {"mcp-govern-core", "mcp-govern-openapi"},
+    "mcp-govern-server": {"mcp-govern-core", "mcp-govern-openapi"},
+    "mcp-govern-store": {"mcp-govern-core"},
     "mcp-govern-conformance": {"mcp-govern-core"},
     "stand-ins": set(),
 }
 
 
 def main():
-    text = subprocess.run(["cargo", "metadata", "--format-version", "1", "--locked"], check=True, capture_output=True).stdout
+    text = subprocess.run(["cargo", "metadata", "--format-version", "1", "--locked", "--all-features"], check=True, capture_output=True).stdout
     meta = json.loads(text)
     packages = {p["id"]: p for p in meta["packages"]}
     ours = {packages[i]["name"]: packages[i] for i in meta["workspace_members"]}
@@ -41,16 +45,17 @@ def main():
                 if any(k["kind"] is None for k in dep["dep_kinds"]) and dep["pkg"] not in seen:
                     seen.add(dep["pkg"])
                     todo.append(dep["pkg"])
-        return {packages[i]["name"] for i in seen}
+        return seen
 
     for name, package in ours.items():
         direct = {d["name"] for d in normal(package)}
         if name in MAY:
             for other in sorted((direct & set(ours)) - MAY[name]):
                 faults.append(f"{name} depends on {other}")
-        for client in sorted(direct & CLIENTS):
-            if name not in {"mcp-govern-openapi"} and not package["publish"] == []:
-                faults.append(f"{name} names the HTTP client {client}")
+        for dep in normal(package):
+            serves = name == "mcp-govern-server" and set(dep["features"]) <= SERVING and not dep["uses_default_features"]
+            if dep["name"] in CLIENTS and name != "mcp-govern-openapi" and package["publish"] != [] and not serves:
+                faults.append(f"{name} names the HTTP client {dep['name']}")
         for driver in sorted(direct & DRIVERS):
             if name != "mcp-govern-store":
                 faults.append(f"{name} names the driver {driver}")
@@ -58,7 +63,8 @@ def main():
             if name != "mcp-govern-server" and not package["publish"] == []:
                 faults.append(f"{name} names {mcp}")
     core = ours["mcp-govern-core"]
-    for bad in sorted(closure(core["id"]) & (DRIVERS | CLIENTS | MCP | SERVERS | PROVIDERS)):
+    pulled = {packages[i]["name"] for i in closure(core["id"])}
+    for bad in sorted(pulled & (DRIVERS | CLIENTS | MCP | SERVERS | PROVIDERS)):
         faults.append(f"mcp-govern-core pulls in {bad}")
     for dep in normal(core):
         if dep["name"] == "tokio" and (dep["uses_default_features"] or set(dep["features"]) != {"sync"}):
@@ -67,10 +73,14 @@ def main():
     def version(text):
         return tuple(int(x) for x in (re.findall(r"\d+", text or "0") + ["0", "0"])[:3])
 
-    stated = version(core["rust_version"])
-    for package in packages.values():
-        if package["rust_version"] and version(package["rust_version"]) > stated:
-            faults.append(f"{package['name']} {package['version']} needs Rust {package['rust_version']}, more than is stated")
+    # Every crate states what it and all that it pulls in demand.
+    for name, package in ours.items():
+        stated = version(package["rust_version"])
+        for needed in (packages[i] for i in sorted(closure(package["id"]))):
+            if version(needed["rust_version"]) > stated:
+                faults.append(
+                    f"{name} states Rust {package['rust_version']}, but {needed['name']} {needed['version']} needs {needed['rust_version']}"
+                )
 
     allowed = set(tomllib.load(open("deny.toml", "rb"))["licenses"]["allow"])
     for package in packages.values():

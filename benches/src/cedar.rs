@@ -32,15 +32,15 @@ impl Cedar {
     #[must_use]
     pub fn new(tenant: &Tenant) -> Self {
         let policies = POLICY.parse().expect("a policy");
-        let profiles = (0..tenant.size.profiles).map(|number| {
-            Entity::new_no_attrs(uid("Profile", number), HashSet::new())
-        });
+        let profiles =
+            (0..tenant.size.profiles).map(|number| Entity::new_no_attrs(uid("Profile", number), HashSet::new()));
         let users = (0_u32..).zip(&tenant.user_profiles).map(|(number, profiles)| {
             let parents = profiles.iter().map(|profile| uid("Profile", *profile)).collect();
             Entity::new_no_attrs(uid("User", number), parents)
         });
         let tools = (0_u32..).zip(tenant.profiles_of()).map(|(number, profiles)| {
-            let holding = profiles.into_iter().map(|profile| RestrictedExpression::new_entity_uid(uid("Profile", profile)));
+            let holding =
+                profiles.into_iter().map(|profile| RestrictedExpression::new_entity_uid(uid("Profile", profile)));
             let attributes = HashMap::from([
                 ("approved".to_owned(), RestrictedExpression::new_bool(true)),
                 ("killed".to_owned(), RestrictedExpression::new_bool(false)),

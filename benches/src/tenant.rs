@@ -6,9 +6,10 @@ use std::{
 };
 
 use mcp_govern_core::{
-    Actor, Annotations, Binding, Catalogue, CatalogueVersion, ClientId, ClientType, CommandId, Effect, GrantId, Grantee,
-    Label, NewToolState, OperationBinding, Principal, ProfileId, ProfileSpec, Risk, Role, ServerId, ServerSpec, Settings,
-    Timestamp, ToolDefinition, ToolId, ToolName, ToolsetBinding, ToolsetContent, ToolsetEntry, ToolsetId, UserId,
+    Actor, Annotations, Binding, Catalogue, CatalogueVersion, ClientId, ClientType, CommandId, Effect, GrantId,
+    Grantee, Label, NewToolState, OperationBinding, Principal, ProfileId, ProfileSpec, Risk, Role, ServerId,
+    ServerSpec, Settings, Timestamp, ToolDefinition, ToolId, ToolName, ToolsetBinding, ToolsetContent, ToolsetEntry,
+    ToolsetId, UserId,
     access::{Caller, Loaded, Moment, Snapshot, ToolIndex},
     journal::{Act, Action, Command, Decided, State, decide},
 };
@@ -175,8 +176,7 @@ impl Tenant {
             while tools.len() < self.size.tools_each as usize {
                 tools.insert(random.below(self.size.tools));
             }
-            let entries: BTreeMap<_, _> =
-                tools.iter().map(|tool| (tool_id(*tool), ToolsetEntry::default())).collect();
+            let entries: BTreeMap<_, _> = tools.iter().map(|tool| (tool_id(*tool), ToolsetEntry::default())).collect();
             self.profile_tools.push(tools);
             let toolset = ToolsetId::new(format!("t{number}")).expect("an id");
             let profile = profile_id(number);

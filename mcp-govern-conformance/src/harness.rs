@@ -1,6 +1,6 @@
 //! A real governor over memory in which everything of one server is approved and granted to one person.
 
-use std::{sync::Arc, time::Instant};
+use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
 use mcp_govern_core::{
     Actor, ClientId, ClientType, Clock, CommandId, Credential, CredentialSharing, Governor, GrantId, Grantee, Label,
@@ -13,7 +13,7 @@ use mcp_govern_core::{
 };
 use serde_json::{Map, Value};
 
-use crate::failure::Failure;
+use crate::{chosen::Chosen, failure::Failure};
 
 /// A real [`Governor`] over one server of one provider, with every tool approved and granted: for the tests of providers.
 ///
@@ -37,6 +37,7 @@ pub struct HarnessBuilder {
     credential: Option<Credential>,
     stores: Option<Arc<dyn Stores>>,
     clock: Arc<dyn Clock>,
+    only: Option<BTreeSet<String>>,
 }
 
 impl Harness {
@@ -56,7 +57,7 @@ impl Harness {
 
     /// A harness over a server of a provider that others use too.
     pub fn shared_builder(provider: Arc<dyn Provider>, spec: ServerSpec) -> HarnessBuilder {
-        HarnessBuilder { provider, spec, credential: None, stores: None, clock: Arc::new(SystemClock) }
+        HarnessBuilder { provider, spec, credential: None, stores: None, clock: Arc::new(SystemClock), only: None }
     }
 
     /// Calls a tool by its own name, as the person. Arguments that are no object count as none.
@@ -149,6 +150,13 @@ impl HarnessBuilder {
         self
     }
 
+    /// With these tools alone, and the rows that they use. Every tool of a server is reviewed and digested when it is opened, so
+    /// that a test of a provider with hundreds of them is quicker with those that it calls.
+    pub fn with_only(mut self, tools: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.only = Some(tools.into_iter().map(Into::into).collect());
+        self
+    }
+
     /// With other stores than memory.
     pub fn with_stores(mut self, stores: Arc<dyn Stores>) -> Self {
         self.stores = Some(stores);
@@ -168,9 +176,13 @@ impl HarnessBuilder {
     /// When a step is refused; the sentence names it.
     pub async fn open(self) -> Result<Harness, Failure> {
         let stores = self.stores.unwrap_or_else(|| Arc::new(MemoryStores::with_clock(Arc::clone(&self.clock))));
+        let provider = match self.only {
+            Some(names) => Arc::new(Chosen::new(self.provider, names)),
+            None => self.provider,
+        };
         let opened = Governor::builder(TenantId::new("harness")?)
             .with_shared_stores(stores)
-            .with_shared_provider(self.provider)
+            .with_shared_provider(provider)
             .with_clock(self.clock)
             .open()
             .await;

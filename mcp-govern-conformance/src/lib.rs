@@ -1,12 +1,16 @@
 #![doc = include_str!("../README.md")]
 #![expect(clippy::indexing_slicing, reason = "checks index what they have just made; a check that panics has failed")]
 
+mod chosen;
+mod failed;
 mod failure;
 mod harness;
 mod leak;
 pub mod provider;
 pub mod store;
+pub mod wire;
 
+pub use failed::Failed;
 pub use failure::{Failure, Verdict};
 pub use harness::{Harness, HarnessBuilder};
 pub use leak::LeakDetector;

@@ -71,7 +71,7 @@ mod portable {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "aws-lc"))]
 mod tests {
     use super::*;
 

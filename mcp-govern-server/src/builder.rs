@@ -11,7 +11,7 @@ use crate::{
     ConnectAccounts, McpServer, ServerError,
     connect::{ConnectDoor, Connector},
     face::{Face, FaceOptions},
-    http::{BodyLimits, Door, MetadataUrls, ServeOptions},
+    http::{BodyLimits, Door, MetadataUrls, Origins, ServeOptions},
     identity::{Authenticate, TrustedProxies, jwt::discovery::is_safe},
     metrics::Metrics,
     seal::Sealer,
@@ -110,6 +110,13 @@ impl McpServerBuilder {
         self
     }
 
+    /// With another time than thirty seconds after which the lists of those who are told of changes are looked at, also where nothing
+    /// was changed: a grant may have ended.
+    pub fn with_list_recheck(mut self, recheck: Duration) -> Self {
+        self.face.recheck = recheck;
+        self
+    }
+
     /// With another limit than 4 MiB for a request's body.
     pub fn with_max_body_bytes(mut self, bytes: usize) -> Self {
         self.body.bytes = bytes;
@@ -147,8 +154,9 @@ impl McpServerBuilder {
         self
     }
 
-    /// With origins (`https://app.example.com:443`, `http://localhost:*`) whose pages may call the server from a browser. Requests that
-    /// state any other `Origin` than these and the public URL's own are refused.
+    /// With origins (`https://app.example.com`, `http://localhost:*`) whose pages may call the server from a browser, and read the
+    /// answers. Requests that state any other `Origin` than these and the public URL's own are refused. Without a port the scheme's
+    /// own is meant.
     pub fn with_origins(mut self, origins: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.origins.extend(origins.into_iter().map(Into::into));
         self
@@ -177,7 +185,8 @@ impl McpServerBuilder {
     ///
     /// # Errors
     ///
-    /// When the public URL is not on https (http on loopback is fine) or holds a query; a bound is zero; the state key is too short.
+    /// When the public URL is not on https (http on loopback is fine) or holds a query; a bound is zero; an origin is none; the
+    /// state key is too short.
     pub fn build(self) -> Result<McpServer, ServerError> {
         let public = self.public_url;
         check_public(&public)?;
@@ -186,11 +195,13 @@ impl McpServerBuilder {
             ("body limit", self.body.bytes == 0),
             ("number of connections", self.serve.connections == 0),
             ("call deadline", self.face.call_deadline.is_zero()),
+            ("time of a look at lists", self.face.recheck.is_zero()),
         ] {
             if zero {
                 return Err(ServerError::config(format!("the {bound} must not be zero")));
             }
         }
+        let origins = Origins::new(&public, &self.origins)?;
         let sealer = Sealer::new(self.state_key.as_ref())?;
         let metrics = Metrics::new();
         let connector = self.connect.map(|connect| Connector::new(connect, sealer.clone(), &public)).transpose()?;
@@ -207,15 +218,14 @@ impl McpServerBuilder {
             .with_legacy_session_mode(false)
             .with_json_response(true)
             .with_allowed_hosts(hosts(&public, self.hosts))
-            .with_allowed_origins(origins(&public, self.origins))
+            .with_allowed_origins(origins.texts())
             .enforce_origin_validation()
             .with_max_request_body_bytes(self.body.bytes)
             .with_cancellation_token(abort.clone());
         let face = Arc::new(Face::new(self.governor, self.face, sealer, connector.clone(), metrics));
-        let connect = connector.map(|connector| {
-            Arc::new(ConnectDoor { face: Arc::clone(&face), door: Arc::clone(&door), connector })
-        });
-        Ok(McpServer::new(Parts { face, door, connect, metadata, public, http, serve: self.serve, abort }))
+        let connect = connector
+            .map(|connector| Arc::new(ConnectDoor { face: Arc::clone(&face), door: Arc::clone(&door), connector }));
+        Ok(McpServer::new(Parts { face, door, connect, metadata, public, origins, http, serve: self.serve, abort }))
     }
 }
 
@@ -255,14 +265,6 @@ fn hosts(public: &Url, more: Vec<String>) -> Vec<String> {
     hosts
 }
 
-/// The origins whose pages may call: with their ports, which the library demands.
-fn origins(public: &Url, more: Vec<String>) -> Vec<String> {
-    let host = public.host_str().unwrap_or_default();
-    let port = public.port_or_known_default().unwrap_or_default();
-    let own = format!("{}://{host}:{port}", public.scheme());
-    [own].into_iter().chain(more).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -287,6 +289,5 @@ mod tests {
         let url = |text: &str| text.parse::<Url>().unwrap();
         assert_eq!(hosts(&url("https://tools.example.com/mcp"), vec!["inner".into()]), ["tools.example.com", "inner"]);
         assert!(hosts(&url("http://127.0.0.1:8700/mcp"), Vec::new()).contains(&"localhost:8700".to_owned()));
-        assert_eq!(origins(&url("https://tools.example.com/mcp"), Vec::new()), ["https://tools.example.com:443"]);
     }
 }

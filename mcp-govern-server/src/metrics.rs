@@ -72,7 +72,11 @@ impl Metrics {
         registry.register("subscriptions", "Streams that are told of changes", Gauge::clone(&subscriptions));
         registry.register("ready", "Whether calls are admitted", Gauge::clone(&ready));
         registry.register("revision", "The revision of the rules", Gauge::clone(&revision));
-        registry.register("calls_on_record", "Calls in flight, those included whose outcome waits", Gauge::clone(&on_record));
+        registry.register(
+            "calls_on_record",
+            "Calls in flight, those included whose outcome waits",
+            Gauge::clone(&on_record),
+        );
         registry.register("server_faults", "Servers that cannot be opened or discovered", Gauge::clone(&faults));
         Self(Arc::new(Inner {
             registry,
@@ -114,7 +118,7 @@ impl Metrics {
         self.0.subscriptions.inc_by(by);
     }
 
-    /// Everything in the OpenMetrics text format.
+    /// Everything in the `OpenMetrics` text format.
     pub(crate) fn text(&self, status: &Status) -> Result<String, fmt::Error> {
         let inner = &*self.0;
         inner.ready.set(i64::from(status.is_ready()));

@@ -8,7 +8,9 @@ use rmcp::{
     service::serve_server_with_ct,
     transport::{
         stdio,
-        streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService, session::never::NeverSessionManager},
+        streamable_http_server::{
+            StreamableHttpServerConfig, StreamableHttpService, session::never::NeverSessionManager,
+        },
     },
 };
 use tokio::{
@@ -23,7 +25,7 @@ use crate::{
     connect::{self, ConnectDoor},
     error::ServerErrorKind,
     face::{CURRENT, Caller, Face, Handler, Transport},
-    http::{self, Door, MetadataUrls, ServeOptions},
+    http::{self, Door, MetadataUrls, Origins, ServeOptions},
 };
 
 /// Governed tools over MCP. Cheap to clone; clones share everything.
@@ -40,6 +42,7 @@ pub(crate) struct Parts {
     pub(crate) connect: Option<Arc<ConnectDoor>>,
     pub(crate) metadata: Option<MetadataUrls>,
     pub(crate) public: Url,
+    pub(crate) origins: Origins,
     pub(crate) http: StreamableHttpServerConfig,
     pub(crate) serve: ServeOptions,
     /// Requests in flight are dropped when this is cancelled.
@@ -63,7 +66,7 @@ impl McpServer {
     /// The source address of a request is known where the router is served by [`McpServer::serve`], or with
     /// `into_make_service_with_connect_info::<SocketAddr>()`.
     pub fn router(&self) -> Router {
-        let Parts { face, door, connect, metadata, public, http, .. } = &*self.parts;
+        let Parts { face, door, connect, metadata, public, origins, http, .. } = &*self.parts;
         let shared = Arc::clone(face);
         let factory = move || {
             // The task that serves a request has authenticated it. Without that nobody is served.
@@ -76,8 +79,11 @@ impl McpServer {
             "" => "/",
             path => path,
         };
-        let mut router =
-            Router::new().route_service(path, service).layer(from_fn_with_state(Arc::clone(door), http::enter));
+        // On the route and not around the router: paths that nobody knows are the application's to answer.
+        let mut router = Router::new()
+            .route_service(path, service)
+            .route_layer(from_fn_with_state(Arc::clone(door), http::enter))
+            .route_layer(origins.layer());
         if let Some(urls) = metadata {
             router = router.merge(http::metadata(urls, public, face.name(), &*door.authenticate));
         }
@@ -93,7 +99,7 @@ impl McpServer {
         http::health(Arc::clone(&self.parts.face))
     }
 
-    /// `/metrics`, in the OpenMetrics text format that Prometheus reads. It asks for no token: keep it from the outside.
+    /// `/metrics`, in the `OpenMetrics` text format that Prometheus reads. It asks for no token: keep it from the outside.
     pub fn metrics_router(&self) -> Router {
         http::metrics(Arc::clone(&self.parts.face))
     }
@@ -140,12 +146,15 @@ impl McpServer {
         let principal = identity.to_principal(None);
         let caller = Caller { principal, expires: identity.expires, transport: Transport::Stream(gone) };
         let handler = Handler::new(Arc::clone(&self.parts.face), caller);
-        let broken = |error| ServerError::caused(ServerErrorKind::Transport, "the connection did not become MCP", error);
+        let broken =
+            |error| ServerError::caused(ServerErrorKind::Transport, "the connection did not become MCP", error);
         let stop = self.parts.face.closing().child_token();
-        let service = serve_server_with_ct(handler, (read, write), stop).await.map_err(broken)?;
-        service.waiting().await.map(drop).map_err(|error| {
-            ServerError::caused(ServerErrorKind::Transport, "the connection broke", error)
-        })
+        let service = Box::pin(serve_server_with_ct(handler, (read, write), stop)).await.map_err(broken)?;
+        service
+            .waiting()
+            .await
+            .map(drop)
+            .map_err(|error| ServerError::caused(ServerErrorKind::Transport, "the connection broke", error))
     }
 
     /// The governor behind the server.

@@ -1,82 +1,15 @@
-//! Checkpoints: the state after an act, so that a node need not replay the whole journal when it starts.
+//! How checkpoints are stored: sealed, in parts.
 
-use std::{fmt, sync::Arc};
-
-use async_trait::async_trait;
 use mcp_govern_core::{
     TenantId,
     journal::Head,
-    ports::{StoreError, StoreErrorKind},
+    ports::{Checkpoint, StoreError, StoreErrorKind},
 };
 
 use crate::seal::{Place, Sealed, Sealer};
 
 /// How many bytes of a checkpoint are sealed and stored in one piece.
 const PART: usize = 1 << 20;
-
-/// The state after an act, in a form that its writer chooses and reads again.
-///
-/// `Debug` shows where it stands and how large it is.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Checkpoint {
-    head: Head,
-    schema: u32,
-    bytes: Arc<[u8]>,
-}
-
-impl Checkpoint {
-    /// The state after the act at `head`, written in the form number `schema`.
-    pub fn new(head: Head, schema: u32, bytes: impl Into<Arc<[u8]>>) -> Self {
-        Self { head, schema, bytes: bytes.into() }
-    }
-
-    /// The act that it holds the state after.
-    pub fn head(&self) -> Head {
-        self.head
-    }
-
-    /// The number of the form that it is written in.
-    pub fn schema(&self) -> u32 {
-        self.schema
-    }
-
-    /// The state.
-    pub fn bytes(&self) -> &Arc<[u8]> {
-        &self.bytes
-    }
-}
-
-impl fmt::Debug for Checkpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { head, schema, bytes } = self;
-        write!(f, "Checkpoint(revision {}, schema {schema}, {} bytes)", head.revision, bytes.len())
-    }
-}
-
-/// The checkpoints of one tenant's journal.
-///
-/// # Contract
-///
-/// - A checkpoint is derived from the journal and may be lost at any time: whoever finds none replays.
-/// - It is kept sealed under the vault keys, bound to the tenant and the act. Somebody who can write into the database but
-///   has no key cannot make one up, and with it grants that stand in no act.
-/// - `latest` answers one whose act is in the journal under the same hash; one that does not open is passed over.
-#[async_trait]
-pub trait Checkpoints: fmt::Debug + Send + Sync + 'static {
-    /// The newest checkpoint of this form that can be used.
-    ///
-    /// # Errors
-    ///
-    /// When the store cannot be read.
-    async fn latest(&self, schema: u32) -> Result<Option<Checkpoint>, StoreError>;
-
-    /// Keeps a checkpoint, and the newest one before it; older ones go.
-    ///
-    /// # Errors
-    ///
-    /// `Conflict` when the journal does not hold the act that it belongs to.
-    async fn put(&self, checkpoint: &Checkpoint) -> Result<(), StoreError>;
-}
 
 /// Seals checkpoints of one tenant, part by part.
 #[derive(Debug, Clone)]
@@ -92,7 +25,7 @@ impl CheckpointSealer {
 
     /// How many parts a checkpoint has: at least one.
     pub(crate) fn parts(checkpoint: &Checkpoint) -> u64 {
-        u64::try_from(checkpoint.bytes.len().div_ceil(PART)).unwrap_or(u64::MAX).max(1)
+        u64::try_from(checkpoint.bytes().len().div_ceil(PART)).unwrap_or(u64::MAX).max(1)
     }
 
     /// The parts, sealed one at a time.
@@ -102,24 +35,24 @@ impl CheckpointSealer {
     ) -> impl Iterator<Item = Result<Sealed, StoreError>> + 'a {
         let parts = Self::parts(checkpoint);
         let chunk = |part: u64| {
-            let start = usize::try_from(part).unwrap_or(usize::MAX).saturating_mul(PART).min(checkpoint.bytes.len());
-            let end = start.saturating_add(PART).min(checkpoint.bytes.len());
-            checkpoint.bytes.get(start..end).unwrap_or_default()
+            let start = usize::try_from(part).unwrap_or(usize::MAX).saturating_mul(PART).min(checkpoint.bytes().len());
+            let end = start.saturating_add(PART).min(checkpoint.bytes().len());
+            checkpoint.bytes().get(start..end).unwrap_or_default()
         };
         (0..parts).map(move |part| {
-            self.sealer.seal(&self.place(checkpoint.head, checkpoint.schema, part, parts), chunk(part))
+            self.sealer.seal(&self.place(checkpoint.head(), checkpoint.form(), part, parts), chunk(part))
         })
     }
 
     /// Puts the parts together; nothing when one is missing or does not open.
-    pub(crate) fn open(&self, head: Head, schema: u32, parts: u64, sealed: &[(String, Vec<u8>)]) -> Option<Checkpoint> {
+    pub(crate) fn open(&self, head: Head, form: u32, parts: u64, sealed: &[(String, Vec<u8>)]) -> Option<Checkpoint> {
         if u64::try_from(sealed.len()).ok() != Some(parts) {
             self.passed_over(head, "a part is missing");
             return None;
         }
         let mut bytes = Vec::with_capacity(sealed.iter().map(|(_, part)| part.len()).sum());
         for (part, (key, sealed)) in (0_u64..).zip(sealed) {
-            match self.sealer.open(&self.place(head, schema, part, parts), key, sealed) {
+            match self.sealer.open(&self.place(head, form, part, parts), key, sealed) {
                 Ok(plain) => bytes.extend_from_slice(&plain),
                 Err(error) => {
                     self.passed_over(head, &error.to_string());
@@ -127,15 +60,15 @@ impl CheckpointSealer {
                 }
             }
         }
-        Some(Checkpoint::new(head, schema, bytes))
+        Some(Checkpoint::new(head, form, bytes))
     }
 
-    fn place(&self, head: Head, schema: u32, part: u64, parts: u64) -> Place {
+    fn place(&self, head: Head, form: u32, part: u64, parts: u64) -> Place {
         Place::new("checkpoint")
             .with(self.tenant.as_str().as_bytes())
             .with_number(head.revision.0)
             .with(head.hash.as_bytes())
-            .with_number(u64::from(schema))
+            .with_number(u64::from(form))
             .with_number(part)
             .with_number(parts)
     }
@@ -147,7 +80,7 @@ impl CheckpointSealer {
 
 /// The journal does not hold the act of a checkpoint.
 pub(crate) fn not_in_journal(checkpoint: &Checkpoint) -> StoreError {
-    let message = format!("the journal does not hold the act {} of the checkpoint", checkpoint.head.revision);
+    let message = format!("the journal does not hold the act {} of the checkpoint", checkpoint.head().revision);
     StoreError::new(StoreErrorKind::Conflict, message)
 }
 

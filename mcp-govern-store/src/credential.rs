@@ -119,7 +119,7 @@ impl CredentialSealer {
     }
 
     fn is_current(&self, sealed: &Sealed) -> bool {
-        sealed.key == self.sealer.keys().current_id()
+        self.sealer.is_current(&sealed.key)
     }
 
     fn reseal(&self, key: &KeyColumns, version: u64, sealed: &Sealed) -> Option<Sealed> {

@@ -222,6 +222,7 @@ impl VaultKeys {
         self.all().map(|key| key.id())
     }
 
+    #[cfg(any(feature = "sqlite", feature = "postgres", test))]
     pub(crate) fn current(&self) -> &SealingKey {
         &self.current
     }

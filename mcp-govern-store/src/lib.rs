@@ -1,26 +1,38 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod checkpoint;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod clock;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod credential;
 mod keys;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod lease;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod one_time;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod open;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod reseal;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod revisions;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod rows;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod seal;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
+pub use self::keys::{KeyError, VaultKeys};
 #[cfg(feature = "postgres")]
 pub use self::postgres::{PostgresOptions, PostgresStores};
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::{IntegrityCheck, SqliteOptions, SqliteStores};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use self::{
-    checkpoint::{Checkpoint, Checkpoints},
-    keys::{KeyError, VaultKeys},
+    open::{MissingStore, OpenOptions, OpenedStores, open},
     reseal::Resealed,
 };

@@ -5,8 +5,8 @@ use std::time::Duration;
 use mcp_govern_core::{
     CallId, DenialCode, Digest, TenantId, Timestamp,
     audit::RecordKind,
-    journal::{Revision, StoredAct},
-    ports::{AuditCursor, AuditFilter, AuditHead, AuditPage, StoreError, StoreErrorKind, StoredRecord, WriterId},
+    journal::{Head, Revision, StoredAct},
+    ports::{AuditCursor, AuditHead, AuditPage, StoreError, StoreErrorKind, StoredRecord, WriterId},
 };
 
 /// The columns of a record, as both databases hold them.
@@ -114,6 +114,11 @@ pub(crate) fn digest(bytes: &[u8]) -> Option<Digest> {
     bytes.try_into().ok().map(Digest::from_bytes)
 }
 
+/// Where a journal stands, from its columns.
+pub(crate) fn head((revision, hash): (i64, Vec<u8>)) -> Result<Head, StoreError> {
+    Ok(Head { revision: Revision(number(revision, "a revision")?), hash: head_digest(&hash)? })
+}
+
 pub(crate) fn head_digest(bytes: &[u8]) -> Result<Digest, StoreError> {
     digest(bytes).ok_or_else(|| corrupt("the hash of a head is not readable".to_owned()))
 }
@@ -160,6 +165,11 @@ pub(crate) fn moved_on(writer: &WriterId, expected: AuditHead) -> StoreError {
     StoreError::new(StoreErrorKind::Conflict, message)
 }
 
+/// Where a writer's chain stands, from a row of all writers.
+pub(crate) fn writer_head((name, sequence, hash): (String, i64, Vec<u8>)) -> Result<(WriterId, AuditHead), StoreError> {
+    Ok((writer(&name)?, audit_head(Some((sequence, hash)))?))
+}
+
 /// Where a chain stands, from the columns of its writer.
 pub(crate) fn audit_head(columns: Option<(i64, Vec<u8>)>) -> Result<AuditHead, StoreError> {
     match columns {
@@ -168,15 +178,6 @@ pub(crate) fn audit_head(columns: Option<(i64, Vec<u8>)>) -> Result<AuditHead, S
             Ok(AuditHead { sequence: number(sequence, "a sequence number")?, hash: head_digest(&hash)? })
         }
     }
-}
-
-/// A filter names a person by hash: a store does not know the salt.
-pub(crate) fn answerable(filter: &AuditFilter) -> Result<(), StoreError> {
-    if filter.user.is_some() && filter.user_hash.is_none() {
-        let message = "a store finds a person by the salted hash only: give `user_hash`";
-        return Err(StoreError::new(StoreErrorKind::Unavailable, message));
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -207,7 +208,8 @@ mod tests {
 
     #[test]
     fn every_unreadable_column_is_named_with_its_record() {
-        let spoil: [(&str, fn(&mut RecordColumns)); 7] = [
+        type Spoil = fn(&mut RecordColumns);
+        let spoil: [(&str, Spoil); 7] = [
             ("hash", |row| row.hash.truncate(31)),
             ("kind", |row| row.kind = 9),
             ("call", |row| row.call.clear()),

@@ -17,7 +17,7 @@ const TAG: usize = 16;
 
 /// Seals and opens under the keys of the moment. Clones share the keys.
 #[derive(Debug, Clone)]
-pub(crate) struct Sealer(Arc<RwLock<Arc<VaultKeys>>>);
+pub(crate) struct Sealer(Arc<RwLock<Option<Arc<VaultKeys>>>>);
 
 /// What was sealed: the key's name, and form, nonce, ciphertext and tag.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub(crate) struct Sealed {
 /// Why sealed bytes do not open. Says nothing of what is in them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum OpenError {
+    #[error("the stores were opened without vault keys")]
+    NoKeys,
     #[error("it was sealed with the key `{0}`, which is not among the vault keys")]
     NoKey(String),
     #[error("it is too short or of an unknown form")]
@@ -38,17 +40,28 @@ pub(crate) enum OpenError {
 }
 
 impl Sealer {
-    pub(crate) fn new(keys: VaultKeys) -> Self {
-        Self(Arc::new(RwLock::new(Arc::new(keys))))
+    /// Without keys nothing can be sealed or opened.
+    pub(crate) fn new(keys: impl Into<Option<VaultKeys>>) -> Self {
+        Self(Arc::new(RwLock::new(keys.into().map(Arc::new))))
     }
 
-    /// The keys of the moment.
-    pub(crate) fn keys(&self) -> Arc<VaultKeys> {
-        Arc::clone(&self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner))
+    /// Whether there are keys at all.
+    pub(crate) fn has_keys(&self) -> bool {
+        self.keys().is_some()
+    }
+
+    /// Whether a key is the one that seals.
+    pub(crate) fn is_current(&self, key: &str) -> bool {
+        self.keys().is_some_and(|keys| keys.current_id() == key)
     }
 
     pub(crate) fn replace(&self, keys: VaultKeys) {
-        *self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(keys);
+        *self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(Arc::new(keys));
+    }
+
+    /// The keys of the moment.
+    fn keys(&self) -> Option<Arc<VaultKeys>> {
+        self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
     /// Seals under the current key.
@@ -56,7 +69,9 @@ impl Sealer {
     /// INVARIANT: a nonce is random and 192 bits long, so that no counter has to survive a crash
     /// (`the_same_text_is_sealed_differently_each_time`).
     pub(crate) fn seal(&self, place: &Place, plain: &[u8]) -> Result<Sealed, StoreError> {
-        let keys = self.keys();
+        let keys = self.keys().ok_or_else(|| {
+            StoreError::new(StoreErrorKind::Invalid, "the stores were opened without vault keys: nothing can be sealed")
+        })?;
         let key = keys.current();
         let failed = || StoreError::new(StoreErrorKind::Unavailable, "the secret could not be sealed");
         let mut nonce = [0; NONCE];
@@ -74,7 +89,7 @@ impl Sealer {
 
     /// Opens what was sealed for this place.
     pub(crate) fn open(&self, place: &Place, key: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
-        let keys = self.keys();
+        let keys = self.keys().ok_or(OpenError::NoKeys)?;
         let key = keys.find(key).ok_or_else(|| OpenError::NoKey(key.to_owned()))?;
         let (form, rest) = sealed.split_first().ok_or(OpenError::Malformed)?;
         let (nonce, sealed) = rest.split_first_chunk::<NONCE>().ok_or(OpenError::Malformed)?;
@@ -176,6 +191,17 @@ mod tests {
         let sealed = ring("aa").seal(&place("ada"), b"secret").unwrap();
         assert_eq!(ring("ab").open(&place("ada"), "k", &sealed.bytes), Err(OpenError::Refused("k".into())));
         assert_eq!(ring("aa").open(&place("ada"), "j", &sealed.bytes), Err(OpenError::NoKey("j".into())));
+    }
+
+    #[test]
+    fn without_keys_nothing_is_sealed_or_opened_until_there_are_some() {
+        let ring = Sealer::new(None);
+        let refused = ring.seal(&place("ada"), b"secret").unwrap_err();
+        assert_eq!(refused.kind(), StoreErrorKind::Invalid);
+        let sealed = sealer().seal(&place("ada"), b"secret").unwrap();
+        assert_eq!(ring.open(&place("ada"), &sealed.key, &sealed.bytes), Err(OpenError::NoKeys));
+        ring.replace(VaultKeys::generate().unwrap());
+        assert!(ring.has_keys() && ring.seal(&place("ada"), b"secret").is_ok());
     }
 
     #[test]

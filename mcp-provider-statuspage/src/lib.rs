@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+mod recipes;
+
 use mcp_govern_openapi::{DocumentError, OpenApiProvider, OpenApiProviderBuilder};
 
 /// The provider's id, as servers name it.
@@ -10,6 +12,15 @@ pub const API_KEY: &str = "api_key";
 
 /// The auth method's one secret field: a user's API key.
 pub const API_KEY_FIELD: &str = "api_key";
+
+/// The server configuration that lists the pages that the server may reach, with commas between their identifiers.
+pub const PAGE_IDS: &str = "page_ids";
+
+/// The server configuration that names the organisation.
+pub const ORGANIZATION_ID: &str = "organization_id";
+
+/// The server configuration that lists the public pages that may be read without a key, with commas between their hosts.
+pub const PUBLIC_PAGES: &str = "public_pages";
 
 /// The description of the API, as an OpenAPI 3.1 document in JSON.
 pub const DOCUMENT: &str = include_str!(concat!(env!("OUT_DIR"), "/api.json"));
@@ -23,7 +34,13 @@ pub fn provider() -> Result<OpenApiProvider, DocumentError> {
     builder().build()
 }
 
-/// The provider before it is built, for a transport, limits, a clock or recipes of one's own. It has its document.
+/// The provider before it is built, for a transport, limits, a clock or recipes of one's own. It has its document and its own
+/// recipes.
 pub fn builder() -> OpenApiProviderBuilder {
-    OpenApiProvider::builder().document(DOCUMENT)
+    OpenApiProvider::builder()
+        .document(DOCUMENT)
+        .recipe(recipes::IsAnythingDown)
+        .recipe(recipes::PostIncidentUpdate)
+        .recipe(recipes::ScheduleMaintenance)
+        .recipe(recipes::ChangeUserPermissions)
 }

@@ -47,6 +47,12 @@ impl Seen {
         self.query.as_deref()
     }
 
+    /// Path and query as they were sent.
+    pub fn target(&self) -> String {
+        let query = self.query().map(|query| format!("?{query}")).unwrap_or_default();
+        format!("{}{query}", self.path())
+    }
+
     /// The decoded query pairs in the order in which they were sent.
     pub fn query_pairs(&self) -> Vec<(String, String)> {
         pairs_of(self.query.as_deref().unwrap_or_default().as_bytes())

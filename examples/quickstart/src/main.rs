@@ -6,6 +6,7 @@
 mod cast;
 mod clock;
 mod company;
+mod front;
 mod plot;
 mod story;
 mod teller;

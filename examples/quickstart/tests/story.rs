@@ -7,7 +7,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use stand_ins::{OpsgenieStandIn, PagerDutyStandIn, Seen, StatuspageStandIn};
 
 const VENDORS: [&str; 3] = ["statuspage", "opsgenie", "pagerduty"];
@@ -90,7 +90,11 @@ fn the_story_is_told_to_machines_step_by_step_for_every_vendor() {
     let global: Vec<&Value> = steps.iter().filter(|step| step["provider"].is_null()).collect();
     assert_eq!(global.len() + VENDORS.len() * due.len(), steps.len());
     assert_eq!((&global[0]["step"], &global[0]["mode"]), (&"activate".into(), &"stand_ins".into()));
-    assert_eq!((&global[1]["step"], &global[1]["outcome"]), (&"end".into(), &"as_told".into()));
+    assert_eq!(
+        (&global[1]["step"], &global[1]["protocols"]),
+        (&"connect".into(), &json!(["2026-07-28", "2025-11-25"]))
+    );
+    assert_eq!((&global[2]["step"], &global[2]["outcome"]), (&"end".into(), &"as_told".into()));
 }
 
 #[test]
@@ -125,8 +129,18 @@ fn the_story_is_told_to_people_in_chapters_that_fit_a_page() {
     let output = run(&[], &[]);
     assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""));
     let text = String::from_utf8(output.stdout).unwrap();
-    let chapters =
-        ["Register", "Discover", "Review", "Ask", "Denied", "The record", "Verified", "Tampered with", "The end"];
+    let chapters = [
+        "Register",
+        "Discover",
+        "Review",
+        "Ask",
+        "Connect",
+        "Denied",
+        "The record",
+        "Verified",
+        "Tampered with",
+        "The end",
+    ];
     let places: Vec<usize> = chapters.iter().map(|title| text.find(&format!(". {title}\n")).unwrap()).collect();
     assert!(places.is_sorted(), "{places:?}");
     for code in ["no_grant", "invalid_arguments", "rule_violated", "server_killed", "tool_pending", "grant_expired"] {
@@ -202,7 +216,7 @@ async fn what_does_not_go_as_told_is_named_and_the_exit_code_says_so() {
     let output = run(&["--json"], &environment);
     assert_eq!((output.status.code(), statuspage.faults_left()), (Some(1), 0));
     let told = stderr(&output);
-    assert!(told.contains("statuspage call_within_rule: expected Answered, got Some(Failed(NotFound))"), "{told}");
+    assert!(told.contains("statuspage call_within_rule: expected answered, got failed as `not_found`"), "{told}");
     let last: Value = serde_json::from_slice(output.stdout.split(|byte| *byte == b'\n').rev().nth(1).unwrap()).unwrap();
     assert_eq!((&last["step"], &last["outcome"]), (&"end".into(), &"differs".into()));
 }

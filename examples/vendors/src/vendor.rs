@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use mcp_govern_openapi::{DocumentError, OpenApiProvider};
+use mcp_govern_openapi::{DocumentError, OpenApiProvider, OpenApiProviderBuilder};
 
 /// A vendor that a provider crate of this family describes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,6 +53,15 @@ impl Vendor {
             Self::Statuspage => mcp_provider_statuspage::provider(),
             Self::Opsgenie => mcp_provider_opsgenie::provider(),
             Self::PagerDuty => mcp_provider_pagerduty::provider(),
+        }
+    }
+
+    /// The provider before it is built, with its description: for a transport or limits of one's own.
+    pub fn builder(self) -> OpenApiProviderBuilder {
+        match self {
+            Self::Statuspage => mcp_provider_statuspage::builder(),
+            Self::Opsgenie => mcp_provider_opsgenie::builder(),
+            Self::PagerDuty => mcp_provider_pagerduty::builder(),
         }
     }
 

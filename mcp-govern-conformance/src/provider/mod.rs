@@ -62,9 +62,10 @@ pub trait Vendor: Send + Sync {
     fn requests(&self) -> usize;
 }
 
-/// A harness with the vendor's key in place, or with another one.
+/// A harness over the tool that reads, with the vendor's key in place, or with another one.
 async fn harness(case: &dyn ProviderCase, base_url: Url, secret: Option<&str>) -> Result<Harness, Failure> {
-    let mut builder = Harness::shared_builder(case.provider()?, case.spec(base_url)?);
+    let (tool, _) = case.read();
+    let mut builder = Harness::shared_builder(case.provider()?, case.spec(base_url)?).with_only([tool]);
     if let Some(secret) = secret {
         builder = builder.with_credential(case.credential(secret)?);
     }

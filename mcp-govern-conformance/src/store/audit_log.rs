@@ -1,7 +1,7 @@
 //! Checks of the [`AuditLog`](mcp_govern_core::ports::AuditLog) port.
 
 use mcp_govern_core::{
-    CallId, DenialCode, Digest, Timestamp, ToolId,
+    CallId, DenialCode, Digest, Timestamp, ToolId, UserId,
     audit::RecordKind,
     ports::{AuditFilter, AuditHead, StoreErrorKind, StoredRecord, WriterId},
 };
@@ -108,6 +108,40 @@ pub async fn writers_have_chains_of_their_own(storage: &dyn Storage) -> Verdict 
     ensure!(writers == [one.clone(), two.clone()], "the writers are {writers:?}");
     ensure!(log.head(&one).await?.sequence == 1 && log.head(&two).await?.sequence == 2, "the chains are mixed up");
     Ok(())
+}
+
+/// The heads of all writers are those of each.
+///
+/// # Errors
+///
+/// What is wrong.
+pub async fn the_heads_are_those_of_every_writer(storage: &dyn Storage) -> Verdict {
+    let log = open(storage, TENANT).await?.audit;
+    ensure!(log.heads().await?.is_empty(), "an empty log has heads");
+    let (one, two) = (writer("node-1")?, writer("node-2")?);
+    log.append(&one, AuditHead::EMPTY, &[record(1, "call-1")?]).await?;
+    log.append(&two, AuditHead::EMPTY, &[record(1, "call-2")?, record(2, "call-3")?]).await?;
+    let mut heads = log.heads().await?;
+    heads.sort_by(|(one, _), (two, _)| one.cmp(two));
+    let expected = [(one.clone(), log.head(&one).await?), (two.clone(), log.head(&two).await?)];
+    ensure!(heads == expected, "the heads are {heads:?}");
+    Ok(())
+}
+
+/// A filter that names a person without the hash that records name the person by is refused.
+///
+/// # Errors
+///
+/// What is wrong.
+pub async fn a_person_without_a_hash_is_refused(storage: &dyn Storage) -> Verdict {
+    let log = open(storage, TENANT).await?.audit;
+    log.append(&writer("node-1")?, AuditHead::EMPTY, &[record(1, "call-1")?]).await?;
+    let mut filter = AuditFilter::new();
+    filter.user = Some(UserId::new("local", "ann")?);
+    match log.query(&filter, None, 10).await {
+        Err(error) if error.kind() == StoreErrorKind::Invalid => Ok(()),
+        other => Err(Failure::new(format!("a person without a hash answered {other:?}"))),
+    }
 }
 
 /// Pages of any size show every record exactly once, newest first, also where times are equal.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Storage, open};
-use crate::failure::{Verdict, ensure};
+use crate::failure::{Failure, Verdict, ensure};
 
 const TENANT: &str = "acme";
 const HOUR: Duration = Duration::from_secs(3600);
@@ -36,6 +36,28 @@ pub async fn a_lease_past_its_time_is_free(storage: &dyn Storage) -> Verdict {
     drop(held);
     ensure!(one.hold("sync", HOUR).await?.is_none(), "dropping an old guard gave away somebody else's lease");
     drop(next);
+    Ok(())
+}
+
+/// A holder renews what it holds, and never what somebody else has taken.
+///
+/// # Errors
+///
+/// What is wrong.
+pub async fn a_lease_is_renewed_by_its_holder_alone(storage: &dyn Storage) -> Verdict {
+    let (one, two) = (open(storage, TENANT).await?.lease, open(storage, TENANT).await?.lease);
+    let Some(mut held) = one.hold("sync", Duration::ZERO).await? else {
+        return Err(Failure::new("a free lease is not given"));
+    };
+    ensure!(held.renew(HOUR).await? && held.is_held(), "a lease that nobody else has taken is not renewed");
+    ensure!(two.hold("sync", HOUR).await?.is_none(), "a renewed lease is given to somebody else");
+    ensure!(held.renew(Duration::ZERO).await?, "a lease is not renewed a second time");
+    let taken = two.hold("sync", HOUR).await?;
+    ensure!(taken.as_ref().is_some_and(|guard| guard.is_held()), "a lease past its time is not free");
+    ensure!(!held.renew(HOUR).await? && !held.is_held(), "somebody else's lease is renewed");
+    ensure!(one.hold("sync", HOUR).await?.is_none(), "renewing took a lease away");
+    drop(held);
+    ensure!(one.hold("sync", HOUR).await?.is_none(), "dropping an old guard gave away somebody else's lease");
     Ok(())
 }
 

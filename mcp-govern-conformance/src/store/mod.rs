@@ -3,6 +3,7 @@
 //! [`store_suite!`](crate::store_suite) turns them into tests of the calling crate; every check starts from empty storage.
 
 pub mod audit_log;
+pub mod checkpoints;
 pub mod journal;
 pub mod lease;
 pub mod one_time;
@@ -64,12 +65,15 @@ macro_rules! store_suite {
             audit_log: a_batch_is_read_back_to_the_byte_on_every_node,
             audit_log: an_append_at_another_head_is_refused_whole,
             audit_log: writers_have_chains_of_their_own,
+            audit_log: the_heads_are_those_of_every_writer,
+            audit_log: a_person_without_a_hash_is_refused,
             audit_log: pages_show_every_record_once_newest_first,
             audit_log: every_filter_shows_what_matches_and_nothing_else,
             vault: a_credential_comes_back_as_it_was_put,
             vault: a_put_at_another_version_is_refused,
             vault: of_many_puts_at_one_version_one_wins,
             vault: an_entry_is_found_under_its_own_key_alone,
+            vault: the_version_before_is_readable_until_the_next_put,
             vault: a_deleted_credential_is_gone_and_its_versions_go_on,
             vault: the_list_names_keys_and_versions,
             vault: no_debug_and_no_error_shows_a_secret,
@@ -79,7 +83,10 @@ macro_rules! store_suite {
             one_time: an_unknown_key_has_no_value,
             lease: a_name_has_one_holder,
             lease: a_lease_past_its_time_is_free,
+            lease: a_lease_is_renewed_by_its_holder_alone,
             lease: leases_of_other_names_are_independent,
+            checkpoints: a_checkpoint_is_found_on_every_node_under_its_own_form,
+            checkpoints: a_checkpoint_of_no_act_is_refused,
             tenants: two_tenants_share_nothing,
         }
     };

@@ -128,12 +128,7 @@ impl Admitted {
 }
 
 impl Core {
-    async fn call(
-        &self,
-        call: &CallId,
-        principal: &Principal,
-        request: CallRequest,
-    ) -> Result<CalledOut, Stop> {
+    async fn call(&self, call: &CallId, principal: &Principal, request: CallRequest) -> Result<CalledOut, Stop> {
         // INVARIANT: the alarm is subscribed to before the view is loaded
         // (`a_kill_between_admission_and_sending_stops_the_call`).
         let alarm = self.alarm.subscribe();

@@ -64,9 +64,7 @@ impl Connector {
 
     /// The server as its provider is told of it, where accounts of it can be connected.
     pub(super) fn server(&self, governor: &Governor, server: &ServerId) -> Option<ServerConfig> {
-        let state = governor.state();
-        let spec = state.servers().get(server)?.spec().clone();
-        let config = ServerConfig::new(governor.tenant().clone(), server.clone(), spec);
+        let config = governor.server_config(server)?;
         self.config.account.can_connect(&config).then_some(config)
     }
 

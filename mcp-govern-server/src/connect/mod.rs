@@ -22,15 +22,15 @@ use async_trait::async_trait;
 use mcp_govern_core::{Credential, Secret, ServerConfig};
 use url::Url;
 
-pub(crate) use self::{
-    link::Connector,
-    routes::{ConnectDoor, routes},
-    state::{Answered, QUESTION},
-};
 pub use self::{
     config::ConnectAccounts,
     error::{ConnectError, ConnectErrorKind},
     visitor::{IdentifyVisitor, Visitor},
+};
+pub(crate) use self::{
+    link::Connector,
+    routes::{ConnectDoor, routes},
+    state::{Answered, QUESTION},
 };
 
 /// A vendor's sign-in for people's own accounts: an OAuth client, in most cases.

@@ -37,7 +37,10 @@ impl<'a> Page<'a> {
         let refresh = self.onward.map_or_else(String::new, |url| {
             format!("<meta http-equiv=\"refresh\" content=\"0;url={}\">", escape(url.as_str()))
         });
-        let paragraphs: String = self.paragraphs.iter().map(|text| format!("<p>{}</p>", escape(text))).collect();
+        let mut paragraphs = String::new();
+        for text in self.paragraphs {
+            paragraphs.extend(["<p>", &escape(text), "</p>"]);
+        }
         let html = format!(
             "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
              <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">{refresh}<title>{title}</title>\

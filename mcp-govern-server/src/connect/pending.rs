@@ -59,8 +59,8 @@ impl Spent {
 
     /// Keeps a sign-in under its state.
     pub(super) async fn keep(&self, state: &str, pending: &Pending) -> Result<(), StoreError> {
-        let bytes = serde_json::to_vec(pending)
-            .map_err(|error| StoreError::new(StoreErrorKind::Corrupt, error.to_string()))?;
+        let bytes =
+            serde_json::to_vec(pending).map_err(|error| StoreError::new(StoreErrorKind::Corrupt, error.to_string()))?;
         self.one_time.put(&key_of(state), OneTimeValue::new(bytes), self.ttl).await
     }
 

@@ -14,7 +14,7 @@ use mcp_govern_core::{
     governor::{GovernError, GovernErrorKind},
 };
 use subtle::ConstantTimeEq;
-use url::{Url, form_urlencoded};
+use url::form_urlencoded;
 
 use super::{
     AuthorizationGrant, AuthorizeRequest, ConnectError, ConnectErrorKind, Connector, Visitor,
@@ -44,7 +44,13 @@ pub(crate) struct ConnectDoor {
 }
 
 /// A page in place of what was asked for.
-type Shown = Response;
+struct Shown(Box<Response>);
+
+impl From<Response> for Shown {
+    fn from(response: Response) -> Self {
+        Self(Box::new(response))
+    }
+}
 
 /// The routes of the pages.
 pub(crate) fn routes(door: Arc<ConnectDoor>) -> Router {
@@ -62,18 +68,18 @@ async fn style() -> Response {
 
 /// The person opens the link. Nothing happens yet: programs open links too, to show what is behind them.
 async fn open(State(door): State<Arc<ConnectDoor>>, request: Request) -> Response {
-    door.opened(request).await.unwrap_or_else(|shown| shown)
+    door.opened(request).await.unwrap_or_else(|shown| *shown.0)
 }
 
 /// The person goes on: the link is used up, and the browser sent to the vendor.
 async fn go_on(State(door): State<Arc<ConnectDoor>>, request: Request) -> Response {
-    door.went_on(request).await.unwrap_or_else(|shown| shown)
+    door.went_on(request).await.unwrap_or_else(|shown| *shown.0)
 }
 
 /// The vendor sends the browser back.
 async fn callback(State(door): State<Arc<ConnectDoor>>, request: Request) -> Response {
     let (parts, _) = request.into_parts();
-    door.came_back(&parts).await.unwrap_or_else(|shown| shown)
+    door.came_back(&parts).await.unwrap_or_else(|shown| *shown.0)
 }
 
 impl ConnectDoor {
@@ -176,7 +182,7 @@ impl ConnectDoor {
         }
         let result = self.finish(pending, query).await;
         self.face.metrics().connected(if result.is_ok() { "connected" } else { "failed" });
-        let mut response = result.unwrap_or_else(|shown| shown);
+        let mut response = result.unwrap_or_else(|shown| *shown.0);
         self.set_cookie(&mut response, &state, "", Duration::ZERO);
         Ok(response)
     }
@@ -188,7 +194,7 @@ impl ConnectDoor {
             let reason = if error == "access_denied" {
                 "You, or somebody who decides for your account, did not allow it.".to_owned()
             } else {
-                let error: String = error.chars().filter(|c| c.is_ascii_graphic()).take(64).collect();
+                let error: String = error.chars().filter(char::is_ascii_graphic).take(64).collect();
                 format!("The sign-in page answered `{error}`.")
             };
             return Err(self.problem(
@@ -226,7 +232,7 @@ impl ConnectDoor {
         if let Some(visitors) = &self.connector.config.visitors {
             return match visitors.identify(&self.door.presented(parts)).await {
                 Ok(Visitor::Known(user)) => Ok(Some(user)),
-                Ok(Visitor::SignIn(url)) => Err(Redirect::to(url.as_str()).into_response()),
+                Ok(Visitor::SignIn(url)) => Err(Redirect::to(url.as_str()).into_response().into()),
                 Ok(Visitor::Unknown) => Err(self.problem(
                     StatusCode::FORBIDDEN,
                     "Please sign in first",
@@ -318,7 +324,7 @@ impl ConnectDoor {
     }
 
     fn problem(&self, status: StatusCode, title: &str, paragraphs: &[&str]) -> Shown {
-        self.show(Page::new(status, title, paragraphs))
+        self.show(Page::new(status, title, paragraphs)).into()
     }
 
     fn show(&self, page: Page<'_>) -> Response {

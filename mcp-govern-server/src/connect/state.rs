@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mcp_govern_core::{CredentialOwner, Digest, Governor, Principal, ServerId, journal::StoredCredential};
+use mcp_govern_core::{CredentialOwner, Digest, Governor, Principal, ServerId};
 use rmcp::model::InputResponses;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -80,13 +80,11 @@ impl Connector {
         }
         let response = responses.and_then(|responses| responses.get(QUESTION));
         let action = response.and_then(|response| response.get("action")).and_then(Value::as_str);
-        match action {
-            Some("decline" | "cancel") => Answered::Declined(state.server),
-            _ => {
-                self.wait(governor, principal, &state).await;
-                Answered::Went(state.server)
-            }
+        if let Some("decline" | "cancel") = action {
+            return Answered::Declined(state.server);
         }
+        self.wait(governor, principal, &state).await;
+        Answered::Went(state.server)
     }
 
     /// Waits until the person has connected the account, or for as long as is configured.
@@ -94,7 +92,8 @@ impl Connector {
         let connected = async {
             loop {
                 let next = governor.revision().next();
-                if version(governor, principal, &state.server) > state.version || governor.reached(next).await.is_err() {
+                if version(governor, principal, &state.server) > state.version || governor.reached(next).await.is_err()
+                {
                     return;
                 }
             }
@@ -106,7 +105,7 @@ impl Connector {
 
 fn version(governor: &Governor, principal: &Principal, server: &ServerId) -> u64 {
     let owner = CredentialOwner::User(principal.user.clone());
-    governor.state().credential(server, &owner).map_or(0, StoredCredential::version)
+    governor.credential_version(server, &owner).unwrap_or(0)
 }
 
 fn parts<'a>(principal: &'a Principal, tool: &'a str, digest: &'a str) -> [&'a str; 6] {
@@ -116,8 +115,7 @@ fn parts<'a>(principal: &'a Principal, tool: &'a str, digest: &'a str) -> [&'a s
 
 /// A digest of the arguments: over their canonical form, or as written where they have none.
 fn digest(arguments: &Map<String, Value>) -> String {
-    let digest = Digest::of_json(arguments).unwrap_or_else(|_| {
-        Digest::of_bytes(Value::Object(arguments.clone()).to_string().as_bytes())
-    });
+    let digest = Digest::of_json(arguments)
+        .unwrap_or_else(|_| Digest::of_bytes(Value::Object(arguments.clone()).to_string().as_bytes()));
     digest.to_string()
 }

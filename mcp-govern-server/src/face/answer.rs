@@ -1,9 +1,6 @@
 //! The result of a call as MCP shows it.
 
-use mcp_govern_core::{
-    Digest, ToolDefinition,
-    governor::CallSuccess,
-};
+use mcp_govern_core::governor::CallSuccess;
 use rmcp::model::{CallToolResult, ContentBlock, MetaObject};
 use serde_json::{Value, json};
 
@@ -17,8 +14,6 @@ use super::{
 #[derive(Debug)]
 pub(super) struct Shape<'a> {
     pub(super) outputs: &'a OutputSchemas,
-    /// The definition under which the tool was called, and its digest.
-    pub(super) definition: Option<(&'a ToolDefinition, Digest)>,
     pub(super) modern: bool,
 }
 
@@ -34,9 +29,8 @@ pub(super) fn result(success: &CallSuccess, shape: &Shape<'_>, mut meta: MetaObj
         Ok(value) => value,
         Err(error) => return misshapen(success, &format!("it cannot be read ({error})"), meta),
     };
-    if let Some((definition, digest)) = shape.definition
-        && let Err(fault) = shape.outputs.check(digest, definition, &value)
-    {
+    // Held to the form that the tool declared when the call was admitted, whatever counts meanwhile.
+    if let Err(fault) = shape.outputs.check(success.digest, &success.definition, &value) {
         return misshapen(success, &fault, meta);
     }
     let mut content = vec![ContentBlock::text(text)];

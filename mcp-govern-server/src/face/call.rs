@@ -6,7 +6,7 @@ use std::{
 };
 
 use mcp_govern_core::{
-    CallId, Denial, Digest, Remedy, ServerId, ToolDefinition, TraceContext,
+    CallId, Denial, Remedy, ServerId, TraceContext,
     governor::{CallError, CallFailure, CallRequest, CallSuccess},
 };
 use rmcp::{
@@ -23,7 +23,9 @@ use super::{
     Caller, Face,
     answer::{self, Shape},
     era::{self, Era},
-    failure, meta_key, progress,
+    failure,
+    fault::{Panicked, caught},
+    meta_key, progress,
     refusal::{self, OutputForm},
 };
 use crate::{
@@ -55,6 +57,7 @@ enum Ended {
     Error(CallError),
     Cancelled,
     Overdue,
+    Broken,
 }
 
 impl Face {
@@ -84,13 +87,9 @@ impl Face {
                 _ => asked.went = true,
             }
         }
-        // Taken before the call: a result is held to the form that was declared when it was called.
-        let definition = self.definition(&asked.tool);
-        if definition.as_ref().is_some_and(|(definition, _)| definition.output_schema.is_some()) {
-            asked.form = OutputForm::Declared;
-        }
-        let ended = self.run(&asked).await;
-        let (response, end) = self.respond(ended, &asked, definition.as_ref());
+        asked.form = self.form(&asked.tool);
+        let ended = self.run(&mut asked).await;
+        let (response, end) = self.respond(ended, &asked);
         running.ends(end);
         response
     }
@@ -99,11 +98,12 @@ impl Face {
     ///
     /// INVARIANT: dropping the governed call drops the vendor request, and its record says so
     /// (`a_client_that_goes_away_leaves_an_abandoned_record_and_no_vendor_request`).
-    async fn run(&self, asked: &Asked<'_>) -> Ended {
+    async fn run(&self, asked: &mut Asked<'_>) -> Ended {
         let deadline = Instant::now() + self.options.call_deadline;
-        let mut request = CallRequest::new(asked.tool.as_str())
-            .with_arguments(asked.arguments.clone())
-            .with_deadline(deadline);
+        // They are needed once more where a state for the call's repetition is made.
+        let arguments =
+            if self.connector.is_some() { asked.arguments.clone() } else { std::mem::take(&mut asked.arguments) };
+        let mut request = CallRequest::new(asked.tool.as_str()).with_arguments(arguments).with_deadline(deadline);
         if let Some(trace) = asked.cx.meta.get_traceparent().and_then(TraceContext::parse) {
             request = request.with_trace(trace);
         }
@@ -121,26 +121,21 @@ impl Face {
         tokio::select! {
             biased;
             () = asked.cx.ct.cancelled() => Ended::Cancelled,
-            called = self.governor.call(&asked.caller.principal, request) => match called {
-                Ok(success) => Ended::Success(Box::new(success)),
-                Err(error) => Ended::Error(error),
+            called = caught(self.governor.call(&asked.caller.principal, request)) => match called {
+                Ok(Ok(success)) => Ended::Success(Box::new(success)),
+                Ok(Err(error)) => Ended::Error(error),
+                Err(Panicked) => Ended::Broken,
             },
             () = tell => Ended::Cancelled,
             () = tokio::time::sleep(self.options.call_deadline + GRACE) => Ended::Overdue,
         }
     }
 
-    fn respond(
-        &self,
-        ended: Ended,
-        asked: &Asked<'_>,
-        definition: Option<&(Arc<ToolDefinition>, Digest)>,
-    ) -> (Result<CallToolResponse, ErrorData>, CallEnd) {
+    fn respond(&self, ended: Ended, asked: &Asked<'_>) -> (Result<CallToolResponse, ErrorData>, CallEnd) {
         let meta = self.meta(asked);
         match ended {
             Ended::Success(success) => {
-                let definition = definition.map(|(definition, digest)| (&**definition, *digest));
-                let shape = Shape { outputs: &self.outputs, definition, modern: asked.modern };
+                let shape = Shape { outputs: &self.outputs, modern: asked.modern };
                 let result = answer::result(&success, &shape, meta);
                 let end = if result.is_error == Some(true) { CallEnd::BadOutput } else { CallEnd::Success };
                 (Ok(result.into()), end)
@@ -149,9 +144,10 @@ impl Face {
                 CallFailure::Denied(denial) => {
                     let end = CallEnd::Denied(denial.code().as_str());
                     match denial.remedy() {
-                        Remedy::ConnectAccount { server, url } => {
-                            (self.ask_to_connect(asked, denial, server, url.as_deref(), error.call(), meta), CallEnd::Asked)
-                        }
+                        Remedy::ConnectAccount { server, url } => (
+                            self.ask_to_connect(asked, denial, server, url.as_deref(), error.call(), meta),
+                            CallEnd::Asked,
+                        ),
                         _ => (refusal::answer(denial, error.call(), asked.form, meta), end),
                     }
                 }
@@ -163,6 +159,10 @@ impl Face {
             Ended::Overdue => {
                 let seconds = self.options.call_deadline.as_secs();
                 (Ok(failure::overdue(seconds, asked.form, meta).into()), CallEnd::Overdue)
+            }
+            Ended::Broken => {
+                tracing::error!(tool = asked.tool, "a provider broke off in the middle of a call");
+                (Ok(failure::broken(asked.form, meta).into()), CallEnd::Failed)
             }
             // Nobody is there to read it.
             Ended::Cancelled => (Err(ErrorData::internal_error("the call was cancelled", None)), CallEnd::Cancelled),
@@ -253,11 +253,15 @@ impl Face {
         refusal::error_result(text, "denial", facts, OutputForm::Declared, self.meta(asked))
     }
 
-    /// The definition under which a tool of this name would be called now.
-    fn definition(&self, name: &str) -> Option<(Arc<ToolDefinition>, Digest)> {
+    /// Whether results of a tool of this name are of a declared form.
+    fn form(&self, name: &str) -> OutputForm {
         let snapshot = self.governor.snapshot();
-        let view = snapshot.view(snapshot.tool_named(name)?)?;
-        Some((Arc::clone(view.definition()), view.digest()))
+        let view = snapshot.tool_named(name).and_then(|tool| snapshot.view(tool));
+        if view.is_some_and(|view| view.definition().output_schema.is_some()) {
+            OutputForm::Declared
+        } else {
+            OutputForm::Free
+        }
     }
 
     fn meta(&self, asked: &Asked<'_>) -> MetaObject {

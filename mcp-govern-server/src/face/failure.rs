@@ -49,6 +49,13 @@ pub(super) fn overdue(seconds: u64, form: OutputForm, meta: MetaObject) -> CallT
     error_result(text, "failure", json!({"kind": "timeout", "sent": "maybe"}), form, meta)
 }
 
+/// A call in the middle of which the provider itself broke.
+pub(super) fn broken(form: OutputForm, meta: MetaObject) -> CallToolResult {
+    let text =
+        "the call broke off inside of the server; the vendor may have acted: look before you try again".to_owned();
+    error_result(text, "failure", json!({"kind": "internal", "sent": "maybe"}), form, meta)
+}
+
 /// Adds a sentence, unless it stands there already.
 fn add(text: &mut String, sentence: &str) {
     if !sentence.is_empty() && !text.contains(sentence) {

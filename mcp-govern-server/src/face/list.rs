@@ -10,7 +10,7 @@ use rmcp::{
     model::{CacheScope, ErrorCode, ListToolsResult, MetaObject, PaginatedRequestParams, Tool},
 };
 
-use super::{DENIED, Face, cursor, refusal};
+use super::{DENIED, Face, cursor, header, refusal};
 
 impl Face {
     /// A page of the caller's tools, ordered by name.
@@ -31,10 +31,7 @@ impl Face {
         let more = begin.saturating_add(page.len()) < tools.len();
         let last = page.last().map(|tool| tool.name.as_str());
         let next_cursor = last.filter(|_| more).and_then(|last| cursor::seal(&self.sealer, principal, last));
-        let snapshot = self.governor.snapshot();
-        let show = |tool: &&ListedTool| {
-            self.shapes.shown(tool, &snapshot, self.remedy(principal, tool).as_ref(), modern)
-        };
+        let show = |tool: &&ListedTool| self.shapes.shown(tool, self.remedy(principal, tool).as_ref(), modern);
         let mut result = ListToolsResult::with_all_items(page.iter().map(show).collect());
         result.next_cursor = next_cursor;
         if modern {
@@ -45,11 +42,18 @@ impl Face {
         Ok(result)
     }
 
-    /// A tool of the caller's list. What the caller may not know of is not here, whatever its headers are checked for.
+    /// The arguments of a tool of the caller's list, where some of them stand in headers too. What the caller may not know of is
+    /// not here, whatever its headers say.
+    ///
+    /// Asked for with every call: a tool without such arguments costs no more than a look at their names.
     pub(super) fn tool(&self, principal: &Principal, name: &str) -> Option<Tool> {
+        let snapshot = self.governor.snapshot();
+        let view = snapshot.tool_named(name).and_then(|tool| snapshot.view(tool))?;
+        if !header::is_named(&view.definition().input_schema) {
+            return None;
+        }
         let tool = self.governor.describe(principal, name).ok()?;
-        let remedy = self.remedy(principal, &tool);
-        Some(self.shapes.shown(&tool, &self.governor.snapshot(), remedy.as_ref(), true))
+        Some(self.shapes.shown(&tool, None, true))
     }
 
     /// How to get at a tool that can only be asked for: the remedy of the denial that a call would get.
@@ -64,7 +68,7 @@ impl Face {
     /// `_meta` of a result, with our own name in it.
     pub(super) fn result_meta(&self) -> MetaObject {
         let mut meta = MetaObject::new();
-        meta.insert("io.modelcontextprotocol/serverInfo".to_owned(), self.server_info());
+        meta.insert("io.modelcontextprotocol/serverInfo".to_owned(), self.server_info.clone());
         meta
     }
 }

@@ -2,12 +2,16 @@
 
 use std::{
     collections::HashMap,
+    pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use mcp_govern_core::{Denial, Principal, UserId, governor::ListedTool};
-use rmcp::{ErrorData, RoleServer, service::{Peer, SubscriptionContext}};
+use rmcp::{
+    ErrorData, RoleServer,
+    service::{Peer, SubscriptionContext},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{Caller, Face};
@@ -78,22 +82,21 @@ enum Look {
 struct Seen<'a> {
     face: &'a Face,
     principal: &'a Principal,
-    revision: mcp_govern_core::journal::Revision,
+    generation: u64,
     list: Result<Vec<ListedTool>, Denial>,
 }
 
 impl<'a> Seen<'a> {
     fn now(face: &'a Face, principal: &'a Principal) -> Self {
-        // The revision first: a change in between is then looked at once more, never missed.
-        let revision = face.governor.revision();
-        Self { face, principal, revision, list: face.governor.list(principal) }
+        // The generation first: a change in between is then looked at once more, never missed.
+        let generation = face.governor.generation();
+        Self { face, principal, generation, list: face.governor.list(principal) }
     }
 
-    /// Waits for a new revision of the rules, or for the time of a look without one (a grant may have ended).
+    /// Waits for a change of rules or definitions, or for the time of a look without one (a grant may have ended).
     async fn look(&mut self) -> Look {
-        let next = self.revision.next();
-        let reached = tokio::time::timeout(self.face.options.recheck, self.face.governor.reached(next)).await;
-        if let Ok(Err(_)) = reached {
+        let changed = self.face.governor.changed(self.generation);
+        if let Ok(Err(_)) = tokio::time::timeout(self.face.options.recheck, changed).await {
             return Look::End;
         }
         let now = Self::now(self.face, self.principal);
@@ -105,7 +108,9 @@ impl<'a> Seen<'a> {
 
 fn same_list(one: &Result<Vec<ListedTool>, Denial>, other: &Result<Vec<ListedTool>, Denial>) -> bool {
     match (one, other) {
-        (Ok(one), Ok(other)) => one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same_tool(one, other)),
+        (Ok(one), Ok(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same_tool(one, other))
+        }
         (Err(one), Err(other)) => one.code() == other.code(),
         _ => false,
     }
@@ -115,6 +120,7 @@ fn same_tool(one: &ListedTool, other: &ListedTool) -> bool {
     one.name == other.name
         && one.visibility == other.visibility
         && one.classification == other.classification
+        && one.effect == other.effect
         && (Arc::ptr_eq(&one.definition, &other.definition) || one.definition == other.definition)
         && (Arc::ptr_eq(&one.input_schema, &other.input_schema) || one.input_schema == other.input_schema)
 }
@@ -133,11 +139,12 @@ impl Face {
             return Ok(());
         }
         let mut seen = Seen::now(self, &caller.principal);
+        let mut ended = pin!(self.ended(caller));
         loop {
             let look = tokio::select! {
                 biased;
                 () = subscription.cancelled() => Look::End,
-                () = self.ended(caller) => Look::End,
+                () = &mut ended => Look::End,
                 look = seen.look() => look,
             };
             match look {
@@ -155,11 +162,12 @@ impl Face {
     /// The same for a handshake client that has a connection of its own: there it needs no subscription.
     pub(super) async fn follow(self: Arc<Self>, caller: Caller, peer: Peer<RoleServer>, gone: CancellationToken) {
         let mut seen = Seen::now(&self, &caller.principal);
+        let mut ended = pin!(self.ended(&caller));
         loop {
             let look = tokio::select! {
                 biased;
                 () = gone.cancelled() => Look::End,
-                () = self.ended(&caller) => Look::End,
+                () = &mut ended => Look::End,
                 look = seen.look() => look,
             };
             match look {

@@ -6,7 +6,9 @@ mod caller;
 mod cursor;
 mod era;
 mod failure;
+mod fault;
 mod handler;
+mod header;
 mod list;
 mod listen;
 mod output;
@@ -21,11 +23,11 @@ use rmcp::model::{Implementation, ServerCapabilities, ServerConfig};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use self::{era::Handshakes, listen::Subscriptions, output::OutputSchemas, tool::ToolShapes};
 pub(crate) use self::{
     caller::{CURRENT, Caller, Transport},
     handler::Handler,
 };
+use self::{era::Handshakes, listen::Subscriptions, output::OutputSchemas, tool::ToolShapes};
 use crate::{connect::Connector, metrics::Metrics, seal::Sealer};
 
 /// Stands before every key of ours in `_meta`.
@@ -54,6 +56,8 @@ pub(crate) struct Face {
     governor: Governor,
     options: FaceOptions,
     info: ServerConfig,
+    /// Our own implementation, for `_meta` of results: since 2026-07-28 there is no handshake that tells it.
+    server_info: Value,
     sealer: Sealer,
     shapes: ToolShapes,
     outputs: OutputSchemas,
@@ -78,11 +82,13 @@ impl Face {
         let capabilities = ServerCapabilities::builder().enable_tools().enable_tool_list_changed().build();
         let mut info = ServerConfig::new(capabilities).with_server_info(implementation);
         info.instructions.clone_from(&options.instructions);
+        let server_info = serde_json::to_value(&info.server_info).unwrap_or_default();
         Self {
             subscriptions: Arc::new(Subscriptions::new(options.subscriptions, metrics.clone())),
             governor,
             options,
             info,
+            server_info,
             sealer,
             shapes: ToolShapes::new(),
             outputs: OutputSchemas::new(),
@@ -109,11 +115,6 @@ impl Face {
     /// Cancelled when the server closes.
     pub(crate) fn closing(&self) -> &CancellationToken {
         &self.closing
-    }
-
-    /// Our own implementation, for `_meta` of results: since 2026-07-28 there is no handshake that tells it.
-    fn server_info(&self) -> Value {
-        serde_json::to_value(&self.info.server_info).unwrap_or_default()
     }
 }
 

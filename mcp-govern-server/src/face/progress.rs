@@ -56,11 +56,14 @@ impl Told {
                 break;
             }
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "MCP counts progress in floating point; beyond 2^53 nobody sees the difference")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "MCP counts progress in floating point; beyond 2^53 nobody sees the difference"
+)]
 fn number(units: u64) -> f64 {
     units as f64
 }

@@ -74,7 +74,6 @@ pub(super) fn facts(denial: &Denial) -> Value {
 /// What to do, where the sentence does not say so already.
 fn hint(remedy: &Remedy, sentence: &str) -> Option<String> {
     match remedy {
-        Remedy::Retry => None,
         Remedy::AskAdministrator => Some("Only an administrator can change that".to_owned()),
         Remedy::WaitForReview { .. } => Some("Calling again before that will not help".to_owned()),
         Remedy::RequestAccess { profiles } => {
@@ -102,7 +101,8 @@ mod tests {
     #[test]
     fn a_refusal_tells_people_models_and_machines_what_to_do() {
         let profiles = vec![ProfileId::new("on-call").unwrap()];
-        let denial = Denial::new(DenialCode::NoGrant, "you hold no access profile with `x`", Remedy::RequestAccess { profiles });
+        let denial =
+            Denial::new(DenialCode::NoGrant, "you hold no access profile with `x`", Remedy::RequestAccess { profiles });
         let facts = json!({
             "code": "no_grant",
             "remedy": {"action": "request_access", "profiles": ["on-call"]},

@@ -7,26 +7,24 @@ use std::{
 };
 
 use lru::LruCache;
-use mcp_govern_core::{
-    Annotations, Effect, Remedy, ToolDefinition,
-    access::{Snapshot, Visibility},
-    governor::ListedTool,
-};
+use mcp_govern_core::{Annotations, Remedy, access::Visibility, governor::ListedTool};
 use rmcp::model::{JsonObject, MetaObject, Tool, ToolAnnotations};
 use serde_json::{Map, Value};
 
 use super::meta_key;
 
 /// How many schemas are kept in the form that the protocol library wants.
-const KEPT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(2047);
+const MOST: NonZeroUsize = NonZeroUsize::MIN.saturating_add(2047);
 
 /// Schemas in the form that the protocol library wants, by the address of the one they were made of. An entry holds on to that
 /// one, so that an address is never taken for another schema's.
-pub(super) struct ToolShapes(Mutex<LruCache<usize, (Arc<Value>, Arc<JsonObject>)>>);
+pub(super) struct ToolShapes(Mutex<Kept>);
+
+type Kept = LruCache<usize, (Arc<Value>, Arc<JsonObject>)>;
 
 impl ToolShapes {
     pub(super) fn new() -> Self {
-        Self(Mutex::new(LruCache::new(KEPT)))
+        Self(Mutex::new(LruCache::new(MOST)))
     }
 
     /// The schema as an object; without one, that of no arguments.
@@ -43,12 +41,12 @@ impl ToolShapes {
         object
     }
 
-    fn lock(&self) -> MutexGuard<'_, LruCache<usize, (Arc<Value>, Arc<JsonObject>)>> {
+    fn lock(&self) -> MutexGuard<'_, Kept> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The tool as MCP shows it to this caller.
-    pub(super) fn shown(&self, tool: &ListedTool, snapshot: &Snapshot, remedy: Option<&Remedy>, modern: bool) -> Tool {
+    pub(super) fn shown(&self, tool: &ListedTool, remedy: Option<&Remedy>, modern: bool) -> Tool {
         let definition = &tool.definition;
         let mut description = definition.description.clone();
         if let Some(sentence) = cannot_be_called_yet(tool.visibility, remedy) {
@@ -56,7 +54,7 @@ impl ToolShapes {
         }
         let mut shown = Tool::new(tool.name.clone(), description, self.object(&tool.input_schema))
             .with_title(definition.title.clone())
-            .with_annotations(annotations(tool, snapshot));
+            .with_annotations(annotations(tool));
         if let Some(schema) = definition.output_schema.as_ref().filter(|schema| modern || is_of_objects(schema)) {
             shown = shown.with_raw_output_schema(self.object(schema));
         }
@@ -80,12 +78,8 @@ fn nothing() -> Map<String, Value> {
 }
 
 /// Hints from the effect that counts: an administrator's, where one has raised or lowered it.
-fn annotations(tool: &ListedTool, snapshot: &Snapshot) -> ToolAnnotations {
-    let definition: &ToolDefinition = &tool.definition;
-    let effect: Effect = snapshot
-        .tool(&tool.id)
-        .and_then(|index| snapshot.view(index))
-        .map_or(definition.effect, |view| view.effect());
+fn annotations(tool: &ListedTool) -> ToolAnnotations {
+    let (definition, effect) = (&tool.definition, tool.effect);
     let stated = definition.annotations;
     let hints = if effect == definition.effect {
         stated

@@ -16,10 +16,7 @@ use crate::face::Face;
 
 /// `/healthz`: the process answers. `/readyz`: calls can be admitted and put on record.
 pub(crate) fn health(face: Arc<Face>) -> Router {
-    Router::new()
-        .route("/healthz", get(|| std::future::ready("ok")))
-        .route("/readyz", get(ready))
-        .with_state(face)
+    Router::new().route("/healthz", get(|| std::future::ready("ok"))).route("/readyz", get(ready)).with_state(face)
 }
 
 /// `/metrics`.
@@ -39,7 +36,7 @@ async fn ready(State(face): State<Arc<Face>>) -> Response {
         "rules": match status.freshness {
             Freshness::Fresh => "fresh",
             Freshness::Unreadable => "unreadable",
-            _ => "stale",
+            Freshness::Stale => "stale",
         },
         "record": if status.audit == AuditHealth::Writable { "writable" } else { "unavailable" },
         "revision": status.revision,

@@ -4,6 +4,7 @@ use axum::{Json, Router, routing::get};
 use serde_json::{Value, json};
 use url::Url;
 
+use super::origins::open_to_all;
 use crate::identity::Authenticate;
 
 /// Where the metadata of a resource is.
@@ -35,10 +36,11 @@ impl MetadataUrls {
 /// The routes of the metadata.
 pub(crate) fn metadata(urls: &MetadataUrls, resource: &Url, name: &str, authenticate: &dyn Authenticate) -> Router {
     let document = document(resource, name, authenticate);
-    urls.paths.iter().fold(Router::new(), |router, path| {
+    let router = urls.paths.iter().fold(Router::new(), |router, path| {
         let document = document.clone();
         router.route(path, get(move || std::future::ready(Json(document))))
-    })
+    });
+    router.route_layer(open_to_all())
 }
 
 fn document(resource: &Url, name: &str, authenticate: &dyn Authenticate) -> Value {

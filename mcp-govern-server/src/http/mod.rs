@@ -5,6 +5,7 @@ mod challenge;
 mod door;
 mod health;
 mod metadata;
+mod origins;
 mod serve;
 
 pub(crate) use self::{
@@ -12,5 +13,6 @@ pub(crate) use self::{
     door::{Door, enter, take_bearer},
     health::{health, metrics},
     metadata::{MetadataUrls, metadata},
+    origins::Origins,
     serve::{ServeOptions, serve},
 };

@@ -85,8 +85,10 @@ fn connection(
     peer: SocketAddr,
     app: Router,
     options: ServeOptions,
-) -> http1::Connection<TokioIo<TcpStream>, impl hyper::service::HttpService<Incoming, ResBody = axum::body::Body, Error = Infallible, Future: Send>>
-{
+) -> http1::Connection<
+    TokioIo<TcpStream>,
+    impl hyper::service::HttpService<Incoming, ResBody = axum::body::Body, Error = Infallible, Future: Send>,
+> {
     // Streams are written piece by piece: waiting for more would hold every piece back.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, %error, "small packets cannot be sent at once");

@@ -24,7 +24,11 @@ impl FixedIdentity {
 impl Authenticate for FixedIdentity {
     async fn authenticate(&self, request: &Presented<'_>) -> Result<Identity, AuthError> {
         let here = |address: Option<IpAddr>| address.is_some_and(|address| address.to_canonical().is_loopback());
-        if here(request.peer()) && here(request.source()) { Ok(self.0.clone()) } else { Err(AuthError::invalid("only this machine is served without a token")) }
+        if here(request.peer()) && here(request.source()) {
+            Ok(self.0.clone())
+        } else {
+            Err(AuthError::invalid("only this machine is served without a token"))
+        }
     }
 }
 

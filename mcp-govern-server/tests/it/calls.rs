@@ -99,7 +99,8 @@ async fn progress_is_told_to_who_asks_for_it_and_the_result_comes_last() {
 async fn the_trace_of_the_client_reaches_the_vendor_and_the_record() {
     let world = World::new().await;
     let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-    let params = |trace: &str| json!({"name": "acme_echo", "arguments": {"text": "x"}, "_meta": {"traceparent": trace}});
+    let params =
+        |trace: &str| json!({"name": "acme_echo", "arguments": {"text": "x"}, "_meta": {"traceparent": trace}});
     world.modern("ada", "tools/call", params(trace)).await.result();
     world.modern("ada", "tools/call", params("00-nonsense")).await.result();
     assert_eq!(*world.vendor.traces.lock().unwrap(), [trace]);
@@ -175,7 +176,8 @@ async fn many_calls_of_many_people_never_mix() {
     for number in 0..200 {
         let name = ["ada", "bob"][number % 2];
         let text = format!("{name}-{number}");
-        let request = modern(Some(&token(name)), "tools/call", json!({"name": "acme_echo", "arguments": {"text": text}}));
+        let request =
+            modern(Some(&token(name)), "tools/call", json!({"name": "acme_echo", "arguments": {"text": text}}));
         let app = world.app.clone();
         calls.spawn(async move { (text, crate::world::send_to(&app, request).await.result()) });
     }
@@ -183,6 +185,31 @@ async fn many_calls_of_many_people_never_mix() {
         let (text, result) = call.unwrap();
         assert_eq!(result["structuredContent"]["text"], text.as_str());
     }
+}
+
+#[tokio::test]
+async fn a_fault_in_a_provider_ends_its_own_call_alone() {
+    let world = World::new().await;
+    let params = || json!({"name": "acme_free", "arguments": {"text": "break"}});
+    let mut modern = modern(Some(&token("ada")), "tools/call", params());
+    modern.headers_mut().insert("mcp-param-text", "break".parse().unwrap());
+    let answers = [
+        tokio::time::timeout(Duration::from_secs(20), world.send(modern)).await.expect("an answer"),
+        tokio::time::timeout(Duration::from_secs(20), world.legacy("ada", "2025-11-25", "tools/call", params()))
+            .await
+            .expect("an answer"),
+    ];
+    for answer in answers {
+        let result = answer.result();
+        let failure = &result["structuredContent"]["failure"];
+        assert_eq!(
+            (&result["isError"], &failure["kind"], &failure["sent"]),
+            (&json!(true), &json!("internal"), &json!("maybe"))
+        );
+        assert!(!answer.text().contains("a fault of the provider"), "{answer:?}");
+    }
+    assert_eq!(world.outcomes(2).await[1]["result"], json!({"result": "abandoned", "sent": "maybe"}));
+    world.call("ada", "acme_echo", json!({"text": "x"})).await.result();
 }
 
 #[tokio::test]

@@ -53,17 +53,14 @@ async fn trade(State(sign_in): State<Arc<SignIn>>, request: AxumRequest) -> Resu
 
 /// The OAuth client of the test.
 #[derive(Debug, Clone)]
-struct Account {
+pub(crate) struct Account {
     vendor: Url,
 }
 
 impl Account {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let sign_in = Arc::new(SignIn::default());
-        let app = Router::new()
-            .route("/authorize", get(authorize))
-            .route("/token", post(trade))
-            .with_state(sign_in);
+        let app = Router::new().route("/authorize", get(authorize)).route("/token", post(trade)).with_state(sign_in);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let vendor = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
         tokio::spawn(async move { axum::serve(listener, app).await });
@@ -113,7 +110,7 @@ async fn scene_with(configure: impl FnOnce(ConnectAccounts) -> ConnectAccounts) 
     World::with(|builder| builder.with_connect(connect)).await
 }
 
-fn opens_links() -> Value {
+pub(crate) fn opens_links() -> Value {
     json!({"elicitation": {"url": {}}})
 }
 
@@ -213,7 +210,11 @@ async fn a_call_that_needs_an_account_leads_to_one() {
     let back = browser.sign_in(&page).await;
     let page = browser.open(&back).await;
     assert_eq!(page.status, StatusCode::OK);
-    assert!(page.text().contains("is connected") && page.text().contains("The account is ada-at-the-vendor."), "{}", page.text());
+    assert!(
+        page.text().contains("is connected") && page.text().contains("The account is ada-at-the-vendor."),
+        "{}",
+        page.text()
+    );
     let result = ask(&world, "ada", again(&state, "accept")).await.result();
     assert_eq!(result["structuredContent"], json!({"whose": "ada-at-the-vendor", "user": "ada"}));
     // Bob's is another account.
@@ -231,7 +232,10 @@ async fn each_era_is_asked_in_its_own_form() {
         let text = result["content"][0]["text"].as_str().unwrap().to_owned();
         assert!(text.contains("http://127.0.0.1:8700/connect?ticket="), "{text}");
         let denial = &result["structuredContent"]["denial"];
-        assert_eq!((&denial["code"], &denial["remedy"]["action"]), (&json!("credential_missing"), &json!("connect_account")));
+        assert_eq!(
+            (&denial["code"], &denial["remedy"]["action"]),
+            (&json!("credential_missing"), &json!("connect_account"))
+        );
         assert!(text.contains(denial["remedy"]["url"].as_str().unwrap()));
     };
     // No links, in any version.
@@ -247,7 +251,10 @@ async fn each_era_is_asked_in_its_own_form() {
     let asked = &error["data"]["elicitations"][0];
     assert_eq!(asked["mode"], "url");
     assert!(!asked["elicitationId"].as_str().unwrap().is_empty());
-    assert!(error["message"].as_str().unwrap().contains(asked["url"].as_str().unwrap()), "for clients that show the text");
+    assert!(
+        error["message"].as_str().unwrap().contains(asked["url"].as_str().unwrap()),
+        "for clients that show the text"
+    );
     // The code is of that version alone, and what Ada's client said is not Bob's.
     text(world.legacy("ada", "2025-06-18", "tools/call", mine()).await);
     text(world.legacy("bob", "2025-11-25", "tools/call", mine()).await);
@@ -310,7 +317,9 @@ async fn a_state_that_nobody_made_or_somebody_used_connects_nothing() {
     let mut browser = Browser::new(&world);
     let page = browser.go_on(&link, &token("ada")).await;
     let back = browser.sign_in(&page).await;
-    for forged in ["/connect/callback", "/connect/callback?code=code-0&state=", "/connect/callback?code=code-0&state=forged"] {
+    for forged in
+        ["/connect/callback", "/connect/callback?code=code-0&state=", "/connect/callback?code=code-0&state=forged"]
+    {
         let answer = browser.open(&format!("http://127.0.0.1:8700{forged}")).await;
         assert_eq!(answer.status, StatusCode::GONE, "{forged}");
     }

@@ -45,7 +45,8 @@ async fn the_applications_own_sign_in_is_taken_from_the_request() {
 #[tokio::test]
 async fn without_tokens_only_this_machine_is_served() {
     let ready = Governed::new(|builder| builder).await;
-    let builder = McpServer::builder(ready.governor.clone(), FixedIdentity::new(identity("ada")), PUBLIC.parse().unwrap());
+    let builder =
+        McpServer::builder(ready.governor.clone(), FixedIdentity::new(identity("ada")), PUBLIC.parse().unwrap());
     let world = ready.serve(builder);
     world.send(modern(None, "tools/list", json!({}))).await.result();
     let mut far = modern(None, "tools/list", json!({}));

@@ -195,7 +195,10 @@ async fn every_kind_of_bad_token_is_refused() {
         (scene.key.sign_as(&json!({"alg": "none", "typ": "at+jwt"}), &claims()), "no signed JWT"),
         (scene.key.sign_as(&json!({"alg": "HS256", "typ": "at+jwt", "kid": "one"}), &claims()), "not accepted"),
         (scene.key.sign_as(&json!({"alg": "ES256", "typ": "JWT", "kid": "one"}), &claims()), "another type"),
-        (scene.key.sign_as(&json!({"alg": "ES256", "typ": "at+jwt", "kid": "one", "crit": ["x"]}), &claims()), "extension"),
+        (
+            scene.key.sign_as(&json!({"alg": "ES256", "typ": "at+jwt", "kid": "one", "crit": ["x"]}), &claims()),
+            "extension",
+        ),
         (scene.key.sign_as(&json!({"alg": "RS256", "typ": "at+jwt", "kid": "one"}), &claims()), "does not publish"),
         (scene.key.sign_as(&json!({"alg": "ES256", "typ": "at+jwt", "kid": "two"}), &claims()), "does not publish"),
         (format!("{}x", "a".repeat(17_000)), "longer than"),
@@ -228,7 +231,10 @@ async fn a_token_without_the_scope_is_told_which() {
     let answer = scene.list(&scene.key.sign(&with(&json!({"scope": "openid"})))).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
     let challenge = answer.headers[header::WWW_AUTHENTICATE].to_str().unwrap();
-    assert!(challenge.contains("error=\"insufficient_scope\"") && challenge.contains("scope=\"mcp:tools\""), "{challenge}");
+    assert!(
+        challenge.contains("error=\"insufficient_scope\"") && challenge.contains("scope=\"mcp:tools\""),
+        "{challenge}"
+    );
 }
 
 #[tokio::test]
@@ -241,7 +247,11 @@ async fn clients_are_told_where_tokens_come_from() {
         "Bearer scope=\"mcp:tools\", resource_metadata=\"http://127.0.0.1:8700/.well-known/oauth-protected-resource/mcp\""
     );
     for path in ["/.well-known/oauth-protected-resource/mcp", "/.well-known/oauth-protected-resource"] {
-        let document = scene.world.send(get(path)).await.json();
+        let mut request = get(path);
+        request.headers_mut().insert(header::ORIGIN, "https://anywhere.example.com".parse().unwrap());
+        let answer = scene.world.send(request).await;
+        assert_eq!(answer.headers[header::ACCESS_CONTROL_ALLOW_ORIGIN], "*", "pages read it too");
+        let document = answer.json();
         assert_eq!(document["resource"], PUBLIC);
         assert_eq!(document["authorization_servers"], json!([ISSUER]));
         assert_eq!(document["scopes_supported"], json!(["mcp:tools"]));

@@ -11,9 +11,8 @@ fn names(result: &Value) -> Vec<String> {
     result["tools"].as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap().to_owned()).collect()
 }
 
-const DESK: [&str; 8] = [
-    "acme_echo", "acme_free", "acme_hang", "acme_limited", "acme_list", "acme_misfit", "acme_remove", "acme_steps",
-];
+const DESK: [&str; 8] =
+    ["acme_echo", "acme_free", "acme_hang", "acme_limited", "acme_list", "acme_misfit", "acme_remove", "acme_steps"];
 
 #[tokio::test]
 async fn everybody_gets_their_own_list_in_a_stable_order() {
@@ -27,7 +26,10 @@ async fn everybody_gets_their_own_list_in_a_stable_order() {
     let eve = world.modern("eve", "tools/list", json!({})).await.result();
     assert_eq!(names(&eve), ["acme_wanted"]);
     let text = eve["tools"][0]["description"].as_str().unwrap();
-    assert!(text.starts_with("You cannot call this yet; the person can ask for the access profile `wanted`."), "{text}");
+    assert!(
+        text.starts_with("You cannot call this yet; the person can ask for the access profile `wanted`."),
+        "{text}"
+    );
     assert_eq!(eve["tools"][0]["_meta"]["io.github.mcp-govern/visibility"], "requestable");
 }
 
@@ -51,7 +53,8 @@ async fn a_list_is_private_and_soon_stale_and_says_who_serves_it() {
 async fn a_tool_is_shown_as_governance_classifies_it() {
     let world = World::new().await;
     let tools = world.modern("ada", "tools/list", json!({})).await.result();
-    let tool = |name: &str| tools["tools"].as_array().unwrap().iter().find(|tool| tool["name"] == name).unwrap().clone();
+    let tool =
+        |name: &str| tools["tools"].as_array().unwrap().iter().find(|tool| tool["name"] == name).unwrap().clone();
     let hints = |tool: &Value| {
         let hint = |name: &str| tool["annotations"][name].as_bool().unwrap();
         (hint("readOnlyHint"), hint("destructiveHint"), hint("idempotentHint"))

@@ -1,11 +1,13 @@
 //! The server as clients see it.
+#![cfg(test)]
 
 mod calls;
 mod connect;
 mod identity;
 mod jwt;
-mod lists;
 mod listen;
+mod lists;
+mod memory;
 mod operate;
 mod protocol;
 mod refusals;

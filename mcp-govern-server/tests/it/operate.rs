@@ -7,7 +7,9 @@ use mcp_govern_core::Secret;
 use mcp_govern_server::{McpServer, ServerErrorKind};
 use serde_json::json;
 
-use crate::world::{Governed, PUBLIC, World, get, tokens};
+use crate::world::{Governed, PUBLIC, World, get, modern, send_to, token, tokens};
+
+const KEY: &str = "a-key-of-at-least-32-bytes-0123456789";
 
 #[tokio::test]
 async fn health_says_alive_and_ready_and_nothing_else() {
@@ -36,7 +38,7 @@ async fn metrics_count_calls_and_name_nobody() {
     world.call("ada", "acme_echo", json!({"text": "x"})).await.result();
     world.call("eve", "acme_secret", json!({})).await.error();
     world.call("ada", "acme_limited", json!({})).await.result();
-    world.send(crate::world::modern(None, "tools/list", json!({}))).await;
+    world.send(modern(None, "tools/list", json!({}))).await;
     let text = world.send(get("/metrics")).await.text().to_owned();
     for line in [
         "mcp_govern_calls_total{end=\"success\"} 1",
@@ -55,6 +57,38 @@ async fn metrics_count_calls_and_name_nobody() {
 }
 
 #[tokio::test]
+async fn the_routes_stand_beside_the_applications_own() {
+    let world = World::new().await;
+    let own = axum::Router::new()
+        .route("/", axum::routing::get(async || "the application"))
+        .route("/mcp/own", axum::routing::get(async || "its own"));
+    let app = own.merge(world.server.router());
+    for (path, text) in [("/", "the application"), ("/mcp/own", "its own")] {
+        assert_eq!(send_to(&app, get(path)).await.text(), text);
+    }
+    assert_eq!(send_to(&app, get("/elsewhere")).await.status, StatusCode::NOT_FOUND);
+    let listed = send_to(&app, modern(Some(&token("ada")), "tools/list", json!({}))).await.result();
+    assert_eq!(listed["tools"].as_array().unwrap().len(), 10);
+    // The application's own routes are not behind the server's door, and the server's are.
+    assert_eq!(send_to(&app, modern(None, "tools/list", json!({}))).await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn nodes_with_one_key_take_each_others_cursors_and_others_do_not() {
+    let world = World::with(|builder| builder.with_page_size(3).with_state_key(Secret::new(KEY))).await;
+    let node = |key: &str| {
+        let builder = McpServer::builder(world.governor.clone(), tokens(), PUBLIC.parse().unwrap());
+        builder.with_page_size(3).with_state_key(Secret::new(key)).build().unwrap().router()
+    };
+    let (same, other) = (node(KEY), node("another-key-of-at-least-32-bytes-"));
+    let first = world.modern("ada", "tools/list", json!({})).await.result();
+    let next = || modern(Some(&token("ada")), "tools/list", json!({"cursor": first["nextCursor"]}));
+    let second = send_to(&same, next()).await.result();
+    assert_eq!(second["tools"][0]["name"], "acme_limited");
+    assert_eq!(send_to(&other, next()).await.error()["code"], -32602);
+}
+
+#[tokio::test]
 async fn what_makes_no_sense_is_refused_when_the_server_is_built() {
     let governor = Governed::new(|builder| builder).await.governor;
     let builder = |url: &str| McpServer::builder(governor.clone(), tokens(), url.parse().unwrap());
@@ -63,6 +97,7 @@ async fn what_makes_no_sense_is_refused_when_the_server_is_built() {
         builder("https://tools.example.com/mcp#x").build(),
         builder(PUBLIC).with_page_size(0).build(),
         builder(PUBLIC).with_max_body_bytes(0).build(),
+        builder(PUBLIC).with_origins(["app.example.com"]).build(),
         builder(PUBLIC).with_call_deadline(Duration::ZERO).build(),
         builder(PUBLIC).with_state_key(Secret::new("short")).build(),
     ];
@@ -75,10 +110,10 @@ async fn what_makes_no_sense_is_refused_when_the_server_is_built() {
 fn handles_and_futures_go_between_threads() {
     fn is_send<T: Send + Sync>() {}
     fn future_is_send<T: Send>(_: T) {}
-    is_send::<McpServer>();
     fn check(server: &McpServer, listener: tokio::net::TcpListener) {
         future_is_send(server.serve(listener, server.router(), std::future::pending()));
         future_is_send(server.serve_stdio(crate::world::identity("ada")));
     }
+    is_send::<McpServer>();
     let _ = check;
 }

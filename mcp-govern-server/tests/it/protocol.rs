@@ -24,9 +24,8 @@ async fn both_eras_are_spoken_on_one_endpoint() {
         let hello = json!({
             "protocolVersion": version, "capabilities": {}, "clientInfo": {"name": "test", "version": "1"},
         });
-        let answer = world.send(
-            post(Some(&token("ada"))).body(Body::from(message("initialize", hello).to_string())).unwrap(),
-        );
+        let answer =
+            world.send(post(Some(&token("ada"))).body(Body::from(message("initialize", hello).to_string())).unwrap());
         let answer = answer.await;
         assert!(answer.headers.get("mcp-session-id").is_none(), "no sessions");
         let result = answer.result();
@@ -46,14 +45,19 @@ async fn what_is_not_declared_answers_as_what_does_not_exist() {
         ("resources/list", json!({})),
         ("resources/templates/list", json!({})),
         ("resources/read", json!({"uri": "x:y"})),
-        ("completion/complete", json!({"ref": {"type": "ref/prompt", "name": "x"}, "argument": {"name": "a", "value": ""}})),
+        (
+            "completion/complete",
+            json!({"ref": {"type": "ref/prompt", "name": "x"}, "argument": {"name": "a", "value": ""}}),
+        ),
         ("tasks/get", json!({"taskId": "x"})),
         ("skills/list", json!({})),
         ("no/such/method", json!({})),
     ] {
         let mut request = modern(Some(&token("ada")), method, params.clone());
-        if method == "resources/read" {
-            request.headers_mut().insert("mcp-name", "x:y".parse().unwrap());
+        // What a request names stands in a header too.
+        let named = ["uri", "taskId"].iter().find_map(|name| params.get(name)).and_then(Value::as_str);
+        if let Some(named) = named {
+            request.headers_mut().insert("mcp-name", named.parse().unwrap());
         }
         let answer = world.send(request).await;
         assert_eq!(answer.error()["code"], -32601, "{method}");
@@ -67,20 +71,30 @@ async fn what_is_not_declared_answers_as_what_does_not_exist() {
 async fn malformed_messages_are_refused_and_nothing_breaks() {
     let world = World::new().await;
     let bodies = [
-        "", "{", "null", "[]", "7", "\"x\"", "{}", r#"{"jsonrpc":"1.0","id":1,"method":"tools/list"}"#,
-        r#"{"jsonrpc":"2.0","id":{},"method":"tools/list"}"#, r#"{"jsonrpc":"2.0","id":1,"method":7}"#,
+        "",
+        "{",
+        "null",
+        "[]",
+        "7",
+        "\"x\"",
+        "{}",
+        r#"{"jsonrpc":"1.0","id":1,"method":"tools/list"}"#,
+        r#"{"jsonrpc":"2.0","id":{},"method":"tools/list"}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":7}"#,
         r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":[]}"#,
         r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{}}"#,
         r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":7}}"#,
         r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"acme_echo","arguments":"x"}}"#,
-        r#"{"jsonrpc":"2.0","id":1,"result":{}}"#, "\u{0}\u{1}", "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\u{feff}\"}",
+        r#"{"jsonrpc":"2.0","id":1,"result":{}}"#,
+        "\u{0}\u{1}",
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\u{feff}\"}",
     ];
     let deep = format!("{}{}", "[".repeat(20_000), "]".repeat(20_000));
     for body in bodies.into_iter().chain([deep.as_str()]) {
         let request = post(Some(&token("ada"))).body(Body::from(body.to_owned())).unwrap();
         let answer = world.send(request).await;
-        let refused = answer.status.is_client_error() || serde_json::from_slice::<Value>(&answer.body)
-            .is_ok_and(|message| message.get("error").is_some());
+        let refused = answer.status.is_client_error()
+            || serde_json::from_slice::<Value>(&answer.body).is_ok_and(|message| message.get("error").is_some());
         assert!(refused, "{} {} for {}", answer.status, answer.text(), &body[..body.len().min(80)]);
         assert!(!answer.status.is_server_error(), "{}", answer.status);
     }
@@ -129,6 +143,31 @@ async fn headers_and_body_must_agree() {
 }
 
 #[tokio::test]
+async fn an_argument_that_stands_in_a_header_too_must_agree_with_it() {
+    let world = World::new().await;
+    let ask = |text: &str, header: Option<&str>| {
+        let mut request =
+            modern(Some(&token("ada")), "tools/call", json!({"name": "acme_free", "arguments": {"text": text}}));
+        if let Some(header) = header {
+            request.headers_mut().insert("mcp-param-text", header.parse().unwrap());
+        }
+        request
+    };
+    for (text, header) in
+        [("Hello", "Hello"), ("Hello", "=?base64?SGVsbG8=?="), ("=?base64?SGVsbG8=", "=?base64?SGVsbG8=")]
+    {
+        let result = world.send(ask(text, Some(header))).await.result();
+        assert_eq!(result["structuredContent"]["text"], text, "{header}");
+    }
+    let called = world.vendor.begun.load(Ordering::SeqCst);
+    for header in [Some("Goodbye"), None, Some("=?base64?SGVsbG8?="), Some("=?base64?SGVs!!!bG8=?=")] {
+        let answer = world.send(ask("Hello", header)).await;
+        assert_eq!((answer.status, &answer.error()["code"]), (StatusCode::BAD_REQUEST, &json!(-32020)), "{header:?}");
+    }
+    assert_eq!(world.vendor.begun.load(Ordering::SeqCst), called);
+}
+
+#[tokio::test]
 async fn unknown_versions_and_missing_metadata_are_refused_by_their_codes() {
     let world = World::new().await;
     let mut body = modern_message("tools/list", json!({}), json!({}));
@@ -156,7 +195,7 @@ async fn media_types_and_methods_are_what_the_transport_demands() {
     let mut kind = modern(Some(&token("ada")), "tools/list", json!({}));
     kind.headers_mut().insert(header::CONTENT_TYPE, "text/plain".parse().unwrap());
     assert_eq!(world.send(kind).await.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
-    for method in [Method::GET, Method::DELETE, Method::PUT, Method::OPTIONS] {
+    for method in [Method::GET, Method::DELETE, Method::PUT, Method::HEAD] {
         let request = Request::builder()
             .method(method.clone())
             .uri("/mcp")
@@ -184,7 +223,8 @@ async fn an_oversized_body_is_refused() {
 
 #[tokio::test]
 async fn a_page_of_somebody_else_cannot_reach_the_server_through_a_browser() {
-    let world = World::with(|builder| builder.with_origins(["https://app.example.com:443"]).with_hosts(["inner:8700"])).await;
+    let world =
+        World::with(|builder| builder.with_origins(["https://app.example.com:443"]).with_hosts(["inner:8700"])).await;
     let ask = |host: &str, origin: Option<&str>| {
         let mut request = modern(Some(&token("ada")), "tools/list", json!({}));
         request.headers_mut().insert(header::HOST, host.parse().unwrap());
@@ -208,6 +248,46 @@ async fn a_page_of_somebody_else_cannot_reach_the_server_through_a_browser() {
     ] {
         assert_eq!(world.send(ask(host, origin)).await.status, status, "{host} {origin:?}");
     }
+}
+
+#[tokio::test]
+async fn a_page_that_was_let_in_can_ask_beforehand_and_read_the_answers() {
+    let world = World::with(|builder| builder.with_origins(["https://app.example.com"])).await;
+    let ask = |origin: &str| {
+        Request::options("/mcp")
+            .header(header::HOST, "127.0.0.1:8700")
+            .header(header::ORIGIN, origin)
+            .header(header::ACCESS_CONTROL_REQUEST_METHOD, "POST")
+            .header(
+                header::ACCESS_CONTROL_REQUEST_HEADERS,
+                "authorization,content-type,mcp-method,mcp-protocol-version",
+            )
+            .body(Body::empty())
+            .unwrap()
+    };
+    let allowed = |answer: &crate::world::Answer| {
+        let origin = answer.headers.get(header::ACCESS_CONTROL_ALLOW_ORIGIN)?;
+        Some(origin.to_str().unwrap().to_owned())
+    };
+    // Browsers ask without the token.
+    let asked = world.send(ask("https://app.example.com")).await;
+    assert_eq!((asked.status, allowed(&asked).as_deref()), (StatusCode::OK, Some("https://app.example.com")));
+    let headers = asked.headers[header::ACCESS_CONTROL_ALLOW_HEADERS].to_str().unwrap();
+    assert!(headers.contains("authorization") && headers.contains("mcp-method"), "{headers}");
+    assert_eq!(allowed(&world.send(ask("https://evil.example.com")).await), None);
+    let from = |origin: &str, token: Option<&str>| {
+        let mut request = modern(token, "tools/list", json!({}));
+        request.headers_mut().insert(header::ORIGIN, origin.parse().unwrap());
+        request
+    };
+    let listed = world.send(from("https://app.example.com", Some(&token("ada")))).await;
+    assert_eq!((listed.status, allowed(&listed).is_some()), (StatusCode::OK, true));
+    // A page must be able to read where tokens come from.
+    let refused = world.send(from("https://app.example.com", None)).await;
+    assert_eq!((refused.status, allowed(&refused).is_some()), (StatusCode::UNAUTHORIZED, true));
+    assert!(refused.headers[header::ACCESS_CONTROL_EXPOSE_HEADERS].to_str().unwrap().contains("www-authenticate"));
+    let evil = world.send(from("https://evil.example.com", Some(&token("ada")))).await;
+    assert_eq!((evil.status, allowed(&evil)), (StatusCode::FORBIDDEN, None));
 }
 
 #[tokio::test]

@@ -28,7 +28,8 @@ async fn a_hidden_tool_is_answered_as_one_that_does_not_exist() {
         assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
     }
     // The record knows better.
-    let denials: Vec<Value> = world.records().await.into_iter().filter(|entry| entry["record"] == "denial.v1").collect();
+    let denials: Vec<Value> =
+        world.records().await.into_iter().filter(|entry| entry["record"] == "denial.v1").collect();
     assert_eq!(denials[0]["data"]["code"], "no_grant");
     assert_eq!(denials[2]["data"]["code"], "unknown_tool");
 }
@@ -74,8 +75,11 @@ async fn a_header_check_tells_nobody_of_a_hidden_tool() {
     // A header for an argument of a tool is only checked for tools that the caller sees.
     let world = World::new().await;
     let ask = |name: &'static str| {
-        let mut request =
-            crate::world::modern(Some(&crate::world::token("eve")), "tools/call", json!({"name": name, "arguments": {}}));
+        let mut request = crate::world::modern(
+            Some(&crate::world::token("eve")),
+            "tools/call",
+            json!({"name": name, "arguments": {}}),
+        );
         request.headers_mut().insert("mcp-param-x", "y".parse().unwrap());
         request
     };

@@ -96,6 +96,22 @@ async fn a_cancelled_call_drops_the_vendor_request_and_says_so_on_record() {
 }
 
 #[tokio::test]
+async fn progress_is_told_on_a_pipe_too() {
+    let world = World::new().await;
+    let mut client = Client::connect(&world, "ada");
+    let call = json!({"name": "acme_steps", "arguments": {}, "_meta": {"progressToken": 7}});
+    let mut told = client.ask(&modern_message("tools/call", call, json!({}))).await;
+    let mut steps = 0;
+    while told.get("method").is_some() {
+        assert_eq!((&told["method"], &told["params"]["progressToken"]), (&json!("notifications/progress"), &json!(7)));
+        steps += 1;
+        told = client.next().await;
+    }
+    assert!(steps > 0);
+    assert_eq!(told["result"]["structuredContent"], json!({"steps": 3}));
+}
+
+#[tokio::test]
 async fn what_is_no_mcp_ends_the_connection() {
     let world = World::new().await;
     let mut client = Client::connect(&world, "ada");

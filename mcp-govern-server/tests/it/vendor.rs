@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -12,8 +12,9 @@ use async_trait::async_trait;
 use mcp_govern_core::{
     Annotations, AuthMethod, AuthMethodId, AuthorizedCall, Binding, CallContext, Catalogue, CatalogueVersion,
     CheckedArguments, CredentialFacts, CredentialReport, CredentialSharing, CredentialVerdict, DiscoverContext, Effect,
-    OperationBinding, ProbeContext, Provider, ProviderError, ProviderErrorKind, ProviderId, ProviderInfo, RequestPreview,
-    Risk, SecretField, Sent, ServerConfig, ToolDefinition, ToolName, ToolOutput, ToolServer, VendorError,
+    OperationBinding, ProbeContext, Provider, ProviderError, ProviderErrorKind, ProviderId, ProviderInfo,
+    RequestPreview, Risk, SecretField, Sent, ServerConfig, ToolDefinition, ToolName, ToolOutput, ToolServer,
+    VendorError,
 };
 use serde_json::{Value, json, value::to_raw_value};
 use tokio::sync::Notify;
@@ -28,6 +29,8 @@ pub(crate) struct Vendor {
     pub(crate) released: Notify,
     pub(crate) let_go: Notify,
     pub(crate) traces: std::sync::Mutex<Vec<String>>,
+    /// Whether the tools are described differently from now on.
+    pub(crate) changed: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -105,13 +108,14 @@ fn text_output() -> Value {
 impl ToolServer for FakeServer {
     async fn discover(&self, _cx: DiscoverContext<'_>) -> Result<Arc<Catalogue>, ProviderError> {
         let text = json!({"text": {"type": "string", "description": "What to say."}});
+        let in_header = json!({"text": {"type": "string", "description": "What to say.", "x-mcp-header": "Text"}});
         let nothing = || takes(&json!({}), &[]);
-        let tools = if self.own {
+        let mut tools = if self.own {
             vec![tool("mine", Effect::Read, takes(&json!({"of": {"type": "integer"}}), &[]), None, &["token"])]
         } else {
             vec![
                 tool("echo", Effect::Read, takes(&text, &["text"]), Some(text_output()), &[]),
-                tool("free", Effect::Write, takes(&text, &[]), None, &[]),
+                tool("free", Effect::Write, takes(&in_header, &[]), None, &[]),
                 tool("hang", Effect::Write, nothing(), None, &[]),
                 tool("limited", Effect::Read, nothing(), None, &[]),
                 tool("list", Effect::Read, nothing(), Some(json!({"type": "array"})), &[]),
@@ -122,6 +126,11 @@ impl ToolServer for FakeServer {
                 tool("wanted", Effect::Read, nothing(), None, &[]),
             ]
         };
+        if self.vendor.changed.load(Ordering::SeqCst) {
+            for tool in &mut tools {
+                tool.description.push_str(" And more.");
+            }
+        }
         Ok(Arc::new(Catalogue::new(CatalogueVersion(1), tools.into_iter().map(Arc::new).collect()).unwrap()))
     }
 
@@ -139,11 +148,12 @@ impl ToolServer for FakeServer {
 
     async fn probe(&self, cx: ProbeContext<'_>) -> Result<CredentialReport, ProviderError> {
         let token = cx.credential.field("token").map(|token| token.expose().to_owned()).unwrap_or_default();
-        let mut facts = CredentialFacts::new();
-        facts.authorized_as = token.strip_prefix("token-of-").map(str::to_owned);
-        let good = facts.authorized_as.is_some();
-        let verdict = if good { CredentialVerdict::Accepted } else { CredentialVerdict::Rejected };
-        Ok(CredentialReport::new(verdict, facts))
+        Ok(match token.strip_prefix("token-of-") {
+            Some(whom) => {
+                CredentialReport::new(CredentialVerdict::Accepted, CredentialFacts::new().with_authorized_as(whom))
+            }
+            None => CredentialReport::new(CredentialVerdict::Rejected, CredentialFacts::new()),
+        })
     }
 
     fn preview(
@@ -161,6 +171,7 @@ impl FakeServer {
         let output = |value: &Value| Ok(ToolOutput::new(to_raw_value(value).unwrap(), Vec::new()));
         match call.tool().name().as_str() {
             "hang" => {
+                cx.progress.report(1, None, "begun");
                 self.vendor.hanging.notify_one();
                 self.vendor.let_go.notified().await;
                 output(&json!({"let": "go"}))
@@ -180,11 +191,17 @@ impl FakeServer {
                     // The report is told while this waits.
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }
-                Ok(ToolOutput::new(to_raw_value(&json!({"steps": 3})).unwrap(), Vec::new()).with_note("2 were left out"))
+                Ok(ToolOutput::new(to_raw_value(&json!({"steps": 3})).unwrap(), Vec::new())
+                    .with_note("2 were left out"))
             }
             "mine" => {
                 let facts = cx.credential.map(mcp_govern_core::Credential::facts);
-                output(&json!({"whose": facts.and_then(|facts| facts.authorized_as.clone()), "user": call.user().subject}))
+                output(
+                    &json!({"whose": facts.and_then(|facts| facts.authorized_as.clone()), "user": call.user().subject}),
+                )
+            }
+            "free" if call.arguments().get("text").is_some_and(|text| text == "break") => {
+                panic!("a fault of the provider")
             }
             _ => {
                 let text = call.arguments().get("text").cloned().unwrap_or_else(|| "nothing".into());

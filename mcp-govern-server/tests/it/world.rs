@@ -11,7 +11,7 @@ use mcp_govern_core::{
     governor::GovernorBuilder,
     journal::{Action, Command},
     memory::MemoryStores,
-    ports::AuditFilter,
+    ports::{AuditFilter, Stores},
 };
 use mcp_govern_server::{Identity, McpServer, McpServerBuilder, StaticTokens};
 use serde_json::{Map, Value, json};
@@ -32,9 +32,9 @@ pub(crate) struct World {
 
 /// Ada, Bob and Eve, each with a token; Ada and Bob hold the profile `desk`, Ada `own` too.
 pub(crate) fn tokens() -> StaticTokens {
-    ["ada", "bob", "eve"].into_iter().fold(StaticTokens::new(), |tokens, name| {
-        tokens.with_token(&Secret::new(token(name)), identity(name)).unwrap()
-    })
+    ["ada", "bob", "eve"]
+        .into_iter()
+        .fold(StaticTokens::new(), |tokens, name| tokens.with_token(&Secret::new(token(name)), identity(name)).unwrap())
 }
 
 pub(crate) fn token(name: &str) -> String {
@@ -118,8 +118,11 @@ impl World {
     pub(crate) async fn outcomes(&self, wanted: usize) -> Vec<Value> {
         for _ in 0..1000 {
             let records = self.records().await;
-            let outcomes: Vec<Value> =
-                records.into_iter().filter(|entry| entry["record"] == "outcome.v1").map(|entry| entry["data"].clone()).collect();
+            let outcomes: Vec<Value> = records
+                .into_iter()
+                .filter(|entry| entry["record"] == "outcome.v1")
+                .map(|entry| entry["data"].clone())
+                .collect();
             if outcomes.len() >= wanted {
                 return outcomes;
             }
@@ -164,10 +167,19 @@ pub(crate) struct Governed {
 
 impl Governed {
     pub(crate) async fn new(configure: impl FnOnce(GovernorBuilder) -> GovernorBuilder) -> Self {
-        let (stores, vendor) = (MemoryStores::new(), Arc::<Vendor>::default());
-        let builder = Governor::builder(tenant())
-            .with_stores(stores.clone())
-            .with_provider(FakeProvider::new(Arc::clone(&vendor)));
+        let stores = MemoryStores::new();
+        let kept = stores.clone();
+        Self::open(stores, |builder| configure(builder.with_stores(kept))).await
+    }
+
+    /// Over other stores: their records are not looked at.
+    pub(crate) async fn with_stores(stores: impl Stores) -> Self {
+        Self::open(MemoryStores::new(), |builder| builder.with_stores(stores)).await
+    }
+
+    async fn open(stores: MemoryStores, configure: impl FnOnce(GovernorBuilder) -> GovernorBuilder) -> Self {
+        let vendor = Arc::<Vendor>::default();
+        let builder = Governor::builder(tenant()).with_provider(FakeProvider::new(Arc::clone(&vendor)));
         let (governor, driver) = configure(builder).open().await.unwrap();
         tokio::spawn(driver.run());
         governor.apply(&owner(), &blueprint()).await.unwrap();
@@ -246,11 +258,13 @@ pub(crate) fn post(token: Option<&str>) -> http::request::Builder {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "every caller makes the value for this call")]
 pub(crate) fn message(method: &str, params: Value) -> Value {
     json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
 }
 
 /// A message of 2026-07-28, with what it must carry.
+#[expect(clippy::needless_pass_by_value, reason = "every caller makes the value for this call")]
 pub(crate) fn modern_message(method: &str, params: Value, capabilities: Value) -> Value {
     let mut params = params.as_object().cloned().unwrap_or_else(Map::new);
     let meta = params.entry("_meta").or_insert_with(|| json!({}));

@@ -5,11 +5,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use mcp_govern_core::ports::AuditLog;
+use mcp_govern_core::{
+    Timestamp,
+    audit::{AuditChain, AuditRecord},
+    ports::{AuditLog, WriterId},
+};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::chains::Chain;
+use crate::chains::record;
+
+/// When every record is said to be, in milliseconds.
+const AT: i64 = 1_795_000_000_000;
 
 /// How long each took, and how long all of it.
 #[derive(Debug, Default)]
@@ -52,6 +59,9 @@ impl Measured {
 
 /// As many producers as are asked for, for as long as a slice lasts.
 pub(crate) async fn run(log: Arc<dyn AuditLog>, writer: &str, producers: usize, slice: Duration) -> Measured {
+    // Made before: in a node the callers make their records, and the committer seals them.
+    let entries: Vec<AuditRecord> = (0..60).map(|number| record(writer, number)).collect();
+    let mut entries = entries.iter().cycle();
     let (queue, mut waiting) = mpsc::channel::<oneshot::Sender<()>>(producers.max(2));
     let began = Instant::now();
     let tasks: Vec<_> = (0..producers)
@@ -71,10 +81,15 @@ pub(crate) async fn run(log: Arc<dyn AuditLog>, writer: &str, producers: usize, 
         })
         .collect();
     drop(queue);
-    let mut chain = Chain::new(writer);
+    let id = WriterId::new(writer).unwrap();
+    let mut chain = AuditChain::new();
     let mut batch = Vec::new();
     while waiting.recv_many(&mut batch, 1_024).await > 0 {
-        chain.append(&*log, batch.len(), 1_795_000_000_000).await.unwrap();
+        let head = chain.head();
+        let entries = entries.by_ref().take(batch.len());
+        let records: Vec<_> =
+            entries.map(|entry| chain.append(Timestamp::from_millis(AT), entry.clone()).unwrap()).collect();
+        log.append(&id, head, &records).await.unwrap();
         batch.drain(..).for_each(|done| done.send(()).unwrap());
     }
     let mut measured = Measured::default();

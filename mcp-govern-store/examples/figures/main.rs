@@ -2,8 +2,15 @@
 //! (`--features postgres` for PostgreSQL, of which a throw-away cluster is started), `-- --json` for machines.
 //!
 //! Peers take turns in slices, because a disk does not answer equally fast all the time.
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a program that measures")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a program that measures"
+)]
 
+mod call;
 #[path = "../../tests/suite/chains.rs"]
 #[expect(dead_code, reason = "shared with the tests")]
 mod chains;
@@ -12,17 +19,21 @@ mod chains;
 #[expect(dead_code, reason = "shared with the tests")]
 mod cluster;
 mod load;
+#[path = "../../tests/suite/nodes.rs"]
+#[expect(dead_code, reason = "shared with the tests")]
+mod nodes;
+mod open;
 mod peers;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
 use mcp_govern_core::ports::{AuditLog, Stores};
-use mcp_govern_store::{Checkpoint, Checkpoints, SqliteOptions, SqliteStores, VaultKeys};
+use mcp_govern_store::{SqliteOptions, SqliteStores, VaultKeys};
 use serde_json::{Value, json};
 
 use self::load::Measured;
 
-const SLICE: Duration = Duration::from_millis(1_000);
+const SLICE: Duration = Duration::from_secs(1);
 const SLICES: usize = 3;
 const PRODUCERS: usize = 64;
 
@@ -31,7 +42,8 @@ async fn main() {
     // On the disk that the program lies on: a temporary folder may be in memory.
     let here = std::env::current_exe().unwrap();
     let folder = tempfile::tempdir_in(here.parent().unwrap()).unwrap();
-    let mut figures = vec![sqlite(folder.path()).await, checkpoint(folder.path()).await];
+    let mut figures =
+        vec![sqlite(folder.path()).await, open::open(folder.path()).await, call::call(folder.path()).await];
     #[cfg(feature = "postgres")]
     figures.extend(postgres(folder.path()).await);
     let figures =
@@ -61,24 +73,6 @@ async fn sqlite(folder: &Path) -> Value {
         "sqlite group / raw, rate (at least 10)": ratio(group.rate(), raw.rate()),
         "sqlite group / raw, median wait (at most 3)": ratio(group.median(), raw.median()),
         "sqlite group / one by one, rate (at least 10)": ratio(group.rate(), single.rate()),
-    })
-}
-
-/// The state of 100,000 users and 400,000 grants is about this large as JSON.
-async fn checkpoint(folder: &Path) -> Value {
-    const BYTES: usize = 96 << 20;
-    let options = SqliteOptions::new(VaultKeys::generate().unwrap());
-    let stores = SqliteStores::open(folder.join("checkpoint.db"), options).await.unwrap();
-    let tenant = stores.open(&chains::tenant()).await.unwrap();
-    let act = chains::grow(&*tenant.journal, 1).await.remove(0);
-    let checkpoints = stores.checkpoints(&chains::tenant()).await.unwrap();
-    let written = std::time::Instant::now();
-    checkpoints.put(&Checkpoint::new(act.head(), 1, vec![b'x'; BYTES])).await.unwrap();
-    let (written, read) = (written.elapsed(), std::time::Instant::now());
-    assert_eq!(checkpoints.latest(1).await.unwrap().unwrap().bytes().len(), BYTES);
-    json!({
-        "sqlite, checkpoint of 96 MiB written, s": round(written.as_secs_f64()),
-        "sqlite, checkpoint of 96 MiB read, s": round(read.elapsed().as_secs_f64()),
     })
 }
 

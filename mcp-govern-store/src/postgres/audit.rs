@@ -1,8 +1,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use mcp_govern_core::ports::{
-    AuditCursor, AuditFilter, AuditHead, AuditLog, AuditPage, StoreError, StoredRecord, WriterId,
+use mcp_govern_core::{
+    DenialCode, ServerId,
+    ports::{AuditCursor, AuditFilter, AuditHead, AuditLog, AuditPage, StoreError, StoredRecord, WriterId},
 };
 use sqlx::{Postgres, QueryBuilder, Row as _, postgres::PgRow};
 
@@ -78,9 +79,9 @@ impl AuditLog for PostgresAuditLog {
         .bind(column(records, |record| record.call.as_str()))
         .bind(column(records, |record| record.at.as_millis()))
         .bind(column(records, |record| record.user.as_bytes().as_slice()))
-        .bind(column(records, |record| record.server.as_ref().map(|server| server.as_str())))
+        .bind(column(records, |record| record.server.as_ref().map(ServerId::as_str)))
         .bind(column(records, |record| record.tool.as_ref().map(ToString::to_string)))
-        .bind(column(records, |record| record.code.map(|code| code.as_str())));
+        .bind(column(records, |record| record.code.map(DenialCode::as_str)));
         let append = within(lent.patience, append.execute(lent.connection())).await;
         match lent.settle(append)?.rows_affected() {
             0 => Err(rows::moved_on(writer, expected)),
@@ -103,6 +104,17 @@ impl AuditLog for PostgresAuditLog {
         lent.settle(read)?.iter().map(|row| record(row)?.read()).collect()
     }
 
+    async fn heads(&self) -> Result<Vec<(WriterId, AuditHead)>, StoreError> {
+        let mut lent = self.database.lend(Access::Read, "reading the heads of the chains of audit records").await?;
+        let read = sqlx::query_as(
+            "SELECT name, sequence, hash FROM writer WHERE tenant = $1 AND sequence > 0 ORDER BY name COLLATE \"C\"",
+        )
+        .bind(self.tenant);
+        let read = within(lent.patience, read.fetch_all(lent.connection())).await;
+        let heads: Vec<(String, i64, Vec<u8>)> = lent.settle(read)?;
+        heads.into_iter().map(rows::writer_head).collect()
+    }
+
     async fn writers(&self) -> Result<Vec<WriterId>, StoreError> {
         let mut lent = self.database.lend(Access::Read, "reading the writers of audit records").await?;
         let read = sqlx::query_scalar(
@@ -120,7 +132,7 @@ impl AuditLog for PostgresAuditLog {
         before: Option<&AuditCursor>,
         limit: usize,
     ) -> Result<AuditPage, StoreError> {
-        rows::answerable(filter)?;
+        filter.check_answerable()?;
         if limit == 0 {
             return Ok(AuditPage::default());
         }

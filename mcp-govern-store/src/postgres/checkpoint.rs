@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use mcp_govern_core::{
-    journal::{Head, Revision},
-    ports::StoreError,
+    journal::Head,
+    ports::{Checkpoint, Checkpoints, StoreError},
 };
 
 use super::{
@@ -11,7 +11,7 @@ use super::{
     fault::Access,
 };
 use crate::{
-    checkpoint::{Checkpoint, CheckpointSealer, Checkpoints, not_in_journal},
+    checkpoint::{CheckpointSealer, not_in_journal},
     rows,
 };
 
@@ -32,7 +32,7 @@ impl PostgresCheckpoints {
         let head = checkpoint.head();
         let delete = sqlx::query("DELETE FROM checkpoint WHERE tenant = $1 AND form = $2 AND revision = $3")
             .bind(self.tenant)
-            .bind(i64::from(checkpoint.schema()))
+            .bind(i64::from(checkpoint.form()))
             .bind(rows::column(head.revision.0));
         let delete = within(lent.patience, delete.execute(lent.connection())).await;
         lent.check(delete)?;
@@ -41,7 +41,7 @@ impl PostgresCheckpoints {
              SELECT tenant, $1, revision, hash, $2 FROM act WHERE tenant = $3 AND revision = $4 AND hash = $5 \
              ON CONFLICT DO NOTHING RETURNING id",
         )
-        .bind(i64::from(checkpoint.schema()))
+        .bind(i64::from(checkpoint.form()))
         .bind(rows::column(CheckpointSealer::parts(checkpoint)))
         .bind(self.tenant)
         .bind(rows::column(head.revision.0))
@@ -66,13 +66,13 @@ impl PostgresCheckpoints {
         Ok(())
     }
 
-    async fn sweep(&self, lent: &mut Lent, schema: u32) -> Result<(), StoreError> {
+    async fn sweep(&self, lent: &mut Lent, form: u32) -> Result<(), StoreError> {
         let sweep = sqlx::query(
             "DELETE FROM checkpoint WHERE tenant = $1 AND form <= $2 AND id NOT IN (SELECT id FROM checkpoint \
              WHERE tenant = $1 AND form <= $2 ORDER BY form DESC, revision DESC LIMIT 2)",
         )
         .bind(self.tenant)
-        .bind(i64::from(schema));
+        .bind(i64::from(form));
         let sweep = within(lent.patience, sweep.execute(lent.connection())).await;
         lent.check(sweep).map(|_| ())
     }
@@ -96,28 +96,41 @@ const READING: &str = "reading a checkpoint";
 
 #[async_trait]
 impl Checkpoints for PostgresCheckpoints {
-    async fn latest(&self, schema: u32) -> Result<Option<Checkpoint>, StoreError> {
+    async fn latest(&self, form: u32) -> Result<Option<Checkpoint>, StoreError> {
         let mut lent = self.database.lend(Access::Read, READING).await?;
         let read = sqlx::query_as(
             "SELECT checkpoint.id, checkpoint.revision, checkpoint.hash, checkpoint.parts FROM checkpoint \
              JOIN act ON act.tenant = checkpoint.tenant AND act.revision = checkpoint.revision \
              AND act.hash = checkpoint.hash \
-             WHERE checkpoint.tenant = $1 AND checkpoint.form = $2 ORDER BY checkpoint.revision DESC",
+             WHERE checkpoint.tenant = $1 AND checkpoint.form = $2 AND checkpoint.parts = \
+             (SELECT count(*) FROM checkpoint_part WHERE checkpoint = checkpoint.id) ORDER BY checkpoint.revision DESC",
         )
         .bind(self.tenant)
-        .bind(i64::from(schema));
+        .bind(i64::from(form));
         let read = within(lent.patience, read.fetch_all(lent.connection())).await;
         let found: Vec<(i64, i64, Vec<u8>, i64)> = lent.settle(read)?;
         for (id, revision, hash, parts) in found {
-            let head =
-                Head { revision: Revision(rows::number(revision, "a revision")?), hash: rows::head_digest(&hash)? };
+            let head = rows::head((revision, hash))?;
             let sealed = self.parts(id).await?;
-            let opened = self.sealer.open(head, schema, rows::number(parts, "a number of parts")?, &sealed);
+            let opened = self.sealer.open(head, form, rows::number(parts, "a number of parts")?, &sealed);
             if opened.is_some() {
                 return Ok(opened);
             }
         }
         Ok(None)
+    }
+
+    async fn newest(&self, form: u32) -> Result<Option<Head>, StoreError> {
+        let mut lent = self.database.lend(Access::Read, "looking for a checkpoint").await?;
+        let read = sqlx::query_as(
+            "SELECT revision, hash FROM checkpoint WHERE tenant = $1 AND form = $2 AND parts = \
+             (SELECT count(*) FROM checkpoint_part WHERE checkpoint = checkpoint.id) ORDER BY revision DESC LIMIT 1",
+        )
+        .bind(self.tenant)
+        .bind(i64::from(form));
+        let read = within(lent.patience, read.fetch_optional(lent.connection())).await;
+        let found: Option<(i64, Vec<u8>)> = lent.settle(read)?;
+        found.map(rows::head).transpose()
     }
 
     async fn put(&self, checkpoint: &Checkpoint) -> Result<(), StoreError> {
@@ -127,7 +140,7 @@ impl Checkpoints for PostgresCheckpoints {
             return Err(not_in_journal(checkpoint));
         };
         self.insert_parts(&mut lent, id, checkpoint).await?;
-        self.sweep(&mut lent, checkpoint.schema()).await?;
+        self.sweep(&mut lent, checkpoint.form()).await?;
         let commit = within(lent.patience, sqlx::query("COMMIT").execute(lent.connection())).await;
         lent.settle(commit).map(|_| ())
     }

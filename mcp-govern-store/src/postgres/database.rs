@@ -23,7 +23,10 @@ use super::{
     listen::Listening,
     options::PostgresOptions,
 };
-use crate::revisions::Revisions;
+use crate::{
+    open::{MissingStore, missing as no_store},
+    revisions::Revisions,
+};
 
 /// The database of the stores.
 pub(crate) struct Database {
@@ -55,12 +58,12 @@ struct Session {
 
 impl Database {
     pub(crate) async fn connect(url: &str, options: PostgresOptions) -> Result<Self, StoreError> {
-        let PostgresOptions { keys: _, clock, poll, patience, connections, schema } = options;
+        let PostgresOptions { keys: _, missing, clock, poll, patience, connections, schema } = options;
         check_schema(&schema)?;
         let connect = parse(url)?;
         let session = Session { schema: schema.clone(), patience };
         // Making the tables may take longer than an operation, and so may waiting for another node that makes them.
-        tokio::time::timeout(patience.saturating_mul(6), prepare(&connect, &session))
+        tokio::time::timeout(patience.saturating_mul(6), prepare(&connect, &session, missing))
             .await
             .map_err(|_| StoreError::new(StoreErrorKind::Unavailable, "opening the stores took too long"))??;
         let (lost, refusals) = (Lost::default(), Refusals::default());
@@ -268,7 +271,7 @@ fn pool(session: &Session, lost: &Lost, refusals: &Refusals, connections: u32) -
 }
 
 /// Makes the schema and its tables, one node at a time.
-async fn prepare(connect: &PgConnectOptions, session: &Session) -> Result<(), StoreError> {
+async fn prepare(connect: &PgConnectOptions, session: &Session, missing: MissingStore) -> Result<(), StoreError> {
     const SQL: &str = include_str!("../../migrations/postgres/0001_stores.sql");
     let failed = |error| fault::unreachable(error, "opening the stores");
     let mut connection = PgConnection::connect_with(connect).await.map_err(failed)?;
@@ -285,6 +288,9 @@ async fn prepare(connect: &PgConnectOptions, session: &Session) -> Result<(), St
         .await
         .map_err(failed)?;
     if !known {
+        if missing == MissingStore::Refuse {
+            return Err(no_store(&format!("the schema `{}` of this database", session.schema)));
+        }
         // The name was checked: it is an identifier that needs no quotes.
         let create = format!("CREATE SCHEMA {}", session.schema);
         sqlx::query(sqlx::AssertSqlSafe(create)).execute(&mut connection).await.map_err(failed)?;
@@ -300,7 +306,7 @@ fn parse(url: &str) -> Result<PgConnectOptions, StoreError> {
     // Without the cause, which may quote the password.
     let connect = PgConnectOptions::from_str(url).map_err(|_| {
         let message = "the database URL is not readable: expected `postgres://user:password@host:port/database`";
-        StoreError::new(StoreErrorKind::Unavailable, message)
+        StoreError::new(StoreErrorKind::Invalid, message)
     })?;
     let named = connect.get_application_name().is_some();
     Ok(if named { connect } else { connect.application_name("mcp-govern") })
@@ -315,7 +321,7 @@ fn check_schema(schema: &str) -> Result<(), StoreError> {
     }
     let shown: String = schema.chars().take(63).flat_map(char::escape_debug).collect();
     let message = format!("`{shown}` is no schema: expected 1 to 63 characters of a-z, 0-9 and `_`, a letter first");
-    Err(StoreError::new(StoreErrorKind::Unavailable, message))
+    Err(StoreError::new(StoreErrorKind::Invalid, message))
 }
 
 #[cfg(test)]

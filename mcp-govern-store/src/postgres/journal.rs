@@ -72,8 +72,8 @@ impl Journal for PostgresJournal {
         let mut lent = self.database.lend(Access::Read, "reading the journal's head").await?;
         let read = sqlx::query_as("SELECT revision, hash FROM tenant WHERE id = $1").bind(self.tenant);
         let read = within(lent.patience, read.fetch_one(lent.connection())).await;
-        let (revision, hash): (i64, Vec<u8>) = lent.settle(read)?;
-        Ok(Head { revision: Revision(rows::number(revision, "a revision")?), hash: rows::head_digest(&hash)? })
+        let head: (i64, Vec<u8>) = lent.settle(read)?;
+        rows::head(head)
     }
 
     /// One statement: the row of the tenant is what two appends meet on, and the notification goes out with the commit.

@@ -1,7 +1,10 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use mcp_govern_core::ports::{Lease, LeaseGuard, StoreError};
+use mcp_govern_core::{
+    Clock,
+    ports::{Lease, LeaseGuard, StoreError},
+};
 
 use super::{
     database::{Database, within},
@@ -9,61 +12,83 @@ use super::{
 };
 use crate::{
     clock::Deadline,
-    lease::{Held, Holder, in_background},
+    lease::{Held, Holder, LeaseRows},
     rows,
 };
 
 /// The leases of one tenant.
 #[derive(Debug)]
-pub(crate) struct PostgresLease {
+pub(crate) struct PostgresLease(Arc<Rows>);
+
+#[derive(Debug)]
+struct Rows {
     database: Arc<Database>,
     tenant: i64,
 }
 
 impl PostgresLease {
     pub(crate) fn new(database: Arc<Database>, tenant: i64) -> Self {
-        Self { database, tenant }
+        Self(Arc::new(Rows { database, tenant }))
     }
 }
 
 #[async_trait]
 impl Lease for PostgresLease {
     async fn hold(&self, name: &str, ttl: Duration) -> Result<Option<Box<dyn LeaseGuard>>, StoreError> {
+        let Rows { database, tenant } = &*self.0;
         let holder = Holder::random()?;
-        let mut lent = self.database.lend(Access::Write, "taking a lease").await?;
+        let mut lent = database.lend(Access::Write, "taking a lease").await?;
         // From before it is written: the holder never believes in the lease longer than the others do.
-        let deadline = Deadline::begin(ttl, self.database.clock.clone());
+        let deadline = Deadline::begin(ttl, database.clock.clone());
         let take = sqlx::query(
             "INSERT INTO lease (tenant, name, holder, ends) VALUES ($1, $2, $3, millis($4) + $5) \
              ON CONFLICT (tenant, name) DO UPDATE SET holder = excluded.holder, ends = excluded.ends \
              WHERE lease.ends <= millis($4)",
         )
-        .bind(self.tenant)
+        .bind(tenant)
         .bind(name)
         .bind(holder.0.as_slice())
-        .bind(self.database.now())
-        .bind(rows::millis(ttl).min(i64::MAX / 2));
+        .bind(database.now())
+        .bind(longest(ttl));
         let take = within(lent.patience, take.execute(lent.connection())).await;
         if lent.settle(take)?.rows_affected() == 0 {
             return Ok(None);
         }
-        let (database, tenant, owned) = (Arc::clone(&self.database), self.tenant, name.to_owned());
-        let give_back = move || in_background(async move { give_back(&database, tenant, &owned, holder).await });
-        Ok(Some(Box::new(Held::new(name, deadline, give_back))))
+        Ok(Some(Box::new(Held::new(Arc::clone(&self.0), name, holder, deadline))))
     }
 }
 
-async fn give_back(database: &Database, tenant: i64, name: &str, holder: Holder) {
-    let given = async {
-        let mut lent = database.lend(Access::Write, "giving a lease back").await?;
+#[async_trait]
+impl LeaseRows for Rows {
+    fn clock(&self) -> Option<Arc<dyn Clock>> {
+        self.database.clock.clone()
+    }
+
+    async fn extend(&self, name: &str, holder: Holder, ttl: Duration) -> Result<bool, StoreError> {
+        let mut lent = self.database.lend(Access::Write, "renewing a lease").await?;
+        let extend =
+            sqlx::query("UPDATE lease SET ends = millis($1) + $2 WHERE tenant = $3 AND name = $4 AND holder = $5")
+                .bind(self.database.now())
+                .bind(longest(ttl))
+                .bind(self.tenant)
+                .bind(name)
+                .bind(holder.0.as_slice());
+        let extend = within(lent.patience, extend.execute(lent.connection())).await;
+        Ok(lent.settle(extend)?.rows_affected() == 1)
+    }
+
+    async fn free(&self, name: &str, holder: Holder) -> Result<(), StoreError> {
+        let mut lent = self.database.lend(Access::Write, "giving a lease back").await?;
         let delete = sqlx::query("DELETE FROM lease WHERE tenant = $1 AND name = $2 AND holder = $3")
-            .bind(tenant)
+            .bind(self.tenant)
             .bind(name)
             .bind(holder.0.as_slice());
         let delete = within(lent.patience, delete.execute(lent.connection())).await;
-        lent.settle(delete)
-    };
-    if let Err(error) = given.await {
-        tracing::warn!(name, %error, "a lease was not given back: it expires");
+        lent.settle(delete).map(|_| ())
     }
+}
+
+/// A time to live that can be added to any time.
+fn longest(ttl: Duration) -> i64 {
+    rows::millis(ttl).min(i64::MAX / 2)
 }

@@ -60,7 +60,9 @@ async fn listen(pool: &PgPool, channel: &str, revisions: &Revisions, patience: D
             Ok(Ok(None)) => return Ok(()),
             Ok(Err(error)) => return Err(error),
             Err(_) => match timeout(patience, listener.execute("SELECT 1")).await {
-                Ok(answer) => drop(answer?),
+                Ok(answer) => {
+                    answer?;
+                }
                 Err(_) => return Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())),
             },
         }

@@ -2,12 +2,13 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use mcp_govern_core::Clock;
 
-use crate::keys::VaultKeys;
+use crate::{keys::VaultKeys, open::MissingStore};
 
 /// How PostgreSQL stores are opened.
 #[derive(Clone)]
 pub struct PostgresOptions {
-    pub(crate) keys: VaultKeys,
+    pub(crate) keys: Option<VaultKeys>,
+    pub(crate) missing: MissingStore,
     pub(crate) clock: Option<Arc<dyn Clock>>,
     pub(crate) poll: Duration,
     pub(crate) patience: Duration,
@@ -18,8 +19,15 @@ pub struct PostgresOptions {
 impl PostgresOptions {
     /// The defaults, with the keys that seal credentials.
     pub fn new(keys: VaultKeys) -> Self {
+        Self { keys: Some(keys), ..Self::without_keys() }
+    }
+
+    /// The defaults, for whoever needs no secret: credentials and one-time values can be listed and deleted, not sealed or
+    /// opened (`Invalid`, `Unsealable`), and the state is replayed instead of read from a checkpoint.
+    pub fn without_keys() -> Self {
         Self {
-            keys,
+            keys: None,
+            missing: MissingStore::Create,
             clock: None,
             poll: Duration::from_millis(500),
             patience: Duration::from_secs(5),
@@ -33,6 +41,13 @@ impl PostgresOptions {
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = Some(clock);
+        self
+    }
+
+    /// With another answer to a store that is not there; it is made by default.
+    #[must_use]
+    pub fn with_missing(mut self, missing: MissingStore) -> Self {
+        self.missing = missing;
         self
     }
 
@@ -69,9 +84,10 @@ impl PostgresOptions {
 
 impl fmt::Debug for PostgresOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { keys, clock, poll, patience, connections, schema } = self;
+        let Self { keys, missing, clock, poll, patience, connections, schema } = self;
         f.debug_struct("PostgresOptions")
             .field("keys", keys)
+            .field("missing", missing)
             .field("clock", clock)
             .field("poll", poll)
             .field("patience", patience)

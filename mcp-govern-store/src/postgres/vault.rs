@@ -156,6 +156,14 @@ impl Vault for PostgresVault {
         }
     }
 
+    async fn get_version(&self, key: &VaultKey, version: u64) -> Result<Option<VaultEntry>, VaultError> {
+        let key = KeyColumns::of(key)?;
+        match self.entry(&key).await? {
+            Some(entry) => entry.open(&self.sealer, &key, version),
+            None => Ok(None),
+        }
+    }
+
     async fn delete(&self, key: &VaultKey) -> Result<(), VaultError> {
         let key = KeyColumns::of(key)?;
         let mut lent = self.database.lend(Access::Write, "deleting a credential").await?;

@@ -1,8 +1,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use mcp_govern_core::ports::{
-    AuditCursor, AuditFilter, AuditHead, AuditLog, AuditPage, StoreError, StoredRecord, WriterId,
+use mcp_govern_core::{
+    DenialCode, ServerId,
+    ports::{AuditCursor, AuditFilter, AuditHead, AuditLog, AuditPage, StoreError, StoredRecord, WriterId},
 };
 use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteConnection, sqlite::SqliteRow};
 
@@ -74,9 +75,9 @@ impl SqliteAuditLog {
                         .push_bind(record.call.as_str())
                         .push_bind(record.at.as_millis())
                         .push_bind(record.user.as_bytes().as_slice())
-                        .push_bind(record.server.as_ref().map(|server| server.as_str()))
+                        .push_bind(record.server.as_ref().map(ServerId::as_str))
                         .push_bind(record.tool.as_ref().map(ToString::to_string))
-                        .push_bind(record.code.map(|code| code.as_str()));
+                        .push_bind(record.code.map(DenialCode::as_str));
                 });
                 insert.build().execute(&mut *connection).await?;
                 records = rest;
@@ -108,16 +109,13 @@ impl AuditLog for SqliteAuditLog {
         let to = AuditHead { sequence: last.sequence, hash: last.hash };
         let mut write = self.database.write("appending audit records").await?;
         let failed = write.failed();
-        match self.move_on(write.connection(), writer, expected, to).await.map_err(&failed)? {
-            Some(writer) => {
-                self.insert(write.connection(), writer, records).await.map_err(&failed)?;
-                write.commit().await
-            }
-            None => {
-                write.roll_back().await?;
-                Err(rows::moved_on(writer, expected))
-            }
-        }
+        let moved = self.move_on(write.connection(), writer, expected, to).await.map_err(&failed)?;
+        let Some(number) = moved else {
+            write.roll_back().await?;
+            return Err(rows::moved_on(writer, expected));
+        };
+        self.insert(write.connection(), number, records).await.map_err(&failed)?;
+        write.commit().await
     }
 
     async fn read(&self, writer: &WriterId, after: u64, limit: usize) -> Result<Vec<StoredRecord>, StoreError> {
@@ -137,6 +135,16 @@ impl AuditLog for SqliteAuditLog {
         rows.iter().map(|row| record(row)?.read()).collect()
     }
 
+    async fn heads(&self) -> Result<Vec<(WriterId, AuditHead)>, StoreError> {
+        let heads: Vec<(String, i64, Vec<u8>)> =
+            sqlx::query_as("SELECT name, sequence, hash FROM writer WHERE tenant = ? AND sequence > 0 ORDER BY name")
+                .bind(self.tenant)
+                .fetch_all(&self.database.readers)
+                .await
+                .map_err(failed("reading the heads of the chains of audit records"))?;
+        heads.into_iter().map(rows::writer_head).collect()
+    }
+
     async fn writers(&self) -> Result<Vec<WriterId>, StoreError> {
         let names: Vec<String> =
             sqlx::query_scalar("SELECT name FROM writer WHERE tenant = ? AND sequence > 0 ORDER BY name")
@@ -153,7 +161,7 @@ impl AuditLog for SqliteAuditLog {
         before: Option<&AuditCursor>,
         limit: usize,
     ) -> Result<AuditPage, StoreError> {
-        rows::answerable(filter)?;
+        filter.check_answerable()?;
         if limit == 0 {
             return Ok(AuditPage::default());
         }
@@ -236,7 +244,7 @@ fn record(row: &SqliteRow) -> Result<RecordColumns, StoreError> {
 
 #[cfg(test)]
 mod tests {
-    use mcp_govern_core::{CallId, DenialCode, Digest, Timestamp, audit::RecordKind};
+    use mcp_govern_core::{CallId, Digest, Timestamp, audit::RecordKind};
 
     use super::*;
     use crate::{VaultKeys, sqlite::SqliteOptions};

@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use mcp_govern_core::{
-    journal::{Head, Revision},
-    ports::StoreError,
+    journal::Head,
+    ports::{Checkpoint, Checkpoints, StoreError},
 };
 
 use super::{
@@ -11,7 +11,7 @@ use super::{
     fault::failed,
 };
 use crate::{
-    checkpoint::{Checkpoint, CheckpointSealer, Checkpoints, not_in_journal},
+    checkpoint::{CheckpointSealer, not_in_journal},
     rows,
 };
 
@@ -32,7 +32,7 @@ impl SqliteCheckpoints {
         let head = checkpoint.head();
         sqlx::query("DELETE FROM checkpoint WHERE tenant = ? AND form = ? AND revision = ?")
             .bind(self.tenant)
-            .bind(checkpoint.schema())
+            .bind(checkpoint.form())
             .bind(rows::column(head.revision.0))
             .execute(write.connection())
             .await?;
@@ -40,7 +40,7 @@ impl SqliteCheckpoints {
             "INSERT INTO checkpoint (tenant, form, revision, hash, parts) \
              SELECT tenant, ?, revision, hash, ? FROM act WHERE tenant = ? AND revision = ? AND hash = ? RETURNING id",
         )
-        .bind(checkpoint.schema())
+        .bind(checkpoint.form())
         .bind(rows::column(CheckpointSealer::parts(checkpoint)))
         .bind(self.tenant)
         .bind(rows::column(head.revision.0))
@@ -50,9 +50,11 @@ impl SqliteCheckpoints {
         .map(|id| id.unwrap_or(0))
     }
 
-    async fn insert_parts(&self, write: &mut Write, id: i64, checkpoint: &Checkpoint) -> Result<(), StoreError> {
+    /// One transaction a part: whoever waits to write comes in between.
+    async fn insert_parts(&self, id: i64, checkpoint: &Checkpoint) -> Result<(), StoreError> {
         for (part, sealed) in (0_i64..).zip(self.sealer.seal(checkpoint)) {
             let sealed = sealed?;
+            let mut write = self.database.write(WRITING).await?;
             sqlx::query("INSERT INTO checkpoint_part (checkpoint, part, sealed_with, sealed) VALUES (?, ?, ?, ?)")
                 .bind(id)
                 .bind(part)
@@ -61,36 +63,55 @@ impl SqliteCheckpoints {
                 .execute(write.connection())
                 .await
                 .map_err(write.failed())?;
+            write.commit().await?;
         }
         Ok(())
     }
+
+    async fn sweep(&self, form: u32) -> Result<(), StoreError> {
+        let mut write = self.database.write(WRITING).await?;
+        sqlx::query(
+            "DELETE FROM checkpoint WHERE tenant = ? AND form <= ? AND id NOT IN (SELECT id FROM checkpoint \
+             WHERE tenant = ? AND form <= ? ORDER BY form DESC, revision DESC LIMIT 2)",
+        )
+        .bind(self.tenant)
+        .bind(form)
+        .bind(self.tenant)
+        .bind(form)
+        .execute(write.connection())
+        .await
+        .map_err(write.failed())?;
+        write.commit().await
+    }
 }
+
+const READING: &str = "reading a checkpoint";
+const WRITING: &str = "writing a checkpoint";
 
 #[async_trait]
 impl Checkpoints for SqliteCheckpoints {
-    async fn latest(&self, schema: u32) -> Result<Option<Checkpoint>, StoreError> {
-        const DOING: &str = "reading a checkpoint";
+    async fn latest(&self, form: u32) -> Result<Option<Checkpoint>, StoreError> {
         let found: Vec<(i64, i64, Vec<u8>, i64)> = sqlx::query_as(
             "SELECT checkpoint.id, checkpoint.revision, checkpoint.hash, checkpoint.parts FROM checkpoint \
              JOIN act ON act.tenant = checkpoint.tenant AND act.revision = checkpoint.revision \
              AND act.hash = checkpoint.hash \
-             WHERE checkpoint.tenant = ? AND checkpoint.form = ? ORDER BY checkpoint.revision DESC",
+             WHERE checkpoint.tenant = ? AND checkpoint.form = ? AND checkpoint.parts = \
+             (SELECT count(*) FROM checkpoint_part WHERE checkpoint = checkpoint.id) ORDER BY checkpoint.revision DESC",
         )
         .bind(self.tenant)
-        .bind(schema)
+        .bind(form)
         .fetch_all(&self.database.readers)
         .await
-        .map_err(failed(DOING))?;
+        .map_err(failed(READING))?;
         for (id, revision, hash, parts) in found {
-            let head =
-                Head { revision: Revision(rows::number(revision, "a revision")?), hash: rows::head_digest(&hash)? };
+            let head = rows::head((revision, hash))?;
             let sealed: Vec<(String, Vec<u8>)> =
                 sqlx::query_as("SELECT sealed_with, sealed FROM checkpoint_part WHERE checkpoint = ? ORDER BY part")
                     .bind(id)
                     .fetch_all(&self.database.readers)
                     .await
-                    .map_err(failed(DOING))?;
-            let opened = self.sealer.open(head, schema, rows::number(parts, "a number of parts")?, &sealed);
+                    .map_err(failed(READING))?;
+            let opened = self.sealer.open(head, form, rows::number(parts, "a number of parts")?, &sealed);
             if opened.is_some() {
                 return Ok(opened);
             }
@@ -98,25 +119,30 @@ impl Checkpoints for SqliteCheckpoints {
         Ok(None)
     }
 
+    async fn newest(&self, form: u32) -> Result<Option<Head>, StoreError> {
+        let found: Option<(i64, Vec<u8>)> = sqlx::query_as(
+            "SELECT revision, hash FROM checkpoint WHERE tenant = ? AND form = ? AND parts = \
+             (SELECT count(*) FROM checkpoint_part WHERE checkpoint = checkpoint.id) ORDER BY revision DESC LIMIT 1",
+        )
+        .bind(self.tenant)
+        .bind(form)
+        .fetch_optional(&self.database.readers)
+        .await
+        .map_err(failed("looking for a checkpoint"))?;
+        found.map(rows::head).transpose()
+    }
+
+    /// INVARIANT: one whose parts are not all there, because they are just being written or the writer died, is none
+    /// (`a_checkpoint_that_was_not_finished_is_none`).
     async fn put(&self, checkpoint: &Checkpoint) -> Result<(), StoreError> {
-        let mut write = self.database.write("writing a checkpoint").await?;
+        let mut write = self.database.write(WRITING).await?;
         let id = self.insert(&mut write, checkpoint).await.map_err(write.failed())?;
         if id == 0 {
             write.roll_back().await?;
             return Err(not_in_journal(checkpoint));
         }
-        self.insert_parts(&mut write, id, checkpoint).await?;
-        sqlx::query(
-            "DELETE FROM checkpoint WHERE tenant = ? AND form <= ? AND id NOT IN (SELECT id FROM checkpoint \
-             WHERE tenant = ? AND form <= ? ORDER BY form DESC, revision DESC LIMIT 2)",
-        )
-        .bind(self.tenant)
-        .bind(checkpoint.schema())
-        .bind(self.tenant)
-        .bind(checkpoint.schema())
-        .execute(write.connection())
-        .await
-        .map_err(write.failed())?;
-        write.commit().await
+        write.commit().await?;
+        self.insert_parts(id, checkpoint).await?;
+        self.sweep(checkpoint.form()).await
     }
 }

@@ -22,7 +22,10 @@ use super::{
     follow::Follower,
     options::{IntegrityCheck, SqliteOptions},
 };
-use crate::revisions::Revisions;
+use crate::{
+    open::{MissingStore, missing},
+    revisions::Revisions,
+};
 
 const OURS: i64 = 0x6d67_6f76;
 
@@ -39,6 +42,9 @@ pub(crate) struct Database {
 
 impl Database {
     pub(crate) async fn open(path: &Path, options: SqliteOptions) -> Result<Self, StoreError> {
+        if options.missing == MissingStore::Refuse && !path.exists() {
+            return Err(missing(&format!("`{}`", path.display())));
+        }
         create(path)?;
         let crashed = size(&beside(path, "-wal")) > 0;
         let connect = SqliteConnectOptions::new()

@@ -70,7 +70,8 @@ fn classify(error: &sqlx::Error, stage: Stage) -> (StoreErrorKind, String) {
 /// The low byte of a code is what SQLite calls the primary result code (<https://sqlite.org/rescode.html>).
 fn of_code(code: u32, undone: StoreErrorKind) -> (StoreErrorKind, &'static str) {
     use StoreErrorKind::{Corrupt, Unavailable};
-    const CORRUPT_FILE_SYSTEM: u32 = 10 | (33 << 8);
+    // SQLITE_IOERR_CORRUPTFS
+    const CORRUPT_FILE_SYSTEM: u32 = 8_458;
     match (code, code & 0xff) {
         (CORRUPT_FILE_SYSTEM, _) => (Corrupt, "the file system is damaged"),
         (_, 5 | 6) => (Unavailable, "another process is writing"),
@@ -112,7 +113,7 @@ mod tests {
                 assert_eq!(of_code(extended, StoreErrorKind::Unknown).0, commit, "code {extended} at the commit");
             }
         }
-        assert_eq!(of_code(10 | (33 << 8), StoreErrorKind::Unavailable).0, StoreErrorKind::Corrupt);
+        assert_eq!(of_code(8_458, StoreErrorKind::Unavailable).0, StoreErrorKind::Corrupt);
     }
 
     #[test]

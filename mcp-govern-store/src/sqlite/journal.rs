@@ -61,12 +61,12 @@ impl Journal for SqliteJournal {
     }
 
     async fn head(&self) -> Result<Head, StoreError> {
-        let (revision, hash): (i64, Vec<u8>) = sqlx::query_as("SELECT revision, hash FROM tenant WHERE id = ?")
+        let head: (i64, Vec<u8>) = sqlx::query_as("SELECT revision, hash FROM tenant WHERE id = ?")
             .bind(self.tenant)
             .fetch_one(&self.database.readers)
             .await
             .map_err(failed("reading the journal's head"))?;
-        Ok(Head { revision: Revision(rows::number(revision, "a revision")?), hash: rows::head_digest(&hash)? })
+        rows::head(head)
     }
 
     async fn append(&self, expected: Head, act: &StoredAct) -> Result<Head, AppendError> {

@@ -1,41 +1,48 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use mcp_govern_core::ports::{Lease, LeaseGuard, StoreError};
+use mcp_govern_core::{
+    Clock,
+    ports::{Lease, LeaseGuard, StoreError},
+};
 
 use super::database::Database;
 use crate::{
     clock::Deadline,
-    lease::{Held, Holder, in_background},
+    lease::{Held, Holder, LeaseRows},
     rows,
 };
 
 /// The leases of one tenant.
 #[derive(Debug)]
-pub(crate) struct SqliteLease {
+pub(crate) struct SqliteLease(Arc<Rows>);
+
+#[derive(Debug)]
+struct Rows {
     database: Arc<Database>,
     tenant: i64,
 }
 
 impl SqliteLease {
     pub(crate) fn new(database: Arc<Database>, tenant: i64) -> Self {
-        Self { database, tenant }
+        Self(Arc::new(Rows { database, tenant }))
     }
 }
 
 #[async_trait]
 impl Lease for SqliteLease {
     async fn hold(&self, name: &str, ttl: Duration) -> Result<Option<Box<dyn LeaseGuard>>, StoreError> {
+        let Rows { database, tenant } = &*self.0;
         let holder = Holder::random()?;
-        let mut write = self.database.write("taking a lease").await?;
+        let mut write = database.write("taking a lease").await?;
         // From before it is written: the holder never believes in the lease longer than the others do.
-        let deadline = Deadline::begin(ttl, Some(Arc::clone(&self.database.clock)));
-        let now = self.database.clock.now().as_millis();
+        let deadline = Deadline::begin(ttl, Some(Arc::clone(&database.clock)));
+        let now = database.clock.now().as_millis();
         let taken = sqlx::query(
             "INSERT INTO lease (tenant, name, holder, ends) VALUES (?, ?, ?, ?) \
              ON CONFLICT (tenant, name) DO UPDATE SET holder = excluded.holder, ends = excluded.ends WHERE ends <= ?",
         )
-        .bind(self.tenant)
+        .bind(tenant)
         .bind(name)
         .bind(holder.0.as_slice())
         .bind(now.saturating_add(rows::millis(ttl)))
@@ -47,25 +54,40 @@ impl Lease for SqliteLease {
         if taken.rows_affected() == 0 {
             return Ok(None);
         }
-        let (database, tenant, owned) = (Arc::clone(&self.database), self.tenant, name.to_owned());
-        let give_back = move || in_background(async move { give_back(&database, tenant, &owned, holder).await });
-        Ok(Some(Box::new(Held::new(name, deadline, give_back))))
+        Ok(Some(Box::new(Held::new(Arc::clone(&self.0), name, holder, deadline))))
     }
 }
 
-async fn give_back(database: &Database, tenant: i64, name: &str, holder: Holder) {
-    let given = async {
-        let mut write = database.write("giving a lease back").await?;
+#[async_trait]
+impl LeaseRows for Rows {
+    fn clock(&self) -> Option<Arc<dyn Clock>> {
+        Some(Arc::clone(&self.database.clock))
+    }
+
+    async fn extend(&self, name: &str, holder: Holder, ttl: Duration) -> Result<bool, StoreError> {
+        let mut write = self.database.write("renewing a lease").await?;
+        let now = self.database.clock.now().as_millis();
+        let extended = sqlx::query("UPDATE lease SET ends = ? WHERE tenant = ? AND name = ? AND holder = ?")
+            .bind(now.saturating_add(rows::millis(ttl)))
+            .bind(self.tenant)
+            .bind(name)
+            .bind(holder.0.as_slice())
+            .execute(write.connection())
+            .await
+            .map_err(write.failed())?;
+        write.commit().await?;
+        Ok(extended.rows_affected() == 1)
+    }
+
+    async fn free(&self, name: &str, holder: Holder) -> Result<(), StoreError> {
+        let mut write = self.database.write("giving a lease back").await?;
         sqlx::query("DELETE FROM lease WHERE tenant = ? AND name = ? AND holder = ?")
-            .bind(tenant)
+            .bind(self.tenant)
             .bind(name)
             .bind(holder.0.as_slice())
             .execute(write.connection())
             .await
             .map_err(write.failed())?;
         write.commit().await
-    };
-    if let Err::<(), StoreError>(error) = given.await {
-        tracing::warn!(name, %error, "a lease was not given back: it expires");
     }
 }

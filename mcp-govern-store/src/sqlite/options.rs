@@ -2,7 +2,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use mcp_govern_core::Clock;
 
-use crate::{clock::SteadyClock, keys::VaultKeys};
+use crate::{clock::SteadyClock, keys::VaultKeys, open::MissingStore};
 
 /// When a file is looked through for damage before it is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -19,7 +19,8 @@ pub enum IntegrityCheck {
 /// How a SQLite store is opened.
 #[derive(Clone)]
 pub struct SqliteOptions {
-    pub(crate) keys: VaultKeys,
+    pub(crate) keys: Option<VaultKeys>,
+    pub(crate) missing: MissingStore,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) poll: Duration,
     pub(crate) patience: Duration,
@@ -31,8 +32,15 @@ pub struct SqliteOptions {
 impl SqliteOptions {
     /// The defaults, with the keys that seal credentials.
     pub fn new(keys: VaultKeys) -> Self {
+        Self { keys: Some(keys), ..Self::without_keys() }
+    }
+
+    /// The defaults, for whoever needs no secret: credentials and one-time values can be listed and deleted, not sealed or
+    /// opened (`Invalid`, `Unsealable`), and the state is replayed instead of read from a checkpoint.
+    pub fn without_keys() -> Self {
         Self {
-            keys,
+            keys: None,
+            missing: MissingStore::Create,
             clock: SteadyClock::start(),
             poll: Duration::from_millis(100),
             patience: Duration::from_secs(5),
@@ -47,6 +55,13 @@ impl SqliteOptions {
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
+        self
+    }
+
+    /// With another answer to a store that is not there; it is made by default.
+    #[must_use]
+    pub fn with_missing(mut self, missing: MissingStore) -> Self {
+        self.missing = missing;
         self
     }
 
@@ -90,9 +105,10 @@ impl SqliteOptions {
 
 impl fmt::Debug for SqliteOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { keys, clock, poll, patience, integrity, largest, readers } = self;
+        let Self { keys, missing, clock, poll, patience, integrity, largest, readers } = self;
         f.debug_struct("SqliteOptions")
             .field("keys", keys)
+            .field("missing", missing)
             .field("clock", clock)
             .field("poll", poll)
             .field("patience", patience)

@@ -166,6 +166,14 @@ impl Vault for SqliteVault {
         }
     }
 
+    async fn get_version(&self, key: &VaultKey, version: u64) -> Result<Option<VaultEntry>, VaultError> {
+        let key = KeyColumns::of(key)?;
+        match self.entry(&key).await? {
+            Some(entry) => entry.open(&self.sealer, &key, version),
+            None => Ok(None),
+        }
+    }
+
     async fn delete(&self, key: &VaultKey) -> Result<(), VaultError> {
         let key = KeyColumns::of(key)?;
         let mut write = self.database.write("deleting a credential").await?;

@@ -4,9 +4,9 @@ use std::{path::Path, time::Duration};
 
 use mcp_govern_core::{
     AuthMethodId, Credential, CredentialOwner, Secret, ServerId,
-    ports::{AppendError, OneTimeValue, Stores as _, TenantStores, VaultKey},
+    ports::{AppendError, Checkpoint, Checkpoints, OneTimeValue, Stores as _, TenantStores, VaultKey},
 };
-use mcp_govern_store::{Checkpoint, Checkpoints, SqliteOptions, SqliteStores, VaultKeys};
+use mcp_govern_store::{SqliteOptions, SqliteStores, VaultKeys};
 
 use crate::chains::{Chain, act, tenant};
 
@@ -15,7 +15,7 @@ pub(crate) async fn work(folder: &Path) {
     let keys = VaultKeys::from_file(folder.join("vault.keys")).unwrap();
     let stores = SqliteStores::open(folder.join("store.db"), SqliteOptions::new(keys)).await.unwrap();
     let tenant_stores = stores.open(&tenant()).await.unwrap();
-    let checkpoints = stores.checkpoints(&tenant()).await.unwrap();
+    let checkpoints = tenant_stores.checkpoints.clone().unwrap();
     tokio::join!(
         acts(&tenant_stores, &*checkpoints),
         records(&tenant_stores, 1),
@@ -70,7 +70,7 @@ async fn secrets(stores: &TenantStores) {
 async fn values(stores: &TenantStores) {
     for number in 0.. {
         let key = format!("{}-{number}", std::process::id());
-        stores.one_time.put(&key, OneTimeValue::new(key.as_str()), Duration::from_secs(86_400)).await.unwrap();
+        stores.one_time.put(&key, OneTimeValue::new(key.as_str()), Duration::from_hours(24)).await.unwrap();
         say(format_args!("put {key}"));
         if number % 2 == 0 {
             assert!(stores.one_time.take(&key).await.unwrap().is_some());

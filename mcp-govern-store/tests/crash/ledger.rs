@@ -60,7 +60,7 @@ impl Ledger {
             let act = usize::try_from(revision - 1).ok().and_then(|index| journal.get(index));
             assert_eq!(act.map(|act| act.hash().to_string()).as_ref(), Some(hash), "round {round}: act {revision}");
         }
-        let checkpoint = stores.checkpoints(&tenant()).await.unwrap().latest(1).await.unwrap();
+        let checkpoint = opened.checkpoints.as_ref().unwrap().latest(1).await.unwrap();
         let checkpoint = checkpoint.map_or(Revision::ZERO, |checkpoint| checkpoint.head().revision);
         assert!(checkpoint.0 >= self.checkpoint, "round {round}: the checkpoint of {}", self.checkpoint);
         self.hold_records(&opened, round).await;

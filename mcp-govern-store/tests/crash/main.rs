@@ -3,7 +3,14 @@
 //!
 //! 20 rounds, or as many as `MCP_GOVERN_CRASH_ROUNDS` says. A killed process tests what SQLite makes of a half-written log,
 //! not whether the disk keeps what it was told to sync: for that the power has to be cut.
-#![expect(clippy::unwrap_used, clippy::print_stdout, clippy::indexing_slicing, reason = "it is a test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    reason = "it is a test"
+)]
 
 #[path = "../suite/chains.rs"]
 mod chains;

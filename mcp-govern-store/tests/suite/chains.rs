@@ -62,14 +62,14 @@ pub(crate) async fn whole_journal(journal: &dyn Journal) -> Vec<StoredAct> {
 /// A chain that grows by one kind of record after the other.
 #[derive(Debug)]
 pub(crate) struct Chain {
-    chain: AuditChain,
+    records: AuditChain,
     calls: usize,
     name: String,
 }
 
 impl Chain {
     pub(crate) fn new(name: &str) -> Self {
-        Self { chain: AuditChain::new(), calls: 0, name: name.to_owned() }
+        Self { records: AuditChain::new(), calls: 0, name: name.to_owned() }
     }
 
     pub(crate) fn writer(&self) -> WriterId {
@@ -77,16 +77,16 @@ impl Chain {
     }
 
     pub(crate) fn head(&self) -> AuditHead {
-        self.chain.head()
+        self.records.head()
     }
 
     /// The next records, at a time in milliseconds.
     pub(crate) fn next(&mut self, count: usize, at: i64) -> Vec<StoredRecord> {
         (0..count)
             .map(|_| {
-                let entry: AuditRecord = serde_json::from_value(entry(&self.name, self.calls)).unwrap();
+                let entry = record(&self.name, self.calls);
                 self.calls += 1;
-                self.chain.append(Timestamp::from_millis(at), entry).unwrap()
+                self.records.append(Timestamp::from_millis(at), entry).unwrap()
             })
             .collect()
     }
@@ -107,9 +107,16 @@ pub(crate) async fn verified(log: &dyn AuditLog, writer: &WriterId) -> Verificat
         let page = log.read(writer, after, 19).await.unwrap();
         let Some(last) = page.last() else { break };
         after = last.sequence;
-        page.iter().for_each(|record| verifier.push(record));
+        for record in &page {
+            verifier.push(record);
+        }
     }
     verifier.finish()
+}
+
+/// The record of a chain that comes at this place.
+pub(crate) fn record(name: &str, number: usize) -> AuditRecord {
+    serde_json::from_value(entry(name, number)).unwrap()
 }
 
 /// Two intents and their outcomes, a denial with a tool and one without, and so on.

@@ -1,5 +1,9 @@
-use mcp_govern_core::{Digest, journal::Head, ports::StoreErrorKind};
-use mcp_govern_store::{Checkpoint, VaultKeys};
+use mcp_govern_core::{
+    Digest,
+    journal::Head,
+    ports::{Checkpoint, StoreErrorKind},
+};
+use mcp_govern_store::VaultKeys;
 
 use crate::{
     chains::{grow, tenant},
@@ -11,6 +15,7 @@ on_every_store!(
     the_newest_checkpoint_of_a_form_is_found_on_every_node,
     a_checkpoint_of_no_act_is_refused,
     a_checkpoint_that_was_forged_is_passed_over,
+    a_checkpoint_that_was_not_finished_is_none,
     two_checkpoints_are_kept,
     the_checkpoints_of_another_tenant_are_not_found,
 );
@@ -29,8 +34,9 @@ async fn the_newest_checkpoint_of_a_form_is_found_on_every_node(site: Site) {
     here.put(&large).await.unwrap();
     here.put(&large).await.unwrap();
     assert_eq!(there.latest(1).await.unwrap(), Some(large.clone()));
+    assert_eq!(there.newest(1).await.unwrap(), Some(large.head()));
     // A release with a new form replays, and leaves the others theirs until it has written its own.
-    assert_eq!(there.latest(2).await.unwrap(), None);
+    assert_eq!((there.latest(2).await.unwrap(), there.newest(2).await.unwrap()), (None, None));
     let newer = Checkpoint::new(acts[3].head(), 2, b"in a new form".as_slice());
     there.put(&newer).await.unwrap();
     assert_eq!(here.latest(2).await.unwrap(), Some(newer));
@@ -77,6 +83,26 @@ async fn a_checkpoint_that_was_forged_is_passed_over(site: Site) {
         1
     );
     assert_eq!(checkpoints.latest(1).await.unwrap(), None, "and is no checkpoint of another act");
+}
+
+async fn a_checkpoint_that_was_not_finished_is_none(site: Site) {
+    let node = site.node().await;
+    let acts = grow(&*node.acme().await.journal, 3).await;
+    let checkpoints = node.checkpoints(&tenant()).await;
+    let [old, cut, new] = [0, 1, 2].map(|place| Checkpoint::new(acts[place].head(), 1, vec![7; 2 * MEGABYTE]));
+    checkpoints.put(&old).await.unwrap();
+    checkpoints.put(&cut).await.unwrap();
+    let last = "DELETE FROM checkpoint_part WHERE part = 1 AND \
+                checkpoint = (SELECT id FROM checkpoint WHERE revision = 2)";
+    assert_eq!(site.sql(last).await, 1);
+    assert_eq!(checkpoints.newest(1).await.unwrap(), Some(old.head()));
+    assert_eq!(checkpoints.latest(1).await.unwrap(), Some(old));
+    // Written again, it is whole; and one that was cut is not in the way of the next.
+    checkpoints.put(&cut).await.unwrap();
+    assert_eq!(checkpoints.latest(1).await.unwrap(), Some(cut));
+    assert_eq!(site.sql(last).await, 1);
+    checkpoints.put(&new).await.unwrap();
+    assert_eq!(checkpoints.latest(1).await.unwrap(), Some(new));
 }
 
 async fn two_checkpoints_are_kept(site: Site) {

@@ -1,7 +1,6 @@
 //! Throw-away PostgreSQL clusters, each in a folder of its own under a user that is not root.
 
 use std::{
-    ffi::OsString,
     os::unix::{fs::MetadataExt as _, process::CommandExt as _},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -133,7 +132,7 @@ impl Cluster {
 }
 
 fn binaries() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or(OsString::new());
+    let path = std::env::var_os("PATH").unwrap_or_default();
     let versions = || std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut installed: Vec<PathBuf> = versions().map(|version| version.path().join("bin")).collect();
     installed.sort();

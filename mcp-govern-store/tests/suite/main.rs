@@ -7,8 +7,11 @@ mod checkpoints;
 #[cfg(feature = "postgres")]
 mod cluster;
 mod conformance;
+mod governed;
 mod journal;
+mod nodes;
 mod once;
+mod outages;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "postgres")]

@@ -16,7 +16,7 @@ on_every_store!(
     a_lease_ends_with_its_time_or_its_guard,
 );
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 fn value(text: &str) -> OneTimeValue {
     OneTimeValue::new(text)

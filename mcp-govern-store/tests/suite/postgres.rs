@@ -12,7 +12,7 @@ use mcp_govern_core::{
     journal::Revision,
     ports::{AppendError, AuditHead, AuditLog, Journal, OneTimeValue, StoreErrorKind, Stores as _, TenantStores},
 };
-use mcp_govern_store::{PostgresOptions, PostgresStores, VaultKeys};
+use mcp_govern_store::{MissingStore, OpenOptions, PostgresOptions, PostgresStores, VaultKeys};
 use sqlx::{Connection as _, PgConnection};
 
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
     site::{Site, until},
 };
 
-const LONG: Duration = Duration::from_secs(3_600);
+const LONG: Duration = Duration::from_hours(1);
 
 fn options() -> PostgresOptions {
     PostgresOptions::new(VaultKeys::generate().unwrap()).with_poll(Duration::from_millis(50)).with_connections(4)
@@ -228,8 +228,9 @@ const CUT_ALL: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
 #[tokio::test]
 async fn the_time_is_that_of_the_database_where_none_is_set() {
     let Some(url) = database().await else { return };
-    let (_one, here) = open(&url, options()).await;
-    let (_two, there) = open(&url, options()).await;
+    let options = options();
+    let (_one, here) = open(&url, options.clone()).await;
+    let (_two, there) = open(&url, options).await;
     for (ttl, lives) in [(LONG, true), (Duration::ZERO, false)] {
         here.one_time.put("state", OneTimeValue::new("x"), ttl).await.unwrap();
         assert_eq!(there.one_time.take("state").await.unwrap().is_some(), lives);
@@ -238,6 +239,19 @@ async fn the_time_is_that_of_the_database_where_none_is_set() {
         drop(held);
         until(async || here.lease.hold("sync", Duration::ZERO).await.unwrap()).await;
     }
+}
+
+#[tokio::test]
+async fn a_database_without_a_store_is_refused_where_none_is_to_be_made() {
+    let Some(url) = database().await else { return };
+    let careful = || OpenOptions::new().beside_others().with_missing(MissingStore::Refuse);
+    let refused = mcp_govern_store::open(&url, careful()).await.unwrap_err();
+    assert_eq!(refused.kind(), StoreErrorKind::Invalid, "{refused}");
+    let schemas = "SELECT count(*) FROM pg_namespace WHERE nspname = 'mcp_govern'";
+    let made: i64 = sqlx::query_scalar(schemas).fetch_one(&mut administrator(&url).await).await.unwrap();
+    assert_eq!(made, 0, "nothing was left behind");
+    mcp_govern_store::open(&url, OpenOptions::new()).await.unwrap();
+    assert!(mcp_govern_store::open(&url, careful()).await.unwrap().tenants().await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -4,9 +4,9 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use mcp_govern_core::{
     ManualClock, TenantId, Timestamp,
-    ports::{Stores, TenantStores},
+    ports::{Checkpoints, Stores, TenantStores},
 };
-use mcp_govern_store::{Checkpoints, Resealed, SqliteOptions, SqliteStores, VaultKeys};
+use mcp_govern_store::{MissingStore, OpenOptions, OpenedStores, Resealed, SqliteOptions, SqliteStores, VaultKeys};
 #[cfg(feature = "postgres")]
 use mcp_govern_store::{PostgresOptions, PostgresStores};
 use sqlx::{Connection as _, SqliteConnection};
@@ -34,6 +34,7 @@ pub(crate) enum Node {
     Sqlite(SqliteStores),
     #[cfg(feature = "postgres")]
     Postgres(PostgresStores),
+    Opened(OpenedStores),
 }
 
 impl Site {
@@ -73,6 +74,25 @@ impl Site {
                 Node::Postgres(PostgresStores::connect(url, options).await.unwrap())
             }
         }
+    }
+
+    /// Opens a node with the intervals and the clock that are shipped.
+    pub(crate) async fn node_as_shipped(&self) -> Node {
+        self.open(OpenOptions::new().with_keys(self.keys.clone())).await
+    }
+
+    /// Opens a node for somebody who has no keys.
+    pub(crate) async fn node_without_keys(&self) -> Node {
+        self.open(OpenOptions::new().beside_others().with_missing(MissingStore::Refuse)).await
+    }
+
+    async fn open(&self, options: OpenOptions) -> Node {
+        let url = match &self.place {
+            Place::Folder(_) => format!("sqlite:{}", self.file().display()),
+            #[cfg(feature = "postgres")]
+            Place::Database(url) => url.clone(),
+        };
+        Node::Opened(mcp_govern_store::open(&url, options).await.unwrap())
     }
 
     /// The file of a SQLite store.
@@ -145,6 +165,7 @@ impl Node {
             Self::Sqlite(stores) => stores,
             #[cfg(feature = "postgres")]
             Self::Postgres(stores) => stores,
+            Self::Opened(stores) => stores,
         }
     }
 
@@ -153,6 +174,7 @@ impl Node {
             Self::Sqlite(stores) => Arc::new(stores),
             #[cfg(feature = "postgres")]
             Self::Postgres(stores) => Arc::new(stores),
+            Self::Opened(stores) => Arc::new(stores),
         }
     }
 
@@ -162,11 +184,7 @@ impl Node {
     }
 
     pub(crate) async fn checkpoints(&self, tenant: &TenantId) -> Arc<dyn Checkpoints> {
-        match self {
-            Self::Sqlite(stores) => stores.checkpoints(tenant).await.unwrap(),
-            #[cfg(feature = "postgres")]
-            Self::Postgres(stores) => stores.checkpoints(tenant).await.unwrap(),
-        }
+        self.stores().open(tenant).await.unwrap().checkpoints.unwrap()
     }
 
     pub(crate) async fn tenants(&self) -> Vec<TenantId> {
@@ -174,6 +192,7 @@ impl Node {
             Self::Sqlite(stores) => stores.tenants().await.unwrap(),
             #[cfg(feature = "postgres")]
             Self::Postgres(stores) => stores.tenants().await.unwrap(),
+            Self::Opened(stores) => stores.tenants().await.unwrap(),
         }
     }
 
@@ -182,6 +201,7 @@ impl Node {
             Self::Sqlite(stores) => stores.replace_keys(keys),
             #[cfg(feature = "postgres")]
             Self::Postgres(stores) => stores.replace_keys(keys),
+            Self::Opened(stores) => stores.replace_keys(keys),
         }
     }
 
@@ -190,6 +210,7 @@ impl Node {
             Self::Sqlite(stores) => stores.reseal().await.unwrap(),
             #[cfg(feature = "postgres")]
             Self::Postgres(stores) => stores.reseal().await.unwrap(),
+            Self::Opened(stores) => stores.reseal().await.unwrap(),
         }
     }
 }

@@ -75,7 +75,7 @@ async fn no_secret_stands_anywhere_in_the_store(site: Site) {
     let stores = site.node().await.acme().await;
     stores.vault.put(&key("ada"), 0, &credential(CANARY)).await.unwrap();
     stores.vault.put(&key("ada"), 1, &credential(&format!("{CANARY}-two"))).await.unwrap();
-    let hour = std::time::Duration::from_secs(3_600);
+    let hour = std::time::Duration::from_hours(1);
     let value = mcp_govern_core::ports::OneTimeValue::new(CANARY);
     stores.one_time.put(&format!("key-{CANARY}"), value, hour).await.unwrap();
     let everything = site.everything().await;

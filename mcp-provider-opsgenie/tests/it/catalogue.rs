@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, path::Path};
 
+use mcp_govern_conformance::wire::Case;
 use mcp_govern_core::{Effect, Provider, Risk};
 use mcp_govern_openapi::OpenApiProvider;
 use mcp_provider_opsgenie::provider;
@@ -15,7 +16,7 @@ fn every_operation_states_its_effect_and_describes_itself() {
 
 #[test]
 fn every_tool_is_sent_to_the_stand_in_by_a_case() {
-    let sent: BTreeSet<&str> = cases().iter().map(|case| case.tool).collect();
+    let sent: BTreeSet<&str> = cases().iter().map(Case::tool).collect();
     let provider = provider().unwrap();
     let tools: BTreeSet<&str> = provider.catalogue().tools.iter().map(|tool| tool.name.as_str()).collect();
     assert_eq!(sent, tools);

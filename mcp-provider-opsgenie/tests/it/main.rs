@@ -18,5 +18,3 @@ mod requests;
 mod results;
 #[cfg(test)]
 mod setup;
-#[cfg(test)]
-mod wire;

@@ -1,14 +1,11 @@
 //! Every tool, and the exact request that it sends.
 
-use mcp_govern_conformance::Harness;
+use mcp_govern_conformance::{Harness, wire::Case};
 use mcp_govern_core::ProviderErrorKind;
 use serde_json::{Value, json};
 use stand_ins::OpsgenieStandIn;
 
-use crate::{
-    setup::{OPEN, failure, keys, open},
-    wire::Case,
-};
+use crate::setup::{OPEN, failure, keys, open, sent};
 
 /// Whose key authorises a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,13 +120,13 @@ fn actions() -> Vec<Case> {
 
 async fn faults_of(case: &Case, key: Key, vendor: &OpsgenieStandIn, harness: &Harness) -> Vec<String> {
     let mut faults = Vec::new();
-    match harness.governor().preview(harness.person(), harness.request(case.tool, case.arguments.clone())) {
+    match harness.governor().preview(harness.person(), harness.request(case.tool(), case.arguments())) {
         Ok(preview) => faults.extend(case.preview_faults(&vendor.base_url(), &preview)),
-        Err(error) => faults.push(format!("{}: the preview fails: {error}", case.tool)),
+        Err(error) => faults.push(format!("{}: the preview fails: {error}", case.tool())),
     }
-    assert_eq!(vendor.count(), 0, "the preview of `{}` sent something", case.tool);
-    if let Err(error) = harness.call(case.tool, case.arguments.clone()).await {
-        faults.push(format!("{}: {error}", case.tool));
+    assert_eq!(vendor.count(), 0, "the preview of `{}` sent something", case.tool());
+    if let Err(error) = harness.call(case.tool(), case.arguments()).await {
+        faults.push(format!("{}: {error}", case.tool()));
     }
     let secret = match key {
         Key::Account => vendor.good_key(),
@@ -138,17 +135,17 @@ async fn faults_of(case: &Case, key: Key, vendor: &OpsgenieStandIn, harness: &Ha
     let authorization = format!("GenieKey {secret}");
     let requests = vendor.requests();
     let Some(seen) = requests.first() else { return faults };
-    faults.extend(case.faults(seen, &[("accept", "application/json"), ("authorization", &authorization)]));
+    faults.extend(case.faults(&sent(seen), &[("accept", "application/json"), ("authorization", &authorization)]));
     // What was accepted is asked for, with the key that may read.
     let polls = usize::from(key == Key::Integration);
     if requests.len() != 1 + polls {
-        faults.push(format!("{}: {} requests were sent", case.tool, requests.len()));
+        faults.push(format!("{}: {} requests were sent", case.tool(), requests.len()));
     }
     for poll in requests.iter().skip(1) {
         let is_poll = poll.method() == "GET" && poll.path().starts_with("/v2/alerts/requests/");
         let own_key = poll.header("authorization") == Some(&format!("GenieKey {}", vendor.good_key()));
         if !is_poll || !own_key {
-            faults.push(format!("{}: then {poll:?} was sent", case.tool));
+            faults.push(format!("{}: then {poll:?} was sent", case.tool()));
         }
     }
     faults.extend(vendor.violations());
@@ -169,11 +166,11 @@ async fn every_tool_sends_exactly_its_request_and_its_preview_shows_it() {
 async fn the_status_of_a_request_is_asked_for_with_the_key_that_may_read() {
     let (vendor, harness) = open().await;
     let case = follow_up();
-    let failed = failure(&harness, case.tool, case.arguments.clone()).await;
+    let failed = failure(&harness, case.tool(), case.arguments()).await;
     assert_eq!(failed.kind, ProviderErrorKind::NotFound);
     let authorization = format!("GenieKey {}", vendor.good_key());
     let headers = [("accept", "application/json"), ("authorization", authorization.as_str())];
-    assert_eq!(case.faults(&vendor.last_request().unwrap(), &headers), Vec::<String>::new());
+    assert_eq!(case.faults(&sent(&vendor.last_request().unwrap()), &headers), Vec::<String>::new());
 }
 
 #[tokio::test]

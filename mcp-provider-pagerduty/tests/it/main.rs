@@ -20,5 +20,3 @@ mod results;
 mod retries;
 #[cfg(test)]
 mod setup;
-#[cfg(test)]
-mod wire;

@@ -1,12 +1,10 @@
 //! Every tool, and the exact request that it sends.
 
+use mcp_govern_conformance::wire::Case;
 use serde_json::{Value, json};
 use stand_ins::PagerDutyStandIn;
 
-use crate::{
-    setup::{ACTOR, SERVICE, Who, open_as},
-    wire::Case,
-};
+use crate::setup::{ACTOR, SERVICE, Who, open_as, sent};
 
 const SINCE: &str = "2026-03-14T00:00:00Z";
 const UNTIL: &str = "2026-03-28T00:00:00+01:00";
@@ -240,24 +238,24 @@ async fn faults_of(who: Who, scheme: &str, cases: impl Fn(&Ids) -> Vec<Case>) ->
     for at in 0..cases(&Ids::default()).len() {
         let (vendor, harness) = open_as(who).await;
         let case = cases(&Ids::of(&vendor)).swap_remove(at);
-        let preview = harness.governor().preview(harness.person(), harness.request(case.tool, case.arguments.clone()));
+        let preview = harness.governor().preview(harness.person(), harness.request(case.tool(), case.arguments()));
         match preview {
             Ok(preview) => faults.extend(case.preview_faults(&vendor.base_url(), &preview)),
-            Err(error) => faults.push(format!("{}: the preview fails: {error}", case.tool)),
+            Err(error) => faults.push(format!("{}: the preview fails: {error}", case.tool())),
         }
-        assert_eq!(vendor.count(), 0, "the preview of `{}` sent something", case.tool);
-        if let Err(error) = harness.call(case.tool, case.arguments.clone()).await {
-            faults.push(format!("{}: {error}", case.tool));
+        assert_eq!(vendor.count(), 0, "the preview of `{}` sent something", case.tool());
+        if let Err(error) = harness.call(case.tool(), case.arguments()).await {
+            faults.push(format!("{}: {error}", case.tool()));
         }
         let authorization = format!("{scheme}{}", who.secret(&vendor));
         let mut headers =
             vec![("accept", "application/vnd.pagerduty+json;version=2"), ("authorization", authorization.as_str())];
-        if case.is_write() && who != Who::Token {
+        if case.method() != "GET" && who != Who::Token {
             headers.push(("from", ACTOR));
         }
         match vendor.requests().as_slice() {
-            [seen] => faults.extend(case.faults(seen, &headers)),
-            seen => faults.push(format!("{}: {} requests were sent", case.tool, seen.len())),
+            [seen] => faults.extend(case.faults(&sent(seen), &headers)),
+            seen => faults.push(format!("{}: {} requests were sent", case.tool(), seen.len())),
         }
         faults.extend(vendor.violations());
     }

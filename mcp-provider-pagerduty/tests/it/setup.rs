@@ -5,16 +5,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use mcp_govern_conformance::Harness;
+use mcp_govern_conformance::{Failed, Harness, wire::SentRequest};
 use mcp_govern_core::{
-    AuthMethodId, Credential, CredentialSharing, Exchange, Provider, ProviderErrorKind, Secret, Sent, ServerSpec,
-    ToolPrefix, VendorError,
-    governor::{CallError, CallSuccess},
+    AuthMethodId, Credential, CredentialSharing, Provider, Secret, ServerSpec, ToolPrefix, governor::CallSuccess,
 };
 use mcp_govern_openapi::{Limits, OpenApiProvider};
 use mcp_provider_pagerduty::{ACCESS_TOKEN_FIELD, ACTOR_EMAIL, API_KEY, API_KEY_FIELD, OAUTH, PROVIDER, builder};
 use serde_json::Value;
-use stand_ins::PagerDutyStandIn;
+use stand_ins::{PagerDutyStandIn, Seen};
 use url::Url;
 
 /// The login of a user of the stand-in's account.
@@ -96,7 +94,7 @@ pub(crate) async fn open_as(who: Who) -> (PagerDutyStandIn, Harness) {
 
 /// The result of a call that succeeds.
 pub(crate) async fn call(harness: &Harness, tool: &str, arguments: Value) -> Value {
-    success(harness, tool, arguments).await.output.to_value().unwrap()
+    harness.output(tool, arguments).await.unwrap()
 }
 
 /// A call that succeeds.
@@ -107,37 +105,17 @@ pub(crate) async fn success(harness: &Harness, tool: &str, arguments: Value) -> 
     }
 }
 
-/// What a call fails with, where it is not governance that refuses it.
-#[derive(Debug)]
-pub(crate) struct Failed {
-    pub(crate) kind: ProviderErrorKind,
-    pub(crate) message: String,
-    pub(crate) sent: Sent,
-    pub(crate) vendor: VendorError,
-    pub(crate) exchanges: Vec<Exchange>,
-}
-
 /// A call that fails on the way to the vendor or there.
 pub(crate) async fn failure(harness: &Harness, tool: &str, arguments: Value) -> Failed {
-    failed(tool, harness.call(tool, arguments).await)
+    harness.failure(tool, arguments).await.unwrap()
 }
 
 /// As [`failure`], with a deadline.
 pub(crate) async fn failure_within(harness: &Harness, tool: &str, arguments: Value, time: Duration) -> Failed {
-    failed(tool, harness.call_until(tool, arguments, Instant::now() + time).await)
+    Failed::of(tool, harness.call_until(tool, arguments, Instant::now() + time).await).unwrap()
 }
 
-fn failed(tool: &str, result: Result<CallSuccess, CallError>) -> Failed {
-    let error = match result {
-        Ok(success) => panic!("`{tool}` succeeds: {}", success.output.content),
-        Err(error) => error,
-    };
-    let Some(error) = error.provider_error() else { panic!("`{tool}` is denied: {error}") };
-    Failed {
-        kind: error.kind(),
-        message: error.message().to_owned(),
-        sent: error.sent(),
-        vendor: error.vendor().cloned().unwrap_or_default(),
-        exchanges: error.exchanges().to_vec(),
-    }
+/// The request as the cases compare it.
+pub(crate) fn sent(seen: &Seen) -> SentRequest {
+    SentRequest::new(seen.method(), seen.target(), seen.headers().to_vec(), seen.body())
 }

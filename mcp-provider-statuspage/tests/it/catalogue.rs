@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, path::Path};
 
+use mcp_govern_conformance::wire::Case;
 use mcp_govern_core::{Binding, Effect, Risk};
 use mcp_govern_openapi::OpenApiProvider;
 use mcp_provider_statuspage::provider;
@@ -14,21 +15,39 @@ fn every_operation_states_its_effect_and_describes_itself() {
 }
 
 #[test]
-fn every_tool_is_sent_to_the_stand_in_by_a_case() {
+fn every_operation_is_sent_to_the_stand_in_by_a_case() {
     let cases = cases(&Made::default());
-    let sent: BTreeSet<&str> = cases.iter().map(|case| case.tool).collect();
+    let sent: BTreeSet<&str> = cases.iter().map(Case::tool).collect();
     let provider = provider().unwrap();
-    let tools: BTreeSet<&str> = provider.catalogue().tools.iter().map(|tool| tool.name.as_str()).collect();
-    assert_eq!(sent, tools);
+    let operations = provider.catalogue().tools.iter().filter(|tool| tool.uses().is_empty());
+    let operations: BTreeSet<&str> = operations.map(|tool| tool.name.as_str()).collect();
+    assert_eq!(sent, operations);
+}
+
+/// What each of them does is asked for in `recipes.rs`.
+#[test]
+fn the_tools_over_several_operations_are_classified_at_least_as_high_as_those() {
+    let provider = provider().unwrap();
+    let catalogue = provider.catalogue();
+    let recipes: Vec<_> = catalogue.tools.iter().filter(|tool| !tool.uses().is_empty()).collect();
+    let names: Vec<&str> = recipes.iter().map(|tool| tool.name.as_str()).collect();
+    assert_eq!(names, ["change_user_permissions", "is_anything_down", "post_incident_update", "schedule_maintenance"]);
+    for recipe in recipes {
+        for row in recipe.uses().iter().map(|name| catalogue.tool(name).unwrap()) {
+            assert!(recipe.effect >= row.effect && recipe.risk >= row.risk, "`{}` over `{}`", recipe.name, row.name);
+            assert!(recipe.notifies.is_some() || row.notifies.is_none(), "`{}` tells nobody", recipe.name);
+        }
+    }
 }
 
 /// What hands out access, hands out credentials, or cannot be taken back.
-const DANGEROUS: [&str; 21] = [
+const DANGEROUS: [&str; 22] = [
     "add_component_page_access_groups",
     "add_component_page_access_users",
     "add_page_access_group_components",
     "add_page_access_user_components",
     "add_page_access_user_metrics",
+    "change_user_permissions",
     "create_metric_provider",
     "create_organization_user",
     "create_page_access_group",
@@ -68,10 +87,89 @@ fn every_change_but_that_of_a_draft_is_at_least_sensitive() {
 fn what_the_vendor_deletes_is_destructive() {
     let provider = provider().unwrap();
     for tool in &provider.catalogue().tools {
-        let Binding::Operation(operation) = &tool.binding else { panic!("`{}` is no operation", tool.name) };
+        let Binding::Operation(operation) = &tool.binding else { continue };
         if operation.method == "DELETE" || tool.name.as_str().starts_with("replace_") {
             assert_eq!(tool.effect, Effect::Destructive, "`{}`", tool.name);
         }
+    }
+}
+
+/// Method and path of every operation of the Manage API.
+fn operations(provider: &OpenApiProvider) -> Vec<(&str, &str, &str)> {
+    let tools = provider.catalogue().tools.iter();
+    let operations = tools.filter_map(|tool| match &tool.binding {
+        Binding::Operation(operation) if operation.origin == "api" => {
+            Some((tool.name.as_str(), operation.method.as_str(), operation.path.as_str()))
+        }
+        _ => None,
+    });
+    operations.collect()
+}
+
+#[test]
+fn the_verbs_of_page_access_say_what_is_done_and_not_what_http_calls_it() {
+    let provider = provider().unwrap();
+    let lists = operations(&provider).into_iter().filter(|(.., path)| {
+        path.contains("page_access") && (path.ends_with("/components") || path.ends_with("/metrics"))
+    });
+    let mut seen = 0;
+    for (name, method, path) in lists {
+        let verb = name.split('_').next().unwrap_or_default();
+        let due = match method {
+            "POST" => "replace",
+            "PATCH" => "add",
+            "DELETE" => "remove",
+            _ => "list",
+        };
+        assert_eq!(verb, due, "`{name}`: {method} {path}");
+        seen += 1;
+    }
+    assert_eq!(seen, 12);
+}
+
+#[test]
+fn of_two_operations_that_are_one_the_patch_is_offered() {
+    let provider = provider().unwrap();
+    let puts = operations(&provider).into_iter().filter(|(_, method, _)| *method == "PUT");
+    let puts: Vec<&str> = puts.map(|(name, ..)| name).collect();
+    let due = ["publish_postmortem", "replace_user_permissions", "save_postmortem_draft", "unpublish_postmortem"];
+    assert_eq!(puts, due);
+}
+
+/// Statuspage mails and posts by default; what is said for the caller here is silence. Its own defaults are random.
+#[test]
+fn what_is_sent_unasked_is_silence_and_the_size_of_a_page() {
+    let provider = provider().unwrap();
+    for tool in &provider.catalogue().tools {
+        let properties = tool.input_schema["properties"].as_object().unwrap();
+        for (name, property) in properties {
+            let Some(default) = property.get("default") else { continue };
+            let due = match name.as_str() {
+                "per_page" | "limit" => serde_json::json!(25),
+                // Leaving without a mail about it; a window that opens and closes by itself and tells nobody.
+                "skip_unsubscription_notification" | "automatic" => serde_json::json!(true),
+                _ => serde_json::json!(false),
+            };
+            assert_eq!(*default, due, "`{}`: `{name}`", tool.name);
+        }
+    }
+}
+
+#[test]
+fn maps_are_maps_and_name_no_identifier_of_an_example() {
+    let provider = provider().unwrap();
+    let catalogue = provider.catalogue();
+    for (tool, argument) in [
+        ("create_incident", "components"),
+        ("update_incident", "components"),
+        ("create_incident", "metadata"),
+        ("add_metric_points_in_bulk", "points"),
+        ("replace_user_permissions", "pages"),
+        ("change_user_permissions", "set"),
+    ] {
+        let tool = catalogue.tool(&tool.parse().unwrap()).unwrap();
+        let map = &tool.input_schema["properties"][argument];
+        assert!(map["additionalProperties"].is_object() && map.get("properties").is_none(), "`{}`: {map}", tool.name);
     }
 }
 
@@ -81,6 +179,11 @@ fn the_tools_that_the_vendor_gives_up_say_so() {
     let deprecated: Vec<&str> =
         provider.catalogue().tools.iter().filter(|tool| tool.deprecated).map(|tool| tool.name.as_str()).collect();
     assert_eq!(deprecated, ["create_organization_user", "delete_organization_user", "list_organization_users"]);
+    for name in deprecated {
+        let tool = provider.catalogue().tool(&name.parse().unwrap()).unwrap();
+        assert_eq!(tool.risk, Risk::Dangerous, "`{name}`");
+        assert!(tool.risk_reason.as_ref().unwrap().contains("Atlassian accounts"), "`{name}`: {:?}", tool.risk_reason);
+    }
 }
 
 /// Run with `UPDATE=1` to write the table anew.

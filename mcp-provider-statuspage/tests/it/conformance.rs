@@ -22,8 +22,7 @@ struct Running(StatuspageStandIn);
 #[async_trait]
 impl ProviderCase for Statuspage {
     fn provider(&self) -> Result<Arc<dyn Provider>, Failure> {
-        let provider = mcp_provider_statuspage::provider();
-        Ok(Arc::new(provider.map_err(|error| Failure::new(error.to_string()))?))
+        Ok(setup::provider())
     }
 
     fn spec(&self, base_url: Url) -> Result<ServerSpec, Failure> {

@@ -6,7 +6,7 @@ use mcp_govern_core::{ProviderErrorKind as Kind, Sent};
 use serde_json::{Value, json};
 use stand_ins::{Behaviour, Fault, RawServer, StatuspageStandIn};
 
-use crate::setup::{PAGE, failure, failure_within, harness_at, open, success};
+use crate::setup::{PAGE, failure, failure_within, harness_at, open_only, success};
 
 fn read() -> (&'static str, Value) {
     ("list_components", json!({"page_id": PAGE}))
@@ -14,6 +14,10 @@ fn read() -> (&'static str, Value) {
 
 fn write() -> (&'static str, Value) {
     ("create_incident", json!({"page_id": PAGE, "name": "Late"}))
+}
+
+fn now() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
 }
 
 fn answer(status: u16, body: &Value) -> Fault {
@@ -24,6 +28,7 @@ fn answer(status: u16, body: &Value) -> Fault {
 async fn every_refusal_has_its_kind_and_says_what_to_do() {
     let table = [
         (400, json!({"error": "bad"}), Kind::InvalidArguments, "bad"),
+        (402, json!({"message": "Upgrade"}), Kind::PlanLimit, "Upgrade"),
         (403, json!({"error": "Forbidden"}), Kind::Forbidden, "the role on the page does not allow it"),
         (404, json!({"error": "Not found"}), Kind::NotFound, "list_pages"),
         (409, json!({"error": "taken"}), Kind::Conflict, "taken"),
@@ -38,7 +43,7 @@ async fn every_refusal_has_its_kind_and_says_what_to_do() {
         (500, json!({"error": "oops"}), Kind::VendorFailure, "oops"),
     ];
     for (status, body, kind, words) in table {
-        let (vendor, harness) = open().await;
+        let (vendor, harness) = open_only(&["create_incident", "list_pages"]).await;
         vendor.fail_next(answer(status, &body));
         let (tool, arguments) = write();
         let failed = failure(&harness, tool, arguments).await;
@@ -50,7 +55,7 @@ async fn every_refusal_has_its_kind_and_says_what_to_do() {
 
 #[tokio::test]
 async fn an_unknown_identifier_is_not_found() {
-    let (vendor, harness) = open().await;
+    let (vendor, harness) = open_only(&["get_component"]).await;
     let failed = failure(&harness, "get_component", json!({"page_id": PAGE, "component_id": "no such#one"})).await;
     assert_eq!(failed.kind, Kind::NotFound);
     assert_eq!(vendor.last_request().unwrap().path(), format!("/v1/pages/{PAGE}/components/no%20such%23one"));
@@ -58,9 +63,9 @@ async fn an_unknown_identifier_is_not_found() {
 
 #[tokio::test]
 async fn data_for_a_metric_of_another_provider_is_a_conflict_that_names_the_right_one() {
-    let (_vendor, harness) = open().await;
+    let (_vendor, harness) = open_only(&["add_metric_point"]).await;
     let arguments =
-        json!({"page_id": PAGE, "metric_id": StatuspageStandIn::DATADOG_METRIC, "timestamp": 1, "value": 1});
+        json!({"page_id": PAGE, "metric_id": StatuspageStandIn::DATADOG_METRIC, "timestamp": now(), "value": 1});
     let failed = failure(&harness, "add_metric_point", arguments).await;
     assert_eq!((failed.kind, failed.vendor.status), (Kind::Conflict, Some(405)));
     assert!(failed.message.contains("type Self"), "{}", failed.message);
@@ -68,7 +73,7 @@ async fn data_for_a_metric_of_another_provider_is_a_conflict_that_names_the_righ
 
 #[tokio::test]
 async fn a_person_who_is_there_already_is_a_conflict() {
-    let (_vendor, harness) = open().await;
+    let (_vendor, harness) = open_only(&["create_page_access_user"]).await;
     let arguments = json!({"page_id": PAGE, "email": "lotte@customer.example.com"});
     let failed = failure(&harness, "create_page_access_user", arguments).await;
     assert_eq!((failed.kind, failed.vendor.status), (Kind::Conflict, Some(409)));
@@ -78,7 +83,8 @@ async fn a_person_who_is_there_already_is_a_conflict() {
 #[tokio::test]
 async fn what_plan_or_accounts_do_not_allow_is_forbidden() {
     let vendor = StatuspageStandIn::builder().with_atlassian_accounts().start().await;
-    let harness = harness_at(vendor.base_url(), &vendor.good_key()).await;
+    let harness =
+        harness_at(vendor.base_url(), &vendor.good_key(), &["list_organization_users", "list_page_access_users"]).await;
     let arguments = json!({"organization_id": StatuspageStandIn::ORGANIZATION});
     assert_eq!(failure(&harness, "list_organization_users", arguments).await.kind, Kind::Forbidden);
     let failed = failure(&harness, "list_page_access_users", json!({"page_id": StatuspageStandIn::SECOND_PAGE})).await;
@@ -88,13 +94,13 @@ async fn what_plan_or_accounts_do_not_allow_is_forbidden() {
 
 #[tokio::test]
 async fn a_read_is_tried_again_after_a_failure_and_a_write_is_not() {
-    let (vendor, harness) = open().await;
+    let (vendor, harness) = open_only(&["create_incident", "list_components"]).await;
     vendor.fail_times(2, &Fault::status(503));
     let (tool, arguments) = read();
     let output = success(&harness, tool, arguments).await.output;
     assert_eq!((vendor.count(), output.exchanges.len(), output.exchanges[0].retries), (3, 1, 2));
 
-    let (vendor, harness) = open().await;
+    let (vendor, harness) = open_only(&["create_incident", "list_components"]).await;
     vendor.fail_next(Fault::AfterDoing(Box::new(Fault::status(502))));
     let (tool, arguments) = write();
     let failed = failure(&harness, tool, arguments).await;
@@ -103,7 +109,7 @@ async fn a_read_is_tried_again_after_a_failure_and_a_write_is_not() {
 
 #[tokio::test]
 async fn a_throttled_write_was_not_done_and_is_sent_again_after_the_wait() {
-    let (vendor, harness) = open().await;
+    let (vendor, harness) = open_only(&["create_incident"]).await;
     vendor.fail_next(Fault::Throttle { retry_after: Some(0) });
     let (tool, arguments) = write();
     success(&harness, tool, arguments).await;
@@ -119,7 +125,7 @@ async fn a_wait_beyond_the_deadline_is_told_and_not_waited_for() {
         (Fault::Throttle { retry_after: None }, 60),
         (Fault::Status { status: 429, headers: vec![("Retry-After".into(), "90".into())], body: "{}".into() }, 90),
     ] {
-        let (vendor, harness) = open().await;
+        let (vendor, harness) = open_only(&["create_incident"]).await;
         vendor.fail_next(fault);
         let (tool, arguments) = write();
         let failed = failure(&harness, tool, arguments).await;
@@ -132,12 +138,22 @@ async fn a_wait_beyond_the_deadline_is_told_and_not_waited_for() {
 #[tokio::test]
 async fn sixty_requests_a_minute_are_kept_to_beforehand() {
     let vendor = StatuspageStandIn::builder().with_rate_limit().start().await;
-    let harness = harness_at(vendor.base_url(), &vendor.good_key()).await;
-    for _ in 0..60 {
-        success(&harness, "list_pages", json!({})).await;
+    // One window for all tools and pages.
+    let calls = [
+        ("list_pages", json!({})),
+        ("list_components", json!({"page_id": PAGE})),
+        ("get_page", json!({"page_id": StatuspageStandIn::SECOND_PAGE})),
+        ("update_component", json!({"page_id": PAGE, "component_id": "c02bookapi11", "status": "operational"})),
+    ];
+    let harness = harness_at(vendor.base_url(), &vendor.good_key(), &calls.each_ref().map(|(tool, _)| *tool)).await;
+    for (tool, arguments) in calls.iter().cycle().take(60) {
+        success(&harness, tool, arguments.clone()).await;
+    }
+    for (tool, arguments) in calls.clone() {
+        let failed = failure_within(&harness, tool, arguments, Duration::from_secs(2)).await;
+        assert_eq!((failed.kind, failed.sent), (Kind::RateLimited, Sent::No), "{tool}");
     }
     let failed = failure_within(&harness, "list_pages", json!({}), Duration::from_secs(2)).await;
-    assert_eq!((failed.kind, failed.sent), (Kind::RateLimited, Sent::No));
     assert!(failed.vendor.retry_after.is_some(), "{failed:?}");
     assert_eq!(vendor.count(), 60, "the request that would be refused was sent");
 }
@@ -146,7 +162,7 @@ async fn sixty_requests_a_minute_are_kept_to_beforehand() {
 async fn what_is_no_answer_is_a_bad_answer() {
     let elsewhere = RawServer::start(Behaviour::NeverAnswers).await.unwrap();
     for fault in [Fault::Html, Fault::redirect(elsewhere.base_url()), Fault::CutJson] {
-        let (vendor, harness) = open().await;
+        let (vendor, harness) = open_only(&["list_components"]).await;
         vendor.fail_next(fault.clone());
         let (tool, arguments) = read();
         let failed = failure(&harness, tool, arguments).await;
@@ -164,7 +180,7 @@ async fn a_write_that_breaks_off_is_sent_once_and_nobody_says_that_it_was_not() 
         (Behaviour::GarbageStatusLine, Kind::Network),
     ] {
         let vendor = RawServer::start(behaviour.clone()).await.unwrap();
-        let harness = harness_at(vendor.base_url().join("v1").unwrap(), "some-key").await;
+        let harness = harness_at(vendor.base_url().join("v1").unwrap(), "some-key", &["create_incident"]).await;
         let (tool, arguments) = write();
         let failed = failure_within(&harness, tool, arguments, Duration::from_millis(800)).await;
         assert_eq!(failed.kind, kind, "{behaviour:?}: {failed:?}");

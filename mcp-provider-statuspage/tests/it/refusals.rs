@@ -3,7 +3,7 @@
 use mcp_govern_core::{DenialCode, ProviderErrorKind, Sent};
 use serde_json::{Value, json};
 
-use crate::setup::{PAGE, open};
+use crate::setup::{PAGE, open_only};
 
 const FOR: &str = "2031-03-14T22:00:00Z";
 const UNTIL: &str = "2031-03-14T23:30:00Z";
@@ -12,7 +12,8 @@ const UNTIL: &str = "2031-03-14T23:30:00Z";
 type Row = (&'static str, Value, &'static [&'static str]);
 
 async fn each_is_refused(rows: Vec<Row>) {
-    let (vendor, harness) = open().await;
+    let tools: Vec<&str> = rows.iter().map(|(tool, ..)| *tool).collect();
+    let (vendor, harness) = open_only(&tools).await;
     for (tool, mut arguments, words) in rows {
         arguments["page_id"] = json!(PAGE);
         let shown = arguments.to_string();
@@ -201,7 +202,7 @@ async fn what_belongs_together_is_given_together() {
 
 #[tokio::test]
 async fn forgetting_the_pages_of_a_person_revokes_nothing() {
-    let (vendor, harness) = open().await;
+    let (vendor, harness) = open_only(&["replace_user_permissions"]).await;
     for pages in [json!(null), json!({"p": {"admin": true}}), json!({"p": {"incident_manager": "yes"}})] {
         let mut arguments = json!({"organization_id": "o", "user_id": "u"});
         if !pages.is_null() {

@@ -1,12 +1,7 @@
 //! A governed call beside a bare one of the same HTTP client to the same stub: with a timeout, and its JSON read but not built into a
 //! tree, so that both sides end with the same in hand.
 
-use std::{
-    io::{Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
-    thread,
-    time::Duration,
-};
+use std::{net::SocketAddr, time::Duration};
 
 use mcp_govern_benches::clock::{median, thread_nanos};
 use mcp_govern_core::{
@@ -19,7 +14,10 @@ use mcp_govern_core::{
 use mcp_govern_openapi::OpenApiProvider;
 use serde_json::value::RawValue;
 
-use crate::figure::Figure;
+use crate::{
+    figure::Figure,
+    stub::{body, stub},
+};
 
 /// How many calls are made in a block; the blocks of the two sides alternate.
 const CALLS: u32 = 1_500;
@@ -97,7 +95,8 @@ async fn governed_call(governor: &Governor, person: &Principal) {
     assert_eq!(success.output.content.get().len(), body().len());
 }
 
-async fn governor(address: SocketAddr) -> (Governor, Principal) {
+/// A governor over one tool of the stub, and a person who may call it.
+pub(crate) async fn governor(address: SocketAddr) -> (Governor, Principal) {
     let provider = OpenApiProvider::from_document(DOCUMENT).expect("a document");
     let tenant = TenantId::new("bench").expect("an id");
     let (governor, driver) = Governor::builder(tenant).with_provider(provider).open().await.expect("a governor");
@@ -128,46 +127,4 @@ async fn governor(address: SocketAddr) -> (Governor, Principal) {
     let key = Credential::new(method).with_field("token", Secret::new("key"));
     governor.set_shared_credential(&admin, &server, key, Probe::Skip).await.expect("a credential");
     (governor, Principal::new(user, ClientId::new("bench", "agent").expect("an id")))
-}
-
-/// About two kilobytes, as a vendor answers for one object.
-fn body() -> &'static str {
-    use std::sync::LazyLock;
-    static BODY: LazyLock<String> = LazyLock::new(|| {
-        let update = r#"{"id":"u1","status":"monitoring","body":"We are watching the fix.","created_at":"2026-11-21T09:30:00Z"}"#;
-        format!(r#"{{"id":"i1","name":"Checkout is slow","status":"monitoring","updates":[{}]}}"#, [update; 18].join(","))
-    });
-    &BODY
-}
-
-/// Answers every request at once, in threads of its own, whose CPU time is not counted.
-fn stub() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("an address");
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            thread::spawn(move || serve(stream));
-        }
-    });
-    address
-}
-
-fn serve(mut stream: TcpStream) {
-    let _ = stream.set_nodelay(true);
-    let body = body();
-    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length:";
-    let answer = format!("{head} {}\r\n\r\n{body}", body.len());
-    let (mut seen, mut buffer) = (Vec::new(), [0; 8192]);
-    while let Ok(read) = stream.read(&mut buffer) {
-        if read == 0 {
-            return;
-        }
-        seen.extend_from_slice(&buffer[..read]);
-        while let Some(end) = seen.windows(4).position(|window| window == b"\r\n\r\n") {
-            seen.drain(..end + 4);
-            if stream.write_all(answer.as_bytes()).is_err() {
-                return;
-            }
-        }
-    }
 }

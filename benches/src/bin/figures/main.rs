@@ -1,12 +1,14 @@
 //! The figures that the project promises, measured in one run with their peers.
 //!
-//! `figures` prints a table, `figures --json` one JSON object per figure; the names of groups (`admission`, `call`, `open`) take
+//! `figures` prints a table, `figures --json` one JSON object per figure; the names of groups (`admission`, `call`, `face`, `open`) take
 //! these alone. Ends with an error when a figure misses its limit.
 
 mod admission;
 mod call;
+mod face;
 mod figure;
 mod open;
+mod stub;
 
 use std::process::ExitCode;
 
@@ -19,10 +21,19 @@ static ALLOCATOR: Counting = Counting;
 
 type Group = (&'static str, fn() -> Vec<Figure>);
 
-const GROUPS: [Group; 3] = [("admission", admission::figures), ("call", call::figures), ("open", open::figures)];
+const GROUPS: [Group; 4] =
+    [("admission", admission::figures), ("call", call::figures), ("face", face::figures), ("open", open::figures)];
 
 fn main() -> ExitCode {
-    let (options, wanted): (Vec<String>, Vec<String>) = std::env::args().skip(1).partition(|word| word.starts_with('-'));
+    let words: Vec<String> = std::env::args().collect();
+    if let [_, serve, kind, vendor] = words.as_slice()
+        && serve == "--serve"
+    {
+        face::serve(kind, vendor.parse().expect("an address"));
+        return ExitCode::SUCCESS;
+    }
+    let (options, wanted): (Vec<String>, Vec<String>) =
+        std::env::args().skip(1).partition(|word| word.starts_with('-'));
     let json = options.iter().any(|option| option == "--json");
     if let Some(unknown) = wanted.iter().find(|word| GROUPS.iter().all(|(name, _)| name != word)) {
         eprintln!("there is no group `{unknown}`; there are {}", GROUPS.map(|(name, _)| name).join(", "));

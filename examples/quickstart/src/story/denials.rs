@@ -8,8 +8,8 @@ use mcp_govern_core::{
     journal::{Action, KillScope},
 };
 
-use super::{Ending, Scene, Story, setup::SHIFT};
-use crate::{Told, teller::Step};
+use super::{Scene, Story, setup::SHIFT};
+use crate::{Told, front::Ending, teller::Step};
 
 impl Story {
     pub(super) async fn refuse_calls(&mut self) -> Told {

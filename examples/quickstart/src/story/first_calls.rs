@@ -8,19 +8,34 @@ use mcp_govern_core::{
     journal::Action,
 };
 
-use super::{Ending, Story};
-use crate::{Told, teller::Step};
+use rmcp::model::ProtocolVersion;
+use serde_json::Value;
+
+use super::{Scene, Story};
+use crate::{Told, front::Ending, teller::Step};
 
 impl Story {
+    /// Says what the clients are connected to.
+    pub(super) fn connect(&mut self) -> Told {
+        self.teller.chapter(
+            "Connect",
+            "Ann and Ben each have an AI client, and a token that says who they are. Whatever they list and call from here on \
+             goes over MCP: Ann's client speaks the newest protocol, Ben's the older one with a handshake, on one endpoint.",
+        )?;
+        let step = Step::of_all("connect", "done").with_fact("url", self.front.url());
+        let step = step.with_fact("protocols", [ProtocolVersion::LATEST, ProtocolVersion::LATEST_WITH_INITIALIZE]);
+        self.tell_step(&step.saying(format!("Two MCP clients are connected to {}.", self.front.url())))
+    }
+
     pub(super) async fn call_with_a_wrong_key(&mut self) -> Told {
         self.teller.chapter(
             "List and call, with the wrong key",
-            "Ann's AI client lists its tools: exactly those that she may call. It calls one. Now the key matters, and the \
-             answer says what is wrong.",
+            "Ann's client lists its tools: exactly those that she may call. It calls one. Now the key matters, and the answer \
+             says what is wrong.",
         )?;
         let ann = self.cast.ann.clone();
         for scene in self.scenes() {
-            let listed = self.tools_of_ann(&scene)?;
+            let listed = self.tools_of_ann(&scene).await?;
             let due: BTreeSet<String> =
                 scene.plot.approved().iter().map(|name| format!("{}_{name}", scene.vendor.id())).collect();
             self.expect(scene.vendor, listed == due, "Ann to see exactly the tools that she was granted");
@@ -59,8 +74,8 @@ impl Story {
             self.tell_step(&step.saying(text))?;
             let ask = scene.plot.first();
             let said = format!("Ann calls `{}`:", ask.tool);
-            if let Some(success) = self.call(&scene, &ann, ask, ("call", Ending::Answered, &said)).await? {
-                scene.plot.learn(&success.output.to_value()?);
+            if let Some(content) = self.call(&scene, &ann, ask, ("call", Ending::Answered, &said)).await? {
+                scene.plot.learn(&content);
             }
         }
         Ok(())
@@ -79,9 +94,7 @@ impl Story {
             let constraint = serde_json::to_value(&rule.constraint)?;
             let tools = BTreeMap::from([(scene.tool(tool)?, ToolsetEntry { rules: vec![rule] })]);
             self.act(&olga, Action::SetToolsetTools { toolset: scene.toolset.clone(), tools }).await?;
-            let seen = self.governor.describe(&ann.caller, scene.tool(tool)?)?;
-            let narrowed = seen.input_schema.pointer(&format!("/properties/{argument}")).cloned().unwrap_or_default();
-            let original = seen.definition.input_schema.pointer(&format!("/properties/{argument}")).cloned();
+            let (narrowed, original) = self.schemas(&scene, tool, &argument).await?;
             self.expect(scene.vendor, original.is_some_and(|original| original != narrowed), "a narrowed schema");
             let step = Step::of(scene.vendor, "set_rule", "done")
                 .with_fact("tool", tool)
@@ -98,6 +111,19 @@ impl Story {
             }
         }
         Ok(())
+    }
+
+    /// What an argument may be, as Ann's client is shown it, and as the vendor's provider states it.
+    async fn schemas(&self, scene: &Scene, tool: &str, argument: &str) -> Told<(Value, Option<Value>)> {
+        let exposed = format!("{}_{tool}", scene.vendor.id());
+        let listed = self.front.tools(&self.cast.ann).await?;
+        let shown =
+            listed.iter().find(|tool| tool.name == exposed).ok_or_else(|| format!("`{exposed}` is not listed"))?;
+        let property = |schema: &Value| schema.pointer(&format!("/properties/{argument}")).cloned();
+        let narrowed = property(&Value::Object(shown.input_schema.as_ref().clone())).unwrap_or_default();
+        let state = self.governor.state();
+        let stated = state.tools().get(&scene.tool(tool)?).and_then(|tool| property(&tool.definition().input_schema));
+        Ok((narrowed, stated))
     }
 
     /// Shows what would be sent.

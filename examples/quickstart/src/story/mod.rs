@@ -10,14 +10,14 @@ use std::{rc::Rc, sync::Arc, time::Instant};
 
 use example_vendors::Vendor;
 use mcp_govern_core::{
-    ClientType, CommandId, DenialCode, Governor, GrantId, ProfileId, Provider, ProviderErrorKind, Remedy, RequestId,
-    ServerId, Settings, TenantId, ToolId, ToolName, ToolsetId,
+    ClientType, CommandId, Governor, GrantId, ProfileId, Provider, RequestId, ServerId, Settings, TenantId, ToolId,
+    ToolName, ToolsetId,
     audit::AuditKey,
-    governor::{Acted, CallError, CallFailure, CallRequest, CallSuccess},
+    governor::Acted,
     journal::{Action, Command},
     memory::MemoryStores,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::task::JoinHandle;
 
 use crate::{
@@ -25,6 +25,7 @@ use crate::{
     cast::{Cast, Person},
     clock::StoryClock,
     company::{Company, Kind, Player},
+    front::{Answer, Ending, Front},
     plot::{Ask, Plot},
     teller::{Step, Teller},
 };
@@ -42,6 +43,8 @@ pub(crate) struct Story {
     audit_key: AuditKey,
     /// The governor that calls go through: that of the next release, once there is one.
     governor: Governor,
+    /// Its MCP face, with the clients that are connected to it.
+    front: Front,
     /// Every governor of the story, in the order in which they were opened.
     nodes: Vec<Governor>,
     drivers: Vec<JoinHandle<()>>,
@@ -61,14 +64,6 @@ struct Scene {
     grant: GrantId,
 }
 
-/// How a call is to end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ending {
-    Answered,
-    Denied(DenialCode),
-    Failed(ProviderErrorKind),
-}
-
 impl Story {
     /// Opens the governor. Nothing is registered yet.
     pub(crate) async fn open(teller: Teller, company: Company) -> Told<Self> {
@@ -82,9 +77,12 @@ impl Story {
             providers.push(Arc::new(scene.vendor.provider()?));
         }
         let (governor, driver) = node(&stores, &clock, &audit_key, providers).await?;
+        let cast = Cast::new()?;
+        let front = Front::open(&governor, &cast).await?;
         Ok(Self {
             teller,
-            cast: Cast::new()?,
+            cast,
+            front,
             scenes,
             absent,
             kind,
@@ -106,6 +104,7 @@ impl Story {
         self.review().await?;
         self.hand_out().await?;
         self.ask_and_approve().await?;
+        self.connect()?;
         self.call_with_a_wrong_key().await?;
         self.call_with_the_right_key().await?;
         self.call_within_a_rule().await?;
@@ -201,29 +200,27 @@ impl Story {
         acted.map_err(|error| format!("{name} by {}: {error}", who.name).into())
     }
 
-    /// Makes a call, tells how it ended, and takes note where that is not how it must end.
+    /// Makes a call over MCP, tells how it ended, and takes note where that is not how it must end.
     async fn call(
         &mut self,
         scene: &Scene,
         who: &Person,
         ask: Ask,
         (step, expected, said): (&'static str, Ending, &str),
-    ) -> Told<Option<CallSuccess>> {
+    ) -> Told<Option<Value>> {
         let exposed = format!("{}_{}", scene.vendor.id(), ask.tool);
-        let request = CallRequest::new(exposed.as_str()).with_arguments(ask.arguments.clone());
-        let ended = self.governor.call(&who.caller, request).await;
-        let told = match &ended {
-            Ok(success) => answered(scene, step, success, said),
-            Err(error) => refused(scene, step, error, said),
-        };
+        let answer = self.front.call(who, &exposed, ask.arguments.clone()).await?;
+        let told = told(scene, step, &answer, said);
         let arguments = Value::Object(ask.arguments);
         let told = told.with_fact("user", who.name).with_fact("tool", &exposed).with_fact("arguments", arguments);
         self.tell_step(&told)?;
-        let ending = ending(&ended);
-        if ending != Some(expected) {
-            self.teller.differs(format!("{} {step}: expected {expected:?}, got {ending:?}", scene.vendor));
+        if !answer.is(expected) {
+            self.teller.differs(format!("{} {step}: expected {expected}, got {answer}", scene.vendor));
         }
-        Ok(ended.ok())
+        match answer {
+            Answer::Result { content, .. } => Ok(Some(content)),
+            Answer::Denied { .. } | Answer::Failed { .. } => Ok(None),
+        }
     }
 }
 
@@ -268,58 +265,35 @@ fn tenant() -> Result<TenantId, mcp_govern_core::ParseIdError> {
     TenantId::new("example")
 }
 
-fn ending(ended: &Result<CallSuccess, CallError>) -> Option<Ending> {
-    match ended.as_ref().map_err(CallError::failure) {
-        Ok(_) => Some(Ending::Answered),
-        Err(CallFailure::Denied(denial)) => Some(Ending::Denied(denial.code())),
-        Err(CallFailure::Provider(error)) => Some(Ending::Failed(error.kind())),
-        Err(_) => None,
-    }
-}
-
-fn answered(scene: &Scene, step: &'static str, success: &CallSuccess, said: &str) -> Step {
-    let content = success.output.to_value().unwrap_or_default();
-    let items = content.get("items").and_then(Value::as_array);
-    let count = items.map(Vec::len);
-    let what = match (count, items.and_then(|items| items.iter().find_map(name))) {
-        (Some(1), Some(name)) => format!("one result: \"{name}\""),
-        (Some(count), Some(name)) => format!("{count} results, the first: \"{name}\""),
-        (Some(count), None) => format!("{count} results"),
-        (None, _) => format!("{} bytes", success.output.content.get().len()),
-    };
-    let told = Step::of(scene.vendor, step, "ok").with_fact("call", &success.call).with_fact("results", count);
-    match success.output.exchanges.last() {
-        Some(sent) => {
-            let status = sent.status.map(|status| status.to_string()).unwrap_or_default();
-            let request = format!("{} {}", sent.method, sent.path);
-            let told = told.with_fact("request", &request).with_fact("status", sent.status);
-            told.saying(format!("{said} {what}. ({request}: {status}, {} ms)", sent.latency_ms))
+/// A call as it is told.
+fn told(scene: &Scene, step: &'static str, answer: &Answer, said: &str) -> Step {
+    match answer {
+        Answer::Result { call, content } => {
+            let items = content.get("items").and_then(Value::as_array);
+            let count = items.map(Vec::len);
+            let what = match (count, items.and_then(|items| items.iter().find_map(name))) {
+                (Some(1), Some(name)) => format!("one result: \"{name}\""),
+                (Some(count), Some(name)) => format!("{count} results, the first: \"{name}\""),
+                (Some(count), None) => format!("{count} results"),
+                (None, _) => "an answer".to_owned(),
+            };
+            let told = Step::of(scene.vendor, step, "ok").with_fact("call", call).with_fact("results", count);
+            told.saying(format!("{said} {what}."))
         }
-        None => told.saying(format!("{said} {what}.")),
-    }
-}
-
-fn refused(scene: &Scene, step: &'static str, error: &CallError, said: &str) -> Step {
-    let told = |outcome, code: &str, message: &str| {
-        let told = Step::of(scene.vendor, step, outcome).with_code(code).with_fact("call", error.call());
-        told.with_fact("message", message).saying(format!("{said} `{code}`: \"{message}\""))
-    };
-    match error.failure() {
-        CallFailure::Denied(denial) => {
-            let told = told("denied", denial.code().as_str(), denial.message()).with_fact("remedy", denial.remedy());
-            match denial.remedy() {
-                Remedy::RequestAccess { .. } | Remedy::WaitForReview { .. } => {
-                    told.showing(format!("remedy: {}", json!(denial.remedy())))
-                }
+        Answer::Denied { call, code, message, remedy } => {
+            let told = Step::of(scene.vendor, step, "denied").with_code(code).with_fact("call", call);
+            let told = told.with_fact("message", message).with_fact("remedy", remedy);
+            let told = told.saying(format!("{said} `{code}`: \"{message}\""));
+            match remedy.get("action").and_then(Value::as_str) {
+                Some("request_access" | "wait_for_review") => told.showing(format!("remedy: {remedy}")),
                 _ => told,
             }
         }
-        CallFailure::Provider(failure) => {
-            let status = failure.exchanges().last().and_then(|sent| sent.status);
-            let told = told("failed", failure.kind().as_str(), failure.message());
-            told.with_fact("status", json!(status)).with_fact("sent", failure.sent())
+        Answer::Failed { call, kind, message, facts } => {
+            let told = Step::of(scene.vendor, step, "failed").with_code(kind).with_fact("call", call);
+            let told = told.with_fact("message", message).with_fact("status", facts.get("status"));
+            told.with_fact("sent", facts.get("sent")).saying(format!("{said} `{kind}`: \"{message}\""))
         }
-        other => told("failed", "failed", &format!("{other:?}")),
     }
 }
 

@@ -179,8 +179,9 @@ impl Story {
     }
 
     /// The names of the tools that Ann sees of a vendor.
-    pub(super) fn tools_of_ann(&self, scene: &Scene) -> Told<BTreeSet<String>> {
-        let listed = self.governor.list(&self.cast.ann.caller)?;
-        Ok(listed.into_iter().filter(|tool| tool.id.server() == &scene.server).map(|tool| tool.name).collect())
+    pub(super) async fn tools_of_ann(&self, scene: &Scene) -> Told<BTreeSet<String>> {
+        let listed = self.front.tools(&self.cast.ann).await?.into_iter().map(|tool| tool.name.into_owned());
+        let prefix = format!("{}_", scene.vendor.id());
+        Ok(listed.filter(|name| name.starts_with(&prefix)).collect())
     }
 }

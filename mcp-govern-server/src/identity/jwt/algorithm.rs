@@ -75,12 +75,12 @@ impl JwtAlgorithm {
             AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => &[Self::EdDsa],
             _ => &[],
         };
-        let says = key.common.key_algorithm.as_ref().map(named);
+        let says = key.common.key_algorithm.map(named);
         by_type.iter().copied().filter(|algorithm| says.is_none_or(|says| says == Some(*algorithm))).collect()
     }
 }
 
-fn named(algorithm: &KeyAlgorithm) -> Option<JwtAlgorithm> {
+fn named(algorithm: KeyAlgorithm) -> Option<JwtAlgorithm> {
     match algorithm {
         KeyAlgorithm::RS256 => Some(JwtAlgorithm::Rs256),
         KeyAlgorithm::RS384 => Some(JwtAlgorithm::Rs384),

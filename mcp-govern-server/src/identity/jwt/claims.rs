@@ -61,15 +61,17 @@ impl Claims {
     fn groups(&self, claim: &str) -> Vec<GroupId> {
         let found = match claim.strip_prefix('/') {
             None => self.0.get(claim),
-            Some(pointer) => pointer.split('/').try_fold(None, |at: Option<&Value>, step| {
-                let step = step.replace("~1", "/").replace("~0", "~");
-                let next = match at {
-                    None => self.0.get(&step),
-                    Some(value) => value.get(&step),
-                };
-                next.map(Some)
-            })
-            .flatten(),
+            Some(pointer) => pointer
+                .split('/')
+                .try_fold(None, |at: Option<&Value>, step| {
+                    let step = step.replace("~1", "/").replace("~0", "~");
+                    let next = match at {
+                        None => self.0.get(&step),
+                        Some(value) => value.get(&step),
+                    };
+                    next.map(Some)
+                })
+                .flatten(),
         };
         match found {
             Some(Value::String(group)) => GroupId::new(group).into_iter().collect(),
@@ -85,7 +87,10 @@ impl Claims {
         let Some(value) = self.0.get(name) else { return Ok(None) };
         let seconds = value.as_i64().or_else(|| {
             let seconds = value.as_f64().filter(|seconds| (0.0..1e12).contains(seconds))?;
-            #[expect(clippy::cast_possible_truncation, reason = "the range was checked; a fraction of a second is cut off")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "the range was checked; a fraction of a second is cut off"
+            )]
             let whole = seconds as i64;
             Some(whole)
         });
@@ -149,7 +154,8 @@ mod tests {
 
     #[test]
     fn a_token_without_person_or_client_is_nobodys() {
-        for value in [json!({"sub": "ada"}), json!({"azp": "x"}), json!({"sub": "", "azp": "x"}), json!({"sub": 1, "azp": "x"})]
+        for value in
+            [json!({"sub": "ada"}), json!({"azp": "x"}), json!({"sub": "", "azp": "x"}), json!({"sub": 1, "azp": "x"})]
         {
             assert!(claims(value).identity("idp", &names("groups")).is_err());
         }

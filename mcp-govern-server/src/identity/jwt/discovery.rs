@@ -39,17 +39,14 @@ pub(super) async fn jwks_url(fetch: &dyn FetchJwks, issuer: &Url) -> Result<Url,
 /// RFC 8414, section 3.1: the well-known part stands before the issuer's path. `OpenID` Connect puts it behind.
 fn metadata_urls(issuer: &Url) -> Vec<Url> {
     let path = issuer.path().trim_end_matches('/');
-    [
-        format!("/.well-known/oauth-authorization-server{path}"),
-        format!("{path}/.well-known/openid-configuration"),
-    ]
-    .into_iter()
-    .map(|path| {
-        let mut url = issuer.clone();
-        url.set_path(&path);
-        url
-    })
-    .collect()
+    [format!("/.well-known/oauth-authorization-server{path}"), format!("{path}/.well-known/openid-configuration")]
+        .into_iter()
+        .map(|path| {
+            let mut url = issuer.clone();
+            url.set_path(&path);
+            url
+        })
+        .collect()
 }
 
 fn same_issuer(text: &str, issuer: &Url) -> bool {

@@ -22,7 +22,7 @@ pub(super) struct KeySet {
 struct Key {
     id: Option<String>,
     algorithms: Vec<JwtAlgorithm>,
-    key: DecodingKey,
+    verifies: DecodingKey,
 }
 
 #[derive(Deserialize)]
@@ -36,13 +36,17 @@ impl KeySet {
         let document: Document =
             serde_json::from_slice(document).map_err(|error| format!("the answer is no key set: {error}"))?;
         let keys: Vec<Key> = document.keys.into_iter().take(MOST_KEYS).filter_map(Key::read).collect();
-        if keys.is_empty() { Err("the key set holds no key that checks signatures".to_owned()) } else { Ok(Self { keys }) }
+        if keys.is_empty() {
+            Err("the key set holds no key that checks signatures".to_owned())
+        } else {
+            Ok(Self { keys })
+        }
     }
 
     /// The keys that a token may have been signed with: those of its key id; without one, the set's only key.
     pub(super) fn candidates(&self, id: Option<&str>, algorithm: JwtAlgorithm) -> Vec<&DecodingKey> {
         let fits = |key: &&Key| key.algorithms.contains(&algorithm) && (id.is_none() || key.id.as_deref() == id);
-        let found: Vec<_> = self.keys.iter().filter(fits).map(|key| &key.key).collect();
+        let found: Vec<_> = self.keys.iter().filter(fits).map(|key| &key.verifies).collect();
         if id.is_none() && found.len() > 1 { Vec::new() } else { found }
     }
 }
@@ -55,7 +59,7 @@ impl Key {
         if !signs || algorithms.is_empty() {
             return None;
         }
-        Some(Self { key: DecodingKey::from_jwk(&jwk).ok()?, id: jwk.common.key_id, algorithms })
+        Some(Self { verifies: DecodingKey::from_jwk(&jwk).ok()?, id: jwk.common.key_id, algorithms })
     }
 }
 

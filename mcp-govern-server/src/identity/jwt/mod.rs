@@ -18,13 +18,13 @@ use mcp_govern_core::{Clock, Secret};
 use serde_json::{Map, Value};
 use url::Url;
 
+#[cfg(feature = "transport")]
+pub use self::transport::TransportJwks;
 pub use self::{
     algorithm::JwtAlgorithm,
     builder::JwtAuthenticatorBuilder,
     fetch::{FetchJwks, FetchJwksError, StaticJwks},
 };
-#[cfg(feature = "transport")]
-pub use self::transport::TransportJwks;
 use self::{
     cache::JwksCache,
     claims::{ClaimNames, Claims},
@@ -84,7 +84,8 @@ impl JwtAuthenticator {
         }
         let header = decode_header(text).map_err(|_| AuthError::invalid("the token is no signed JWT"))?;
         let algorithm = JwtAlgorithm::of_library(header.alg).filter(|algorithm| self.algorithms.contains(algorithm));
-        let algorithm = algorithm.ok_or_else(|| AuthError::invalid("the token is signed with an algorithm that is not accepted"))?;
+        let algorithm = algorithm
+            .ok_or_else(|| AuthError::invalid("the token is signed with an algorithm that is not accepted"))?;
         if header.crit.is_some() {
             return Err(AuthError::invalid("the token demands an extension that is not understood"));
         }

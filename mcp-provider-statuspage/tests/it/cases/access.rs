@@ -1,10 +1,11 @@
 //! Who may see which parts of a private page, by component and by group; and the team behind the pages.
 
+use mcp_govern_conformance::wire::Case;
 use serde_json::{Value, json};
 use stand_ins::StatuspageStandIn as StandIn;
 
 use super::{of, of_page, page};
-use crate::{setup::PAGE, wire::Case};
+use crate::setup::PAGE;
 
 pub(super) fn of_components() -> Vec<Case> {
     let one = page("/components/c02bookapi11");
@@ -94,7 +95,8 @@ pub(super) fn organization() -> Vec<Case> {
         .json(json!({"pages": rights})),
         Case::new("list_organization_users", of(json!({})), "GET", format!("{base}/users?per_page=25")),
         Case::new("create_organization_user", of(person.clone()), "POST", format!("{base}/users"))
-            .json(json!({"user": person})),
+            .json(json!({"user": person}))
+            .masking(&["password"]),
         Case::new(
             "delete_organization_user",
             of(json!({"user_id": "usr2tariqhas"})),

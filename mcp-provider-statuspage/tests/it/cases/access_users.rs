@@ -1,10 +1,10 @@
 //! The people who may log in to a private page, and what each of them sees.
 
+use mcp_govern_conformance::wire::Case;
 use serde_json::{Value, json};
 use stand_ins::StatuspageStandIn as StandIn;
 
 use super::{of, of_page, page};
-use crate::wire::Case;
 
 /// A customer to whom two components were given.
 const INGRID: &str = "pau3ingrid00";

@@ -1,9 +1,9 @@
 //! Incidents and maintenances, their updates, templates and postmortems.
 
+use mcp_govern_conformance::wire::Case;
 use serde_json::{Value, json};
 
 use super::{Made, of, of_page, page};
-use crate::wire::Case;
 
 const FOR: &str = "2031-03-14T22:00:00Z";
 const UNTIL: &str = "2031-03-14T23:30:00Z";

@@ -2,11 +2,11 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use mcp_govern_conformance::wire::Case;
 use serde_json::{Value, json};
 use stand_ins::StatuspageStandIn as StandIn;
 
 use super::{of, of_page, page};
-use crate::wire::Case;
 
 pub(super) fn metrics() -> Vec<Case> {
     let one = page(&format!("/metrics/{}", StandIn::SELF_METRIC));
@@ -57,7 +57,8 @@ pub(super) fn providers() -> Vec<Case> {
         Case::new("create_metric_provider", of_page(json!({"type": "Self"})), "POST", page("/metrics_providers"))
             .json(json!({"metrics_provider": {"type": "Self"}})),
         Case::new("create_metric_provider", of_page(datadog.clone()), "POST", page("/metrics_providers"))
-            .json(json!({"metrics_provider": datadog})),
+            .json(json!({"metrics_provider": datadog}))
+            .masking(&["api_key", "application_key"]),
         Case::new("get_metric_provider", of(json!({})), "GET", one.clone()),
         Case::new(
             "update_metric_provider",

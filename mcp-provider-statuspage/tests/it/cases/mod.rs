@@ -5,11 +5,13 @@ mod access_users;
 mod incidents;
 mod metrics;
 mod pages;
+mod public_status;
 mod subscribers;
 
+use mcp_govern_conformance::wire::Case;
 use serde_json::{Value, json};
 
-use crate::{setup::PAGE, wire::Case};
+use crate::setup::PAGE;
 
 /// Identifiers that the stand-in makes up as it starts; they are the same at every start.
 #[derive(Debug, Clone, Default)]
@@ -48,6 +50,7 @@ pub(crate) fn cases(made: &Made) -> Vec<Case> {
         access_users::people(),
         access_users::components(),
         access_users::metrics(),
+        public_status::reads(),
     ];
     areas.into_iter().flatten().collect()
 }

@@ -1,9 +1,9 @@
 //! Pages, components, component groups.
 
+use mcp_govern_conformance::wire::Case;
 use serde_json::{Value, json};
 
 use super::{of, of_page, page};
-use crate::wire::Case;
 
 pub(super) fn pages() -> Vec<Case> {
     let looks = json!({"position": "bottom-right", "incident_text_color": "#ffffff"});

@@ -1,9 +1,9 @@
 //! Who is told: subscribers of a page and of an incident.
 
+use mcp_govern_conformance::wire::Case;
 use serde_json::{Value, json};
 
 use super::{Made, of, of_page, page};
-use crate::wire::Case;
 
 pub(super) fn lists() -> Vec<Case> {
     vec![

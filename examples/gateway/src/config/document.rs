@@ -1,0 +1,191 @@
+//! The file's own tables. What governance consists of stands beside them and is a `Blueprint`.
+
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
+
+use ipnet::IpNet;
+use mcp_govern_core::{ClientName, GroupId, Issuer, ServerId, SubjectId, TenantId, UserId};
+use serde::Deserialize;
+use url::Url;
+
+use super::secret::{CredentialFields, SecretRef, StoreUrl};
+use crate::cli::AuthMode;
+
+/// The file without governance.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Document {
+    pub(crate) tenant: Option<TenantId>,
+    /// OpenAPI documents of further APIs; relative paths are meant from the file's folder.
+    pub(crate) apis: Vec<PathBuf>,
+    pub(crate) http: Http,
+    pub(crate) auth: Auth,
+    pub(crate) store: Store,
+    pub(crate) log: Log,
+    pub(crate) outbound: Outbound,
+    /// The shared credentials, by server.
+    pub(crate) credentials: BTreeMap<ServerId, CredentialFields>,
+    /// The vendors' sign-ins for people's own accounts, by server.
+    pub(crate) connect: BTreeMap<ServerId, SignIn>,
+}
+
+impl Document {
+    /// The tables of the file that are no governance.
+    pub(super) const TABLES: [&'static str; 9] =
+        ["tenant", "apis", "http", "auth", "store", "log", "outbound", "credentials", "connect"];
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Http {
+    pub(crate) listen: Option<SocketAddr>,
+    pub(crate) public_url: Option<Url>,
+    pub(crate) operations: Option<SocketAddr>,
+    pub(crate) title: Option<String>,
+    pub(crate) instructions: Option<String>,
+    pub(crate) hosts: Vec<String>,
+    pub(crate) origins: Vec<String>,
+    pub(crate) trusted_proxies: Option<Proxies>,
+    pub(crate) state_key: Option<SecretRef>,
+    pub(crate) page_size: Option<usize>,
+    pub(crate) list_ttl_seconds: Option<u64>,
+    pub(crate) call_deadline_seconds: Option<u64>,
+    pub(crate) shutdown_grace_seconds: Option<u64>,
+    pub(crate) max_body_bytes: Option<usize>,
+    pub(crate) max_connections: Option<usize>,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Proxies {
+    pub(crate) networks: Vec<IpNet>,
+    #[serde(default = "forwarded_for")]
+    pub(crate) header: String,
+}
+
+fn forwarded_for() -> String {
+    "x-forwarded-for".to_owned()
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Auth {
+    pub(crate) mode: Option<AuthMode>,
+    /// Who everybody is where the mode is `none`; the user of the operating system when absent.
+    pub(crate) user: Option<UserId>,
+    pub(crate) tokens: Vec<Token>,
+    pub(crate) jwt: Option<Jwt>,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Token {
+    #[serde(rename = "token")]
+    pub(crate) secret: SecretRef,
+    pub(crate) user: SubjectId,
+    #[serde(default = "local")]
+    pub(crate) issuer: String,
+    #[serde(default = "any_client")]
+    pub(crate) client: String,
+    #[serde(default)]
+    pub(crate) groups: Vec<GroupId>,
+}
+
+fn local() -> String {
+    "local".to_owned()
+}
+
+fn any_client() -> String {
+    "mcp-client".to_owned()
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Jwt {
+    pub(crate) issuer: Issuer,
+    /// What tokens are issued for; the public URL when absent.
+    #[serde(default)]
+    pub(crate) audiences: Vec<String>,
+    #[serde(default)]
+    pub(crate) jwks_url: Option<Url>,
+    #[serde(default)]
+    pub(crate) algorithms: Vec<Algorithm>,
+    #[serde(default)]
+    pub(crate) token_type: Option<String>,
+    #[serde(default)]
+    pub(crate) groups_claim: Option<String>,
+    #[serde(default)]
+    pub(crate) client_claims: Vec<String>,
+    #[serde(default)]
+    pub(crate) required_scopes: Vec<String>,
+    #[serde(default)]
+    pub(crate) leeway_seconds: Option<u64>,
+}
+
+/// A signature algorithm by its name in RFC 7518 and RFC 8037.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub(crate) enum Algorithm {
+    RS256,
+    RS384,
+    RS512,
+    PS256,
+    PS384,
+    PS512,
+    ES256,
+    ES384,
+    #[serde(rename = "EdDSA")]
+    EdDsa,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Store {
+    pub(crate) url: Option<StoreUrl>,
+    pub(crate) vault_keys: Option<SecretRef>,
+    pub(crate) audit_key: Option<SecretRef>,
+    pub(crate) readable_names: bool,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Log {
+    pub(crate) format: Option<LogFormat>,
+    pub(crate) filter: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+/// How requests leave this machine.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Outbound {
+    /// Through the proxies that the environment names (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`).
+    pub(crate) system_proxy: bool,
+}
+
+/// A vendor's sign-in: OAuth 2.0 with an authorization code and PKCE.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SignIn {
+    pub(crate) authorize_url: Url,
+    pub(crate) token_url: Url,
+    pub(crate) client_id: ClientName,
+    #[serde(default)]
+    pub(crate) client_secret: Option<SecretRef>,
+    #[serde(default)]
+    pub(crate) scopes: Vec<String>,
+    /// The vendor's issuer, compared with what the redirect states (RFC 9207).
+    #[serde(default)]
+    pub(crate) issuer: Option<String>,
+    /// The field of the auth method that takes the access token.
+    #[serde(default = "access_token")]
+    pub(crate) field: String,
+}
+
+fn access_token() -> String {
+    "access_token".to_owned()
+}

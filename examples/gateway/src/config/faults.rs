@@ -1,0 +1,69 @@
+//! Faults between the parts of the file, found without looking at anything else.
+
+use mcp_govern_core::{CredentialSharing, ServerId, blueprint::Blueprint};
+
+use super::{Document, reading::nearest};
+
+/// What is wrong, one sentence each.
+pub(super) fn of(document: &Document, blueprint: &Blueprint) -> Vec<String> {
+    let mut faults = Vec::new();
+    for server in document.credentials.keys() {
+        match blueprint.servers.get(server) {
+            None => faults.push(format!("credentials.{server}: {}", no_server(server, blueprint))),
+            Some(row) if row.sharing == CredentialSharing::PerUser => faults.push(format!(
+                "credentials.{server}: the credentials of this server are each person's own; there is no shared one to set"
+            )),
+            Some(_) => {}
+        }
+    }
+    for server in document.connect.keys() {
+        match blueprint.servers.get(server) {
+            None => faults.push(format!("connect.{server}: {}", no_server(server, blueprint))),
+            Some(row) if row.sharing == CredentialSharing::Shared => faults.push(format!(
+                "connect.{server}: everybody shares one credential of this server; people connect accounts where it says \
+                 `sharing = \"per_user\"`"
+            )),
+            Some(_) => {}
+        }
+    }
+    if let Some(proxies) = &document.http.trusted_proxies
+        && http::HeaderName::try_from(&proxies.header).is_err()
+    {
+        faults.push(format!("http.trusted_proxies: `{}` is no header", proxies.header.escape_debug()));
+    }
+    faults
+}
+
+fn no_server(server: &ServerId, blueprint: &Blueprint) -> String {
+    let known: Vec<&str> = blueprint.servers.keys().map(ServerId::as_str).collect();
+    match nearest(server.as_str(), &known) {
+        Some(near) => format!("there is no server `{server}`; did you mean `{near}`?"),
+        None => format!("there is no server `{server}`"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults(document: &str) -> Vec<String> {
+        let row = "title = 'S'\nprovider = 'pagerduty'\nprefix = 's'\nauth_method = 'oauth'\n";
+        let blueprint = format!("[servers.shared]\n{row}[servers.own]\n{row}sharing = 'per_user'\n");
+        of(&toml::from_str(document).unwrap(), &toml::from_str(&blueprint).unwrap())
+    }
+
+    #[test]
+    fn a_table_for_a_server_that_is_not_there_names_the_nearest_one() {
+        let found = faults("[credentials.sharde]\nkey = { env = 'A' }");
+        assert_eq!(found, ["credentials.sharde: there is no server `sharde`; did you mean `shared`?"]);
+    }
+
+    #[test]
+    fn shared_and_own_credentials_are_not_confused() {
+        assert!(faults("[credentials.own]\nkey = { env = 'A' }")[0].contains("each person's own"));
+        let sign_in = "authorize_url = 'https://a.example/a'\ntoken_url = 'https://a.example/t'\nclient_id = 'c'\n";
+        assert!(faults(&format!("[connect.shared]\n{sign_in}"))[0].contains("per_user"));
+        assert!(faults(&format!("[connect.own]\n{sign_in}[credentials.shared]\nkey = {{ file = 'k' }}")).is_empty());
+        assert!(faults("[http.trusted_proxies]\nnetworks = []\nheader = 'a b'")[0].contains("no header"));
+    }
+}

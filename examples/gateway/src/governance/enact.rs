@@ -1,0 +1,178 @@
+//! Bringing a blueprint about, step by step, with a protocol of what was done.
+
+use std::collections::BTreeMap;
+
+use mcp_govern_core::{
+    Actor, Digest, Governor, Role, ServerId, ToolId, UserId,
+    blueprint::{Blueprint, Plan, Waiting},
+    governor::{ActOutcome, GovernError, GovernErrorKind},
+    journal::{State, ToolState},
+};
+use serde::Serialize;
+
+use super::access::{AccessChange, Standing};
+use crate::failure::Failure;
+
+/// How often is planned anew: once for what the file says, once after servers were synced, and again where others acted.
+const ROUNDS: usize = 16;
+
+/// What was done.
+#[derive(Debug, Serialize)]
+pub(crate) struct Enacted {
+    pub(crate) steps: Vec<Step>,
+    pub(crate) synced: Vec<Synced>,
+    pub(crate) access: Vec<AccessChange>,
+    pub(crate) waiting: Vec<Wait>,
+    /// Servers that could not be looked at anew; what was known of them stays.
+    pub(crate) faults: Vec<String>,
+}
+
+/// One command of the blueprint.
+#[derive(Debug, Serialize)]
+pub(crate) struct Step {
+    /// Where in the file it comes from.
+    pub(crate) place: String,
+    pub(crate) action: &'static str,
+    /// What it does, for people.
+    pub(crate) why: String,
+}
+
+/// A server whose tools were looked at.
+#[derive(Debug, Serialize)]
+pub(crate) struct Synced {
+    pub(crate) server: ServerId,
+    pub(crate) new: usize,
+    pub(crate) changed: usize,
+    pub(crate) removed: usize,
+}
+
+/// A tool that has to wait for a person.
+#[derive(Debug, Serialize)]
+pub(crate) struct Wait {
+    pub(crate) tool: ToolId,
+    pub(crate) place: String,
+    pub(crate) why: String,
+}
+
+impl Enacted {
+    /// Whether everything was as the file says.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.steps.is_empty() && self.synced.is_empty()
+    }
+
+    /// Whether somebody may do more than before.
+    pub(crate) fn widens(&self) -> bool {
+        self.access.iter().any(|change| change.widens)
+    }
+
+    /// Writes the protocol into the log. What widens access stands out.
+    pub(crate) fn log(&self) {
+        for step in &self.steps {
+            tracing::info!(place = %step.place, action = step.action, "{}", step.why);
+        }
+        for Synced { server, new, changed, removed } in &self.synced {
+            tracing::info!(%server, new, changed, removed, "the server's tools were taken in");
+        }
+        for change in &self.access {
+            let tools = change.tools.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+            if change.widens {
+                tracing::warn!(widens = true, tools, "access widens: {}", change.what);
+            } else {
+                tracing::info!(widens = false, tools, "access changes: {}", change.what);
+            }
+        }
+        for Wait { tool, place, why } in &self.waiting {
+            tracing::warn!(%tool, place, "waits for a person: {why}");
+        }
+        for fault in &self.faults {
+            tracing::warn!("{fault}");
+        }
+    }
+}
+
+/// In whose name the file is brought about.
+pub(crate) fn administrator() -> Result<Actor, Failure> {
+    Ok(Actor::new(UserId::new("gateway", "configuration")?, [Role::Owner]))
+}
+
+/// Looks at the known servers' tools anew, and brings a blueprint about. Doing it twice changes nothing the second time.
+pub(crate) async fn enact(governor: &Governor, actor: &Actor, blueprint: &Blueprint) -> Result<Enacted, GovernError> {
+    let before = Standing::of(&governor.state(), governor.now());
+    let mut enacted =
+        Enacted { steps: Vec::new(), synced: Vec::new(), access: Vec::new(), waiting: Vec::new(), faults: Vec::new() };
+    let known: Vec<ServerId> = governor.state().servers().keys().cloned().collect();
+    for server in known {
+        // A newer release of the gateway may know more tools, or others.
+        match sync(governor, actor, &server).await {
+            Ok(synced) => enacted.synced.extend(synced),
+            Err(error) => {
+                enacted.faults.push(format!("the tools of server `{server}` could not be looked at: {error}"));
+            }
+        }
+    }
+    for _ in 0..ROUNDS {
+        let plan = governor.plan(actor, blueprint)?;
+        if plan.is_empty() {
+            enacted.waiting = plan.waiting().iter().map(Wait::of).collect();
+            enacted.access = before.changes_to(&Standing::of(&governor.state(), governor.now()));
+            return Ok(enacted);
+        }
+        match round(governor, actor, &plan, &mut enacted).await {
+            // A plan holds only what will be accepted: somebody else acted in between, perhaps another node that starts with the
+            // same file. What is left is planned anew.
+            Err(error) if is_overtaken(&error) => tracing::debug!(%error, "overtaken: planning anew"),
+            done => done?,
+        }
+    }
+    // Others change the same things again and again: the planner's own words for it.
+    governor.apply(actor, blueprint).await?;
+    enacted.access = before.changes_to(&Standing::of(&governor.state(), governor.now()));
+    Ok(enacted)
+}
+
+/// Carries a plan out.
+async fn round(governor: &Governor, actor: &Actor, plan: &Plan, enacted: &mut Enacted) -> Result<(), GovernError> {
+    for step in plan.steps() {
+        let done = governor.act(actor, step.command.clone()).await?;
+        if done.outcome == ActOutcome::Done {
+            let (place, why, action) = (step.place.clone(), step.why.clone(), step.command.action.name());
+            enacted.steps.push(Step { place, action, why });
+        }
+    }
+    for server in plan.to_sync() {
+        enacted.synced.extend(sync(governor, actor, server).await?);
+    }
+    Ok(())
+}
+
+/// Whether a command of a plan was refused because the state has moved on since.
+fn is_overtaken(error: &GovernError) -> bool {
+    use GovernErrorKind::{AlreadyExists, Conflict, NotFound, NotPossible};
+    matches!(error.kind(), AlreadyExists | Conflict | NotFound | NotPossible)
+}
+
+/// Takes a server's tools in, and answers what that changed; nothing where it changed nothing.
+async fn sync(governor: &Governor, actor: &Actor, server: &ServerId) -> Result<Option<Synced>, GovernError> {
+    let before = tools(&governor.state(), server);
+    let done = governor.sync(actor, server).await?;
+    if done.outcome == ActOutcome::Unchanged {
+        return Ok(None);
+    }
+    let after = tools(&governor.state(), server);
+    let new = after.keys().filter(|tool| !before.contains_key(*tool)).count();
+    let changed = after.iter().filter(|(tool, digest)| before.get(*tool).is_some_and(|old| old != *digest)).count();
+    let removed = before.keys().filter(|tool| !after.contains_key(*tool)).count();
+    Ok((new + changed + removed > 0).then(|| Synced { server: server.clone(), new, changed, removed }))
+}
+
+/// What a server offers, by digest.
+fn tools(state: &State, server: &ServerId) -> BTreeMap<ToolId, Digest> {
+    let offered = state.tools_of(server).filter(|(_, tool)| tool.state() != ToolState::Removed);
+    offered.map(|(id, tool)| (id.clone(), tool.digest())).collect()
+}
+
+impl Wait {
+    fn of(waiting: &Waiting) -> Self {
+        Self { tool: waiting.tool.clone(), place: waiting.place.clone(), why: waiting.why.clone() }
+    }
+}

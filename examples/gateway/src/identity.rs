@@ -1,0 +1,226 @@
+//! Who calls, by the file and the flags.
+
+use std::{
+    path::Path,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use mcp_govern_core::{ClientId, Secret, UserId};
+use mcp_govern_openapi::ReqwestTransport;
+use mcp_govern_server::{
+    AuthError, Authenticate, FixedIdentity, Identity, JwtAlgorithm, JwtAuthenticator, Presented, StaticTokens,
+    TransportJwks, os_user,
+};
+use url::Url;
+
+use crate::{
+    cli::AuthMode,
+    config::{Algorithm, Auth, Config, Jwt, Token},
+    failure::Failure,
+    providers,
+};
+
+/// The client that people on this machine call through, where nothing proves another one.
+const LOCAL_CLIENT: &str = "local-client";
+
+/// Says who calls, and can be told to go by other tokens while the gateway runs.
+#[derive(Debug)]
+pub(crate) struct Doorkeeper(RwLock<Arc<dyn Authenticate>>);
+
+impl Doorkeeper {
+    pub(crate) fn new(first: Arc<dyn Authenticate>) -> Self {
+        Self(RwLock::new(first))
+    }
+
+    /// Goes by another list of tokens from now on.
+    pub(crate) fn replace(&self, next: Arc<dyn Authenticate>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = next;
+    }
+
+    fn current(&self) -> Arc<dyn Authenticate> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The same doorkeeper for the server, which takes one of its own.
+#[derive(Debug, Clone)]
+pub(crate) struct AtTheDoor(pub(crate) Arc<Doorkeeper>);
+
+#[async_trait]
+impl Authenticate for AtTheDoor {
+    async fn authenticate(&self, request: &Presented<'_>) -> Result<Identity, AuthError> {
+        self.0.current().authenticate(request).await
+    }
+
+    fn authorization_servers(&self) -> Vec<Url> {
+        self.0.current().authorization_servers()
+    }
+
+    fn scopes(&self) -> Vec<String> {
+        self.0.current().scopes()
+    }
+}
+
+/// Whoever started the program; in a place where the operating system names nobody, `local/user`.
+pub(crate) fn local_identity() -> Result<Identity, Failure> {
+    match os_user(LOCAL_CLIENT) {
+        Ok(identity) => Ok(identity),
+        Err(_) => Ok(Identity::new(UserId::new("local", "user")?, ClientId::new("local", LOCAL_CLIENT)?)),
+    }
+}
+
+/// Everybody on this machine, where nobody proves anything.
+pub(crate) fn everybody(config: &Config) -> Result<Identity, Failure> {
+    match &config.document.auth.user {
+        Some(user) => Ok(Identity::new(user.clone(), ClientId::new("local", LOCAL_CLIENT)?)),
+        None => local_identity(),
+    }
+}
+
+/// Puts together what says who calls. Every secret is looked up, so that a missing one is told of now.
+pub(crate) fn authenticator(
+    config: &Config,
+    mode: AuthMode,
+    demo_token: Option<&Secret>,
+    public: &Url,
+) -> Result<Arc<dyn Authenticate>, Failure> {
+    let auth = &config.document.auth;
+    match mode {
+        AuthMode::None => Ok(Arc::new(FixedIdentity::new(everybody(config)?))),
+        AuthMode::Static => Ok(Arc::new(tokens(auth, config.base(), demo_token)?)),
+        AuthMode::Jwt => match &auth.jwt {
+            Some(jwt) => Ok(Arc::new(bearer_tokens(jwt, providers::transport(config), public)?)),
+            None => Err(Failure::config("auth.jwt is not set: it names the issuer whose tokens are accepted")),
+        },
+    }
+}
+
+fn tokens(auth: &Auth, base: &Path, demo_token: Option<&Secret>) -> Result<StaticTokens, Failure> {
+    let mut tokens = StaticTokens::new();
+    for (index, entry) in auth.tokens.iter().enumerate() {
+        let place = |failure: Failure| failure.at(format_args!("auth.tokens[{index}]"));
+        let token = entry.secret.resolve(base).map_err(place)?;
+        let identity = identity_of(entry).map_err(place)?;
+        tokens = tokens.with_token(&token, identity).map_err(|error| place(error.into()))?;
+    }
+    if let Some(token) = demo_token {
+        tokens =
+            tokens.with_token(token, local_identity()?).map_err(|error| Failure::from(error).at("--demo-token"))?;
+    }
+    if auth.tokens.is_empty() && demo_token.is_none() {
+        return Err(Failure::config(
+            "nobody could come in: name tokens under `[[auth.tokens]]` or an issuer under `[auth.jwt]`, or say `--auth none` on \
+             this machine alone",
+        ));
+    }
+    Ok(tokens)
+}
+
+fn identity_of(entry: &Token) -> Result<Identity, Failure> {
+    let user = UserId::new(&entry.issuer, entry.user.as_str())?;
+    let client = ClientId::new(&entry.issuer, &entry.client)?;
+    Ok(Identity::new(user, client).with_groups(entry.groups.iter().cloned()))
+}
+
+fn bearer_tokens(jwt: &Jwt, transport: ReqwestTransport, public: &Url) -> Result<JwtAuthenticator, Failure> {
+    let fetch = TransportJwks::new(transport);
+    let mut audiences = jwt.audiences.iter().cloned();
+    let first = audiences.next().unwrap_or_else(|| public.to_string());
+    let mut builder = JwtAuthenticator::builder(jwt.issuer.as_str(), first, fetch);
+    for audience in audiences {
+        builder = builder.with_audience(audience);
+    }
+    if let Some(url) = &jwt.jwks_url {
+        builder = builder.with_jwks_url(url.clone());
+    }
+    if !jwt.algorithms.is_empty() {
+        builder = builder.with_algorithms(jwt.algorithms.iter().map(|algorithm| algorithm_of(*algorithm)));
+    }
+    if let Some(claim) = &jwt.groups_claim {
+        builder = builder.with_groups_claim(claim);
+    }
+    if !jwt.client_claims.is_empty() {
+        builder = builder.with_client_claims(&jwt.client_claims);
+    }
+    if let Some(token_type) = &jwt.token_type {
+        builder = builder.with_token_type(token_type);
+    }
+    if !jwt.required_scopes.is_empty() {
+        builder = builder.with_required_scopes(&jwt.required_scopes);
+    }
+    if let Some(seconds) = jwt.leeway_seconds {
+        builder = builder.with_leeway(Duration::from_secs(seconds));
+    }
+    builder.build().map_err(|error| Failure::from(error).at("auth.jwt"))
+}
+
+fn algorithm_of(algorithm: Algorithm) -> JwtAlgorithm {
+    match algorithm {
+        Algorithm::RS256 => JwtAlgorithm::Rs256,
+        Algorithm::RS384 => JwtAlgorithm::Rs384,
+        Algorithm::RS512 => JwtAlgorithm::Rs512,
+        Algorithm::PS256 => JwtAlgorithm::Ps256,
+        Algorithm::PS384 => JwtAlgorithm::Ps384,
+        Algorithm::PS512 => JwtAlgorithm::Ps512,
+        Algorithm::ES256 => JwtAlgorithm::Es256,
+        Algorithm::ES384 => JwtAlgorithm::Es384,
+        Algorithm::EdDsa => JwtAlgorithm::EdDsa,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(text: &str) -> Config {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("gateway.toml");
+        std::fs::write(folder.path().join("token"), "a-token-nobody-guesses\n").unwrap();
+        std::fs::write(&file, text).unwrap();
+        let mut config = Config::load(&file).unwrap();
+        // The folder must outlive the configuration.
+        config.file = Some(folder.keep().join("gateway.toml"));
+        config
+    }
+
+    fn built(text: &str, mode: AuthMode) -> Result<Arc<dyn Authenticate>, String> {
+        let public = "http://127.0.0.1:8700/mcp".parse().unwrap();
+        authenticator(&config(text), mode, None, &public).map_err(|failure| failure.to_string())
+    }
+
+    async fn who(door: &dyn Authenticate, token: &str) -> Option<Identity> {
+        let (parts, ()) = http::Request::new(()).into_parts();
+        let token = Secret::new(token);
+        door.authenticate(&Presented::new(&parts).with_bearer(Some(&token))).await.ok()
+    }
+
+    #[tokio::test]
+    async fn a_token_is_its_persons_and_a_replaced_list_counts_at_once() {
+        let text = "[[auth.tokens]]\ntoken = { file = 'token' }\nuser = 'ann'\ngroups = ['on-call']\n";
+        let door = AtTheDoor(Arc::new(Doorkeeper::new(built(text, AuthMode::Static).unwrap())));
+        let ann = who(&door, "a-token-nobody-guesses").await.unwrap();
+        assert_eq!((ann.user, ann.groups.len()), (UserId::new("local", "ann").unwrap(), 1));
+        let other = StaticTokens::new().with_token(&Secret::new("another-token-entirely"), local_identity().unwrap());
+        door.0.replace(Arc::new(other.unwrap()));
+        assert!(who(&door, "a-token-nobody-guesses").await.is_none());
+        assert!(who(&door, "another-token-entirely").await.is_some());
+    }
+
+    #[test]
+    fn what_would_let_nobody_in_is_refused() {
+        assert!(built("", AuthMode::Static).unwrap_err().contains("nobody could come in"));
+        assert!(built("", AuthMode::Jwt).unwrap_err().contains("auth.jwt"));
+        let missing = "[[auth.tokens]]\ntoken = { env = 'MCP_GATEWAY_NOT_SET' }\nuser = 'ann'\n";
+        assert!(built(missing, AuthMode::Static).unwrap_err().starts_with("auth.tokens[0]: the environment variable"));
+        assert!(built("[auth.jwt]\nissuer = 'http://id.example.com'\n", AuthMode::Jwt).unwrap_err().contains("https"));
+    }
+
+    #[test]
+    fn an_issuer_is_named_to_clients() {
+        let door =
+            built("[auth.jwt]\nissuer = 'https://id.example.com'\nalgorithms = ['ES256']\n", AuthMode::Jwt).unwrap();
+        assert_eq!(door.authorization_servers().len(), 1);
+    }
+}

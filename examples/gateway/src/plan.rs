@@ -1,0 +1,190 @@
+//! `gateway plan`: what a file would do, before it is applied.
+
+use std::{io::Write, path::Path, process::ExitCode, sync::Arc};
+
+use mcp_govern_core::{
+    Provider, TenantId,
+    audit::{AuditKey, ReadableNames},
+    journal::{Head, Revision},
+    memory::MemoryStores,
+    ports::{AppendError, Stores},
+};
+use serde::Serialize;
+
+use crate::{
+    cli::PlanFlags,
+    config::Config,
+    failure::Failure,
+    governance::{AccessChange, Enacted, administrator, enact},
+    node::Node,
+    providers,
+    store::StorePlace,
+};
+
+/// How many acts are read at a time.
+const PAGE: usize = 512;
+
+/// How many tools of a change are shown to a person.
+const SHOWN: usize = 12;
+
+/// What a file would change.
+#[derive(Debug, Serialize)]
+struct Plan<'a> {
+    file: String,
+    against: String,
+    revision: Revision,
+    changes: bool,
+    widens: bool,
+    #[serde(flatten)]
+    enacted: &'a Enacted,
+}
+
+/// Plans by playing the file through on a copy of the journal in memory: tools that only a sync would find are in it too.
+pub(crate) async fn run(
+    config: &Config,
+    store: Option<&str>,
+    flags: &PlanFlags,
+    json: bool,
+    out: &mut (impl Write + Send),
+) -> Result<ExitCode, Failure> {
+    let providers = checked_providers(config)?;
+    let tenant = config.tenant()?;
+    let copy = MemoryStores::new();
+    let against = match &flags.against {
+        Some(old) => {
+            play_through(&Config::load(old)?, &tenant, &copy).await?;
+            old.display().to_string()
+        }
+        None => copy_journal(config, store, &tenant, &copy).await?,
+    };
+    let node = open_copy(&tenant, &copy, &providers).await?;
+    let revision = node.governor.revision();
+    let enacted = enact(&node.governor, &administrator()?, &config.blueprint).await;
+    node.driver.abort();
+    let enacted = enacted.map_err(|error| Failure::config(format!("{}: {error}", config.name())))?;
+    let (changes, widens) = (!enacted.is_empty(), enacted.widens());
+    let plan = Plan { file: config.name(), against, revision, changes, widens, enacted: &enacted };
+    if json {
+        serde_json::to_writer(&mut *out, &plan).map_err(std::io::Error::from)?;
+        writeln!(out)?;
+    } else {
+        show(&plan, out)?;
+    }
+    Ok(if changes && flags.exit_code { ExitCode::from(3) } else { ExitCode::SUCCESS })
+}
+
+/// The providers, where every server of the file fits them.
+pub(crate) fn checked_providers(config: &Config) -> Result<Vec<Arc<dyn Provider>>, Failure> {
+    let providers = providers::all(config)?;
+    let faults = providers::faults(config, &providers);
+    let place = config.name();
+    let told: Vec<String> = faults.iter().map(|fault| format!("{place}: {fault}")).collect();
+    if told.is_empty() { Ok(providers) } else { Err(Failure::config(told.join("\n"))) }
+}
+
+/// A governor over a copy, which nobody else sees.
+pub(crate) async fn open_copy(
+    tenant: &TenantId,
+    copy: &MemoryStores,
+    providers: &[Arc<dyn Provider>],
+) -> Result<Node, Failure> {
+    let stores: Arc<dyn Stores> = Arc::new(copy.clone());
+    Node::open(tenant.clone(), stores, providers, AuditKey::random()?, ReadableNames::Omitted).await
+}
+
+/// Brings another file about in the copy.
+async fn play_through(old: &Config, tenant: &TenantId, copy: &MemoryStores) -> Result<(), Failure> {
+    let node = open_copy(tenant, copy, &checked_providers(old)?).await?;
+    let done = enact(&node.governor, &administrator()?, &old.blueprint).await;
+    node.driver.abort();
+    done.map(drop).map_err(|error| Failure::config(format!("{}: {error}", old.name())))
+}
+
+/// Copies what the store holds, and says what that is.
+async fn copy_journal(
+    config: &Config,
+    store: Option<&str>,
+    tenant: &TenantId,
+    copy: &MemoryStores,
+) -> Result<String, Failure> {
+    let place = StorePlace::of(config, store)?;
+    let Some(stores) = place.open_if_there().await? else {
+        return Ok(format!("nothing ({})", place.shown()));
+    };
+    let (from, to) = (stores.open(tenant).await?.journal, copy.tenant(tenant).journal);
+    let mut head = Head::EMPTY;
+    loop {
+        let acts = from.read(head.revision, PAGE).await?;
+        if acts.is_empty() {
+            return Ok(place.shown());
+        }
+        for act in &acts {
+            head = to.append(head, act).await.map_err(|error| match error {
+                AppendError::Store(error) => Failure::from(error),
+                other => Failure::Store(format!("{}: {other}", place.shown())),
+            })?;
+        }
+    }
+}
+
+fn show(plan: &Plan<'_>, out: &mut impl Write) -> Result<(), Failure> {
+    let Plan { file, against, revision, enacted, .. } = plan;
+    writeln!(out, "{file} against {against}, revision {revision}")?;
+    if !plan.changes {
+        writeln!(out, "\nNothing to change.")?;
+        return Ok(waiting(enacted, out)?);
+    }
+    writeln!(out, "\nSteps")?;
+    let width = enacted.steps.iter().map(|step| step.place.chars().count()).max().unwrap_or_default().min(40);
+    for step in &enacted.steps {
+        writeln!(out, "  {:width$}  {}", step.place, step.why)?;
+    }
+    for synced in &enacted.synced {
+        let (server, new, changed, removed) = (&synced.server, synced.new, synced.changed, synced.removed);
+        writeln!(out, "  the tools of `{server}` are taken in: {new} new, {changed} changed, {removed} removed")?;
+    }
+    if !enacted.access.is_empty() {
+        writeln!(out, "\nAccess (+ wider, - narrower)")?;
+        for change in &enacted.access {
+            access(change, out)?;
+        }
+    }
+    waiting(enacted, out)?;
+    let widens = if plan.widens { "This widens access. " } else { "This widens nobody's access. " };
+    writeln!(out, "\n{widens}Nothing was changed: a start, or SIGHUP to a gateway that runs, applies it.")?;
+    Ok(())
+}
+
+fn access(change: &AccessChange, out: &mut impl Write) -> std::io::Result<()> {
+    writeln!(out, "  {} {}", if change.widens { '+' } else { '-' }, change.what)?;
+    for tool in change.tools.iter().take(SHOWN) {
+        writeln!(out, "      {tool}")?;
+    }
+    match change.tools.len().saturating_sub(SHOWN) {
+        0 => Ok(()),
+        more => writeln!(out, "      … and {more} more; --json names all"),
+    }
+}
+
+fn waiting(enacted: &Enacted, out: &mut impl Write) -> std::io::Result<()> {
+    if !enacted.waiting.is_empty() {
+        writeln!(out, "\nWaits for a person")?;
+    }
+    for wait in &enacted.waiting {
+        writeln!(out, "  {} ({}): {}", wait.tool, wait.place, wait.why)?;
+    }
+    for fault in &enacted.faults {
+        writeln!(out, "  {fault}")?;
+    }
+    Ok(())
+}
+
+/// The file that was asked for; a plan of the demonstration would be one of nothing.
+pub(crate) fn required(config: Option<&Path>) -> Result<Config, Failure> {
+    match config {
+        Some(path) => Config::load(path),
+        None => {
+            Err(Failure::config("say which file: `--config gateway.toml`; `gateway example` prints one to begin with"))
+        }
+    }
+}

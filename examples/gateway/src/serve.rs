@@ -1,0 +1,337 @@
+//! Serving: from the configuration to an open door, and back.
+
+use std::{
+    io::{self, Write},
+    net::SocketAddr,
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
+
+use mcp_govern_core::{Secret, audit::ReadableNames, ports::TenantStores};
+use mcp_govern_server::{ConnectAccounts, McpServer, McpServerBuilder, TrustedProxies};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use url::Url;
+
+use crate::{
+    cli::{AuthMode, Cli},
+    config::Config,
+    connect::{OnThisMachine, SignIns},
+    credentials::{self, ServerCredential},
+    demo::{Demonstration, random_token},
+    failure::Failure,
+    follow,
+    governance::{administrator, enact},
+    identity::{AtTheDoor, Doorkeeper, authenticator, everybody, local_identity},
+    log,
+    node::Node,
+    plan::checked_providers,
+    reload::Reloader,
+    signals::Signals,
+    store::StorePlace,
+    welcome::Welcome,
+};
+
+/// How long to wait between two looks at whether calls are still in flight.
+const BREATH: Duration = Duration::from_millis(100);
+
+/// Serves until a signal, or until the client on standard input has gone.
+pub(crate) async fn run(cli: &Cli) -> Result<ExitCode, Failure> {
+    let signals = Signals::listen()?;
+    // The stand-ins live as long as the gateway does.
+    let demonstration = if cli.config.is_none() { Some(Demonstration::start().await) } else { None };
+    let config = match (&cli.config, &demonstration) {
+        (Some(path), _) => Config::load(path)?,
+        (None, Some(demonstration)) => demonstration.config(&local_identity()?.user)?,
+        (None, None) => return Err(Failure::config("there is nothing to serve")),
+    };
+    log::begin(&config.document.log, cli.json)?;
+    let credentials = match &demonstration {
+        Some(demonstration) => demonstration.credentials()?,
+        None => credentials::resolve(&config)?,
+    };
+    let ended = if cli.serve.stdio {
+        over_stdio(cli, &config, &credentials, signals).await
+    } else {
+        over_http(cli, &config, &credentials, signals).await
+    };
+    drop(demonstration);
+    ended.map(|()| ExitCode::SUCCESS)
+}
+
+async fn over_http(
+    cli: &Cli,
+    config: &Config,
+    credentials: &[ServerCredential],
+    signals: Signals,
+) -> Result<(), Failure> {
+    let wanted = config.listen(&cli.serve);
+    let mode = config.auth_mode(&cli.serve);
+    // Everything that can be wrong with the door is found before a store is touched.
+    let listener = bind(wanted).await?;
+    let address = listener.local_addr()?;
+    let public = config.public_url(address)?;
+    refuse_open_door(mode, address, &public)?;
+    let demo_token = demo_token(cli, config, mode)?;
+    let doorkeeper = Arc::new(Doorkeeper::new(authenticator(config, mode, demo_token.as_ref(), &public)?));
+    let operations = match config.document.http.operations {
+        Some(address) => Some(bind(address).await?),
+        None => None,
+    };
+    let (node, place) = open(cli, config, credentials).await?;
+
+    let builder = McpServer::builder(node.governor.clone(), AtTheDoor(Arc::clone(&doorkeeper)), public.clone());
+    let server = configured(builder, config)?.with_connect(sign_ins(config, mode, &node.stores)?).build()?;
+    let mut app = server.router();
+    let aside = server.health_router().merge(server.metrics_router());
+    let welcome = Welcome::new(config, &node.governor, mode, address, &public, &place)
+        .with_operations(operations.as_ref().and_then(|listener| listener.local_addr().ok()))
+        .with_token(demo_token.filter(|_| config.is_demonstration()));
+    let (closed, closing) = watch::channel(false);
+    let aside = if let Some(listener) = operations {
+        Some(tokio::spawn(serve_aside(listener, aside, closing)))
+    } else {
+        app = app.merge(aside);
+        None
+    };
+    welcome.log();
+    welcome.print(cli.json, &mut io::stdout())?;
+
+    let following = follow(&node)?;
+    let reloader = Reloader::new(cli, config, &node, doorkeeper, public);
+    let (stop, mut driver) = (signals.stop(), node.driver);
+    let reloading = tokio::spawn(reloader.run(signals));
+    tokio::pin! { let serving = server.serve(listener, app, stop); }
+    let mut broken = false;
+    tokio::select! {
+        () = &mut serving => {}
+        _ = &mut driver => {
+            // Nothing is admitted any more: better to end, and to be started again.
+            broken = true;
+        }
+    }
+    reloading.abort();
+    following.abort();
+    tracing::info!("closing the record");
+    Node { governor: node.governor, stores: node.stores, driver }.close().await;
+    let _ = closed.send(true);
+    if let Some(aside) = aside {
+        let _ = aside.await;
+    }
+    tracing::info!("ended");
+    if broken { Err(Failure::Other("the governor's driver has ended".to_owned())) } else { Ok(()) }
+}
+
+async fn over_stdio(
+    cli: &Cli,
+    config: &Config,
+    credentials: &[ServerCredential],
+    signals: Signals,
+) -> Result<(), Failure> {
+    let identity = if config.is_demonstration() { local_identity()? } else { everybody(config)? };
+    let public = config.public_url(config.listen(&cli.serve))?;
+    let doorkeeper = Arc::new(Doorkeeper::new(authenticator(config, AuthMode::None, None, &public)?));
+    let (node, place) = open(cli, config, credentials).await?;
+    let builder = McpServer::builder(node.governor.clone(), AtTheDoor(Arc::clone(&doorkeeper)), public.clone());
+    let server = configured(builder, config)?.build()?;
+    tracing::info!(user = %identity.user, store = place, "serving standard input and output");
+    let stop = signals.stop();
+    let following = follow(&node)?;
+    let reloading = tokio::spawn(Reloader::new(cli, config, &node, doorkeeper, public).run(signals));
+    tokio::pin! { let serving = server.serve_stdio(identity); }
+    let ended = tokio::select! {
+        ended = &mut serving => ended,
+        () = stop => {
+            // Calls in flight have the grace to end, and their answers a moment to be read.
+            let idle = async {
+                while node.governor.status().calls_in_flight > 0 {
+                    tokio::time::sleep(BREATH).await;
+                }
+                tokio::time::sleep(BREATH).await;
+            };
+            tokio::select! {
+                ended = &mut serving => ended,
+                _ = tokio::time::timeout(config.shutdown_grace(), idle) => {
+                    server.close();
+                    Ok(())
+                }
+            }
+        }
+    };
+    reloading.abort();
+    following.abort();
+    node.close().await;
+    Ok(ended?)
+}
+
+/// Opens the store, brings the governance about, and puts the credentials in place.
+async fn open(cli: &Cli, config: &Config, credentials: &[ServerCredential]) -> Result<(Node, String), Failure> {
+    let providers = checked_providers(config)?;
+    let place = StorePlace::of(config, cli.store.as_deref())?;
+    let names = if config.document.store.readable_names { ReadableNames::Recorded } else { ReadableNames::Omitted };
+    let (stores, audit_key) = (place.open().await?, place.audit_key()?);
+    if place.is_memory() && !config.is_demonstration() {
+        tracing::warn!("state is kept in memory: grants, reviews and the record are gone when the gateway ends");
+    }
+    let node = Node::open(config.tenant()?, stores, &providers, audit_key, names).await?;
+    let actor = administrator()?;
+    let enacted = enact(&node.governor, &actor, &config.blueprint).await;
+    let enacted = enacted.map_err(|error| Failure::from(error).at(config.name()))?;
+    if config.is_demonstration() {
+        tracing::debug!(steps = enacted.steps.len(), "the demonstration is in place");
+    } else {
+        enacted.log();
+    }
+    for server in credentials::put(&node.governor, &actor, &node.stores, credentials).await? {
+        if config.is_demonstration() {
+            tracing::debug!(%server, "the stand-in's key is in place");
+        } else {
+            tracing::info!(%server, "the shared credential is in place");
+        }
+    }
+    for server in credentials::absent(&node.governor) {
+        tracing::warn!(%server, "there is no credential: calls are denied until one is set");
+    }
+    for (server, fault) in &node.governor.status().faults {
+        tracing::error!(%server, fault, "the server cannot be used");
+    }
+    Ok((node, place.shown()))
+}
+
+/// Logs what others decide from now on.
+fn follow(node: &Node) -> Result<JoinHandle<()>, Failure> {
+    let governor = node.governor.clone();
+    let revision = governor.revision();
+    Ok(tokio::spawn(follow::run(governor, revision, administrator()?)))
+}
+
+/// What the file says about the server.
+pub(crate) fn configured(builder: McpServerBuilder, config: &Config) -> Result<McpServerBuilder, Failure> {
+    let http = &config.document.http;
+    let seconds = Duration::from_secs;
+    let mut builder = builder
+        .with_name("mcp-govern-gateway", env!("CARGO_PKG_VERSION"))
+        .with_hosts(&http.hosts)
+        .with_origins(&http.origins)
+        .with_shutdown_grace(config.shutdown_grace());
+    if let Some(title) = &http.title {
+        builder = builder.with_title(title);
+    }
+    if let Some(instructions) = &http.instructions {
+        builder = builder.with_instructions(instructions);
+    }
+    if let Some(proxies) = &http.trusted_proxies {
+        let header = http::HeaderName::try_from(&proxies.header)
+            .map_err(|error| Failure::config(format!("http.trusted_proxies.header: {error}")))?;
+        builder = builder.with_trusted_proxies(TrustedProxies::new(header, proxies.networks.iter().copied()));
+    }
+    if let Some(key) = &http.state_key {
+        let key = key.resolve(config.base()).map_err(|failure| failure.at("http.state_key"))?;
+        builder = builder.with_state_key(key);
+    }
+    if let Some(size) = http.page_size {
+        builder = builder.with_page_size(size);
+    }
+    if let Some(ttl) = http.list_ttl_seconds {
+        builder = builder.with_list_ttl(seconds(ttl));
+    }
+    if let Some(deadline) = http.call_deadline_seconds {
+        builder = builder.with_call_deadline(seconds(deadline));
+    }
+    if let Some(bytes) = http.max_body_bytes {
+        builder = builder.with_max_body_bytes(bytes);
+    }
+    if let Some(most) = http.max_connections {
+        builder = builder.with_max_connections(most);
+    }
+    Ok(builder)
+}
+
+/// The vendors' sign-ins, with links that are taken once on all nodes.
+pub(crate) fn sign_ins(config: &Config, mode: AuthMode, stores: &TenantStores) -> Result<ConnectAccounts, Failure> {
+    let sign_ins = SignIns::new(config)?;
+    let connect = ConnectAccounts::new(sign_ins).with_one_time(Arc::clone(&stores.one_time));
+    match mode {
+        AuthMode::None => Ok(connect.with_visitors(OnThisMachine(everybody(config)?.user))),
+        AuthMode::Static | AuthMode::Jwt => Ok(connect),
+    }
+}
+
+/// Without any proof of identity only this machine is served.
+pub(crate) fn refuse_open_door(mode: AuthMode, address: SocketAddr, public: &Url) -> Result<(), Failure> {
+    if mode != AuthMode::None {
+        return Ok(());
+    }
+    if !address.ip().is_loopback() {
+        return Err(Failure::config(format!(
+            "`--auth none` takes everybody for one person and is possible on loopback alone: {address} can be reached from other \
+             machines. Listen on 127.0.0.1, or use `static` or `jwt`"
+        )));
+    }
+    let local = match public.host() {
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    if local {
+        return Ok(());
+    }
+    Err(Failure::config(format!(
+        "`--auth none` takes everybody for one person, and `{public}` says that others come through a proxy: use `static` or `jwt`"
+    )))
+}
+
+/// The token from the command line; for the demonstration a random one where there is none.
+fn demo_token(cli: &Cli, config: &Config, mode: AuthMode) -> Result<Option<Secret>, Failure> {
+    match (&cli.serve.demo_token, mode) {
+        (Some(token), AuthMode::Static) => Ok(Some(token.clone())),
+        (Some(_), other) => Err(Failure::config(format!(
+            "`--demo-token` goes with static tokens, and the mode is `{}`: say `--auth static` or leave the token out",
+            other.as_str()
+        ))),
+        (None, AuthMode::Static) if config.is_demonstration() => Ok(Some(random_token()?)),
+        (None, _) => Ok(None),
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| {
+        Failure::Other(format!("cannot listen on {address}: {error}; `--listen 127.0.0.1:0` takes a free port"))
+    })
+}
+
+/// Health and metrics on a port of their own. They are served until the end, so that the end can be watched.
+async fn serve_aside(listener: TcpListener, app: axum::Router, mut closing: watch::Receiver<bool>) {
+    let stop = async move {
+        let _ = closing.wait_for(|closed| *closed).await;
+    };
+    if let Err(error) = axum::serve(listener, app).with_graceful_shutdown(stop).await {
+        tracing::error!(%error, "health and metrics are served no more");
+    }
+}
+
+/// Flushes what was printed; whoever has gone away does not read it.
+pub(crate) fn flush(out: &mut impl Write) -> Result<(), Failure> {
+    match out.flush() {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_proof_only_this_machine_is_served() {
+        let refused = |mode, address: &str, public: &str| {
+            refuse_open_door(mode, address.parse().unwrap(), &public.parse().unwrap()).is_err()
+        };
+        let here = "http://127.0.0.1:8700/mcp";
+        assert!(!refused(AuthMode::None, "127.0.0.1:1", here) && !refused(AuthMode::None, "[::1]:1", here));
+        assert!(refused(AuthMode::None, "0.0.0.0:1", here) && refused(AuthMode::None, "192.0.2.1:1", here));
+        assert!(refused(AuthMode::None, "127.0.0.1:1", "https://tools.example.com/mcp"));
+        assert!(!refused(AuthMode::Static, "0.0.0.0:1", "https://tools.example.com/mcp"));
+    }
+}

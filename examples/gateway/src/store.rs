@@ -1,0 +1,269 @@
+//! Where state is kept.
+
+use std::{
+    fs,
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use mcp_govern_core::{Secret, audit::AuditKey, memory::MemoryStores, ports::Stores};
+use mcp_govern_store::{MissingStore, OpenOptions, VaultKeys};
+
+use crate::{
+    config::{Config, SecretRef, StoreUrl, holds_password},
+    failure::Failure,
+    random,
+};
+
+/// The file beside the configuration in which state is kept when nothing else is said.
+const DEFAULT_FILE: &str = "gateway.db";
+
+/// Where state is kept, and the keys that go with it.
+#[derive(Debug, Clone)]
+pub(crate) struct StorePlace {
+    target: Target,
+    vault_keys: Option<SecretRef>,
+    audit_key: Option<SecretRef>,
+    base: PathBuf,
+}
+
+#[derive(Debug, Clone)]
+enum Target {
+    Memory,
+    Sqlite(PathBuf),
+    Postgres(Secret),
+}
+
+impl StorePlace {
+    /// What the flag says, else the file; else a SQLite file beside the configuration, and memory for the demonstration.
+    pub(crate) fn of(config: &Config, flag: Option<&str>) -> Result<Self, Failure> {
+        let store = &config.document.store;
+        let base = config.base().to_owned();
+        let target = match (flag, &store.url) {
+            // A path on the command line is meant from where the command is given.
+            (Some(text), _) => Target::parse(&Secret::new(text), Path::new(""))?,
+            (None, Some(StoreUrl::Here(text))) => Target::parse(&Secret::new(text), &base)?,
+            (None, Some(StoreUrl::Elsewhere(reference))) => {
+                Target::parse(&reference.resolve(&base).map_err(|failure| failure.at("store.url"))?, &base)?
+            }
+            (None, None) if config.is_demonstration() => Target::Memory,
+            (None, None) => Target::Sqlite(base.join(DEFAULT_FILE)),
+        };
+        let (vault_keys, audit_key) = (store.vault_keys.clone(), store.audit_key.clone());
+        if let Target::Postgres(_) = target {
+            let absent = [("vault_keys", &vault_keys), ("audit_key", &audit_key)];
+            if let Some((name, _)) = absent.into_iter().find(|(_, key)| key.is_none()) {
+                return Err(Failure::config(format!(
+                    "store.{name} is not set: every node of a database needs the same one, as `{{ env = \"NAME\" }}` or \
+                     `{{ file = \"path\" }}`"
+                )));
+            }
+        }
+        Ok(Self { target, vault_keys, audit_key, base })
+    }
+
+    /// Opens the stores; a file, or the tables of a database, are made where they are not there.
+    pub(crate) async fn open(&self) -> Result<Arc<dyn Stores>, Failure> {
+        self.open_with(OpenOptions::new()).await
+    }
+
+    /// Opens the stores as they are, for looking at them beside the gateway that uses them. None where there is nothing to look at.
+    pub(crate) async fn open_if_there(&self) -> Result<Option<Arc<dyn Stores>>, Failure> {
+        match &self.target {
+            Target::Memory => Ok(None),
+            Target::Sqlite(path) if !path.exists() => Ok(None),
+            Target::Sqlite(_) | Target::Postgres(_) => {
+                let options = OpenOptions::new().beside_others().with_missing(MissingStore::Refuse);
+                let url = self.url();
+                Ok(Some(Arc::new(mcp_govern_store::open(url.expose(), options).await?)))
+            }
+        }
+    }
+
+    async fn open_with(&self, options: OpenOptions) -> Result<Arc<dyn Stores>, Failure> {
+        if let Target::Memory = self.target {
+            return Ok(Arc::new(MemoryStores::new()));
+        }
+        let options = options.with_keys(self.vault_keys()?);
+        let opened = mcp_govern_store::open(self.url().expose(), options).await;
+        Ok(Arc::new(opened.map_err(|error| Failure::from(error).at(self.shown()))?))
+    }
+
+    /// The keys that seal credentials. For a file they are made the first time, in `vault.keys` beside it.
+    pub(crate) fn vault_keys(&self) -> Result<VaultKeys, Failure> {
+        let may_make = matches!(self.target, Target::Sqlite(_));
+        match &self.vault_keys {
+            Some(SecretRef::Env(name)) => Ok(VaultKeys::from_env(name)?),
+            Some(SecretRef::File(path)) if may_make => vault_keys_in(&self.base.join(path)),
+            Some(SecretRef::File(path)) => Ok(VaultKeys::from_file(self.base.join(path))?),
+            None => vault_keys_in(&self.beside("vault.keys")),
+        }
+    }
+
+    /// The key under which people and arguments are hashed in the record. For a file it is made the first time, in `audit.key`
+    /// beside it; in memory it lives as long as the record does.
+    pub(crate) fn audit_key(&self) -> Result<AuditKey, Failure> {
+        let place = |failure: Failure| failure.at("store.audit_key");
+        match (&self.audit_key, &self.target) {
+            (Some(SecretRef::File(path)), Target::Sqlite(_)) => key_in(&self.base.join(path)).map_err(place),
+            (Some(reference), _) => reference.resolve(&self.base).and_then(|key| parse_key(&key)).map_err(place),
+            (None, Target::Memory) => Ok(AuditKey::random()?),
+            (None, _) => key_in(&self.beside("audit.key")).map_err(place),
+        }
+    }
+
+    /// The place, for people: without a password.
+    pub(crate) fn shown(&self) -> String {
+        match &self.target {
+            Target::Memory => "memory".to_owned(),
+            Target::Sqlite(path) => format!("sqlite:{}", path.display()),
+            Target::Postgres(url) => match url::Url::parse(url.expose()) {
+                Ok(url) => format!("postgres://{}{}", url.host_str().unwrap_or_default(), url.path()),
+                Err(_) => "postgres".to_owned(),
+            },
+        }
+    }
+
+    pub(crate) fn is_memory(&self) -> bool {
+        matches!(self.target, Target::Memory)
+    }
+
+    fn url(&self) -> Secret {
+        match &self.target {
+            Target::Memory => Secret::new("memory"),
+            Target::Sqlite(path) => Secret::new(format!("sqlite:{}", path.display())),
+            Target::Postgres(url) => url.clone(),
+        }
+    }
+
+    fn beside(&self, name: &str) -> PathBuf {
+        match &self.target {
+            Target::Sqlite(path) => path.with_file_name(name),
+            Target::Memory | Target::Postgres(_) => self.base.join(name),
+        }
+    }
+}
+
+impl Target {
+    fn parse(url: &Secret, base: &Path) -> Result<Self, Failure> {
+        let text = url.expose().trim();
+        if text == "memory" {
+            return Ok(Self::Memory);
+        }
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            return Ok(Self::Postgres(Secret::new(text)));
+        }
+        let path = text.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path));
+        match path {
+            Some(path) if !path.is_empty() && path != ":memory:" => Ok(Self::Sqlite(base.join(path))),
+            _ => {
+                let shown = if holds_password(text) { "the store's address".to_owned() } else { format!("`{text}`") };
+                Err(Failure::config(format!(
+                    "{shown} is no store: expected `memory`, `sqlite:<path>` or `postgres://user@host/database`"
+                )))
+            }
+        }
+    }
+}
+
+/// The keys in a file, which is made, readable by its owner only, when it is not there.
+fn vault_keys_in(path: &Path) -> Result<VaultKeys, Failure> {
+    if !path.exists() {
+        let keys = VaultKeys::generate()?.to_text();
+        write_new(path, keys.expose())
+            .map_err(|error| Failure::config(format!("`{}` cannot be written: {error}", path.display())))?;
+    }
+    Ok(VaultKeys::from_file(path)?)
+}
+
+/// The key in a file, which is made, readable by its owner only, when it is not there.
+fn key_in(path: &Path) -> Result<AuditKey, Failure> {
+    let shown = path.display();
+    if !path.exists() {
+        let digits = random::digits(&random::bytes::<32>()?);
+        write_new(path, &format!("{digits}\n"))
+            .map_err(|error| Failure::config(format!("`{shown}` cannot be written: {error}")))?;
+    }
+    let text =
+        fs::read_to_string(path).map_err(|error| Failure::config(format!("`{shown}` cannot be read: {error}")))?;
+    parse_key(&Secret::new(text)).map_err(|failure| failure.at(format!("`{shown}`")))
+}
+
+fn parse_key(text: &Secret) -> Result<AuditKey, Failure> {
+    let digits = text.expose().trim();
+    let refuse = || Failure::config("an audit key has exactly 64 hexadecimal digits");
+    let mut key = [0; 32];
+    if digits.len() != 64 || !digits.is_ascii() {
+        return Err(refuse());
+    }
+    for (byte, pair) in key.iter_mut().zip(digits.as_bytes().chunks(2)) {
+        let pair = std::str::from_utf8(pair).map_err(|_| refuse())?;
+        *byte = u8::from_str_radix(pair, 16).map_err(|_| refuse())?;
+    }
+    Ok(AuditKey::from_bytes(key))
+}
+
+/// Makes a file with this content, unless somebody else has made it meanwhile. Nobody ever sees half of it.
+fn write_new(path: &Path, text: &str) -> io::Result<()> {
+    let half = path.with_extension(random::digits(&random::bytes::<8>().map_err(|_| io::ErrorKind::Other)?));
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&half)?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    let linked = written.and_then(|()| match fs::hard_link(&half, path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        other => other,
+    });
+    fs::remove_file(&half).and(linked)
+}
+
+#[cfg(test)]
+mod tests {
+    use mcp_govern_core::{TenantId, UserId};
+
+    use super::*;
+
+    fn target(text: &str) -> Result<String, String> {
+        let target = Target::parse(&Secret::new(text), Path::new("/etc/gateway"));
+        let place = |target| StorePlace { target, vault_keys: None, audit_key: None, base: PathBuf::new() };
+        target.map(|target| place(target).shown()).map_err(|failure| failure.to_string())
+    }
+
+    #[test]
+    fn a_store_is_named_by_its_url_and_shown_without_a_password() {
+        assert_eq!(target("memory").unwrap(), "memory");
+        assert_eq!(target("sqlite:a.db").unwrap(), "sqlite:/etc/gateway/a.db");
+        assert_eq!(target("sqlite:///var/a.db").unwrap(), "sqlite:/var/a.db");
+        assert_eq!(target("postgres://me:canary@db/govern").unwrap(), "postgres://db/govern");
+        for text in ["", "a.db", "sqlite:", "sqlite::memory:", "mysql://me:canary@db/x"] {
+            let refused = target(text).unwrap_err();
+            assert!(refused.contains("expected `memory`") && !refused.contains("canary"), "{refused}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_makes_its_keys_once_and_a_look_makes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("gateway.db");
+        let place = StorePlace {
+            target: Target::Sqlite(path.clone()),
+            vault_keys: None,
+            audit_key: None,
+            base: folder.path().to_owned(),
+        };
+        assert!(place.open_if_there().await.unwrap().is_none());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        let opened = place.open().await.unwrap();
+        opened.open(&TenantId::new("acme").unwrap()).await.unwrap();
+        let user = UserId::new("a", "b").unwrap();
+        assert_eq!(place.audit_key().unwrap().user(&user), place.audit_key().unwrap().user(&user));
+        assert!(folder.path().join("vault.keys").exists() && path.exists());
+        assert!(place.open_if_there().await.unwrap().is_some());
+        fs::write(folder.path().join("audit.key"), "canary").unwrap();
+        let refused = place.audit_key().unwrap_err().to_string();
+        assert!(refused.contains("64 hexadecimal digits") && !refused.contains("canary"));
+    }
+}

@@ -1,0 +1,211 @@
+//! Accounts of people's own, and the metadata that clients of an identity provider need.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
+
+use axum::{Json, Router, extract::State, routing::post};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use stand_ins::PagerDutyStandIn;
+use tokio::net::TcpListener;
+use url::Url;
+
+use crate::world::{ANN, Gateway, Site, code};
+
+#[tokio::test]
+async fn clients_of_an_identity_provider_are_told_where_to_get_a_token() {
+    let site = Site::new().await;
+    site.change(
+        "[auth]\n",
+        "[auth.jwt]\nissuer = \"https://id.example.com\"\nrequired_scopes = [\"mcp:tools\"]\n[auth]\nmode = \"jwt\"\n",
+    );
+    let gateway = Gateway::start(&[&site.flag(), "--store=memory"], &[]).await;
+    let refused = gateway.post(None, "tools/list", json!({})).await;
+    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    let challenge = refused.headers()["www-authenticate"].to_str().unwrap().to_owned();
+    assert!(
+        challenge.contains("resource_metadata=\"") && challenge.contains("/.well-known/oauth-protected-resource/mcp"),
+        "{challenge}"
+    );
+    for path in ["/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp"] {
+        let metadata: Value = gateway.get(path).await.json().await.unwrap();
+        assert_eq!(metadata["resource"], gateway.url());
+        assert_eq!(metadata["authorization_servers"], json!(["https://id.example.com"]));
+        assert_eq!(metadata["scopes_supported"], json!(["mcp:tools"]));
+    }
+    assert_eq!(gateway.post(Some("no.jwt.at-all"), "tools/list", json!({})).await.status(), StatusCode::UNAUTHORIZED);
+}
+
+/// A vendor's sign-in on this machine: one code, for one verifier, once.
+#[derive(Debug, Default)]
+struct SignIn {
+    forms: Mutex<Vec<BTreeMap<String, String>>>,
+    token: String,
+}
+
+impl SignIn {
+    /// Starts it; it hands out this token.
+    async fn start(token: String) -> (Arc<Self>, String) {
+        let sign_in = Arc::new(Self { token, ..Self::default() });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let origin = format!("http://{}", listener.local_addr().unwrap());
+        let shared = Arc::clone(&sign_in);
+        let app = Router::new().route("/token", post(trade)).with_state(shared);
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        (sign_in, origin)
+    }
+}
+
+async fn trade(State(sign_in): State<Arc<SignIn>>, body: String) -> (StatusCode, Json<Value>) {
+    let form: BTreeMap<String, String> = url::form_urlencoded::parse(body.as_bytes()).into_owned().collect();
+    let good =
+        form["code"] == "the-code" && form["client_secret"] == "the-client-secret" && !form["code_verifier"].is_empty();
+    sign_in.forms.lock().unwrap().push(form);
+    if good {
+        let answer =
+            json!({"access_token": sign_in.token, "token_type": "Bearer", "expires_in": 3600, "scope": "read"});
+        return (StatusCode::OK, Json(answer));
+    }
+    (StatusCode::BAD_REQUEST, Json(json!({"error": "invalid_grant"})))
+}
+
+/// A browser: it keeps cookies and goes nowhere by itself.
+struct Browser {
+    client: reqwest::Client,
+    cookies: Vec<String>,
+}
+
+impl Browser {
+    fn new() -> Self {
+        let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        Self { client, cookies: Vec::new() }
+    }
+
+    async fn send(&mut self, request: reqwest::RequestBuilder) -> (StatusCode, String) {
+        let answer = request.header("cookie", self.cookies.join("; ")).send().await.unwrap();
+        for cookie in answer.headers().get_all("set-cookie") {
+            self.cookies.push(cookie.to_str().unwrap().split(';').next().unwrap().to_owned());
+        }
+        (answer.status(), answer.text().await.unwrap())
+    }
+
+    async fn open(&mut self, url: &str) -> (StatusCode, String) {
+        let request = self.client.get(url);
+        self.send(request).await
+    }
+
+    /// Says who sits here, and answers where the vendor's sign-in is.
+    async fn go_on(&mut self, link: &Url, token: &str) -> Url {
+        let (_, ticket) = link.query_pairs().find(|(name, _)| name == "ticket").unwrap();
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        form.append_pair("ticket", &ticket).append_pair("token", token);
+        let mut to = link.clone();
+        to.set_query(None);
+        let request = self.client.post(to).header("origin", link.origin().ascii_serialization());
+        let request = request.header("content-type", "application/x-www-form-urlencoded").body(form.finish());
+        let (status, page) = self.send(request).await;
+        let begin = page.find("content=\"0;url=").unwrap_or_else(|| panic!("{status} {page}")) + 15;
+        page[begin..].split('"').next().unwrap().replace("&amp;", "&").parse().unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_person_connects_an_account_and_the_next_call_goes_through() {
+    let pagerduty = PagerDutyStandIn::start().await;
+    let (sign_in, origin) = SignIn::start(pagerduty.user_token()).await;
+    let site = Site::new().await;
+    site.write("client.secret", "the-client-secret");
+    site.add(&format!(
+        r#"
+[servers.own]
+provider = "pagerduty"
+title = "PagerDuty"
+prefix = "own"
+auth_method = "oauth"
+sharing = "per_user"
+base_url = "{}"
+approve = ["list_services"]
+
+[connect.own]
+authorize_url = "{origin}/authorize"
+token_url = "{origin}/token"
+client_id = "the-gateway"
+client_secret = {{ file = "client.secret" }}
+scopes = ["read"]
+issuer = "{origin}"
+"#,
+        pagerduty.base_url()
+    ));
+    site.change("\"status/list_pages\", ", "\"status/list_pages\", \"own/list_services\", ");
+    let gateway = Gateway::start(&[&site.flag(), "--store=memory"], &[]).await;
+    let link = async || -> Url {
+        let denied = gateway.call(ANN, "own_list_services", json!({})).await;
+        assert_eq!(code(&denied), "credential_missing");
+        let remedy = &denied["result"]["_meta"]["io.github.mcp-govern/denial"]["remedy"];
+        remedy["url"].as_str().unwrap_or_else(|| panic!("{denied}")).parse().unwrap()
+    };
+    let first = link().await;
+    assert_eq!((first.path(), first.port()), ("/connect", gateway.url().parse::<Url>().unwrap().port()));
+
+    let mut browser = Browser::new();
+    assert_eq!(browser.open(first.as_str()).await.0, StatusCode::OK);
+    let vendor = browser.go_on(&first, ANN).await;
+    let asked: BTreeMap<String, String> = vendor.query_pairs().into_owned().collect();
+    assert!(vendor.as_str().starts_with(&format!("{origin}/authorize?")), "{vendor}");
+    assert_eq!((asked["client_id"].as_str(), asked["scope"].as_str()), ("the-gateway", "read"));
+    assert_eq!((asked["response_type"].as_str(), asked["code_challenge_method"].as_str()), ("code", "S256"));
+    assert_eq!(asked["redirect_uri"], gateway.at("/connect/callback"));
+    let back = |issuer: &str| {
+        let mut url: Url = asked["redirect_uri"].parse().unwrap();
+        url.query_pairs_mut()
+            .append_pair("code", "the-code")
+            .append_pair("state", &asked["state"])
+            .append_pair("iss", issuer);
+        url
+    };
+    let (status, page) = browser.open(back(&origin).as_str()).await;
+    assert_eq!(status, StatusCode::OK, "{page}");
+    assert!(page.contains("is connected"), "{page}");
+    let answered = gateway.call(ANN, "own_list_services", json!({})).await;
+    assert!(!answered["result"]["structuredContent"]["items"].as_array().unwrap().is_empty(), "{answered}");
+    assert!(pagerduty.violations().is_empty(), "{:?}", pagerduty.violations());
+    assert_eq!(sign_in.forms.lock().unwrap().len(), 1);
+    // The same redirect again is good for nothing.
+    assert_ne!(browser.open(back(&origin).as_str()).await.0, StatusCode::OK);
+    let log = format!("{:?}", gateway.log());
+    for secret in ["the-code", "the-client-secret", pagerduty.user_token().as_str()] {
+        assert!(!log.contains(secret), "a secret is in the log");
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_from_another_sign_in_gets_no_code() {
+    let pagerduty = PagerDutyStandIn::start().await;
+    let (sign_in, origin) = SignIn::start(pagerduty.user_token()).await;
+    let site = Site::new().await;
+    site.add(&format!(
+        "[servers.own]\nprovider = \"pagerduty\"\ntitle = \"P\"\nprefix = \"own\"\nauth_method = \"oauth\"\nsharing = \"per_user\"\n\
+         base_url = \"{}\"\napprove = [\"list_services\"]\n[connect.own]\nauthorize_url = \"{origin}/authorize\"\n\
+         token_url = \"{origin}/token\"\nclient_id = \"the-gateway\"\nissuer = \"{origin}\"\n",
+        pagerduty.base_url()
+    ));
+    site.change("\"status/list_pages\", ", "\"status/list_pages\", \"own/list_services\", ");
+    let gateway = Gateway::start(&[&site.flag(), "--store=memory"], &[]).await;
+    let denied = gateway.call(ANN, "own_list_services", json!({})).await;
+    let remedy = &denied["result"]["_meta"]["io.github.mcp-govern/denial"]["remedy"];
+    let link: Url = remedy["url"].as_str().unwrap().parse().unwrap();
+    let mut browser = Browser::new();
+    browser.open(link.as_str()).await;
+    let vendor = browser.go_on(&link, ANN).await;
+    let (_, state) = vendor.query_pairs().into_owned().find(|(name, _)| name == "state").unwrap();
+    let mut back: Url = gateway.at("/connect/callback").parse().unwrap();
+    back.query_pairs_mut()
+        .append_pair("code", "the-code")
+        .append_pair("state", &state)
+        .append_pair("iss", "https://evil.example");
+    let (_, page) = browser.open(back.as_str()).await;
+    assert!(page.contains("was not connected") && page.contains("another sign-in"), "{page}");
+    assert!(sign_in.forms.lock().unwrap().is_empty(), "the code went out");
+}

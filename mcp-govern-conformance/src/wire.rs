@@ -1,0 +1,262 @@
+//! One call, and the request that it must send, to the letter: for tests that walk through every tool of a provider.
+
+use mcp_govern_core::RequestPreview;
+use serde_json::Value;
+use url::Url;
+
+/// A call with the request that it must send.
+#[derive(Debug, Clone)]
+pub struct Case {
+    tool: &'static str,
+    arguments: Value,
+    before: Vec<(&'static str, Value)>,
+    method: &'static str,
+    target: String,
+    body: Body,
+    masked: &'static [&'static str],
+}
+
+#[derive(Debug, Clone)]
+enum Body {
+    None,
+    Json(Value),
+    Form(&'static str),
+    /// With the boundary spelt as `BOUNDARY`.
+    Multipart(&'static str),
+}
+
+/// A request as a vendor on loopback saw it.
+#[derive(Debug, Clone)]
+pub struct SentRequest {
+    method: String,
+    target: String,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+/// What a transport adds by itself.
+const OF_THE_TRANSPORT: [&str; 3] = ["host", "user-agent", "content-length"];
+
+impl Case {
+    /// A call that sends this method to this path and query, which are compared in their encoded form.
+    pub fn new(tool: &'static str, arguments: Value, method: &'static str, target: impl Into<String>) -> Self {
+        let (before, target) = (Vec::new(), target.into());
+        Self { tool, arguments, method, before, target, body: Body::None, masked: &[] }
+    }
+
+    /// Needs this call to have been made before.
+    #[must_use]
+    pub fn after(mut self, tool: &'static str, arguments: Value) -> Self {
+        self.before.push((tool, arguments));
+        self
+    }
+
+    /// With this JSON body.
+    #[must_use]
+    pub fn json(mut self, body: Value) -> Self {
+        self.body = Body::Json(body);
+        self
+    }
+
+    /// With this form body, in its encoded form.
+    #[must_use]
+    pub fn form(mut self, body: &'static str) -> Self {
+        self.body = Body::Form(body);
+        self
+    }
+
+    /// With this multipart body; its boundary is spelt as `BOUNDARY`.
+    #[must_use]
+    pub fn multipart(mut self, body: &'static str) -> Self {
+        self.body = Body::Multipart(body);
+        self
+    }
+
+    /// With members of the JSON body that a preview masks, wherever they stand.
+    #[must_use]
+    pub fn masking(mut self, names: &'static [&'static str]) -> Self {
+        self.masked = names;
+        self
+    }
+
+    /// The tool.
+    pub fn tool(&self) -> &'static str {
+        self.tool
+    }
+
+    /// The arguments of the call.
+    pub fn arguments(&self) -> Value {
+        self.arguments.clone()
+    }
+
+    /// The calls that must have been made before.
+    pub fn before(&self) -> &[(&'static str, Value)] {
+        &self.before
+    }
+
+    /// The method of the request.
+    pub fn method(&self) -> &'static str {
+        self.method
+    }
+
+    /// Every tool that is called, that of the case last.
+    pub fn tools(&self) -> Vec<&'static str> {
+        self.before.iter().map(|(tool, _)| *tool).chain([self.tool]).collect()
+    }
+
+    /// What differs between the request and what is expected of it. `headers` are all but those of the transport and of the
+    /// body.
+    pub fn faults(&self, sent: &SentRequest, headers: &[(&str, &str)]) -> Vec<String> {
+        let mut faults = Vec::new();
+        let mut demand = |what: &str, is: String, expected: String| {
+            if is != expected {
+                faults.push(format!("{}: {what} is `{is}`, expected `{expected}`", self.tool));
+            }
+        };
+        let boundary = sent.boundary();
+        let body = String::from_utf8_lossy(&sent.body).into_owned();
+        demand("the method", sent.method.clone(), self.method.to_owned());
+        demand("the target", sent.target.clone(), self.target.clone());
+        demand("the headers", lines(&sent.own_headers()).replace(&boundary, "BOUNDARY"), lines(&self.headers(headers)));
+        match &self.body {
+            Body::None => demand("the body", body, String::new()),
+            // Compared as trees, shown as texts.
+            Body::Json(expected) if serde_json::from_str(&body).ok().as_ref() == Some(expected) => {}
+            Body::Json(expected) => demand("the body", body, expected.to_string()),
+            Body::Form(expected) => demand("the body", body, (*expected).to_owned()),
+            Body::Multipart(expected) => {
+                demand("the body", body.replace(&boundary, "BOUNDARY"), (*expected).to_owned());
+            }
+        }
+        faults
+    }
+
+    /// What differs between the preview and what is expected of it.
+    pub fn preview_faults(&self, base: &Url, preview: &RequestPreview) -> Vec<String> {
+        let mut faults = Vec::new();
+        let origin = base.origin().ascii_serialization();
+        let is = format!("{} {}", preview.method, preview.url);
+        let expected = format!("{} {origin}{}", self.method, self.target);
+        if is != expected {
+            faults.push(format!("{}: the preview shows `{is}`, expected `{expected}`", self.tool));
+        }
+        let fits = match &self.body {
+            Body::None => preview.body.is_none(),
+            Body::Json(body) => preview.body.as_ref() == Some(&self.masked(body)),
+            Body::Form(_) | Body::Multipart(_) => preview.body.as_ref().is_some_and(Value::is_object),
+        };
+        if !fits {
+            faults.push(format!("{}: the preview shows the body {:?}", self.tool, preview.body));
+        }
+        faults
+    }
+
+    fn headers(&self, headers: &[(&str, &str)]) -> Vec<(String, String)> {
+        let content_type = match self.body {
+            Body::None => None,
+            Body::Json(_) => Some("application/json"),
+            Body::Form(_) => Some("application/x-www-form-urlencoded"),
+            Body::Multipart(_) => Some("multipart/form-data; boundary=BOUNDARY"),
+        };
+        let all = headers.iter().copied().chain(content_type.map(|kind| ("content-type", kind)));
+        all.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
+    fn masked(&self, body: &Value) -> Value {
+        match body {
+            Value::Object(members) => {
+                let mask = |(name, value): (&String, &Value)| {
+                    let shown =
+                        if self.masked.contains(&name.as_str()) { Value::from("***") } else { self.masked(value) };
+                    (name.clone(), shown)
+                };
+                Value::Object(members.iter().map(mask).collect())
+            }
+            Value::Array(items) => items.iter().map(|item| self.masked(item)).collect(),
+            other => other.clone(),
+        }
+    }
+}
+
+impl SentRequest {
+    /// A request: its method, its path with the query, both encoded as they were sent, its headers with names in small letters,
+    /// and its body.
+    pub fn new(
+        method: impl Into<String>,
+        target: impl Into<String>,
+        headers: impl IntoIterator<Item = (String, String)>,
+        body: impl Into<Vec<u8>>,
+    ) -> Self {
+        let headers = headers.into_iter().collect();
+        Self { method: method.into(), target: target.into(), headers, body: body.into() }
+    }
+
+    fn own_headers(&self) -> Vec<(String, String)> {
+        self.headers.iter().filter(|(name, _)| !OF_THE_TRANSPORT.contains(&name.as_str())).cloned().collect()
+    }
+
+    /// The boundary that the request chose; a text that stands nowhere when it chose none.
+    fn boundary(&self) -> String {
+        let kind = self.headers.iter().find(|(name, _)| name == "content-type");
+        let chosen = kind.and_then(|(_, value)| value.split_once("boundary="));
+        chosen.map_or("no boundary".to_owned(), |(_, boundary)| boundary.trim_matches('"').to_owned())
+    }
+}
+
+fn lines(headers: &[(String, String)]) -> String {
+    let mut lines: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+    lines.sort();
+    lines.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn header(name: &str, value: &str) -> (String, String) {
+        (name.to_owned(), value.to_owned())
+    }
+
+    fn case() -> Case {
+        Case::new("make_thing", json!({"a": 1}), "POST", "/things?x=1").json(json!({"thing": {"a": 1, "key": "k"}}))
+    }
+
+    #[test]
+    fn a_request_as_expected_has_no_fault_and_every_other_has() {
+        let headers = || [header("host", "here"), header("accept", "a/b"), header("content-type", "application/json")];
+        let body = r#"{"thing":{"key":"k","a":1}}"#;
+        let faults = |sent: &SentRequest| case().faults(sent, &[("accept", "a/b")]);
+        assert_eq!(faults(&SentRequest::new("POST", "/things?x=1", headers(), body)), Vec::<String>::new());
+        for (sent, part) in [
+            (SentRequest::new("PUT", "/things?x=1", headers(), body), "the method"),
+            (SentRequest::new("POST", "/things", headers(), body), "the target"),
+            (SentRequest::new("POST", "/things?x=1", headers().into_iter().take(2), body), "the headers"),
+            (SentRequest::new("POST", "/things?x=1", headers(), "{}"), "the body"),
+        ] {
+            let faults = faults(&sent);
+            assert!(faults.len() == 1 && faults[0].contains(part), "{faults:?}");
+        }
+    }
+
+    #[test]
+    fn a_preview_must_mask_what_the_case_says() {
+        let base = Url::parse("http://127.0.0.1:1/v1").unwrap();
+        let preview = |key: &str| {
+            RequestPreview::new("POST", "http://127.0.0.1:1/things?x=1")
+                .with_body(Some(json!({"thing": {"a": 1, "key": key}})))
+        };
+        let case = case().masking(&["key"]);
+        assert!(case.preview_faults(&base, &preview("***")).is_empty());
+        assert_eq!(case.preview_faults(&base, &preview("k")).len(), 1);
+    }
+
+    #[test]
+    fn a_multipart_body_is_compared_without_its_boundary() {
+        let case = Case::new("add_file", json!({}), "POST", "/files").multipart("--BOUNDARY--\r\n");
+        let kind = header("content-type", "multipart/form-data; boundary=xyz");
+        let sent = SentRequest::new("POST", "/files", [kind], "--xyz--\r\n");
+        assert!(case.faults(&sent, &[]).is_empty(), "{:?}", case.faults(&sent, &[]));
+    }
+}

@@ -1,0 +1,168 @@
+//! Rights of a team member: read, changed, shown, and written only as they were shown.
+
+use async_trait::async_trait;
+use mcp_govern_core::{CallContext, Digest, Effect, ProviderError, ProviderErrorKind, Risk, ToolName};
+use mcp_govern_openapi::{Recipe, RecipeSpec, RowCaller};
+use serde_json::{Map, Value, json};
+
+use super::{first, invalid, pick, refuse, rights::Rights};
+
+const NAME: &str = "change_user_permissions";
+
+/// How much of a digest makes a code that one can copy.
+const CODE_LENGTH: usize = 16;
+
+/// `change_user_permissions`: what is not named stays, and nothing is written that was not shown before.
+#[derive(Debug)]
+pub(crate) struct ChangeUserPermissions;
+
+#[async_trait]
+impl Recipe for ChangeUserPermissions {
+    fn spec(&self) -> RecipeSpec {
+        RecipeSpec::new(
+            NAME,
+            "Change what a team member may do",
+            "Changes the rights of one team member page by page: what is not named stays as it is. The first call changes \
+             nothing and shows what would be granted, changed and revoked, with a code; show that to the user, and call again \
+             with the same arguments and confirm set to the code to do it. If the rights were changed meanwhile, the code no \
+             longer fits and nothing is done. The person is not told.",
+            "It reads the rights, changes those that are named and writes the whole back: leaving a page out would revoke it.",
+        )
+        .with_uses(["get_user_permissions", "replace_user_permissions"])
+        .with_row_arguments("replace_user_permissions", ["organization_id", "user_id"])
+        .with_argument(
+            "set",
+            json!({
+                "type": "object",
+                "minProperties": 1,
+                "additionalProperties": {
+                    "type": "object",
+                    "additionalProperties": false,
+                    "properties": {
+                        "page_configuration": {"type": "boolean", "description": "Whether the person may change the page."},
+                        "incident_manager": {"type": "boolean", "description": "Whether the person may publish incidents."},
+                        "maintenance_manager": {"type": "boolean", "description": "Whether the person may schedule maintenances."},
+                    },
+                },
+                "description": "Pages to grant or to change, as a map from page_id to the roles to set there; roles that are \
+                                not named stay. {} grants a page that has no roles.",
+            }),
+        )
+        .with_argument(
+            "revoke",
+            json!({
+                "type": "array",
+                "minItems": 1,
+                "items": {"type": "string", "minLength": 1},
+                "description": "Identifiers of the pages that the person shall no longer manage.",
+            }),
+        )
+        .with_argument(
+            "confirm",
+            json!({
+                "type": "string",
+                "minLength": 1,
+                "description": "The code that the call without it gave for this very change; carries the change out.",
+            }),
+        )
+        .with_required(["organization_id", "user_id"])
+        .with_effect(Effect::Destructive, false)
+        .with_risk(Risk::Dangerous, "It hands out rights over status pages and takes rights away.")
+        .with_area("organization")
+    }
+
+    async fn run(
+        &self,
+        rows: &RowCaller<'_>,
+        arguments: &Map<String, Value>,
+        _cx: &CallContext<'_>,
+    ) -> Result<Value, ProviderError> {
+        let set = arguments.get("set").and_then(Value::as_object).cloned().unwrap_or_default();
+        let revoke = arguments.get("revoke").and_then(Value::as_array).into_iter().flatten();
+        let revoke: Vec<&str> = revoke.filter_map(Value::as_str).collect();
+        if set.is_empty() && revoke.is_empty() {
+            return Err(invalid(NAME, "give at least one of `set`, `revoke`"));
+        }
+        if let Some(both) = revoke.iter().find(|page| set.contains_key(**page)) {
+            return Err(invalid(NAME, format!("`set` and `revoke` both name `{both}`")));
+        }
+        let person = pick(arguments, &["organization_id", "user_id"]);
+        let before = read(&rows.call("get_user_permissions", person.clone()).await?.to_value()?)?;
+        if let Some(other) = revoke.iter().find(|page| !before.holds(page)) {
+            let text = format!("`revoke` names `{other}`, which the person does not have: see get_user_permissions");
+            return Err(invalid(NAME, text));
+        }
+        let mut after = before.clone();
+        for (page, roles) in &set {
+            after.set(page, roles);
+        }
+        for page in revoke {
+            after.revoke(page);
+        }
+        let code = code(&person, &before, &after)?;
+        let Some(confirm) = arguments.get("confirm").and_then(Value::as_str) else {
+            return Ok(report(&before, &after, State::Shown { code: &code }));
+        };
+        if confirm != code {
+            let text = "`confirm` does not fit: the rights are no longer those that were shown, or the change is another one. \
+                        Call without `confirm` and look again";
+            return Err(refuse(NAME, ProviderErrorKind::Conflict, text));
+        }
+        let mut write = person;
+        write.insert("pages".to_owned(), after.to_json());
+        let answer = rows.call("replace_user_permissions", write).await?.to_value()?;
+        let settled = Rights::read(&answer).is_some_and(|now| now.is_same(&after));
+        Ok(report(&before, &after, State::Written { settled }))
+    }
+
+    fn first_request(&self, arguments: &Map<String, Value>) -> Option<(ToolName, Map<String, Value>)> {
+        first("get_user_permissions", pick(arguments, &["organization_id", "user_id"]))
+    }
+}
+
+#[derive(Clone, Copy)]
+enum State<'a> {
+    Shown { code: &'a str },
+    Written { settled: bool },
+}
+
+fn read(answer: &Value) -> Result<Rights, ProviderError> {
+    Rights::read(answer).ok_or_else(|| {
+        let text = "the rights came in a form that cannot be read in full, so nothing was changed: what is not understood \
+                    would be revoked";
+        refuse(NAME, ProviderErrorKind::BadAnswer, text)
+    })
+}
+
+/// Stands for this change of these rights of this person.
+fn code(person: &Map<String, Value>, before: &Rights, after: &Rights) -> Result<String, ProviderError> {
+    let all = json!({"person": person, "before": before.to_json(), "after": after.to_json()});
+    let digest = Digest::of_json(&all).map_err(|error| refuse(NAME, ProviderErrorKind::Internal, error))?;
+    let hex = digest.to_string();
+    let hex = hex.rsplit(':').next().unwrap_or_default();
+    Ok(hex.chars().take(CODE_LENGTH).collect())
+}
+
+fn report(before: &Rights, after: &Rights, state: State<'_>) -> Value {
+    let difference = before.compare(after);
+    let mut report = json!({
+        "granted": difference.granted,
+        "revoked": difference.revoked,
+        "changed": difference.changed,
+        "before": before.to_json(),
+        "after": after.to_json(),
+    });
+    if let Some(members) = report.as_object_mut() {
+        match state {
+            State::Shown { code } => {
+                members.insert("applied".to_owned(), json!(false));
+                members.insert("confirm".to_owned(), json!(code));
+            }
+            State::Written { settled } => {
+                members.insert("applied".to_owned(), json!(true));
+                members.insert("matches_answer".to_owned(), json!(settled));
+            }
+        }
+    }
+    report
+}
