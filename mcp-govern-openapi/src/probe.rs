@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use crate::{
-    decode::{Scrubber, decode, error::one_line},
+    decode::{Kept, Scrubber, decode, error::one_line},
     document::ProbePlan,
     row::Row,
     send::Answer,
@@ -140,14 +140,15 @@ impl OpenApiServer {
             let error = ProviderError::new(ProviderErrorKind::BadAnswer, format!("probing: {text}"));
             error.with_sent(Sent::Yes).with_exchanges(vec![answer.exchange.clone()])
         };
-        decode(row, arguments, status, headers, body, scrubber, &self.reach).map_err(broken)?;
+        decode(row, arguments, status, headers, body, scrubber, Kept { reach: &self.reach, rules: &[] })
+            .map_err(broken)?;
         let text = String::from_utf8_lossy(&answer.body);
         let missing = self.reach.missing(row, &text);
         let remarks = missing.iter().map(|(argument, value)| {
             format!("The credential does not see the `{argument}` `{value}`, to which the server is limited.")
         });
         let remarks = remarks.chain(plan.remark.clone()).collect();
-        let text = self.reach.keep(row, &text).map_err(broken)?.unwrap_or_else(|| text.into_owned());
+        let text = self.reach.keep(row, &[], &text).map_err(broken)?.unwrap_or_else(|| text.into_owned());
         for (name, fact) in &plan.facts {
             if let Some(value) = fact.text(&text).filter(|value| !value.is_empty()) {
                 facts.more.insert(name.clone(), one_line(&scrubber.clean(value), LONGEST_FACT));

@@ -135,21 +135,31 @@ impl Reach {
         hosts.list.iter().find(|host| host.name == asked).map(|host| host.base.as_str())
     }
 
-    /// Leaves out of an answer what lies outside. `None` when the row has nothing to leave out.
-    pub(crate) fn keep(&self, row: &Row, text: &str) -> Result<Option<String>, String> {
-        let mut tree = None;
-        for (keep, limit) in self.kept(row) {
-            if tree.is_none() {
-                let read = serde_json::from_str(text).map_err(|_| "sent JSON that cannot be read".to_owned())?;
-                tree = Some(read);
+    /// Leaves out of an answer what lies outside, or is not allowed by the rules of whoever asked. `None` when there is nothing that
+    /// could be left out.
+    pub(crate) fn keep(&self, row: &Row, rules: &[ArgumentRule], text: &str) -> Result<Option<String>, String> {
+        let mut tree: Option<Value> = None;
+        for keep in &row.keep {
+            let limit = self.limit(&keep.argument);
+            let rules: Vec<&ArgumentRule> = rules.iter().filter(|rule| rule.argument == keep.argument).collect();
+            if limit.is_none() && rules.is_empty() {
+                continue;
             }
-            let found = tree.as_mut().map(|tree| keep.apply(tree, &limit.allowed));
-            if found != Some(true) {
+            let is_allowed = |id: &str| {
+                limit.is_none_or(|limit| limit.allowed.iter().any(|allowed| allowed == id))
+                    && rules.iter().all(|rule| rule.constraint.allows(&Value::from(id)))
+            };
+            let mut read = match tree.take() {
+                Some(read) => read,
+                None => serde_json::from_str(text).map_err(|_| "sent JSON that cannot be read".to_owned())?,
+            };
+            if !keep.apply(&mut read, is_allowed) {
                 // What cannot be found cannot be left out: nothing is shown then.
                 return Err(format!("sent nothing of which `{}` could be told", keep.argument));
             }
+            tree = Some(read);
         }
-        Ok(tree.map(|tree: Value| tree.to_string()))
+        Ok(tree.map(|tree| tree.to_string()))
     }
 
     /// The values to which the server is limited and that an answer does not hold.
@@ -165,15 +175,17 @@ impl Reach {
     }
 
     fn kept<'a>(&'a self, row: &'a Row) -> impl Iterator<Item = (&'a Keep, &'a Limit)> {
-        let limit = |keep: &Keep| self.limits.iter().find(|limit| limit.argument == keep.argument);
-        row.keep.iter().filter_map(move |keep| Some((keep, limit(keep)?)))
+        row.keep.iter().filter_map(|keep| Some((keep, self.limit(&keep.argument)?)))
+    }
+
+    fn limit(&self, argument: &str) -> Option<&Limit> {
+        self.limits.iter().find(|limit| limit.argument == argument)
     }
 }
 
 impl Keep {
     /// Whether one of the places was there.
-    fn apply(&self, tree: &mut Value, allowed: &[String]) -> bool {
-        let is_allowed = |id: &str| allowed.iter().any(|allowed| allowed == id);
+    fn apply(&self, tree: &mut Value, is_allowed: impl Fn(&str) -> bool) -> bool {
         let mut found = false;
         for at in &self.at {
             match tree.pointer_mut(&at.to_string()) {

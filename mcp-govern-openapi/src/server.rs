@@ -19,7 +19,7 @@ use url::Url;
 
 use crate::{
     bind::{BoundRequest, bind, with_defaults},
-    decode::{Scrubber, decode, error, trim},
+    decode::{Kept, Scrubber, decode, error, trim},
     document::{Document, policy::Throttle},
     limits::Limits,
     reach::Reach,
@@ -79,6 +79,7 @@ impl OpenApiServer {
         &self,
         name: &ToolName,
         arguments: &Map<String, Value>,
+        rules: &[ArgumentRule],
         cx: &CallContext<'_>,
     ) -> Result<ToolOutput, ProviderError> {
         let deadline = self.deadline(cx.deadline);
@@ -90,7 +91,7 @@ impl OpenApiServer {
                 Shape::List(plan) => Some(&plan.page),
                 Shape::Whole | Shape::Root(_) => None,
             };
-            (self.run_row(row, arguments.clone(), cx, deadline).await?, paging)
+            (self.run_row(row, arguments.clone(), rules, cx, deadline).await?, paging)
         };
         let trimmed = trim(&result.content, self.shared.limits.output_bytes, paging, arguments);
         let mut output = ToolOutput::new(result.content, result.exchanges);
@@ -109,11 +110,12 @@ impl OpenApiServer {
         Ok(output)
     }
 
-    /// Runs a row to its end, polling included.
+    /// Runs a row to its end, polling included. What of the answer `rules` do not allow is left out.
     pub(crate) async fn run_row(
         &self,
         row: &Row,
         arguments: Map<String, Value>,
+        rules: &[ArgumentRule],
         cx: &CallContext<'_>,
         deadline: Instant,
     ) -> Result<RowResult, ProviderError> {
@@ -131,7 +133,8 @@ impl OpenApiServer {
             return Ok(result);
         }
         let exchanges = vec![answer.exchange];
-        match decode(row, &arguments, answer.status, &answer.headers, answer.body, &scrubber, &self.reach) {
+        let kept = Kept { reach: &self.reach, rules };
+        match decode(row, &arguments, answer.status, &answer.headers, answer.body, &scrubber, kept) {
             Ok(decoded) => {
                 notes.extend(decoded.notes);
                 Ok(RowResult { content: decoded.content, notes, exchanges })
@@ -340,7 +343,8 @@ impl ToolServer for OpenApiServer {
     }
 
     async fn invoke(&self, call: &AuthorizedCall, cx: CallContext<'_>) -> Result<ToolOutput, ProviderError> {
-        self.execute(call.tool().name(), call.arguments().as_map(), &cx).await
+        let arguments = call.arguments();
+        self.execute(call.tool().name(), arguments.as_map(), arguments.rules_beside(), &cx).await
     }
 
     async fn probe(&self, cx: ProbeContext<'_>) -> Result<CredentialReport, ProviderError> {
@@ -453,7 +457,7 @@ mod tests {
     fn futures_can_move_between_threads() {
         fn is_send<T: Send>(_: &T) {}
         fn check(server: &OpenApiServer, name: &ToolName, map: &Map<String, Value>, cx: &CallContext<'_>) {
-            is_send(&server.execute(name, map, cx));
+            is_send(&server.execute(name, map, &[], cx));
         }
         let _ = check;
     }

@@ -86,7 +86,7 @@ pub fn check(permit: &Permit, arguments: Map<String, Value>) -> Result<Checked, 
         match trial.run(tried.unwrap_or_default(), &rules) {
             Ok(arguments) => {
                 return Ok(Checked {
-                    arguments: CheckedArguments::new(arguments),
+                    arguments,
                     grant: path.grant().clone(),
                     profile: path.profile().clone(),
                     toolset: path.toolset().clone(),
@@ -124,24 +124,30 @@ struct Trial<'a> {
 }
 
 impl Trial<'_> {
-    fn run(&self, mut arguments: Map<String, Value>, rules: &[&ArgumentRule]) -> Result<Map<String, Value>, Failure> {
-        let rules = self.standing(rules)?;
+    fn run(&self, mut arguments: Map<String, Value>, rules: &[&ArgumentRule]) -> Result<CheckedArguments, Failure> {
+        let (rules, beside) = self.standing(rules)?;
         let filled = fill_fixed(&mut arguments, &rules);
         self.fill_defaults(&mut arguments);
         let arguments = self.validated(arguments, &filled)?;
         let violations = rules.iter().filter_map(|rule| self.violated(rule, arguments.get(&rule.argument)));
         let violations: Vec<ArgumentFault> = violations.take(MOST).collect();
-        if violations.is_empty() { Ok(arguments) } else { Err(Failure::Violated(violations)) }
+        if !violations.is_empty() {
+            return Err(Failure::Violated(violations));
+        }
+        Ok(CheckedArguments::new(arguments, beside.into_iter().cloned().collect()))
     }
 
-    /// The rules that apply, unless one stands on an argument that the tool does not have.
-    fn standing<'r>(&self, rules: &[&'r ArgumentRule]) -> Result<Vec<&'r ArgumentRule>, Failure> {
-        let mut standing: Vec<&ArgumentRule> = Vec::with_capacity(rules.len());
-        for rule in rules {
+    /// The rules that apply, and those on arguments that the tool does not have; unless one of these denies such tools.
+    fn standing<'r>(
+        &self,
+        rules: &[&'r ArgumentRule],
+    ) -> Result<(Vec<&'r ArgumentRule>, Vec<&'r ArgumentRule>), Failure> {
+        let (mut standing, mut beside) = (Vec::with_capacity(rules.len()), Vec::new());
+        for &rule in rules {
             let name = &rule.argument;
             match bearing(rule, |name| self.property(name).is_some(), |name| self.permit.once_had(name)) {
                 Bearing::Applies => standing.push(rule),
-                Bearing::LeftAlone => {}
+                Bearing::LeftAlone => beside.push(rule),
                 Bearing::Stale => {
                     let sentence = format!("a rule guards the argument `{name}`, which the tool no longer has");
                     return Err(Failure::Closed(DenialCode::RuleStale, sentence));
@@ -152,7 +158,7 @@ impl Trial<'_> {
                 }
             }
         }
-        Ok(standing)
+        Ok((standing, beside))
     }
 
     fn fill_defaults(&self, arguments: &mut Map<String, Value>) {

@@ -31,6 +31,13 @@ pub(super) fn bearing(rule: &ArgumentRule, has: impl Fn(&str) -> bool, once_had:
     }
 }
 
+impl Constraint {
+    /// Whether a value is allowed, compared exactly: `1`, `1.0` and `"1"` are three.
+    pub fn allows(&self, value: &Value) -> bool {
+        violation(self, value).is_none()
+    }
+}
+
 /// What is wrong with a value under a constraint; none when it is allowed. Values are compared exactly: `1`, `1.0` and `"1"` are
 /// three, and so are two texts that look alike.
 pub(super) fn violation(constraint: &Constraint, value: &Value) -> Option<String> {

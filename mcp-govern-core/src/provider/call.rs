@@ -4,27 +4,36 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::vocabulary::{CallId, ToolDefinition, ToolId, UserId};
+use crate::vocabulary::{ArgumentRule, CallId, ToolDefinition, ToolId, UserId};
 
 /// Arguments that fit the tool's schema and every rule, defaults filled in.
 ///
 /// Only core makes them.
 #[derive(Debug, Clone, PartialEq)]
-pub struct CheckedArguments(Map<String, Value>);
+pub struct CheckedArguments {
+    map: Map<String, Value>,
+    beside: Vec<ArgumentRule>,
+}
 
 impl CheckedArguments {
-    pub(crate) fn new(map: Map<String, Value>) -> Self {
-        Self(map)
+    pub(crate) fn new(map: Map<String, Value>, beside: Vec<ArgumentRule>) -> Self {
+        Self { map, beside }
     }
 
     /// The value of an argument.
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.0.get(name)
+        self.map.get(name)
     }
 
     /// All arguments.
     pub fn as_map(&self) -> &Map<String, Value> {
-        &self.0
+        &self.map
+    }
+
+    /// The rules of the call's path on arguments that the tool does not have, and that let it be called all the same. A provider
+    /// that can tell of parts of an answer what the argument would be leaves out those that the rules do not allow.
+    pub fn rules_beside(&self) -> &[ArgumentRule] {
+        &self.beside
     }
 }
 

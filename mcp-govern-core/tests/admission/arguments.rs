@@ -302,6 +302,14 @@ fn a_rule_on_an_argument_that_the_tool_never_had_denies_unless_it_says_otherwise
     assert_eq!((denial.code(), denial.remedy()), (DenialCode::RuleViolated, &Remedy::AskAdministrator));
     let lenient = world(vec![], vec![one_of("region", &json!(["eu"])).with_absent_allowed()], vec![]);
     assert_eq!(sent(&lenient, json!({})), json!({"limit": 20}));
+    // The provider is told of it: it may be able to keep the answer to it.
+    let checked = call(&lenient, json!({})).unwrap();
+    let [beside] = checked.arguments().rules_beside() else { panic!("{checked:?}") };
+    assert!(
+        beside.argument == "region"
+            && beside.constraint.allows(&json!("eu"))
+            && !beside.constraint.allows(&json!("us"))
+    );
     assert_eq!(call(&lenient, json!({"region": "eu"})).unwrap_err().code(), DenialCode::InvalidArguments);
 }
 

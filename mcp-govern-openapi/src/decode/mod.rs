@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
-use mcp_govern_core::Effect;
+use mcp_govern_core::{ArgumentRule, Effect};
 use serde_json::{Map, Value, json, value::RawValue};
 
 pub(crate) use self::{
@@ -32,6 +32,15 @@ pub(crate) struct Decoded {
     pub(crate) notes: Vec<String>,
 }
 
+/// What an answer is kept to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Kept<'a> {
+    /// What the server is limited to.
+    pub(crate) reach: &'a Reach,
+    /// What the rules on the call allow of arguments that the row does not have.
+    pub(crate) rules: &'a [ArgumentRule],
+}
+
 /// Reads a good answer. The result is always a JSON object.
 ///
 /// # Errors
@@ -44,7 +53,7 @@ pub(crate) fn decode(
     headers: &HeaderMap,
     body: Bytes,
     scrubber: &Scrubber,
-    reach: &Reach,
+    kept: Kept<'_>,
 ) -> Result<Decoded, String> {
     let blank = body.iter().all(u8::is_ascii_whitespace);
     if blank {
@@ -57,7 +66,7 @@ pub(crate) fn decode(
             if let Some(clean) = scrubber.scrub(&text) {
                 text = clean;
             }
-            if let Some(kept) = reach.keep(row, &text)? {
+            if let Some(kept) = kept.reach.keep(row, kept.rules, &text)? {
                 text = kept;
             }
             decode_json(row, arguments, &text)

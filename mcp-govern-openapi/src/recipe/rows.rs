@@ -107,7 +107,7 @@ impl RowCaller<'_> {
     /// What the row's own tool would answer; [`ProviderErrorKind::Internal`] for a row that was not named.
     pub async fn call(&self, row: &str, arguments: Map<String, Value>) -> Result<RowAnswer, ProviderError> {
         let named = self.named(row)?;
-        let result = self.server.run_row(named, arguments, self.cx, self.deadline).await;
+        let result = self.server.run_row(named, arguments, &[], self.cx, self.deadline).await;
         let mut record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
         match result {
             Ok(result) => {

@@ -116,14 +116,14 @@ async fn without_a_usable_credential_nothing_is_sent_and_the_message_says_so() {
         (Some(&other), ProviderErrorKind::Config, "`oauth`"),
     ] {
         let cx = CallContext::new(&NoObserver).with_credential(credential);
-        let error = server.execute(&name, &map(json!({})), &cx).await.unwrap_err();
+        let error = server.execute(&name, &map(json!({})), &[], &cx).await.unwrap_err();
         assert_eq!((error.kind(), error.sent()), (kind, Sent::No));
         assert!(error.message().contains(part) && !error.message().contains("canary"), "{error}");
     }
     assert!(script.seen().is_empty());
     // What the document opens to everybody needs none, and shows none.
     let cx = CallContext::new(&NoObserver).with_credential(Some(&empty));
-    server.execute(&ToolName::new("get_status").unwrap(), &map(json!({})), &cx).await.unwrap();
+    server.execute(&ToolName::new("get_status").unwrap(), &map(json!({})), &[], &cx).await.unwrap();
     assert!(!script.only().headers.contains_key("authorization"));
 }
 
@@ -158,7 +158,7 @@ async fn a_credential_that_is_welcome_but_not_needed_is_shown_when_there_is_one(
     let server = server(&document, &script);
     call(&server, "get_status", json!({})).await.unwrap();
     let cx = CallContext::new(&NoObserver);
-    server.execute(&ToolName::new("get_status").unwrap(), &map(json!({})), &cx).await.unwrap();
+    server.execute(&ToolName::new("get_status").unwrap(), &map(json!({})), &[], &cx).await.unwrap();
     let shown: Vec<bool> = script.seen().iter().map(|seen| seen.headers.contains_key("authorization")).collect();
     assert_eq!(shown, [true, false]);
 }

@@ -221,7 +221,7 @@ pub(super) fn map(value: Value) -> Map<String, Value> {
 pub(super) async fn call(server: &OpenApiServer, tool: &str, arguments: Value) -> Result<ToolOutput, ProviderError> {
     let credential = credential();
     let cx = CallContext::new(&NoObserver).with_credential(Some(&credential));
-    server.execute(&ToolName::new(tool).unwrap(), &map(arguments), &cx).await
+    server.execute(&ToolName::new(tool).unwrap(), &map(arguments), &[], &cx).await
 }
 
 /// The result as a tree.

@@ -1,7 +1,7 @@
 //! Servers that are limited to some of the pages.
 
 use mcp_govern_conformance::Harness;
-use mcp_govern_core::{ArgumentRule, Constraint, DenialCode, ProviderErrorKind, Sent, journal::Action};
+use mcp_govern_core::{ArgumentRule, Constraint, DenialCode, Pattern, ProviderErrorKind, Sent, journal::Action};
 use mcp_provider_statuspage::{ORGANIZATION_ID, PAGE_IDS};
 use serde_json::{Value, json};
 use stand_ins::{PermissionsForm, StatuspageStandIn};
@@ -166,6 +166,57 @@ async fn a_rule_on_pages_denies_the_list_of_all_pages_unless_it_says_otherwise()
         assert_eq!(answer.err().and_then(|error| error.code()), code);
     }
     assert_eq!(vendor.count(), 1);
+}
+
+#[tokio::test]
+async fn what_a_rule_lets_be_listed_is_kept_to_the_pages_of_the_rule() {
+    let one_of = |pages: &[&str]| Constraint::OneOf(pages.iter().map(|page| json!(page)).collect());
+    let (fixed, pattern) = (Constraint::Fixed(json!(SECOND)), Constraint::Pattern(Pattern::new(SECOND).unwrap()));
+    let both = format!("{PAGE},{SECOND}");
+    for (config, constraint, due) in [
+        (None, fixed, &[SECOND][..]),
+        (None, one_of(&[PAGE, SECOND]), &[PAGE, SECOND]),
+        (None, one_of(&["elsewhere000"]), &[]),
+        (Some(both.as_str()), pattern, &[SECOND]),
+        (Some(PAGE), one_of(&[SECOND]), &[]),
+    ] {
+        let vendor = StatuspageStandIn::start().await;
+        let told = format!("{config:?} {constraint:?}");
+        let rule = ArgumentRule::new("page_id", constraint).with_absent_allowed();
+        let spec = spec(vendor.base_url()).with_config(ORGANIZATION_ID, StatuspageStandIn::ORGANIZATION);
+        let spec = match config {
+            Some(pages) => spec.with_config(PAGE_IDS, pages),
+            None => spec,
+        };
+        let builder = Harness::shared_builder(provider(), spec.with_rules([rule]));
+        let builder = builder.with_credential(credential(&vendor.good_key()));
+        let harness = builder.with_only(["list_pages", "get_user_permissions"]).open().await.unwrap();
+        let list = call(&harness, "list_pages", json!({})).await;
+        let ids: Vec<&Value> = list["items"].as_array().unwrap().iter().map(|page| &page["id"]).collect();
+        assert_eq!(json!(ids), json!(due), "{told}");
+        let rights =
+            call(&harness, "get_user_permissions", json!({"user_id": StatuspageStandIn::USER})).await.to_string();
+        for page in [PAGE, SECOND] {
+            assert_eq!(rights.contains(page), due.contains(&page), "{told}: {rights}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn rights_on_pages_that_a_rule_hides_are_not_taken_away_by_a_change() {
+    let vendor = StatuspageStandIn::start().await;
+    let rule = ArgumentRule::new("page_id", Constraint::Fixed(json!(PAGE))).with_absent_allowed();
+    let spec = spec(vendor.base_url()).with_config(ORGANIZATION_ID, StatuspageStandIn::ORGANIZATION).with_rules([rule]);
+    let builder = Harness::shared_builder(provider(), spec).with_credential(credential(&vendor.good_key()));
+    let harness = builder.with_only(["change_user_permissions"]).open().await.unwrap();
+    let mut change = json!({"user_id": StatuspageStandIn::USER, "set": {PAGE: {"maintenance_manager": false, "page_configuration": true}}});
+    let shown = call(&harness, "change_user_permissions", change.clone()).await;
+    assert_eq!(shown["revoked"], json!([]));
+    change["confirm"] = shown["confirm"].clone();
+    call(&harness, "change_user_permissions", change).await;
+    let written = vendor.requests().pop().unwrap();
+    assert_eq!(written.method(), "PUT");
+    assert!(written.json().unwrap()["pages"].get(SECOND).is_some(), "{:?}", written.json());
 }
 
 #[tokio::test]
