@@ -1,5 +1,7 @@
 //! Answers that promise: a 202 is followed by questions until the outcome is known or the time is up.
 
+use std::borrow::Cow;
+
 use http::{HeaderMap, StatusCode};
 use mcp_govern_core::{CallContext, Exchange, ProviderError, ProviderErrorKind, Sent, VendorError};
 use serde::{Serialize, Serializer, ser::SerializeMap};
@@ -32,7 +34,8 @@ impl OpenApiServer {
             let note = "The vendor accepted the request without saying how to ask for its outcome.".to_owned();
             return pending(plan, None, note, exchanges);
         };
-        let arguments = with_defaults(asked, Map::from_iter([(plan.argument.clone(), Value::from(id.as_str()))]));
+        let arguments = Map::from_iter([(plan.argument.clone(), Value::from(id.as_str()))]);
+        let arguments = with_defaults(asked, Cow::Owned(arguments));
         let end = deadline.min(later(plan.wait));
         let shown = scrubber.clean(id);
         let mut turn = 0;
@@ -134,12 +137,12 @@ fn applied(
     text: &str,
     exchanges: Vec<Exchange>,
 ) -> Result<RowResult, ProviderError> {
-    let mut text = std::borrow::Cow::Borrowed(text);
+    let mut text = Cow::Borrowed(text);
     if asked.output.secrets.iter().any(|secret| secret.may_touch(&text))
         && let Ok(mut tree) = serde_json::from_str::<Value>(&text)
     {
         asked.output.secrets.iter().for_each(|secret| secret.mask(&mut tree));
-        text = std::borrow::Cow::Owned(tree.to_string());
+        text = Cow::Owned(tree.to_string());
     }
     let result = plan.result.as_ref().and_then(|result| result.find(&text).ok().flatten());
     let result = result.and_then(|result| serde_json::from_str::<&RawValue>(result).ok());

@@ -1,5 +1,7 @@
 //! The exact request that a call would send. Nothing is sent, and no secret is at hand.
 
+use std::borrow::Cow;
+
 use mcp_govern_core::{CredentialFacts, ProviderError, RequestPreview, ToolName};
 use serde_json::{Map, Value};
 
@@ -38,7 +40,7 @@ impl OpenApiServer {
         arguments: Map<String, Value>,
         facts: &CredentialFacts,
     ) -> Result<RequestPreview, ProviderError> {
-        let mut arguments = self.filled(row, arguments);
+        let mut arguments = self.filled(row, Cow::Owned(arguments)).into_owned();
         hide_secrets(&row.definition.input_schema, &mut arguments);
         let bound = self.bind(row, &arguments)?;
         let mut preview =
@@ -72,11 +74,11 @@ impl OpenApiServer {
         facts: &CredentialFacts,
         mut preview: RequestPreview,
     ) -> Result<RequestPreview, ProviderError> {
-        let alternatives = self.alternatives(row, Scheme::Own)?;
-        let schemes = |alternative: &Vec<usize>| -> Vec<_> {
+        let alternatives = self.alternatives(row, &Scheme::Own)?;
+        let schemes = |alternative: &[usize]| -> Vec<_> {
             alternative.iter().filter_map(|index| self.shared.document.schemes.list.get(*index)).collect()
         };
-        let filled = |alternative: &&Vec<usize>| schemes(alternative).iter().all(|scheme| scheme.masked(facts).1);
+        let filled = |alternative: &&&[usize]| schemes(alternative).iter().all(|scheme| scheme.masked(facts).1);
         let Some(alternative) = alternatives.iter().find(filled).or(alternatives.first()) else { return Ok(preview) };
         for scheme in schemes(alternative) {
             let (value, known) = scheme.masked(facts);

@@ -1,5 +1,7 @@
 //! Does a credential work, whose is it, what may it do?
 
+use std::borrow::Cow;
+
 use mcp_govern_core::{
     CallContext, Credential, CredentialFacts, CredentialReport, CredentialVerdict, NoObserver, ProbeContext,
     ProviderError, ProviderErrorKind, Sent,
@@ -107,7 +109,7 @@ impl OpenApiServer {
         let scrubber = scrubber(Some(credential));
         for plan in self.plans(credential).filter(|plan| plan.more) {
             let Some(row) = self.shared.document.row(&plan.row) else { continue };
-            let arguments = self.filled(row, plan.arguments.clone());
+            let arguments = self.filled(row, Cow::Borrowed(&plan.arguments));
             // Where the configuration does not fill it in there is nothing to ask.
             if row.required.iter().any(|argument| !arguments.contains_key(argument)) {
                 continue;
@@ -135,7 +137,7 @@ impl OpenApiServer {
         facts: &mut CredentialFacts,
     ) -> Result<Vec<String>, ProviderError> {
         // A page with status 200, such as a network's login page, proves nothing about a key.
-        let (status, headers, body) = (answer.status, &answer.headers, answer.body.clone());
+        let (status, headers, body) = (answer.status, &answer.headers, &answer.body);
         let broken = |text: String| {
             let error = ProviderError::new(ProviderErrorKind::BadAnswer, format!("probing: {text}"));
             error.with_sent(Sent::Yes).with_exchanges(vec![answer.exchange.clone()])
@@ -180,7 +182,7 @@ impl OpenApiServer {
         let mut unsettled = None;
         for plan in plans {
             let Some(row) = self.shared.document.row(&plan.row) else { continue };
-            let arguments = self.filled(row, plan.arguments.clone());
+            let arguments = self.filled(row, Cow::Borrowed(&plan.arguments));
             let answer =
                 self.request(row, &arguments, &cx, scheme.map_or(Scheme::Own, Scheme::Only), &scrubber, deadline).await;
             let answer = match answer {

@@ -1,6 +1,6 @@
 //! How far a server reaches: the values and hosts that its configuration limits it to.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use mcp_govern_core::{ArgumentRule, Constraint};
 use serde_json::{Map, Value};
@@ -101,13 +101,13 @@ impl Reach {
     }
 
     /// Fills in what is limited to one value.
-    pub(crate) fn fill(&self, row: &Row, arguments: &mut Map<String, Value>) {
+    pub(crate) fn fill(&self, row: &Row, arguments: &mut Cow<'_, Map<String, Value>>) {
         for limit in &self.limits {
             if let [only] = limit.allowed.as_slice()
                 && !arguments.contains_key(&limit.argument)
                 && row.takes(&limit.argument)
             {
-                arguments.insert(limit.argument.clone(), Value::from(only.as_str()));
+                arguments.to_mut().insert(limit.argument.clone(), Value::from(only.as_str()));
             }
         }
     }

@@ -1,6 +1,7 @@
 //! A registered server: binds, authorises, sends and decodes the calls of its tools.
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     fmt::{self, Write as _},
     sync::Arc,
@@ -84,14 +85,15 @@ impl OpenApiServer {
     ) -> Result<ToolOutput, ProviderError> {
         let deadline = self.deadline(cx.deadline);
         let (result, paging) = if let Some(recipe) = self.tool_recipe(name) {
-            (self.run_recipe(recipe, arguments, cx, deadline).await?, None)
+            // Boxed, as polling is: most calls are one request, and theirs is the memory that is moved about.
+            (Box::pin(self.run_recipe(recipe, arguments, cx, deadline)).await?, None)
         } else {
             let row = self.tool_row(name)?;
             let paging = match &row.output.shape {
                 Shape::List(plan) => Some(&plan.page),
                 Shape::Whole | Shape::Root(_) => None,
             };
-            (self.run_row(row, arguments.clone(), rules, cx, deadline).await?, paging)
+            (self.run_row(row, arguments, rules, cx, deadline).await?, paging)
         };
         let trimmed = trim(&result.content, self.shared.limits.output_bytes, paging, arguments);
         let mut output = ToolOutput::new(result.content, result.exchanges);
@@ -114,12 +116,12 @@ impl OpenApiServer {
     pub(crate) async fn run_row(
         &self,
         row: &Row,
-        arguments: Map<String, Value>,
+        arguments: &Map<String, Value>,
         rules: &[ArgumentRule],
         cx: &CallContext<'_>,
         deadline: Instant,
     ) -> Result<RowResult, ProviderError> {
-        let arguments = self.filled(row, arguments);
+        let arguments = self.filled(row, Cow::Borrowed(arguments));
         let scrubber = scrubber(cx.credential);
         let answer = self.request(row, &arguments, cx, Scheme::Own, &scrubber, deadline).await;
         let answer = answer.map_err(|error| unsettled(row, error))?;
@@ -128,13 +130,13 @@ impl OpenApiServer {
         }
         let mut notes: Vec<String> = self.shared.document.policy.warnings(&answer.headers).map(str::to_owned).collect();
         if let (Some(plan), http::StatusCode::ACCEPTED) = (&row.poll, answer.status) {
-            let mut result = self.poll(row, plan, answer, cx, &scrubber, deadline).await?;
+            let mut result = Box::pin(self.poll(row, plan, answer, cx, &scrubber, deadline)).await?;
             result.notes.splice(0..0, notes);
             return Ok(result);
         }
         let exchanges = vec![answer.exchange];
         let kept = Kept { reach: &self.reach, rules };
-        match decode(row, &arguments, answer.status, &answer.headers, answer.body, &scrubber, kept) {
+        match decode(row, &arguments, answer.status, &answer.headers, &answer.body, &scrubber, kept) {
             Ok(decoded) => {
                 notes.extend(decoded.notes);
                 Ok(RowResult { content: decoded.content, notes, exchanges })
@@ -164,7 +166,7 @@ impl OpenApiServer {
         let lane = self.shared.limiter.key(base, &secrets, &row.rate_domain);
         let body = bound.body();
         let too_long = |_| invalid(row, "the address of the request would be too long");
-        let uri: Uri = format!("{base}{}", bound.target).parse().map_err(too_long)?;
+        let uri = Uri::from_maybe_shared([base, bound.target.as_str()].concat()).map_err(too_long)?;
         let out = Outgoing {
             method: bound.method,
             uri,
@@ -189,7 +191,7 @@ impl OpenApiServer {
     }
 
     /// The arguments with everything that need not be given.
-    pub(crate) fn filled(&self, row: &Row, arguments: Map<String, Value>) -> Map<String, Value> {
+    pub(crate) fn filled<'a>(&self, row: &Row, arguments: Cow<'a, Map<String, Value>>) -> Cow<'a, Map<String, Value>> {
         let mut arguments = with_defaults(row, arguments);
         self.reach.fill(row, &mut arguments);
         arguments
@@ -237,8 +239,8 @@ impl OpenApiServer {
         credential: Option<&Credential>,
         scheme: Scheme,
     ) -> Result<Vec<(HeaderName, HeaderValue)>, ProviderError> {
-        let alternatives = self.alternatives(row, scheme)?;
-        if alternatives.iter().any(Vec::is_empty) && credential.is_none() || alternatives.is_empty() {
+        let alternatives = self.alternatives(row, &scheme)?;
+        if alternatives.iter().any(|needed| needed.is_empty()) && credential.is_none() || alternatives.is_empty() {
             return Ok(Vec::new());
         }
         let unauthorized = |text: String| ProviderError::new(ProviderErrorKind::Unauthorized, text);
@@ -264,7 +266,8 @@ impl OpenApiServer {
                 return Ok(headers);
             }
         }
-        let fields = alternatives.iter().flatten().filter_map(|index| self.shared.document.schemes.list.get(*index));
+        let fields =
+            alternatives.iter().copied().flatten().filter_map(|index| self.shared.document.schemes.list.get(*index));
         let fields: Vec<String> = fields.map(|scheme| format!("`{}`", scheme.own_field())).collect();
         Err(unauthorized(format!(
             "no credential: `{}` needs the field {}, which is not filled in",
@@ -274,20 +277,20 @@ impl OpenApiServer {
     }
 
     /// The row's alternatives that belong to the server's auth method.
-    pub(crate) fn alternatives(&self, row: &Row, scheme: Scheme) -> Result<Vec<Vec<usize>>, ProviderError> {
+    pub(crate) fn alternatives<'a>(&self, row: &'a Row, scheme: &'a Scheme) -> Result<Vec<&'a [usize]>, ProviderError> {
         if let Scheme::Only(index) = scheme {
-            return Ok(vec![vec![index]]);
+            return Ok(vec![std::slice::from_ref(index)]);
         }
         let schemes = &self.shared.document.schemes.list;
         let mine = |index: &usize| schemes.get(*index).is_some_and(|scheme| scheme.method == self.method);
-        let mut fitting: Vec<Vec<usize>> =
-            row.security.iter().filter(|needed| needed.iter().all(mine)).cloned().collect();
+        let mut fitting: Vec<&[usize]> =
+            row.security.iter().map(Vec::as_slice).filter(|needed| needed.iter().all(mine)).collect();
         if fitting.is_empty() && !row.security.is_empty() {
             let text = format!("`{}` cannot be called with the auth method `{}`", row.name, self.method);
             return Err(ProviderError::new(ProviderErrorKind::Config, text));
         }
         // Where a credential is welcome but not needed, it is shown when there is one.
-        fitting.sort_by_key(Vec::is_empty);
+        fitting.sort_by_key(|needed| needed.is_empty());
         Ok(fitting)
     }
 

@@ -96,12 +96,32 @@ impl Bits {
     }
 
     /// The ids in order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = u32> + '_ {
-        (0_u32..).zip(&self.words).flat_map(|(at, word)| {
-            std::iter::successors(Some(*word), |rest| Some(rest & rest.wrapping_sub(1)))
-                .take_while(|rest| *rest != 0)
-                .map(move |rest| at * 64 + rest.trailing_zeros())
-        })
+    pub(super) fn iter(&self) -> Ids<'_> {
+        Ids { words: self.words.iter(), word: 0, after: 0 }
+    }
+}
+
+/// The ids of a bitset in order.
+#[derive(Debug)]
+pub(super) struct Ids<'a> {
+    words: std::slice::Iter<'a, u64>,
+    /// What is left of the word at hand.
+    word: u64,
+    /// The first id beyond that word.
+    after: u32,
+}
+
+impl Iterator for Ids<'_> {
+    type Item = u32;
+
+    fn next(&mut self) -> Option<u32> {
+        while self.word == 0 {
+            self.word = *self.words.next()?;
+            self.after += 64;
+        }
+        let id = self.after - 64 + self.word.trailing_zeros();
+        self.word &= self.word - 1;
+        Some(id)
     }
 }
 

@@ -17,6 +17,9 @@ use crate::{
     vocabulary::{CredentialSharing, RequestableTools},
 };
 
+/// Most lists are not much longer.
+const TYPICAL: usize = 128;
+
 /// A tool in a caller's list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Listed {
@@ -62,8 +65,10 @@ impl Snapshot {
         };
         granted.keep(&self.shelf.sound);
         granted.keep(open);
+        let mut list = Vec::with_capacity(TYPICAL);
         if self.gates.list_requestable == RequestableTools::Unlisted {
-            return granted.iter().map(|tool| self.listed(caller, tool)).collect();
+            list.extend(granted.iter().map(|tool| self.listed(caller, tool)));
+            return list;
         }
         let mut all = self.askable_tools(caller);
         all.keep(&self.shelf.sound);
@@ -75,7 +80,8 @@ impl Snapshot {
         };
         // A tool that can only be asked for is left out while its server is paused: a request would not help.
         let shown = |tool: &Listed| tool.visibility != Visibility::Requestable || !self.is_paused(tool.tool.index);
-        all.iter().map(listed).filter(shown).collect()
+        list.extend(all.iter().map(listed).filter(shown));
+        list
     }
 
     /// What the caller sees of one tool: the answer that [`Snapshot::list`] gives for all. Whether the tenant lists what can be

@@ -20,6 +20,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq)]
 pub struct Checked {
     arguments: CheckedArguments,
+    as_given: bool,
     grant: GrantId,
     profile: ProfileId,
     toolset: ToolsetId,
@@ -29,6 +30,11 @@ impl Checked {
     /// The arguments as they are sent: fixed values and defaults filled in.
     pub fn arguments(&self) -> &CheckedArguments {
         &self.arguments
+    }
+
+    /// Whether nothing was filled in: they are what the caller gave.
+    pub fn are_as_given(&self) -> bool {
+        self.as_given
     }
 
     /// The arguments alone.
@@ -84,9 +90,10 @@ pub fn check(permit: &Permit, arguments: Map<String, Value>) -> Result<Checked, 
         // The last path takes the arguments themselves: most callers have one path only.
         let tried = if at + 1 == paths.len() { left.take() } else { left.clone() };
         match trial.run(tried.unwrap_or_default(), &rules) {
-            Ok(arguments) => {
+            Ok((arguments, as_given)) => {
                 return Ok(Checked {
                     arguments,
+                    as_given,
                     grant: path.grant().clone(),
                     profile: path.profile().clone(),
                     toolset: path.toolset().clone(),
@@ -124,17 +131,24 @@ struct Trial<'a> {
 }
 
 impl Trial<'_> {
-    fn run(&self, mut arguments: Map<String, Value>, rules: &[&ArgumentRule]) -> Result<CheckedArguments, Failure> {
+    /// Answers with what is sent, and whether that is what the caller gave.
+    fn run(
+        &self,
+        mut arguments: Map<String, Value>,
+        rules: &[&ArgumentRule],
+    ) -> Result<(CheckedArguments, bool), Failure> {
         let (rules, beside) = self.standing(rules)?;
+        let given = arguments.len();
         let filled = fill_fixed(&mut arguments, &rules);
         self.fill_defaults(&mut arguments);
+        let as_given = arguments.len() == given;
         let arguments = self.validated(arguments, &filled)?;
         let violations = rules.iter().filter_map(|rule| self.violated(rule, arguments.get(&rule.argument)));
         let violations: Vec<ArgumentFault> = violations.take(MOST).collect();
         if !violations.is_empty() {
             return Err(Failure::Violated(violations));
         }
-        Ok(CheckedArguments::new(arguments, beside.into_iter().cloned().collect()))
+        Ok((CheckedArguments::new(arguments, beside.into_iter().cloned().collect()), as_given))
     }
 
     /// The rules that apply, and those on arguments that the tool does not have; unless one of these denies such tools.
@@ -164,8 +178,10 @@ impl Trial<'_> {
     fn fill_defaults(&self, arguments: &mut Map<String, Value>) {
         let properties = self.schema.get("properties").and_then(Value::as_object);
         for (name, property) in properties.into_iter().flatten() {
-            if let Some(default) = property.get("default").filter(|default| !default.is_null()) {
-                arguments.entry(name.as_str()).or_insert_with(|| default.clone());
+            if let Some(default) = property.get("default").filter(|default| !default.is_null())
+                && !arguments.contains_key(name)
+            {
+                arguments.insert(name.clone(), default.clone());
             }
         }
     }

@@ -11,18 +11,33 @@ pub const REDACTED: &str = "[redacted]";
 /// In doubt it redacts: what stands behind a reference, or under a name that the schema excludes, is replaced too. Where several
 /// branches of a schema speak of a value, one that marks it is enough.
 pub fn redact(schema: &Value, value: &Value) -> Value {
-    let Some(schema) = schema.as_object() else {
-        return value.clone();
-    };
-    if is_marked(schema) {
-        return Value::String(REDACTED.to_owned());
+    match value {
+        Value::Object(map) => redact_arguments(schema, map),
+        Value::Array(items) => {
+            unless_marked(schema, || value.clone(), |schema| Value::Array(redact_array(schema, items)))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            unless_marked(schema, || value.clone(), |_| value.clone())
+        }
     }
-    let own = match value {
-        Value::Object(map) => Value::Object(redact_object(schema, map)),
-        Value::Array(items) => Value::Array(redact_array(schema, items)),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
-    };
-    branches(schema).fold(own, |value, branch| redact(branch, &value))
+}
+
+/// [`redact`] for the arguments of a call.
+pub(crate) fn redact_arguments(schema: &Value, arguments: &Map<String, Value>) -> Value {
+    let (plain, own) = (|| Value::Object(arguments.clone()), |schema| Value::Object(redact_object(schema, arguments)));
+    unless_marked(schema, plain, own)
+}
+
+fn unless_marked<'s>(
+    schema: &'s Value,
+    plain: impl FnOnce() -> Value,
+    own: impl FnOnce(&'s Map<String, Value>) -> Value,
+) -> Value {
+    match schema.as_object() {
+        None => plain(),
+        Some(schema) if is_marked(schema) => Value::String(REDACTED.to_owned()),
+        Some(schema) => branches(schema).fold(own(schema), |value, branch| redact(branch, &value)),
+    }
 }
 
 /// Whether a schema marks its value as secret or personal.

@@ -1,6 +1,6 @@
 //! Following the acts, for those who build on them.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, pin::pin, sync::Arc};
 
 use tokio::sync::watch;
 
@@ -76,7 +76,7 @@ impl Acts {
             }
             self.core.readable()?;
             // The senders live in the core, which is held here.
-            let _ = race(self.revision.changed(), self.alarm.changed()).await;
+            let _ = race(pin!(self.revision.changed()), self.alarm.changed()).await;
         }
     }
 

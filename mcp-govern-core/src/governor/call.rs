@@ -1,8 +1,6 @@
 //! The governed call: admitted, checked, put on record, authorised, sent, its end put on record.
 
-use std::sync::Arc;
-
-use serde_json::{Map, Value};
+use std::{pin::pin, sync::Arc};
 
 use super::{
     CallError, CallRequest, CallSuccess, Governor, ToolRef,
@@ -14,7 +12,7 @@ use super::{
 use crate::{
     access::{self, Admission, Permit, Refused, admit},
     audit::{self, CallDenial, CallIntent, CallResult, CredentialUse, ReadableNames, Receipt, SentFlag, escaped},
-    check::{Checked, check, redact},
+    check::{Checked, check, redact_arguments},
     denial::{Denial, DenialCode, Remedy},
     journal::StoredCredential,
     provider::{
@@ -136,27 +134,27 @@ impl Core {
         let CallRequest { tool: asked, arguments, deadline, trace, progress } = request;
         let caller = view.snapshot.resolve(principal);
         let who = self.recorded_caller(&caller, trace.as_ref());
+        let given = self.key.arguments(&arguments);
         let admitted = match self.admit(&view, &caller, &asked) {
             Ok(admitted) => admitted,
             Err(refused) => {
-                let digest = self.key.arguments(&Value::Object(arguments));
-                self.record_denial(call, who, &asked, &view, refused.tool, refused.code, digest);
+                self.record_denial(call, who, &asked, &view, refused.tool, refused.code, given);
                 return Err(Stop::Denied(refused.public));
             }
         };
         let permit = &admitted.permit;
         let tool = permit.tool().clone();
-        let checked = match self.checked(permit, arguments) {
+        let checked = match check(permit, arguments) {
             Ok(checked) => checked,
-            Err((denial, digest)) => {
-                self.record_denial(call, who, &asked, &view, Some(tool), denial.code(), digest);
+            Err(denial) => {
+                self.record_denial(call, who, &asked, &view, Some(tool), denial.code(), given);
                 return Err(Stop::Denied(denial));
             }
         };
         let credential = self.credential_facts(&admitted, principal);
         let sent = SentFlag::new();
-        let intent = self.intent(call, who.clone(), permit, &checked, credential.as_ref());
-        let digest = intent.arguments_digest;
+        let digest = if checked.are_as_given() { given } else { self.key.arguments(checked.arguments().as_map()) };
+        let intent = self.intent(call, who.clone(), permit, &checked, digest, credential.as_ref());
         let Ok(receipt) = self.audit.intent(Box::new(intent), Arc::clone(&sent)).await else {
             let code = DenialCode::RecordUnavailable;
             self.record_denial(call, who, &asked, &view, Some(tool), code, digest);
@@ -180,7 +178,7 @@ impl Core {
         let ended = if let Some(code) = watched.stopped() {
             Err(halted(code, &sent))
         } else {
-            let work = self.authorised(&admitted, principal, &authorized, cx);
+            let work = pin!(self.authorised(&admitted, principal, &authorized, cx));
             match race(work, watched.until_stopped(alarm)).await {
                 Ok(Err(Stop::Failed(error))) if error.kind() == ProviderErrorKind::Cancelled => {
                     Err(watched.stopped().map_or(Stop::Failed(error), |code| halted(code, &sent)))
@@ -223,13 +221,6 @@ impl Core {
         }
     }
 
-    /// Checks the arguments; a refusal comes with the keyed digest of what was refused.
-    fn checked(&self, permit: &Permit, arguments: Map<String, Value>) -> Result<Checked, (Denial, Digest)> {
-        // The arguments are given away, so their digest must be made first; only a refusal needs it.
-        let kept = arguments.clone();
-        check(permit, arguments).map_err(|denial| (denial, self.key.arguments(&Value::Object(kept))))
-    }
-
     fn credential_facts(&self, admitted: &Admitted, principal: &Principal) -> Option<StoredCredential> {
         let (server, owner) = (admitted.permit.server(), admitted.owner(principal));
         self.with_state(|state| state.credential(server, &owner).cloned())
@@ -237,7 +228,7 @@ impl Core {
 
     fn recorded_caller(&self, caller: &access::Caller, trace: Option<&TraceContext>) -> audit::Caller {
         let (principal, client_type) = (caller.principal(), caller.client_type());
-        let mut caller = audit::Caller::new(self.key.user(&principal.user), principal.client.to_string());
+        let mut caller = audit::Caller::new(self.user_hash(&principal.user), principal.client.to_string());
         caller.user_name = (self.names == ReadableNames::Recorded).then(|| principal.user.to_string());
         caller.client_type = client_type;
         caller.source = principal.source;
@@ -251,9 +242,9 @@ impl Core {
         caller: audit::Caller,
         permit: &Permit,
         checked: &Checked,
+        arguments_digest: Digest,
         credential: Option<&StoredCredential>,
     ) -> CallIntent {
-        let arguments = Value::Object(checked.arguments().as_map().clone());
         let authorized_as = credential.and_then(|known| known.facts().authorized_as.as_deref());
         let named = authorized_as.map(|name| match (permit.sharing(), self.names) {
             (CredentialSharing::PerUser, ReadableNames::Omitted) => self.key.text(name),
@@ -267,8 +258,8 @@ impl Core {
             grant: checked.grant().clone(),
             profile: checked.profile().clone(),
             revision: permit.revision(),
-            arguments_digest: self.key.arguments(&arguments),
-            arguments: redact(&permit.definition().input_schema, &arguments),
+            arguments_digest,
+            arguments: redact_arguments(&permit.definition().input_schema, checked.arguments().as_map()),
             credential: CredentialUse::new(permit.sharing(), credential.map(StoredCredential::version), named),
         }
     }

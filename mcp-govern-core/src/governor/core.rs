@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     fmt,
+    num::NonZeroUsize,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
@@ -10,6 +11,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use lru::LruCache;
 use tokio::sync::watch;
 
 use super::{
@@ -24,7 +26,7 @@ use crate::{
     audit::{AuditKey, AuditWriter, ReadableNames},
     journal::{Act, Event, Head, KillScope, Revision, State},
     ports::{TenantStores, WriterId},
-    vocabulary::{CallId, Catalogue, ServerId, TenantId},
+    vocabulary::{CallId, Catalogue, Digest, ServerId, TenantId, UserId},
 };
 
 /// What calls read: published whole, never locked.
@@ -80,9 +82,14 @@ pub(crate) struct Core {
     view: ArcSwap<View>,
     state: RwLock<Arc<State>>,
     desk: Mutex<Desk>,
+    /// The salted hashes of people who called lately.
+    people: Mutex<LruCache<UserId, Digest>>,
     node: u64,
     calls: AtomicU64,
 }
+
+/// How many people's salted hashes are kept.
+const PEOPLE: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4095);
 
 /// What a builder hands over.
 pub(super) struct Parts {
@@ -139,6 +146,7 @@ impl Core {
             view: ArcSwap::from_pointee(view),
             state: RwLock::new(Arc::new(state)),
             desk: Mutex::new(Desk { forget: parts.forget, ..Desk::default() }),
+            people: Mutex::new(LruCache::new(PEOPLE)),
             node: parts.node,
             calls: AtomicU64::new(0),
         }
@@ -161,6 +169,17 @@ impl Core {
 
     pub(crate) fn desk(&self) -> MutexGuard<'_, Desk> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The salted hash of a person, as records name it.
+    pub(crate) fn user_hash(&self, user: &UserId) -> Digest {
+        let mut people = self.people.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = people.get(user) {
+            return *known;
+        }
+        let hash = self.key.user(user);
+        people.put(user.clone(), hash);
+        hash
     }
 
     pub(crate) fn next_call(&self) -> CallId {

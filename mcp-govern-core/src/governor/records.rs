@@ -34,7 +34,7 @@ impl Governor {
 
     /// The salted hash by which records name a person.
     pub fn user_hash(&self, user: &UserId) -> Digest {
-        self.core.key.user(user)
+        self.core.user_hash(user)
     }
 
     /// Verifies the chain of every writer, against the heads that the journal holds. `anchors` are heads that were kept

@@ -2,7 +2,7 @@
 
 use std::{
     future::{Future, poll_fn},
-    pin::pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::Poll,
 };
@@ -109,8 +109,11 @@ impl CallObserver for Observer<'_> {
 }
 
 /// Runs `work` until it ends or `stop` does; `stop` is asked first.
-pub(crate) async fn race<T, S>(work: impl Future<Output = T>, stop: impl Future<Output = S>) -> Result<T, S> {
-    let (mut work, mut stop) = (pin!(work), pin!(stop));
+pub(crate) async fn race<T, S>(
+    mut work: Pin<&mut impl Future<Output = T>>,
+    stop: impl Future<Output = S>,
+) -> Result<T, S> {
+    let mut stop = pin!(stop);
     poll_fn(|cx| {
         if let Poll::Ready(stopped) = stop.as_mut().poll(cx) {
             return Poll::Ready(Err(stopped));

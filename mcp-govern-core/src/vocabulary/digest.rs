@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::hash;
 
@@ -89,8 +89,17 @@ const PAIRS: [[u8; 2]; 256] = {
 };
 
 /// The RFC 8785 canonical JSON form of a value.
-pub(crate) fn canonical_json(value: &Value) -> Result<Vec<u8>, DigestError> {
-    let written = match form(value, 0)? {
+fn canonical_json(value: &Value) -> Result<Vec<u8>, DigestError> {
+    written(form(value, 0)?, value)
+}
+
+/// The RFC 8785 canonical JSON form of an object.
+pub(crate) fn canonical_object(map: &Map<String, Value>) -> Result<Vec<u8>, DigestError> {
+    written(form_of_object(map, 0)?, map)
+}
+
+fn written(form: Form, value: &impl Serialize) -> Result<Vec<u8>, DigestError> {
+    let written = match form {
         Form::Plain => serde_json::to_vec(value),
         Form::Any => serde_json_canonicalizer::to_vec(value),
     };
@@ -105,12 +114,17 @@ enum Form {
     Any,
 }
 
+impl Form {
+    fn and(self, other: Self) -> Self {
+        if self == Self::Plain { other } else { self }
+    }
+}
+
 fn form(value: &Value, depth: usize) -> Result<Form, DigestError> {
     const SAFE: u64 = 1 << 53;
     if depth > 128 {
         return Err(DigestError::Depth);
     }
-    let join = |one: Form, other: Form| if one == Form::Plain { other } else { one };
     match value {
         Value::Number(number) => {
             let whole = number.as_u64().or_else(|| number.as_i64().map(i64::unsigned_abs));
@@ -120,16 +134,16 @@ fn form(value: &Value, depth: usize) -> Result<Form, DigestError> {
                 Some(_) => Err(DigestError::Number(number.to_string())),
             }
         }
-        Value::Array(items) => {
-            items.iter().try_fold(Form::Plain, |found, item| Ok(join(found, form(item, depth + 1)?)))
-        }
-        Value::Object(map) => {
-            let in_order = map.keys().is_sorted() && map.keys().all(|name| name.is_ascii());
-            let own = if in_order { Form::Plain } else { Form::Any };
-            map.values().try_fold(own, |found, item| Ok(join(found, form(item, depth + 1)?)))
-        }
+        Value::Array(items) => items.iter().try_fold(Form::Plain, |found, item| Ok(found.and(form(item, depth + 1)?))),
+        Value::Object(map) => form_of_object(map, depth),
         Value::Null | Value::Bool(_) | Value::String(_) => Ok(Form::Plain),
     }
+}
+
+fn form_of_object(map: &Map<String, Value>, depth: usize) -> Result<Form, DigestError> {
+    let in_order = map.keys().is_sorted() && map.keys().all(|name| name.is_ascii());
+    let own = if in_order { Form::Plain } else { Form::Any };
+    map.values().try_fold(own, |found, item| Ok(found.and(form(item, depth + 1)?)))
 }
 
 impl fmt::Display for Digest {

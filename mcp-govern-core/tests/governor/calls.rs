@@ -3,17 +3,18 @@
 use std::collections::BTreeSet;
 
 use mcp_govern_core::{
-    DenialCode, ProviderErrorKind, Remedy, Sent, Timestamp, TraceContext,
+    ArgumentRule, Constraint, DenialCode, ProfileId, ProviderErrorKind, Remedy, Sent, Timestamp, ToolsetBinding,
+    ToolsetId, TraceContext,
     audit::{AuditRecord, CallResult},
     governor::CallRequest,
     journal::Action,
     ports::AuditFilter,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     vendor::{Seen, Turn},
-    world::{DAY, KEY, START, World, code, grant, owner, principal, tool, user, value},
+    world::{DAY, KEY, START, World, audit_key, code, grant, owner, principal, tool, user, value},
 };
 
 #[tokio::test]
@@ -47,6 +48,36 @@ async fn a_call_that_is_allowed_reaches_the_vendor_once_and_is_on_record_from_be
     let bytes = u64::try_from(done.output.content.get().len()).unwrap();
     assert!(matches!(outcome.result, CallResult::Success { bytes: noted, .. } if noted == bytes));
     world.assert_intact().await;
+}
+
+#[tokio::test]
+async fn the_digest_on_record_is_that_of_what_is_sent_and_of_a_denial_that_of_what_was_asked() {
+    let world = World::open().await;
+    let rule = ArgumentRule::new("page_id", Constraint::Fixed(json!("p7")));
+    let binding = ToolsetBinding { toolset: ToolsetId::new("all").unwrap(), rules: vec![rule] };
+    world.act(Action::BindToolset { profile: ProfileId::new("staff").unwrap(), binding }).await;
+    let call = async |arguments: Value| {
+        let arguments = arguments.as_object().unwrap().clone();
+        world.governor.call(&principal("ann"), CallRequest::new("acme_list_pages").with_arguments(arguments)).await
+    };
+    call(json!({})).await.unwrap();
+    call(json!({"page_id": "p7"})).await.unwrap();
+    assert_eq!(code(&call(json!({"page_id": "p8"})).await), "rule_violated");
+    let sent: Vec<_> = world.vendor.seen().into_iter().map(|seen| seen.arguments).collect();
+    assert_eq!(sent, [json!({"page_id": "p7"}), json!({"page_id": "p7"})]);
+    world.governor.close().await;
+    let digest = |page: &str| audit_key().arguments(json!({"page_id": page}).as_object().unwrap());
+    let noted: Vec<_> = world
+        .records()
+        .await
+        .into_iter()
+        .filter_map(|record| match record {
+            AuditRecord::Intent(intent) => Some(intent.arguments_digest),
+            AuditRecord::Denial(denial) => denial.arguments_digest,
+            _ => None,
+        })
+        .collect();
+    assert_eq!(noted, [digest("p7"), digest("p7"), digest("p8")]);
 }
 
 #[tokio::test]

@@ -52,6 +52,11 @@ pub(crate) fn command(id: &str, action: Action) -> Command {
     Command::new(CommandId::new(id).unwrap(), action)
 }
 
+/// The key of everybody's nodes.
+pub(crate) fn audit_key() -> mcp_govern_core::audit::AuditKey {
+    mcp_govern_core::audit::AuditKey::from_bytes([9; 32])
+}
+
 pub(crate) fn key(secret: &str) -> Credential {
     Credential::new(AuthMethodId::new("api_key").unwrap()).with_field("api_key", Secret::new(secret))
 }
@@ -120,7 +125,7 @@ impl World {
             .with_stores(stores.clone())
             .with_provider(Acme::new(vendor.clone()))
             .with_clock(clock.clone())
-            .with_audit_key(mcp_govern_core::audit::AuditKey::from_bytes([9; 32]));
+            .with_audit_key(audit_key());
         let (governor, driver) = configure(builder).open().await.unwrap();
         let driver = tokio::spawn(driver.run());
         Self { stores, vendor, clock, governor, driver, next: std::sync::atomic::AtomicUsize::new(0) }

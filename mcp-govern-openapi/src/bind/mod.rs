@@ -11,7 +11,7 @@ mod multipart;
 mod path;
 mod query;
 
-use std::fmt::Write as _;
+use std::{borrow::Cow, fmt::Write as _};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, header::CONTENT_TYPE};
@@ -65,10 +65,10 @@ pub(crate) fn bind(row: &Row, arguments: &Map<String, Value>) -> Result<BoundReq
 }
 
 /// Fills in what the schema states as defaults.
-pub(crate) fn with_defaults(row: &Row, mut arguments: Map<String, Value>) -> Map<String, Value> {
+pub(crate) fn with_defaults<'a>(row: &Row, mut arguments: Cow<'a, Map<String, Value>>) -> Cow<'a, Map<String, Value>> {
     for (name, value) in &row.defaults {
         if !arguments.contains_key(name) {
-            arguments.insert(name.clone(), value.clone());
+            arguments.to_mut().insert(name.clone(), value.clone());
         }
     }
     arguments

@@ -9,7 +9,6 @@ mod trim;
 use std::borrow::Cow;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use mcp_govern_core::{ArgumentRule, Effect};
 use serde_json::{Map, Value, json, value::RawValue};
@@ -51,7 +50,7 @@ pub(crate) fn decode(
     arguments: &Map<String, Value>,
     status: StatusCode,
     headers: &HeaderMap,
-    body: Bytes,
+    body: &[u8],
     scrubber: &Scrubber,
     kept: Kept<'_>,
 ) -> Result<Decoded, String> {
@@ -61,24 +60,24 @@ pub(crate) fn decode(
     }
     match row.accepts {
         Accepts::Json => {
-            check_content_type(headers, &body)?;
-            let mut text = text_of(body)?;
+            check_content_type(headers, body)?;
+            let mut text = Cow::Borrowed(text_of(body)?);
             if let Some(clean) = scrubber.scrub(&text) {
-                text = clean;
+                text = Cow::Owned(clean);
             }
             if let Some(kept) = kept.reach.keep(row, kept.rules, &text)? {
-                text = kept;
+                text = Cow::Owned(kept);
             }
             decode_json(row, arguments, &text)
         }
         Accepts::Text => {
-            let text = scrubber.clean(String::from_utf8_lossy(&body).into_owned());
+            let text = scrubber.clean(String::from_utf8_lossy(body).into_owned());
             raw(&json!({ "text": text }))
         }
         Accepts::Bytes => {
             let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
             let kind = kind.map(|kind| scrubber.clean(kind.to_owned()));
-            raw(&json!({ "content_type": kind, "base64": BASE64_STANDARD.encode(&body) }))
+            raw(&json!({ "content_type": kind, "base64": BASE64_STANDARD.encode(body) }))
         }
     }
 }
@@ -183,12 +182,9 @@ fn raw(value: &Value) -> Result<Decoded, String> {
     Ok(Decoded { content, notes: Vec::new() })
 }
 
-fn text_of(body: Bytes) -> Result<String, String> {
-    let text = String::from_utf8(Vec::from(body)).map_err(|_| "sent JSON that is not in UTF-8".to_owned())?;
-    match text.strip_prefix('\u{feff}') {
-        Some(rest) => Ok(rest.to_owned()),
-        None => Ok(text),
-    }
+fn text_of(body: &[u8]) -> Result<&str, String> {
+    let text = str::from_utf8(body).map_err(|_| "sent JSON that is not in UTF-8".to_owned())?;
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
 }
 
 /// What is wrong with JSON, without a piece of it.

@@ -1,6 +1,9 @@
 //! The rows of a recipe as it calls them.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    borrow::Cow,
+    sync::{Mutex, PoisonError},
+};
 
 use mcp_govern_core::{CallContext, Exchange, ProviderError, ProviderErrorKind, Sent, ToolName};
 use serde_json::{Map, Value, value::RawValue};
@@ -97,7 +100,7 @@ impl RowCaller<'_> {
     /// As [`RowCaller::call`] before it sends.
     pub fn check(&self, row: &str, arguments: Map<String, Value>) -> Result<(), ProviderError> {
         let row = self.named(row)?;
-        self.server.bind(row, &self.server.filled(row, arguments)).map(drop)
+        self.server.bind(row, &self.server.filled(row, Cow::Owned(arguments))).map(drop)
     }
 
     /// Calls a row that the recipe named in its spec.
@@ -107,7 +110,7 @@ impl RowCaller<'_> {
     /// What the row's own tool would answer; [`ProviderErrorKind::Internal`] for a row that was not named.
     pub async fn call(&self, row: &str, arguments: Map<String, Value>) -> Result<RowAnswer, ProviderError> {
         let named = self.named(row)?;
-        let result = self.server.run_row(named, arguments, &[], self.cx, self.deadline).await;
+        let result = self.server.run_row(named, &arguments, &[], self.cx, self.deadline).await;
         let mut record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
         match result {
             Ok(result) => {

@@ -230,8 +230,7 @@ impl Sender<'_> {
         state.exchange.request_id = crate::decode::error::request_id(&self.policy.errors, &headers, text)
             .map(|id| crate::decode::error::one_line(&self.scrubber.clean(id), 120));
         let throttle = self.policy.throttle(status);
-        let (sent, exchange) = (state.sent, state.exchange.clone());
-        Attempt::Answered(Box::new(Answer { status, headers, body, throttle, sent, exchange }))
+        Attempt::Answered(Box::new(Head { status, headers, body, throttle }))
     }
 }
 
@@ -258,8 +257,16 @@ struct State {
     exchange: Exchange,
 }
 
+/// An answer as it came, its body read.
+struct Head {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+    throttle: Throttle,
+}
+
 enum Attempt {
-    Answered(Box<Answer>),
+    Answered(Box<Head>),
     Broken(Fault),
     /// Not to be tried again.
     Final(ProviderErrorKind, String),
@@ -305,10 +312,9 @@ impl State {
 
     fn finish(self, outcome: Attempt) -> Result<Answer, ProviderError> {
         match outcome {
-            Attempt::Answered(mut answer) => {
-                answer.sent = self.sent;
-                answer.exchange = self.exchange;
-                Ok(*answer)
+            Attempt::Answered(head) => {
+                let Head { status, headers, body, throttle } = *head;
+                Ok(Answer { status, headers, body, throttle, sent: self.sent, exchange: self.exchange })
             }
             other => Err(self.fail(other)),
         }

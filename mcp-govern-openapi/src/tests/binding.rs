@@ -1,6 +1,6 @@
 //! INVARIANT: whatever the arguments, the request stays where the document puts it.
 
-use std::sync::LazyLock;
+use std::{borrow::Cow, sync::LazyLock};
 
 use mcp_govern_core::ToolName;
 use percent_encoding::percent_decode_str;
@@ -15,7 +15,7 @@ static SERVER: LazyLock<OpenApiServer> = LazyLock::new(|| server(PETS, &Script::
 
 fn bound(tool: &str, arguments: Value) -> Option<BoundRequest> {
     let row = SERVER.shared.document.row(&ToolName::new(tool).unwrap()).unwrap();
-    bind(row, &with_defaults(row, map(arguments))).ok()
+    bind(row, &with_defaults(row, Cow::Owned(map(arguments)))).ok()
 }
 
 /// Texts with everything that has ever broken out of somewhere.

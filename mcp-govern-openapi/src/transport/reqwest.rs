@@ -1,15 +1,19 @@
 //! The transport that is used unless another is given.
 
 use std::{
+    collections::HashMap,
     fmt,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
-    sync::OnceLock,
+    sync::{OnceLock, PoisonError, RwLock},
     time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::header;
+use http::{
+    Uri, header,
+    uri::{Authority, Scheme},
+};
 use url::Url;
 
 use super::{BodySource, BodyStream, Transport, TransportError, is_loopback};
@@ -23,7 +27,16 @@ pub struct ReqwestTransport {
     connect_timeout: Duration,
     proxy: SystemProxy,
     client: OnceLock<Result<reqwest::Client, String>>,
+    origins: Origins,
 }
+
+/// The origins that were asked before, as URLs without a path: to read a host anew for every request costs more than the rest of
+/// its URL.
+#[derive(Debug, Default)]
+struct Origins(RwLock<HashMap<(Scheme, Authority), Url>>);
+
+/// More origins are not remembered: a provider has a few.
+const MOST_ORIGINS: usize = 256;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum SystemProxy {
@@ -40,7 +53,12 @@ impl Default for ReqwestTransport {
 impl ReqwestTransport {
     /// With a connect timeout of 10 seconds and without proxies.
     pub fn new() -> Self {
-        Self { connect_timeout: Duration::from_secs(10), proxy: SystemProxy::Ignored, client: OnceLock::new() }
+        Self {
+            connect_timeout: Duration::from_secs(10),
+            proxy: SystemProxy::Ignored,
+            client: OnceLock::new(),
+            origins: Origins::default(),
+        }
     }
 
     /// With another connect timeout.
@@ -96,24 +114,49 @@ impl Transport for ReqwestTransport {
         _deadline: Instant,
     ) -> Result<http::Response<BodyStream>, TransportError> {
         let (parts, body) = request.into_parts();
-        let url = Url::parse(&parts.uri.to_string()).map_err(|_| TransportError::not_sent("the address is no URL"))?;
-        check_scheme(&url)?;
-        // What the URL parser rewrites (a dot segment, for one) was not meant by whoever bound the request.
-        if url.path() != parts.uri.path() || url.query() != parts.uri.query() {
-            return Err(TransportError::not_sent("the address changes when it is read as a URL"));
-        }
+        let url = self.origins.url(&parts.uri)?;
         let mut outgoing = reqwest::Request::new(parts.method, url);
         let typed = parts.headers.contains_key(header::CONTENT_TYPE);
         *outgoing.headers_mut() = parts.headers;
         if typed || !body.is_empty() {
             *outgoing.body_mut() = Some(body.into());
         }
-        let response = self.client()?.execute(outgoing).await.map_err(failure)?;
+        let mut response = self.client()?.execute(outgoing).await.map_err(failure)?;
         let mut answer = http::Response::new(());
         *answer.status_mut() = response.status();
         *answer.version_mut() = response.version();
-        *answer.headers_mut() = response.headers().clone();
+        *answer.headers_mut() = std::mem::take(response.headers_mut());
         Ok(answer.map(|()| BodyStream::pieces(Pieces(response))))
+    }
+}
+
+impl Origins {
+    /// The address as a URL.
+    fn url(&self, uri: &Uri) -> Result<Url, TransportError> {
+        let mut url = self.origin(uri)?;
+        url.set_path(uri.path());
+        url.set_query(uri.query());
+        // What the URL parser rewrites (a dot segment, for one) was not meant by whoever bound the request.
+        if url.path() != uri.path() || url.query() != uri.query() {
+            return Err(TransportError::not_sent("the address changes when it is read as a URL"));
+        }
+        Ok(url)
+    }
+
+    fn origin(&self, uri: &Uri) -> Result<Url, TransportError> {
+        let no_url = || TransportError::not_sent("the address is no URL");
+        let (scheme, authority) = uri.scheme().zip(uri.authority()).ok_or_else(no_url)?;
+        let key = (scheme.clone(), authority.clone());
+        if let Some(known) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Ok(known.clone());
+        }
+        let origin = Url::parse(&format!("{scheme}://{authority}/")).map_err(|_| no_url())?;
+        check_scheme(&origin)?;
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() < MOST_ORIGINS {
+            known.insert(key, origin.clone());
+        }
+        Ok(origin)
     }
 }
 

@@ -1,5 +1,8 @@
 //! A governed `tools/call` over HTTP beside a bare rmcp server whose one tool makes the same vendor request. Both are processes of this
 //! program, so that the CPU time of each can be read; they are asked in turns by the same sixteen connections.
+//!
+//! The governed one allocates as the gateway binary does, the bare one as a program does that says nothing about it. What a bare one
+//! with the gateway's allocator needs is told beside.
 
 use std::{
     future,
@@ -10,7 +13,7 @@ use std::{
 };
 
 use axum::{Router, serve::ListenerExt};
-use mcp_govern_benches::clock::median;
+use mcp_govern_benches::{allocations::AS_THE_GATEWAY, clock::median};
 use mcp_govern_server::{FixedIdentity, Identity, McpServer};
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
@@ -38,7 +41,9 @@ const TICKS_PER_SECOND: f64 = 100.0;
 
 pub(crate) fn figures() -> Vec<Figure> {
     let vendor = stub();
-    let (governed, bare) = (Served::start("governed", vendor), Served::start("bare", vendor));
+    let governed = Served::start("governed", vendor, Allocator::TheGateways);
+    let bare = Served::start("bare", vendor, Allocator::TheSystems);
+    let alike = Served::start("bare", vendor, Allocator::TheGateways);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let turn = |served: &Served| {
         let (cpu, begun) = (served.cpu(), Instant::now());
@@ -46,19 +51,42 @@ pub(crate) fn figures() -> Vec<Figure> {
         let calls = f64::from(CONNECTIONS * CALLS);
         Turn { micros: (served.cpu() - cpu) / calls * 1e6, rate: calls / begun.elapsed().as_secs_f64() }
     };
-    turn(&governed);
-    turn(&bare);
-    let (bare, governed): (Vec<Turn>, Vec<Turn>) = (0..ROUNDS).map(|_| (turn(&bare), turn(&governed))).unzip();
-    let cpu = median(governed.iter().zip(&bare).map(|(one, other)| one.micros / other.micros).collect());
-    let rate = median(bare.iter().zip(&governed).map(|(one, other)| one.rate / other.rate).collect());
+    let mut rounds: [Vec<Turn>; 3] = [const { Vec::new() }; 3];
+    for round in 0..=ROUNDS {
+        for (turns, served) in rounds.iter_mut().zip([&bare, &governed, &alike]) {
+            let turn = turn(served);
+            // The first of each warms up.
+            if round > 0 {
+                turns.push(turn);
+            }
+        }
+    }
+    let [bare, governed, alike] = &rounds;
     let of = |turns: &[Turn], pick: fn(&Turn) -> f64| median(turns.iter().map(pick).collect());
-    let used = format!("{:.0} us against {:.0} us", of(&governed, |turn| turn.micros), of(&bare, |turn| turn.micros));
-    let done =
-        format!("{:.0} against {:.0} calls a second", of(&governed, |turn| turn.rate), of(&bare, |turn| turn.rate));
+    let cpu_against = |peer: &[Turn]| {
+        let ratio = median(governed.iter().zip(peer).map(|(one, other)| one.micros / other.micros).collect());
+        (ratio, format!("{:.0} us against {:.0} us", of(governed, |turn| turn.micros), of(peer, |turn| turn.micros)))
+    };
+    let rate_against = |peer: &[Turn]| {
+        let ratio = median(peer.iter().zip(governed).map(|(one, other)| one.rate / other.rate).collect());
+        let (own, other) = (of(governed, |turn| turn.rate), of(peer, |turn| turn.rate));
+        (ratio, format!("{own:.0} against {other:.0} calls a second"))
+    };
+    let ((cpu, used), (rate, done)) = (cpu_against(bare), rate_against(bare));
+    let ((cpu_alike, used_alike), (rate_alike, done_alike)) = (cpu_against(alike), rate_against(alike));
     vec![
         Figure::new("gateway_cpu_vs_bare", cpu, 1.25, "times its CPU for a call", used),
         Figure::new("bare_rate_vs_gateway", rate, 1.25, "times its calls a second", done),
+        Figure::told("gateway_cpu_vs_bare_alike", cpu_alike, "times that with the gateway's allocator", used_alike),
+        Figure::told("bare_alike_rate_vs_gateway", rate_alike, "times that with the gateway's allocator", done_alike),
     ]
+}
+
+/// How a server allocates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Allocator {
+    TheSystems,
+    TheGateways,
 }
 
 /// What a block of calls cost.
@@ -76,13 +104,14 @@ struct Served {
 }
 
 impl Served {
-    fn start(kind: &str, vendor: SocketAddr) -> Self {
+    fn start(kind: &str, vendor: SocketAddr, allocator: Allocator) -> Self {
         let program = std::env::current_exe().expect("this program");
-        let mut process = Command::new(program)
-            .args(["--serve", kind, &vendor.to_string()])
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("a process");
+        let mut command = Command::new(program);
+        command.args(["--serve", kind, &vendor.to_string()]).stdout(Stdio::piped());
+        if allocator == Allocator::TheGateways {
+            command.env(AS_THE_GATEWAY, "1");
+        }
+        let mut process = command.spawn().expect("a process");
         let mut line = String::new();
         let output = process.stdout.take().expect("its output");
         BufReader::new(output).read_line(&mut line).expect("a line");
