@@ -24,6 +24,8 @@ mod replay;
 mod requests;
 #[path = "journal/servers.rs"]
 mod servers;
+#[path = "journal/standing.rs"]
+mod standing;
 #[path = "journal/support.rs"]
 mod support;
 #[path = "journal/sync.rs"]

@@ -1,6 +1,11 @@
 //! The operator's keys, under which secrets are sealed.
 
-use std::{fmt, path::Path, sync::Arc};
+use std::{
+    fmt, fs,
+    io::{self, Write as _},
+    path::Path,
+    sync::Arc,
+};
 
 use mcp_govern_core::Secret;
 use secrecy::{ExposeSecret, SecretBox};
@@ -143,8 +148,8 @@ impl VaultKeys {
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, KeyError> {
         let path = path.as_ref();
         let place = format!("`{}`", path.display());
-        let unusable = |error: std::io::Error| KeyError::Unusable { place: place.clone(), reason: error.to_string() };
-        let text = Zeroizing::new(std::fs::read_to_string(path).map_err(unusable)?);
+        let unusable = |error: io::Error| KeyError::Unusable { place: place.clone(), reason: error.to_string() };
+        let text = Zeroizing::new(fs::read_to_string(path).map_err(unusable)?);
         warn_of_readers(path);
         Self::parse(&text, &place)
     }
@@ -163,6 +168,9 @@ impl VaultKeys {
 
     /// Reads keys from a file, or makes one and writes it there, readable by its owner only, when there is no such file.
     ///
+    /// Processes that start at once end with the same key, and a crash leaves a whole file or none: the key is written beside
+    /// the file, synced, and linked to its name where there is none yet. The file system must know hard links.
+    ///
     /// Keep a copy of the file away from the store: without it no credential can be opened again.
     ///
     /// # Errors
@@ -170,11 +178,17 @@ impl VaultKeys {
     /// When the file is there and cannot be read, or cannot be written.
     pub fn from_file_or_generate(path: impl AsRef<Path>) -> Result<Self, KeyError> {
         let path = path.as_ref();
+        let unusable =
+            |error: io::Error| KeyError::Unusable { place: format!("`{}`", path.display()), reason: error.to_string() };
+        if path.try_exists().map_err(unusable)? {
+            return Self::from_file(path);
+        }
         let keys = Self::generate()?;
-        match write_new(path, keys.to_text().expose()) {
+        match write_new(path, &keys) {
             Ok(()) => Ok(keys),
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Self::from_file(path),
-            Err(error) => Err(KeyError::Unusable { place: format!("`{}`", path.display()), reason: error.to_string() }),
+            // Another process was first: its key counts.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Self::from_file(path),
+            Err(error) => Err(unusable(error)),
         }
     }
 
@@ -275,9 +289,24 @@ impl fmt::Display for Hex<'_> {
     }
 }
 
-fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
-    use std::io::Write as _;
-    let mut options = std::fs::OpenOptions::new();
+/// Writes keys into a new file; `AlreadyExists` where there is one.
+///
+/// INVARIANT: a file of keys is whole or not there, whoever looks and whenever the machine stops
+/// (`nobody_ever_reads_half_of_a_file_of_keys`), and the first one stays (`processes_that_start_at_once_end_with_one_key`).
+fn write_new(path: &Path, keys: &VaultKeys) -> io::Result<()> {
+    // Its name is as good as its owner's alone: no other key has the same one.
+    let mut half = path.as_os_str().to_owned();
+    half.push(format!(".{}.new", keys.current_id()));
+    let half = Path::new(&half);
+    let linked = write(half, keys.to_text().expose()).and_then(|()| fs::hard_link(half, path));
+    // Whatever came of it, the key stands nowhere else.
+    let removed = fs::remove_file(half);
+    linked.and(removed)?;
+    sync_folder(path)
+}
+
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
@@ -286,10 +315,22 @@ fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
     file.sync_all()
 }
 
+/// Makes sure that the names in a file's folder survive a crash.
+#[cfg(unix)]
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
 #[cfg(unix)]
 fn warn_of_readers(path: &Path) {
     use std::os::unix::fs::MetadataExt as _;
-    let open = std::fs::metadata(path).is_ok_and(|file| file.mode() & 0o077 != 0);
+    let open = fs::metadata(path).is_ok_and(|file| file.mode() & 0o077 != 0);
     if open {
         tracing::warn!(path = %path.display(), "others than the owner may read the vault keys");
     }
@@ -351,10 +392,55 @@ mod tests {
         #[cfg(unix)]
         {
             use std::os::unix::fs::MetadataExt as _;
-            assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+            assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
         }
-        std::fs::write(&path, "").unwrap();
+        fs::write(&path, "").unwrap();
         assert!(VaultKeys::from_file_or_generate(&path).is_err(), "an emptied file was replaced");
+        assert!(VaultKeys::from_file_or_generate(folder.path().join("no/such/folder")).is_err());
+    }
+
+    #[test]
+    fn processes_that_start_at_once_end_with_one_key() {
+        let folder = tempfile::tempdir().unwrap();
+        for round in 0..20 {
+            let path = folder.path().join(format!("{round}.keys"));
+            let start = std::sync::Barrier::new(4);
+            let made = std::thread::scope(|scope| {
+                let one = || {
+                    start.wait();
+                    VaultKeys::from_file_or_generate(&path).unwrap()
+                };
+                let all = [scope.spawn(one), scope.spawn(one), scope.spawn(one), scope.spawn(one)];
+                all.map(|thread| thread.join().unwrap())
+            });
+            let kept = VaultKeys::from_file(&path).unwrap();
+            for keys in made {
+                assert_eq!((keys.current_id(), keys.current().bytes()), (kept.current_id(), kept.current().bytes()));
+            }
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 20, "something was left beside the files");
+    }
+
+    #[test]
+    fn nobody_ever_reads_half_of_a_file_of_keys() {
+        let folder = tempfile::tempdir().unwrap();
+        for round in 0..20 {
+            let path = folder.path().join(format!("{round}.keys"));
+            // What a process left that was killed before the file had its name.
+            fs::write(folder.path().join(format!("{round}.keys.k-00000000.new")), "k-00000000:0").unwrap();
+            std::thread::scope(|scope| {
+                let reading = scope.spawn(|| {
+                    loop {
+                        match fs::read_to_string(&path) {
+                            Ok(text) => return VaultKeys::from_text(&text).unwrap(),
+                            Err(error) => assert_eq!(error.kind(), io::ErrorKind::NotFound),
+                        }
+                    }
+                });
+                let made = VaultKeys::from_file_or_generate(&path).unwrap();
+                assert_eq!(reading.join().unwrap().current().bytes(), made.current().bytes());
+            });
+        }
     }
 
     #[test]

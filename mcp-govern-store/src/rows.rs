@@ -6,8 +6,9 @@ use mcp_govern_core::{
     CallId, DenialCode, Digest, TenantId, Timestamp,
     audit::RecordKind,
     journal::{Head, Revision, StoredAct},
-    ports::{AuditCursor, AuditHead, AuditPage, StoreError, StoreErrorKind, StoredRecord, WriterId},
+    ports::{AuditCursor, AuditFilter, AuditHead, AuditPage, StoreError, StoreErrorKind, StoredRecord, WriterId},
 };
+use sqlx::{ColumnIndex, Database, Decode, Encode, QueryBuilder, Row, Type};
 
 /// The columns of a record, as both databases hold them.
 #[derive(Debug)]
@@ -25,6 +26,30 @@ pub(crate) struct RecordColumns {
 }
 
 impl RecordColumns {
+    /// Takes a row apart, of either database.
+    pub(crate) fn of<'r, R>(row: &'r R) -> Result<Self, sqlx::Error>
+    where
+        R: Row,
+        &'static str: ColumnIndex<R>,
+        i16: Decode<'r, R::Database> + Type<R::Database>,
+        i64: Decode<'r, R::Database> + Type<R::Database>,
+        String: Decode<'r, R::Database> + Type<R::Database>,
+        Vec<u8>: Decode<'r, R::Database> + Type<R::Database>,
+    {
+        Ok(Self {
+            sequence: row.try_get("sequence")?,
+            hash: row.try_get("hash")?,
+            bytes: row.try_get("bytes")?,
+            kind: row.try_get("kind")?,
+            call: row.try_get("call")?,
+            at: row.try_get("at")?,
+            user: row.try_get("person")?,
+            server: row.try_get("server")?,
+            tool: row.try_get("tool")?,
+            code: row.try_get("code")?,
+        })
+    }
+
     pub(crate) fn read(self) -> Result<StoredRecord, StoreError> {
         let sequence = number(self.sequence, "a sequence number")?;
         let refuse = |column: &str| corrupt(format!("record {sequence}: the column {column} is not readable"));
@@ -38,6 +63,41 @@ impl RecordColumns {
         record.tool = self.tool.map(|text| text.parse().map_err(|_| refuse("tool"))).transpose()?;
         record.code = self.code.map(|text| code_of(&text).ok_or_else(|| refuse("code"))).transpose()?;
         Ok(record)
+    }
+}
+
+/// Adds the conditions of a filter to a query for records; `WHERE` stands there already.
+pub(crate) fn narrow<DB>(query: &mut QueryBuilder<DB>, filter: &AuditFilter)
+where
+    DB: Database,
+    i16: for<'q> Encode<'q, DB> + Type<DB>,
+    i64: for<'q> Encode<'q, DB> + Type<DB>,
+    String: for<'q> Encode<'q, DB> + Type<DB>,
+    Vec<u8>: for<'q> Encode<'q, DB> + Type<DB>,
+{
+    if let Some(user) = &filter.user_hash {
+        query.push(" AND person = ").push_bind(user.as_bytes().to_vec());
+    }
+    if let Some(server) = &filter.server {
+        query.push(" AND server = ").push_bind(server.to_string());
+    }
+    if let Some(tool) = &filter.tool {
+        query.push(" AND tool = ").push_bind(tool.to_string());
+    }
+    if let Some(code) = filter.code {
+        query.push(" AND code = ").push_bind(code.as_str().to_owned());
+    }
+    if let Some(kind) = filter.kind {
+        query.push(" AND kind = ").push_bind(kind_number(kind));
+    }
+    if let Some(call) = &filter.call {
+        query.push(" AND call = ").push_bind(call.to_string());
+    }
+    if let Some(from) = filter.from {
+        query.push(" AND at >= ").push_bind(from.as_millis());
+    }
+    if let Some(until) = filter.until {
+        query.push(" AND at < ").push_bind(until.as_millis());
     }
 }
 

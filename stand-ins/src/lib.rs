@@ -36,6 +36,7 @@
 //!   a page's own host; [`StatuspageStandIn::mails_sent`] tells who was told.
 //! - [`Fault`]: what the next answer does wrong, still within HTTP.
 //! - [`RawServer`]: what lies below HTTP: endless bodies, cut connections, silence.
+//! - `postgres::Cluster` (feature `postgres`, on Unix): a database server of one's own, for tests of what is kept in it.
 //!
 //! A request's path is seen as the URL standard normalises it (`/a/../b` arrives as `/b`); for the bytes themselves
 //! there is [`RawServer::heads`]. Seeded times count back from the moment of the start, so that "a month back" and
@@ -50,6 +51,8 @@ mod moment;
 mod multipart;
 mod opsgenie;
 mod pagerduty;
+#[cfg(all(unix, feature = "postgres"))]
+pub mod postgres;
 mod raw;
 mod seen;
 mod stand_in;

@@ -3,7 +3,7 @@
 //! [`decide`] turns a [`Command`] into events or a [`Refusal`]; [`State::act`] makes an [`Act`] of the events, which
 //! [`StoredAct::seal`] writes; [`State::apply`], [`State::apply_stored`] and [`State::follow`] take an act in. Who may do what
 //! is one table, [`may`]; how a tool is approved is one state machine, [`approval::next`]; how far a definition has moved is
-//! graded in [`drift`]; who gains a tool is shown by [`gains`].
+//! graded in [`drift`]; who gains a tool is shown by [`gains`], and who may do more or less after a change by [`Standing`].
 
 mod act;
 mod apply;
@@ -15,6 +15,7 @@ pub mod drift;
 mod event;
 mod gains;
 mod refusal;
+mod standing;
 mod state;
 mod table;
 
@@ -34,6 +35,7 @@ pub use self::{
     },
     gains::{Gain, gains},
     refusal::{Refusal, RefusalKind},
+    standing::{AccessChange, Standing},
     state::{
         AccessRequest, Client, Grant, Profile, RequestStatus, Server, State, StoredCredential, Tool, ToolState, Toolset,
     },

@@ -15,10 +15,6 @@ mod call;
 #[path = "../../tests/suite/chains.rs"]
 #[expect(dead_code, reason = "shared with the tests")]
 mod chains;
-#[cfg(feature = "postgres")]
-#[path = "../../tests/suite/cluster.rs"]
-#[expect(dead_code, reason = "shared with the tests")]
-mod cluster;
 mod load;
 #[path = "../../tests/suite/nodes.rs"]
 #[expect(dead_code, reason = "shared with the tests")]
@@ -80,8 +76,8 @@ async fn sqlite(folder: &Path) -> Value {
 #[cfg(feature = "postgres")]
 async fn postgres(folder: &Path) -> Option<Value> {
     use mcp_govern_store::{PostgresOptions, PostgresStores};
-    let cluster = cluster::Cluster::start(&["fsync = on", "shared_buffers = 128MB"])?;
-    let url = cluster.database().await;
+    let cluster = stand_ins::postgres::Cluster::start(&["fsync = on", "shared_buffers = 128MB"])?;
+    let url = cluster.database();
     let stores = PostgresStores::connect(&url, PostgresOptions::new(VaultKeys::generate().unwrap())).await.unwrap();
     let log = audit(&stores).await;
     let (mut raw, mut single, mut group) = (Measured::default(), Measured::default(), Measured::default());

@@ -157,30 +157,7 @@ fn query(tenant: i64, filter: &AuditFilter, before: Option<&AuditCursor>, limit:
          FROM record JOIN writer ON writer.id = record.writer WHERE record.tenant = ",
     );
     query.push_bind(tenant);
-    if let Some(user) = &filter.user_hash {
-        query.push(" AND person = ").push_bind(user.as_bytes().to_vec());
-    }
-    if let Some(server) = &filter.server {
-        query.push(" AND server = ").push_bind(server.to_string());
-    }
-    if let Some(tool) = &filter.tool {
-        query.push(" AND tool = ").push_bind(tool.to_string());
-    }
-    if let Some(code) = filter.code {
-        query.push(" AND code = ").push_bind(code.as_str());
-    }
-    if let Some(kind) = filter.kind {
-        query.push(" AND kind = ").push_bind(rows::kind_number(kind));
-    }
-    if let Some(call) = &filter.call {
-        query.push(" AND call = ").push_bind(call.to_string());
-    }
-    if let Some(from) = filter.from {
-        query.push(" AND at >= ").push_bind(from.as_millis());
-    }
-    if let Some(until) = filter.until {
-        query.push(" AND at < ").push_bind(until.as_millis());
-    }
+    rows::narrow(&mut query, filter);
     if let Some(AuditCursor { at, writer, sequence }) = before {
         query.push(" AND at <= ").push_bind(at.as_millis());
         query.push(" AND (at, writer.name COLLATE \"C\", record.sequence) < (").push_bind(at.as_millis());
@@ -197,19 +174,5 @@ fn column<'a, T>(records: &'a [StoredRecord], of: impl Fn(&'a StoredRecord) -> T
 }
 
 fn record(row: &PgRow) -> Result<RecordColumns, StoreError> {
-    let read = || {
-        Ok(RecordColumns {
-            sequence: row.try_get("sequence")?,
-            hash: row.try_get("hash")?,
-            bytes: row.try_get("bytes")?,
-            kind: row.try_get("kind")?,
-            call: row.try_get("call")?,
-            at: row.try_get("at")?,
-            user: row.try_get("person")?,
-            server: row.try_get("server")?,
-            tool: row.try_get("tool")?,
-            code: row.try_get("code")?,
-        })
-    };
-    read().map_err(|error| unreachable(error, "reading audit records"))
+    RecordColumns::of(row).map_err(|error| unreachable(error, "reading audit records"))
 }

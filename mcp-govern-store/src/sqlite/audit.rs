@@ -188,30 +188,7 @@ fn query(tenant: i64, filter: &AuditFilter, before: Option<&AuditCursor>, limit:
          FROM record CROSS JOIN writer ON writer.id = record.writer WHERE record.tenant = ",
     );
     query.push_bind(tenant);
-    if let Some(user) = &filter.user_hash {
-        query.push(" AND person = ").push_bind(user.as_bytes().as_slice());
-    }
-    if let Some(server) = &filter.server {
-        query.push(" AND server = ").push_bind(server.as_str());
-    }
-    if let Some(tool) = &filter.tool {
-        query.push(" AND tool = ").push_bind(tool.to_string());
-    }
-    if let Some(code) = filter.code {
-        query.push(" AND code = ").push_bind(code.as_str());
-    }
-    if let Some(kind) = filter.kind {
-        query.push(" AND kind = ").push_bind(rows::kind_number(kind));
-    }
-    if let Some(call) = &filter.call {
-        query.push(" AND call = ").push_bind(call.as_str());
-    }
-    if let Some(from) = filter.from {
-        query.push(" AND at >= ").push_bind(from.as_millis());
-    }
-    if let Some(until) = filter.until {
-        query.push(" AND at < ").push_bind(until.as_millis());
-    }
+    rows::narrow(&mut query, filter);
     if let Some(AuditCursor { at, writer, sequence }) = before {
         let at = at.as_millis();
         query.push(" AND at <= ").push_bind(at);
@@ -225,21 +202,7 @@ fn query(tenant: i64, filter: &AuditFilter, before: Option<&AuditCursor>, limit:
 }
 
 fn record(row: &SqliteRow) -> Result<RecordColumns, StoreError> {
-    let read = || {
-        Ok(RecordColumns {
-            sequence: row.try_get("sequence")?,
-            hash: row.try_get("hash")?,
-            bytes: row.try_get("bytes")?,
-            kind: row.try_get("kind")?,
-            call: row.try_get("call")?,
-            at: row.try_get("at")?,
-            user: row.try_get("person")?,
-            server: row.try_get("server")?,
-            tool: row.try_get("tool")?,
-            code: row.try_get("code")?,
-        })
-    };
-    read().map_err(failed("reading audit records"))
+    RecordColumns::of(row).map_err(failed("reading audit records"))
 }
 
 #[cfg(test)]

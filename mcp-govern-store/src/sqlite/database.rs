@@ -170,12 +170,13 @@ impl Database {
             let message = "the file system does not support the write-ahead log: use a local one";
             return Err(StoreError::new(StoreErrorKind::Unavailable, message));
         }
-        let application: i64 =
-            sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *connection).await.map_err(failed(DOING))?;
+        // In this order: another process may make the tables and the mark, in one transaction, between the two looks.
         let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
             .fetch_one(&mut *connection)
             .await
             .map_err(failed(DOING))?;
+        let application: i64 =
+            sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *connection).await.map_err(failed(DOING))?;
         if application != OURS && tables > 0 {
             return Err(StoreError::new(StoreErrorKind::Corrupt, "the file is the database of another program"));
         }

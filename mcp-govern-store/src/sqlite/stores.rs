@@ -144,4 +144,20 @@ mod tests {
             is_send(stores.close());
         };
     }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn a_new_file_that_many_open_at_once_is_their_store_and_no_other_programs() {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = VaultKeys::generate().unwrap();
+        for round in 0..15 {
+            let path = folder.path().join(format!("{round}.db"));
+            let open = || {
+                let (path, options) = (path.clone(), SqliteOptions::new(keys.clone()));
+                tokio::spawn(async move { SqliteStores::open(path, options).await.unwrap() })
+            };
+            for opening in [open(), open(), open(), open(), open(), open()] {
+                opening.await.unwrap().close().await;
+            }
+        }
+    }
 }

@@ -39,7 +39,7 @@ struct Postgres;
 impl StorageFactory for Postgres {
     async fn create(&self) -> Result<Box<dyn Storage>, Failure> {
         // Where PostgreSQL is not installed it was said that it is skipped; the suite needs something to run on.
-        Ok(Box::new(Site::postgres().await.unwrap_or_else(Site::sqlite)))
+        Ok(Box::new(Site::postgres().unwrap_or_else(Site::sqlite)))
     }
 }
 

@@ -4,8 +4,6 @@
 mod audit;
 mod chains;
 mod checkpoints;
-#[cfg(feature = "postgres")]
-mod cluster;
 mod conformance;
 mod governed;
 mod journal;
@@ -38,7 +36,7 @@ macro_rules! on_every_store {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $name() {
-                    if let Some(site) = crate::site::Site::postgres().await {
+                    if let Some(site) = crate::site::Site::postgres() {
                         super::$name(site).await;
                     }
                 }

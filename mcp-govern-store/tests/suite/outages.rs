@@ -7,12 +7,11 @@ use mcp_govern_store::{SqliteOptions, SqliteStores, VaultKeys};
 use sqlx::{Connection as _, SqliteConnection};
 
 #[cfg(feature = "postgres")]
-use crate::{
-    cluster::{self, Cluster},
-    proxy::{Proxy, Way},
-};
+use crate::proxy::{Proxy, Way};
 #[cfg(feature = "postgres")]
 use mcp_govern_store::{PostgresOptions, PostgresStores};
+#[cfg(feature = "postgres")]
+use stand_ins::postgres::Cluster;
 
 use crate::{
     nodes::{Running, Vendor, denied, furnish, start, start_with},
@@ -122,7 +121,7 @@ async fn postgres(url: &str, keys: &VaultKeys) -> Arc<dyn Stores> {
 /// A furnished tenant in a database of the cluster, and the name of the database.
 #[cfg(feature = "postgres")]
 async fn installed(cluster: &Cluster, keys: &VaultKeys, vendor: &Arc<Vendor>) -> (String, String) {
-    let url = cluster.database().await;
+    let url = cluster.database();
     let patient = PostgresStores::connect(&url, PostgresOptions::new(keys.clone())).await.unwrap();
     furnish(Arc::new(patient), vendor).await;
     let name = url.split('?').next().unwrap().rsplit('/').next().unwrap().to_owned();
@@ -145,7 +144,7 @@ async fn while_postgres_is_restarted_calls_are_denied_and_go_on_after() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_connections_are_cut_calls_are_denied_and_go_on_after() {
     let (keys, vendor) = (VaultKeys::generate().unwrap(), Vendor::new());
-    let Some(cluster) = cluster::shared() else { return };
+    let Some(cluster) = Cluster::shared() else { return };
     let (_, name) = installed(cluster, &keys, &vendor).await;
     let proxy = Proxy::to(cluster.socket()).await;
     let node = start(postgres(&proxy.url(&name), &keys).await, &vendor).await;
@@ -158,7 +157,7 @@ async fn while_connections_are_cut_calls_are_denied_and_go_on_after() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_somebody_holds_a_lock_in_postgres_calls_are_denied_and_go_on_after() {
     let (keys, vendor) = (VaultKeys::generate().unwrap(), Vendor::new());
-    let Some(cluster) = cluster::shared() else { return };
+    let Some(cluster) = Cluster::shared() else { return };
     let (url, _) = installed(cluster, &keys, &vendor).await;
     let node = start(postgres(&url, &keys).await, &vendor).await;
     node.call().await.unwrap();
@@ -176,7 +175,7 @@ async fn while_somebody_holds_a_lock_in_postgres_calls_are_denied_and_go_on_afte
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn serialisation_failures_deny_no_call() {
     let (keys, vendor) = (VaultKeys::generate().unwrap(), Vendor::new());
-    let Some(cluster) = cluster::shared() else { return };
+    let Some(cluster) = Cluster::shared() else { return };
     let (url, name) = installed(cluster, &keys, &vendor).await;
     let mut administrator = sqlx::PgConnection::connect(&url).await.unwrap();
     let set = format!("ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'");
@@ -237,7 +236,7 @@ async fn while_a_replica_takes_over_calls_are_denied_and_go_on_after() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rules_that_cannot_be_confirmed_in_time_stop_calls_in_flight_and_deny_new_ones() {
     let (keys, vendor) = (VaultKeys::generate().unwrap(), Vendor::new());
-    let Some(cluster) = cluster::shared() else { return };
+    let Some(cluster) = Cluster::shared() else { return };
     let (_, name) = installed(cluster, &keys, &vendor).await;
     let proxy = Proxy::to(cluster.socket()).await;
     let stores = postgres(&proxy.url(&name), &keys).await;

@@ -14,10 +14,10 @@ use mcp_govern_core::{
 };
 use mcp_govern_store::{MissingStore, OpenOptions, PostgresOptions, PostgresStores, VaultKeys};
 use sqlx::{Connection as _, PgConnection};
+use stand_ins::postgres::Cluster;
 
 use crate::{
     chains::{Chain, act, grow, tenant, verified, whole_journal},
-    cluster::{self, Cluster},
     proxy::{Proxy, Way},
     site::{Site, until},
 };
@@ -34,8 +34,8 @@ async fn open(url: &str, options: PostgresOptions) -> (PostgresStores, TenantSto
     (stores, tenant)
 }
 
-async fn database() -> Option<String> {
-    Some(cluster::shared()?.database().await)
+fn database() -> Option<String> {
+    Some(Cluster::shared()?.database())
 }
 
 async fn administrator(url: &str) -> PgConnection {
@@ -53,7 +53,7 @@ fn name(url: &str) -> String {
 
 #[tokio::test]
 async fn an_act_of_another_node_is_heard_of_without_polling() {
-    let Some(url) = database().await else { return };
+    let Some(url) = database() else { return };
     let (_one, here) = open(&url, options()).await;
     let (_two, there) = open(&url, options().with_poll(LONG)).await;
     // The first look is no wait; from then on only a notification can end it.
@@ -72,7 +72,7 @@ async fn an_act_of_another_node_is_heard_of_without_polling() {
 
 #[tokio::test]
 async fn acts_are_found_again_after_the_listener_was_cut_off() {
-    let Some(url) = database().await else { return };
+    let Some(url) = database() else { return };
     let (_one, here) = open(&url, options()).await;
     let (_two, there) = open(&url, options()).await;
     grow(&*here.journal, 1).await;
@@ -97,7 +97,7 @@ async fn acts_are_found_again_after_the_listener_was_cut_off() {
 
 #[tokio::test]
 async fn many_nodes_that_start_at_once_make_the_tables_once() {
-    let Some(url) = database().await else { return };
+    let Some(url) = database() else { return };
     let nodes = (0..6).map(|_| {
         let url = url.clone();
         tokio::spawn(async move { PostgresStores::connect(&url, options()).await.map(|_| ()) })
@@ -109,7 +109,7 @@ async fn many_nodes_that_start_at_once_make_the_tables_once() {
 
 #[tokio::test]
 async fn two_schemas_of_one_database_share_nothing() {
-    let Some(url) = database().await else { return };
+    let Some(url) = database() else { return };
     let (one, ours) = open(&url, options()).await;
     let (_two, theirs) = open(&url, options().with_schema("staging")).await;
     grow(&*ours.journal, 2).await;
@@ -123,7 +123,7 @@ async fn two_schemas_of_one_database_share_nothing() {
 
 #[tokio::test]
 async fn tables_of_a_newer_release_are_refused_and_say_so() {
-    let Some(site) = Site::postgres().await else { return };
+    let Some(site) = Site::postgres() else { return };
     site.node().await;
     site.sql(
         "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
@@ -137,7 +137,7 @@ async fn tables_of_a_newer_release_are_refused_and_say_so() {
 
 #[tokio::test]
 async fn a_lock_that_somebody_holds_is_not_waited_for_long() {
-    let Some(site) = Site::postgres().await else { return };
+    let Some(site) = Site::postgres() else { return };
     let (_stores, tenant) = open(site.url(), options().with_patience(Duration::from_millis(400))).await;
     let acts = grow(&*tenant.journal, 1).await;
     let mut other = administrator(site.url()).await;
@@ -156,7 +156,7 @@ async fn a_lock_that_somebody_holds_is_not_waited_for_long() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_is_serializable_by_default_changes_nothing() {
-    let Some(url) = database().await else { return };
+    let Some(url) = database() else { return };
     let mut administrator = administrator(&url).await;
     let set = format!("ALTER DATABASE {} SET default_transaction_isolation = 'serializable'", name(&url));
     sqlx::query(sqlx::AssertSqlSafe(set)).execute(&mut administrator).await.unwrap();
@@ -181,7 +181,7 @@ async fn a_database_that_is_serializable_by_default_changes_nothing() {
 
 #[tokio::test]
 async fn what_is_acknowledged_is_committed_even_where_the_database_says_otherwise() {
-    let Some(site) = Site::postgres().await else { return };
+    let Some(site) = Site::postgres() else { return };
     let mut administrator = administrator(site.url()).await;
     let set = format!("ALTER DATABASE {} SET synchronous_commit = 'off'", name(site.url()));
     sqlx::query(sqlx::AssertSqlSafe(set)).execute(&mut administrator).await.unwrap();
@@ -199,7 +199,7 @@ async fn what_is_acknowledged_is_committed_even_where_the_database_says_otherwis
 
 #[tokio::test]
 async fn a_server_that_is_read_only_is_not_taken_for_the_primary() {
-    let Some(url) = database().await else { return };
+    let Some(url) = database() else { return };
     let (_stores, tenant) = open(&url, options().with_patience(Duration::from_millis(500))).await;
     let mut administrator = administrator(&url).await;
     let set = format!("ALTER DATABASE {} SET default_transaction_read_only = 'on'", name(&url));
@@ -227,7 +227,7 @@ const CUT_ALL: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
 
 #[tokio::test]
 async fn the_time_is_that_of_the_database_where_none_is_set() {
-    let Some(url) = database().await else { return };
+    let Some(url) = database() else { return };
     let options = options();
     let (_one, here) = open(&url, options.clone()).await;
     let (_two, there) = open(&url, options).await;
@@ -243,7 +243,7 @@ async fn the_time_is_that_of_the_database_where_none_is_set() {
 
 #[tokio::test]
 async fn a_database_without_a_store_is_refused_where_none_is_to_be_made() {
-    let Some(url) = database().await else { return };
+    let Some(url) = database() else { return };
     let careful = || OpenOptions::new().beside_others().with_missing(MissingStore::Refuse);
     let refused = mcp_govern_store::open(&url, careful()).await.unwrap_err();
     assert_eq!(refused.kind(), StoreErrorKind::Invalid, "{refused}");
@@ -256,12 +256,12 @@ async fn a_database_without_a_store_is_refused_where_none_is_to_be_made() {
 
 #[tokio::test]
 async fn no_error_of_a_refused_login_shows_the_password() {
-    let Some(cluster) = cluster::shared() else { return };
+    let Some(cluster) = Cluster::shared() else { return };
     let url = cluster.url("no_such_database").replace("mcp@", "mcp:canary-77@");
     let error = PostgresStores::connect(&url, options()).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
     assert!(!format!("{error} {error:?}").contains("canary-77"), "{error:?}");
-    let Some(url) = database().await else { return };
+    let Some(url) = database() else { return };
     let stores = PostgresStores::connect(&url.replace("mcp@", "mcp:canary-77@"), options()).await.unwrap();
     assert!(!format!("{stores:?}").contains("canary-77"), "{stores:?}");
 }
@@ -353,8 +353,8 @@ async fn progress(done: &AtomicU64) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_that_are_cut_lose_nothing() {
-    let Some(cluster) = cluster::shared() else { return };
-    let url = cluster.database().await;
+    let Some(cluster) = Cluster::shared() else { return };
+    let url = cluster.database();
     let proxy = Proxy::to(cluster.socket()).await;
     let (_stores, tenant) = open(&proxy.url(&name(&url)), options()).await;
     under_load(tenant, async |done| {
@@ -370,8 +370,8 @@ async fn connections_that_are_cut_lose_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_answers_no_more_is_not_waited_for_long() {
-    let Some(cluster) = cluster::shared() else { return };
-    let url = cluster.database().await;
+    let Some(cluster) = Cluster::shared() else { return };
+    let url = cluster.database();
     let proxy = Proxy::to(cluster.socket()).await;
     let (_stores, tenant) = open(&proxy.url(&name(&url)), options().with_patience(Duration::from_millis(300))).await;
     let acts = grow(&*tenant.journal, 1).await;
@@ -393,7 +393,7 @@ async fn a_server_that_answers_no_more_is_not_waited_for_long() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_is_restarted_or_crashes_loses_nothing() {
     let Some(cluster) = Cluster::start(&["fsync = on", "autovacuum = off"]) else { return };
-    let url = cluster.database().await;
+    let url = cluster.database();
     let (_stores, tenant) = open(&url, options()).await;
     under_load(tenant, async |done| {
         for mode in ["fast", "immediate", "immediate"] {
@@ -407,7 +407,7 @@ async fn a_server_that_is_restarted_or_crashes_loses_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_synchronous_replica_that_is_promoted_has_everything() {
     let Some(primary) = Cluster::start(&["wal_level = replica", "max_wal_senders = 5"]) else { return };
-    let url = primary.database().await;
+    let url = primary.database();
     let database = name(&url);
     let proxy = Proxy::to(primary.socket()).await;
     let (_stores, tenant) = open(&proxy.url(&database), options()).await;

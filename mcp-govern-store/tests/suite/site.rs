@@ -10,11 +10,11 @@ use mcp_govern_store::{MissingStore, OpenOptions, OpenedStores, Resealed, Sqlite
 #[cfg(feature = "postgres")]
 use mcp_govern_store::{PostgresOptions, PostgresStores};
 use sqlx::{Connection as _, SqliteConnection};
+#[cfg(feature = "postgres")]
+use stand_ins::postgres::Cluster;
 use tempfile::TempDir;
 
 use crate::chains::tenant;
-#[cfg(feature = "postgres")]
-use crate::cluster;
 
 /// Where the stores are, the keys and the clock that all nodes share.
 pub(crate) struct Site {
@@ -43,8 +43,8 @@ impl Site {
     }
 
     #[cfg(feature = "postgres")]
-    pub(crate) async fn postgres() -> Option<Self> {
-        Some(Self::at(Place::Database(cluster::shared()?.database().await)))
+    pub(crate) fn postgres() -> Option<Self> {
+        Some(Self::at(Place::Database(Cluster::shared()?.database())))
     }
 
     fn at(place: Place) -> Self {

@@ -1,0 +1,161 @@
+//! The fold of the journal.
+
+mod access;
+mod server;
+mod tool;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+pub use self::{
+    access::{AccessRequest, Client, Grant, Profile, RequestStatus, Toolset},
+    server::{Server, StoredCredential},
+    tool::{Tool, ToolState},
+};
+use super::{Head, KillScope, Revision};
+use crate::ports::{AuditHead, WriterId};
+use crate::vocabulary::{
+    ClientId, CommandId, CredentialOwner, GrantId, ProfileId, RequestId, ServerId, Settings, Timestamp, ToolId,
+    ToolsetId,
+};
+
+/// Everything that a tenant's acts have led to.
+#[derive(Debug, Clone)]
+pub struct State {
+    pub(crate) head: Head,
+    pub(crate) last_at: Timestamp,
+    pub(crate) activated: bool,
+    pub(crate) schema: u32,
+    pub(crate) settings: Settings,
+    pub(crate) servers: BTreeMap<ServerId, Server>,
+    pub(crate) tools: BTreeMap<ToolId, Tool>,
+    pub(crate) toolsets: BTreeMap<ToolsetId, Toolset>,
+    pub(crate) profiles: BTreeMap<ProfileId, Profile>,
+    pub(crate) grants: BTreeMap<GrantId, Grant>,
+    pub(crate) requests: BTreeMap<RequestId, AccessRequest>,
+    pub(crate) clients: BTreeMap<ClientId, Client>,
+    pub(crate) kills: BTreeSet<KillScope>,
+    pub(crate) credentials: BTreeMap<(ServerId, CredentialOwner), StoredCredential>,
+    /// Where the chain of a writer of audit records stood when it was last put on record.
+    pub(crate) anchors: BTreeMap<WriterId, AuditHead>,
+    /// Every command that was carried out, and the revision it made.
+    pub(crate) commands: HashMap<CommandId, Revision>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            head: Head::EMPTY,
+            last_at: Timestamp::default(),
+            activated: false,
+            schema: 1,
+            settings: Settings::default(),
+            servers: BTreeMap::new(),
+            tools: BTreeMap::new(),
+            toolsets: BTreeMap::new(),
+            profiles: BTreeMap::new(),
+            grants: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            clients: BTreeMap::new(),
+            kills: BTreeSet::new(),
+            credentials: BTreeMap::new(),
+            anchors: BTreeMap::new(),
+            commands: HashMap::new(),
+        }
+    }
+}
+impl State {
+    /// The state before the first act.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Where the journal stands.
+    pub fn head(&self) -> Head {
+        self.head
+    }
+
+    /// When the last act was.
+    pub fn last_at(&self) -> Timestamp {
+        self.last_at
+    }
+
+    /// Whether governance is activated.
+    pub fn is_activated(&self) -> bool {
+        self.activated
+    }
+
+    /// The schema of the event forms that writers use.
+    pub fn schema(&self) -> u32 {
+        self.schema
+    }
+
+    /// The tenant's settings.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The servers by id.
+    pub fn servers(&self) -> &BTreeMap<ServerId, Server> {
+        &self.servers
+    }
+
+    /// The tools by id.
+    pub fn tools(&self) -> &BTreeMap<ToolId, Tool> {
+        &self.tools
+    }
+
+    /// The toolsets by id.
+    pub fn toolsets(&self) -> &BTreeMap<ToolsetId, Toolset> {
+        &self.toolsets
+    }
+
+    /// The profiles by id.
+    pub fn profiles(&self) -> &BTreeMap<ProfileId, Profile> {
+        &self.profiles
+    }
+
+    /// The grants by id, ended ones included.
+    pub fn grants(&self) -> &BTreeMap<GrantId, Grant> {
+        &self.grants
+    }
+
+    /// The requests by id.
+    pub fn requests(&self) -> &BTreeMap<RequestId, AccessRequest> {
+        &self.requests
+    }
+
+    /// The AI clients that somebody set.
+    pub fn clients(&self) -> &BTreeMap<ClientId, Client> {
+        &self.clients
+    }
+
+    /// The kill switches that are on.
+    pub fn kills(&self) -> &BTreeSet<KillScope> {
+        &self.kills
+    }
+
+    /// The credential of a server, shared or a person's.
+    pub fn credential(&self, server: &ServerId, owner: &CredentialOwner) -> Option<&StoredCredential> {
+        self.credentials.get(&(server.clone(), owner.clone()))
+    }
+
+    /// All credentials.
+    pub fn credentials(&self) -> impl Iterator<Item = (&ServerId, &CredentialOwner, &StoredCredential)> {
+        self.credentials.iter().map(|((server, owner), credential)| (server, owner, credential))
+    }
+
+    /// Where the chains of writers of audit records stood when they were last put on record: each must hold that record still.
+    pub fn audit_anchors(&self) -> &BTreeMap<WriterId, AuditHead> {
+        &self.anchors
+    }
+
+    /// The revision that a command made.
+    pub fn command(&self, id: &CommandId) -> Option<Revision> {
+        self.commands.get(id).copied()
+    }
+
+    /// The tools of a server.
+    pub fn tools_of<'a>(&'a self, server: &'a ServerId) -> impl Iterator<Item = (&'a ToolId, &'a Tool)> {
+        self.tools.iter().filter(move |(id, _)| id.server() == server)
+    }
+}
