@@ -1,11 +1,11 @@
 //! `gateway plan`: what a file would do, before it is applied.
 
-use std::{io::Write, path::Path, process::ExitCode, sync::Arc};
+use std::{fmt::Display, io::Write, path::Path, process::ExitCode, sync::Arc};
 
 use mcp_govern_core::{
     Provider, TenantId,
     audit::{AuditKey, ReadableNames},
-    journal::{Head, Revision},
+    journal::{AccessChange, Head, Revision},
     memory::MemoryStores,
     ports::{AppendError, Stores},
 };
@@ -15,7 +15,7 @@ use crate::{
     cli::PlanFlags,
     config::Config,
     failure::Failure,
-    governance::{AccessChange, Enacted, administrator, enact},
+    governance::{Enacted, administrator, enact},
     node::Node,
     providers,
     store::StorePlace,
@@ -24,7 +24,7 @@ use crate::{
 /// How many acts are read at a time.
 const PAGE: usize = 512;
 
-/// How many tools of a change are shown to a person.
+/// How many tools, or people, of a change are shown to a person.
 const SHOWN: usize = 12;
 
 /// What a file would change.
@@ -157,13 +157,19 @@ fn show(plan: &Plan<'_>, out: &mut impl Write) -> Result<(), Failure> {
 
 fn access(change: &AccessChange, out: &mut impl Write) -> std::io::Result<()> {
     writeln!(out, "  {} {}", if change.widens { '+' } else { '-' }, change.what)?;
-    for tool in change.tools.iter().take(SHOWN) {
-        writeln!(out, "      {tool}")?;
+    some_of("held by ", change.who.iter(), out)?;
+    some_of("", change.tools.iter(), out)
+}
+
+fn some_of(what: &str, all: impl ExactSizeIterator<Item = impl Display>, out: &mut impl Write) -> std::io::Result<()> {
+    let more = all.len().saturating_sub(SHOWN);
+    for one in all.take(SHOWN) {
+        writeln!(out, "      {what}{one}")?;
     }
-    match change.tools.len().saturating_sub(SHOWN) {
-        0 => Ok(()),
-        more => writeln!(out, "      … and {more} more; --json names all"),
+    if more > 0 {
+        writeln!(out, "      … and {more} more; --json names all")?;
     }
+    Ok(())
 }
 
 fn waiting(enacted: &Enacted, out: &mut impl Write) -> std::io::Result<()> {

@@ -167,7 +167,9 @@ async fn over_stdio(
 /// Opens the store, brings the governance about, and puts the credentials in place.
 async fn open(cli: &Cli, config: &Config, credentials: &[ServerCredential]) -> Result<(Node, String), Failure> {
     let providers = checked_providers(config)?;
-    let place = StorePlace::of(config, cli.store.as_deref())?;
+    // A client that starts a demonstration of its own does so wherever it happens to be, and may start several.
+    let own = (cli.serve.stdio && config.is_demonstration()).then_some("memory");
+    let place = StorePlace::of(config, cli.store.as_deref().or(own))?;
     let names = if config.document.store.readable_names { ReadableNames::Recorded } else { ReadableNames::Omitted };
     let (stores, audit_key) = (place.open().await?, place.audit_key()?);
     if place.is_memory() && !config.is_demonstration() {

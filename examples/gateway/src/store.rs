@@ -18,6 +18,8 @@ use crate::{
 
 /// The file beside the configuration in which state is kept when nothing else is said.
 const DEFAULT_FILE: &str = "gateway.db";
+/// Where the demonstration keeps its own, in the folder in which it was started.
+const DEMONSTRATION: &str = "mcp-govern-demo";
 
 /// Where state is kept, and the keys that go with it.
 #[derive(Debug, Clone)]
@@ -36,7 +38,8 @@ enum Target {
 }
 
 impl StorePlace {
-    /// What the flag says, else the file; else a SQLite file beside the configuration, and memory for the demonstration.
+    /// What the flag says, else the file; else a SQLite file beside the configuration, and for the demonstration one in a folder of
+    /// its own.
     pub(crate) fn of(config: &Config, flag: Option<&str>) -> Result<Self, Failure> {
         let store = &config.document.store;
         let base = config.base().to_owned();
@@ -47,7 +50,7 @@ impl StorePlace {
             (None, Some(StoreUrl::Elsewhere(reference))) => {
                 Target::parse(&reference.resolve(&base).map_err(|failure| failure.at("store.url"))?, &base)?
             }
-            (None, None) if config.is_demonstration() => Target::Memory,
+            (None, None) if config.is_demonstration() => Target::Sqlite(Path::new(DEMONSTRATION).join(DEFAULT_FILE)),
             (None, None) => Target::Sqlite(base.join(DEFAULT_FILE)),
         };
         let (vault_keys, audit_key) = (store.vault_keys.clone(), store.audit_key.clone());
@@ -65,6 +68,13 @@ impl StorePlace {
 
     /// Opens the stores; a file, or the tables of a database, are made where they are not there.
     pub(crate) async fn open(&self) -> Result<Arc<dyn Stores>, Failure> {
+        if let Target::Sqlite(path) = &self.target
+            && path.starts_with(DEMONSTRATION)
+        {
+            make_folder(Path::new(DEMONSTRATION)).map_err(|error| {
+                Failure::from(error).at(format!("{DEMONSTRATION} (`--store memory` keeps nothing)"))
+            })?;
+        }
         self.open_with(OpenOptions::new()).await
     }
 
@@ -95,9 +105,9 @@ impl StorePlace {
         let may_make = matches!(self.target, Target::Sqlite(_));
         match &self.vault_keys {
             Some(SecretRef::Env(name)) => Ok(VaultKeys::from_env(name)?),
-            Some(SecretRef::File(path)) if may_make => vault_keys_in(&self.base.join(path)),
+            Some(SecretRef::File(path)) if may_make => Ok(VaultKeys::from_file_or_generate(self.base.join(path))?),
             Some(SecretRef::File(path)) => Ok(VaultKeys::from_file(self.base.join(path))?),
-            None => vault_keys_in(&self.beside("vault.keys")),
+            None => Ok(VaultKeys::from_file_or_generate(self.beside("vault.keys"))?),
         }
     }
 
@@ -145,6 +155,15 @@ impl StorePlace {
     }
 }
 
+/// A folder for keys and records: nobody else's business.
+fn make_folder(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
 impl Target {
     fn parse(url: &Secret, base: &Path) -> Result<Self, Failure> {
         let text = url.expose().trim();
@@ -165,16 +184,6 @@ impl Target {
             }
         }
     }
-}
-
-/// The keys in a file, which is made, readable by its owner only, when it is not there.
-fn vault_keys_in(path: &Path) -> Result<VaultKeys, Failure> {
-    if !path.exists() {
-        let keys = VaultKeys::generate()?.to_text();
-        write_new(path, keys.expose())
-            .map_err(|error| Failure::config(format!("`{}` cannot be written: {error}", path.display())))?;
-    }
-    Ok(VaultKeys::from_file(path)?)
 }
 
 /// The key in a file, which is made, readable by its owner only, when it is not there.
@@ -217,7 +226,12 @@ fn write_new(path: &Path, text: &str) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         other => other,
     });
-    fs::remove_file(&half).and(linked)
+    fs::remove_file(&half).and(linked)?;
+    // The file's name has to survive a crash, too.
+    #[cfg(unix)]
+    fs::File::open(path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")))?
+        .sync_all()?;
+    Ok(())
 }
 
 #[cfg(test)]

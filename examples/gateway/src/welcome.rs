@@ -141,8 +141,24 @@ impl Welcome {
         writeln!(out, "Without a client\n\n  {}\n", self.curl())?;
         writeln!(
             out,
-            "Then ask, for example: \"Which alerts are open, who is on call, and does the status page know?\"\n\n\
-             Ctrl-C ends it. With accounts of your own: gateway example > gateway.toml"
+            "Then ask, for example: \"Is anything down?\", or \"Which alerts are open, who is on call, and does the status\n\
+             page know?\"\n"
+        )?;
+        self.governing(out)?;
+        writeln!(out, "Ctrl-C ends it. With accounts of your own: gateway example > gateway.toml")
+    }
+
+    /// How to decide from another terminal: only what is in a store can be reached from there.
+    fn governing(&self, out: &mut impl Write) -> std::io::Result<()> {
+        let Self { tenant, store, .. } = self;
+        if store.starts_with("sqlite:") {
+            writeln!(out, "Decide from another terminal, while it runs\n")?;
+            writeln!(out, "  export GOVERN_STORE={store} GOVERN_TENANT={tenant}")?;
+            return writeln!(out, "  govern tools --pending\n");
+        }
+        writeln!(
+            out,
+            "State is in {store}. In a file or a database it is kept, and `govern` decides from another terminal.\n"
         )
     }
 
@@ -233,5 +249,16 @@ mod tests {
             page.contains("  URL     http://127.0.0.1:8700/mcp\n  Header  Authorization: Bearer demo-0123\n"),
             "{page}"
         );
+    }
+
+    #[test]
+    fn the_page_says_how_to_decide_beside_a_file_and_that_memory_cannot_be_reached() {
+        let page = |store: &str| {
+            let mut page = Vec::new();
+            Welcome { store: store.to_owned(), ..welcome(None) }.print(false, &mut page).unwrap();
+            String::from_utf8(page).unwrap()
+        };
+        assert!(page("sqlite:a.db").contains("  export GOVERN_STORE=sqlite:a.db GOVERN_TENANT=demo\n"));
+        assert!(page("memory").contains("State is in memory.") && !page("memory").contains("export"));
     }
 }

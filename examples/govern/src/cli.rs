@@ -7,16 +7,23 @@ use clap::{
 use example_vendors::Vendor;
 use url::Url;
 
+use crate::store::{StoreArguments, Verb};
+
 const ENVIRONMENT: &str = "\
-Keys come from the environment and from nowhere else:
+Vendors' keys come from the environment and from nowhere else:
   statuspage  STATUSPAGE_API_KEY
   opsgenie    OPSGENIE_API_KEY, and OPSGENIE_INTEGRATION_KEY for creating, acknowledging and closing alerts
   pagerduty   PAGERDUTY_API_KEY with PAGERDUTY_FROM (the login in whose name changes are made),
               or PAGERDUTY_TOKEN (an OAuth token)
 STATUSPAGE_BASE_URL, OPSGENIE_BASE_URL and PAGERDUTY_BASE_URL count where --base-url is not given.
 
-Exit codes: 0 done; 1 failed, or the vendor refuses the key; 2 the command line or the environment is wrong;
-3 the vendor did not answer.";
+GOVERN_STORE, GOVERN_TENANT, GOVERN_VAULT_KEYS (the keys themselves) and GOVERN_AUDIT_KEY (likewise) count where the
+options do not say it. For a SQLite file the keys are looked for in `vault.keys` and `audit.key` beside it.
+
+Exit codes: 0 done, also where nothing had to change; 1 refused (by the rules, the state or the vendor), or, for
+`explain`, the call would be denied; 2 the command line, a file or the environment is wrong; 3 the store or the vendor
+did not answer; 4 what is on record does not hold, or cannot be read; 5 nothing was done: it widens access and nobody
+confirmed it, or, for `plan --exit-code`, there is something to do.";
 
 const LINES: &str = "\
 Each line on standard input is one JSON object of at most 1 MiB:
@@ -38,9 +45,11 @@ The exit code is 0 when every line was answered, whatever the answers are.";
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
-    /// Write JSON where text for people is the default (preview, probe): one object per line
+    /// Write JSON where text for people is the default: one object per line
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) store: StoreArguments,
 }
 
 #[derive(Debug, Subcommand)]
@@ -77,9 +86,11 @@ pub(crate) enum Command {
         #[command(flatten)]
         place: PlaceArguments,
     },
+    #[command(flatten)]
+    Store(Verb),
 }
 
-/// Where the vendor is reached.
+/// Where the vendor is reached, and how its server is configured.
 #[derive(Debug, Args)]
 pub(crate) struct PlaceArguments {
     /// Another address than the vendor's own: https, or http on loopback
@@ -88,6 +99,18 @@ pub(crate) struct PlaceArguments {
     /// The vendor's service region, for Opsgenie and PagerDuty
     #[arg(long, value_parser = ["us", "eu"])]
     pub(crate) region: Option<String>,
+    /// What else the server is configured with, as the provider's README names it: `page_ids=…` of Statuspage; may be said
+    /// several times
+    #[arg(long, value_name = "NAME=VALUE", value_parser = setting)]
+    pub(crate) config: Vec<(String, String)>,
+}
+
+/// A value may hold `=`, a name may not.
+fn setting(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.to_owned())),
+        _ => Err("expected `NAME=VALUE`".to_owned()),
+    }
 }
 
 fn vendor() -> impl TypedValueParser<Value = Vendor> {
@@ -116,5 +139,16 @@ mod tests {
         assert!(text.contains("statuspage") && text.contains("'pagerduty'"), "{text}");
         assert!(refused(&["govern", "call", "opsgenie", "--region", "mars"]).contains("us, eu"));
         assert!(refused(&["govern", "call", "opsgenie", "--base-url", "here"]).contains("--base-url"));
+    }
+
+    #[test]
+    fn a_setting_has_a_name_and_whatever_value() {
+        let parsed =
+            Cli::try_parse_from(["govern", "call", "statuspage", "--config", "a=b=c", "--config", "d="]).unwrap();
+        let Command::Call { place, .. } = parsed.command else { panic!("not a call") };
+        assert_eq!(place.config, [("a".to_owned(), "b=c".to_owned()), ("d".to_owned(), String::new())]);
+        for text in ["a", "=b", ""] {
+            assert!(setting(text).is_err(), "{text}");
+        }
     }
 }

@@ -4,18 +4,26 @@ use std::{fmt, io, process::ExitCode};
 
 use example_vendors::AccountError;
 use mcp_govern_core::{
-    ParseIdError, ProviderErrorKind,
+    ParseIdError, ProviderErrorKind, RandomError,
+    blueprint::BlueprintError,
     governor::{GovernError, GovernErrorKind},
+    journal::{Refusal, RefusalKind},
+    ports::{StoreError, StoreErrorKind},
 };
 use mcp_govern_openapi::DocumentError;
+use mcp_govern_store::KeyError;
 
 /// Why the program ends early. The kind decides its exit code.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// The command line or the environment is wrong.
     Usage(String),
-    /// The vendor did not answer.
+    /// The rules or the state do not allow it.
+    Refused(String),
+    /// The vendor or the store did not answer.
     NoAnswer(String),
+    /// What is on record does not hold, or cannot be read.
+    Broken(String),
     /// Reading or writing failed.
     Io(io::Error),
     /// Anything else.
@@ -23,6 +31,26 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    pub(crate) fn usage(text: impl Into<String>) -> Self {
+        Self::Usage(text.into())
+    }
+
+    pub(crate) fn refused(text: impl Into<String>) -> Self {
+        Self::Refused(text.into())
+    }
+
+    /// The same failure, with where it happened in front.
+    pub(crate) fn at(self, place: impl fmt::Display) -> Self {
+        let told = format!("{place}: {self}");
+        match self {
+            Self::Usage(_) => Self::Usage(told),
+            Self::Refused(_) => Self::Refused(told),
+            Self::NoAnswer(_) => Self::NoAnswer(told),
+            Self::Broken(_) => Self::Broken(told),
+            Self::Io(_) | Self::Other(_) => Self::Other(told),
+        }
+    }
+
     pub(crate) fn is_broken_pipe(&self) -> bool {
         matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
@@ -31,7 +59,8 @@ impl Failure {
         match self {
             Self::Usage(_) => ExitCode::from(2),
             Self::NoAnswer(_) => ExitCode::from(3),
-            Self::Io(_) | Self::Other(_) => ExitCode::FAILURE,
+            Self::Broken(_) => ExitCode::from(4),
+            Self::Refused(_) | Self::Io(_) | Self::Other(_) => ExitCode::FAILURE,
         }
     }
 }
@@ -39,7 +68,9 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Usage(text) | Self::NoAnswer(text) | Self::Other(text) => f.write_str(text),
+            Self::Usage(text) | Self::Refused(text) | Self::NoAnswer(text) | Self::Broken(text) | Self::Other(text) => {
+                f.write_str(text)
+            }
             Self::Io(error) => write!(f, "{error}"),
         }
     }
@@ -66,8 +97,54 @@ impl From<GovernError> for Failure {
                 Some(ProviderErrorKind::Config) => Self::Usage(error.to_string()),
                 _ => Self::NoAnswer(error.to_string()),
             },
-            _ => Self::Other(error.to_string()),
+            GovernErrorKind::Unavailable | GovernErrorKind::Unknown => Self::NoAnswer(with_causes(&error)),
+            GovernErrorKind::Unreadable => Self::Broken(with_causes(&error)),
+            _ => Self::Refused(error.to_string()),
         }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        match refusal.kind() {
+            RefusalKind::Invalid => Self::Usage(refusal.to_string()),
+            _ => Self::Refused(refusal.to_string()),
+        }
+    }
+}
+
+impl From<BlueprintError> for Failure {
+    fn from(error: BlueprintError) -> Self {
+        match &error {
+            BlueprintError::Refused { refusal, .. } if refusal.kind() != RefusalKind::Invalid => {
+                Self::Refused(error.to_string())
+            }
+            _ => Self::Usage(error.to_string()),
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let text = with_causes(&error);
+        match error.kind() {
+            StoreErrorKind::Unavailable | StoreErrorKind::Unknown => Self::NoAnswer(text),
+            StoreErrorKind::Corrupt => Self::Broken(text),
+            StoreErrorKind::Invalid => Self::Usage(text),
+            _ => Self::Refused(text),
+        }
+    }
+}
+
+impl From<KeyError> for Failure {
+    fn from(error: KeyError) -> Self {
+        Self::Usage(error.to_string())
+    }
+}
+
+impl From<RandomError> for Failure {
+    fn from(error: RandomError) -> Self {
+        Self::Other(error.to_string())
     }
 }
 
@@ -88,4 +165,19 @@ impl From<serde_json::Error> for Failure {
         // Writing JSON to a pipe that is gone says so here.
         if error.is_io() { Self::Io(error.into()) } else { Self::Other(error.to_string()) }
     }
+}
+
+/// An error with what caused it, as far as that is not said already.
+fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        if !text.contains(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        cause = error.source();
+    }
+    text
 }

@@ -333,3 +333,41 @@ fn help_names_every_variable_and_exit_code() {
     }
     assert!(text.lines().all(|line| line.chars().count() <= 120), "{text}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_is_configured_as_the_command_line_says() {
+    let vendor = StatuspageStandIn::start().await;
+    let (address, page) = (vendor.base_url().to_string(), StatuspageStandIn::PAGE);
+    let limited = format!("page_ids={page}");
+    let environment = [("STATUSPAGE_API_KEY", vendor.good_key())];
+    let environment = environment.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let input = [
+        // The only page need not be named, and no other is reached.
+        json!({"id": 1, "tool": "list_components"}).to_string(),
+        json!({"id": 2, "tool": "get_page", "arguments": {"page_id": "another"}}).to_string(),
+        json!({"id": 3, "tool": "list_pages"}).to_string(),
+    ];
+    let arguments = ["call", "statuspage", "--base-url", &address, "--config", &limited];
+    let answers = answers(&run(&arguments, &environment, input.join("\n").as_bytes()));
+    assert!(answers[0]["ok"] == true && answers[2]["output"]["items"].as_array().unwrap().len() == 1, "{answers:?}");
+    assert_eq!(answers[1]["error"]["code"], "rule_violated");
+    assert!(vendor.requests().iter().all(|seen| !seen.path().contains("another")));
+
+    let line = json!({"id": 1, "tool": "list_components"}).to_string();
+    let shown = run(&["preview", "statuspage", "--config", "page_ids=p1"], &[], line.as_bytes());
+    assert!(stdout(&shown).starts_with("GET https://api.statuspage.io/v1/pages/p1/components"), "{}", stdout(&shown));
+    let line =
+        json!({"id": 1, "tool": "get_public_summary", "arguments": {"page_host": "status.example.com"}}).to_string();
+    let absent = run(&["preview", "statuspage"], &[], line.as_bytes());
+    assert!(stdout(&absent).starts_with("unknown_tool"), "{}", stdout(&absent));
+    let shown = run(&["preview", "statuspage", "--config", "public_pages=status.example.com"], &[], line.as_bytes());
+    assert!(stdout(&shown).starts_with("GET https://status.example.com/"), "{}", stdout(&shown));
+
+    let probed = run(&["probe", "statuspage", "--base-url", &address, "--config", &limited], &environment, b"");
+    assert!(probed.status.success() && stdout(&probed).contains("the key works"), "{}", stdout(&probed));
+    for (setting, due) in [("page_id=p1", "page_id"), ("page_ids=", "page_ids"), ("page_ids", "NAME=VALUE")] {
+        let refused = run(&["preview", "statuspage", "--config", setting], &[], line.as_bytes());
+        assert_eq!((refused.status.code(), stdout(&refused).as_str()), (Some(2), ""), "{setting}");
+        assert!(stderr(&refused).contains(due), "{}", stderr(&refused));
+    }
+}

@@ -1,5 +1,7 @@
 //! An account at a vendor: what authenticates there, and the server row that goes with it.
 
+use std::collections::BTreeMap;
+
 use mcp_govern_core::{
     AuthMethodId, Credential, CredentialSharing, ParseIdError, ProviderId, Secret, ServerSpec, ToolPrefix,
 };
@@ -18,11 +20,12 @@ pub struct Account {
     actor_email: Option<String>,
 }
 
-/// Where a vendor is reached, when not at its default.
+/// Where a vendor is reached, when not at its default, and what else its server is configured with.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Place {
     region: Option<String>,
     base_url: Option<Url>,
+    config: BTreeMap<String, String>,
 }
 
 /// The environment describes no account.
@@ -210,6 +213,7 @@ impl Account {
         if let Some(email) = self.actor_email.as_ref().filter(|_| self.sharing() == CredentialSharing::Shared) {
             spec = spec.with_config(mcp_provider_pagerduty::ACTOR_EMAIL, email);
         }
+        spec.config.extend(place.config.clone());
         spec.region.clone_from(&place.region);
         spec.base_url.clone_from(&place.base_url);
         Ok(spec)
@@ -240,6 +244,14 @@ impl Place {
     #[must_use]
     pub fn with_base_url(mut self, url: Url) -> Self {
         self.base_url = Some(url);
+        self
+    }
+
+    /// With something else that the server is configured with, as the provider's documentation names it: Statuspage's
+    /// `page_ids`. It counts before what the account says.
+    #[must_use]
+    pub fn with_config(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.config.insert(name.into(), value.into());
         self
     }
 
@@ -299,6 +311,17 @@ mod tests {
         let both = Environment::of([("PAGERDUTY_TOKEN", "canary"), ("PAGERDUTY_API_KEY", "canary")]);
         let error = Account::from_environment(Vendor::PagerDuty, &both).unwrap_err().to_string();
         assert!(error.contains("PAGERDUTY_TOKEN") && error.contains("PAGERDUTY_API_KEY"), "{error}");
+    }
+
+    #[test]
+    fn what_a_place_says_of_the_configuration_counts_before_the_account() {
+        let account = Account::from_environment(Vendor::PagerDuty, &Environment::of(ALL_KEYS)).unwrap();
+        let place = Place::default().with_config("actor_email", "ben@example.com").with_config("other", "x");
+        let config = account.server_spec(&place).unwrap().config;
+        assert_eq!(
+            config.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>(),
+            ["actor_email=ben@example.com", "other=x"]
+        );
     }
 
     #[test]

@@ -9,7 +9,7 @@ const TOKEN: &str = "demo-token-0123456789";
 
 #[tokio::test]
 async fn a_real_client_lists_and_calls_in_both_eras() {
-    let gateway = Gateway::start(&["--demo-token", TOKEN], &[]).await;
+    let gateway = Gateway::start(&["--demo-token", TOKEN, "--store", "memory"], &[]).await;
     for era in eras() {
         let client = gateway.client(Some(TOKEN), era).await;
         let names: Vec<String> =
@@ -22,6 +22,11 @@ async fn a_real_client_lists_and_calls_in_both_eras() {
             let answered = client.call_tool(call(tool, &arguments)).await.unwrap();
             assert!(!content(&answered)["items"].as_array().unwrap().is_empty(), "{tool}");
         }
+        // What people ask first.
+        let pages = client.call_tool(call("statuspage_list_pages", &json!({}))).await.unwrap();
+        let page = json!({"page_id": content(&pages)["items"][0]["id"]});
+        let answered = client.call_tool(call("statuspage_is_anything_down", &page)).await.unwrap();
+        assert!(content(&answered)["summary"].as_str().unwrap().contains("components"), "{answered:?}");
         client.cancel().await.unwrap();
     }
     gateway.stop().await;
@@ -29,7 +34,7 @@ async fn a_real_client_lists_and_calls_in_both_eras() {
 
 #[tokio::test]
 async fn what_can_be_asked_for_is_listed_and_a_call_says_how() {
-    let gateway = Gateway::start(&["--auth", "none"], &[]).await;
+    let gateway = Gateway::start(&["--auth", "none", "--store", "memory"], &[]).await;
     assert!(gateway.facts.get("token").is_none());
     assert!(gateway.tools("nobody looks at it").await.contains(&"statuspage_delete_incident".to_owned()));
     let arguments = json!({"page_id": "a", "incident_id": "b"});
@@ -43,7 +48,8 @@ async fn what_can_be_asked_for_is_listed_and_a_call_says_how() {
 
 #[tokio::test]
 async fn every_start_has_a_token_of_its_own_and_no_other_lets_anybody_in() {
-    let (one, other) = (Gateway::start(&[], &[]).await, Gateway::start(&[], &[]).await);
+    let start = async || Gateway::start(&["--store", "memory"], &[]).await;
+    let (one, other) = (start().await, start().await);
     let token = one.facts["token"].as_str().unwrap();
     assert_ne!(other.facts["token"], token);
     assert!(!one.tools(token).await.is_empty());
@@ -56,7 +62,7 @@ async fn every_start_has_a_token_of_its_own_and_no_other_lets_anybody_in() {
 
 #[tokio::test]
 async fn health_readiness_and_metrics_ask_for_no_token() {
-    let gateway = Gateway::start(&["--demo-token", TOKEN], &[]).await;
+    let gateway = Gateway::start(&["--demo-token", TOKEN, "--store", "memory"], &[]).await;
     assert_eq!(gateway.get("/healthz").await.text().await.unwrap(), "ok");
     let ready: serde_json::Value = gateway.get("/readyz").await.json().await.unwrap();
     assert_eq!((&ready["ready"], &ready["server_faults"]), (&json!(true), &json!(0)));
@@ -76,7 +82,7 @@ async fn health_readiness_and_metrics_ask_for_no_token() {
 
 #[tokio::test]
 async fn a_page_of_another_origin_and_a_name_that_is_not_ours_are_refused() {
-    let gateway = Gateway::start(&["--auth", "none"], &[]).await;
+    let gateway = Gateway::start(&["--auth", "none", "--store", "memory"], &[]).await;
     let request = |name: &'static str, value: &'static str| {
         let request =
             crate::world::client().post(gateway.url()).header("accept", "application/json, text/event-stream");
@@ -89,7 +95,7 @@ async fn a_page_of_another_origin_and_a_name_that_is_not_ours_are_refused() {
 
 #[tokio::test]
 async fn a_person_is_shown_what_to_paste_and_where_it_listens() {
-    let mut child = gateway(&["--listen", "127.0.0.1:0", "--demo-token", TOKEN], &[])
+    let mut child = gateway(&["--listen", "127.0.0.1:0", "--demo-token", TOKEN, "--store", "memory"], &[])
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::piped())
         .spawn()

@@ -45,8 +45,8 @@ async fn a_plan_beside_the_running_gateway_shows_what_the_changed_file_would_do(
     let (code, told) = plan(&site, &["--exit-code"]).await;
     assert_eq!(code, Some(3), "{told}");
     for line in [
-        "  + holders of `look` (1 grant) gain 1 tool\n      status/get_page\n",
-        "  - holders of `look` (1 grant) lose 1 tool\n      status/list_components\n",
+        "  + holders of `look` (1 grant) gain 1 tool\n      held by user ann (local)\n      status/get_page\n",
+        "  - holders of `look` (1 grant) lose 1 tool\n      held by user ann (local)\n      status/list_components\n",
         "This widens access.",
         "servers.status",
     ] {

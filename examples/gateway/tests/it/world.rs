@@ -33,6 +33,8 @@ pub(crate) const BEN: &str = "ben-token-0123456789";
 pub(crate) fn gateway(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gateway"));
     command.args(arguments).env_clear().envs(environment.iter().copied()).kill_on_drop(true).stdin(Stdio::null());
+    // What it keeps without being told where is nothing of the source's.
+    command.current_dir(env!("CARGO_TARGET_TMPDIR"));
     command
 }
 
@@ -60,9 +62,15 @@ pub(crate) struct Gateway {
 impl Gateway {
     /// Starts it on a free port.
     pub(crate) async fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::start_in(Path::new(env!("CARGO_TARGET_TMPDIR")), arguments, environment).await
+    }
+
+    /// Starts it in a folder.
+    pub(crate) async fn start_in(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut all = vec!["--json", "--listen", "127.0.0.1:0"];
         all.extend(arguments);
         let mut command = gateway(&all, environment);
+        command.current_dir(folder);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let log: Arc<Mutex<Vec<Value>>> = Arc::default();
         let (kept, mut lines) = (Arc::clone(&log), BufReader::new(child.stderr.take().unwrap()).lines());

@@ -1,4 +1,4 @@
-//! Bringing a blueprint about, step by step, with a protocol of what was done.
+//! Bringing the file's governance about, step by step, with a protocol of what was done and what it changes for whom.
 
 use std::collections::BTreeMap;
 
@@ -6,11 +6,10 @@ use mcp_govern_core::{
     Actor, Digest, Governor, Role, ServerId, ToolId, UserId,
     blueprint::{Blueprint, Plan, Waiting},
     governor::{ActOutcome, GovernError, GovernErrorKind},
-    journal::{State, ToolState},
+    journal::{AccessChange, Standing, State, ToolState},
 };
 use serde::Serialize;
 
-use super::access::{AccessChange, Standing};
 use crate::failure::Failure;
 
 /// How often is planned anew: once for what the file says, once after servers were synced, and again where others acted.

@@ -1,0 +1,173 @@
+//! Carrying a command out: shown first, confirmed where it widens access, done, told.
+
+use std::{
+    io::{self, BufRead, IsTerminal, Write},
+    process::ExitCode,
+};
+
+use mcp_govern_core::{
+    CommandId,
+    governor::{ActOutcome, GovernErrorKind},
+    journal::{AccessChange, Action, Command, Event, Revision, Standing},
+};
+use serde::Serialize;
+
+use super::{
+    access::write_access,
+    args::ActArguments,
+    output::{Report, show},
+    session::Session,
+    shadow::Shadow,
+};
+use crate::{failure::Failure, serve::Form};
+
+/// The exit code of what was not confirmed, and of a plan that has something to do.
+pub(crate) const UNCONFIRMED: u8 = 5;
+
+/// Whether something was done, and why not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Outcome {
+    /// It was done, now.
+    Done,
+    /// It was done before, under the same command id.
+    Repeated,
+    /// What was asked for held already.
+    Unchanged,
+    /// It would be done: a dry run.
+    WouldBeDone,
+    /// It widens access, and nobody confirmed it. Nothing was changed.
+    ConfirmationNeeded,
+}
+
+impl Outcome {
+    fn of(outcome: ActOutcome) -> Self {
+        match outcome {
+            ActOutcome::Done => Self::Done,
+            ActOutcome::Repeated => Self::Repeated,
+            ActOutcome::Unchanged => Self::Unchanged,
+        }
+    }
+
+    pub(crate) fn exit_code(self) -> ExitCode {
+        match self {
+            Self::Done | Self::Repeated | Self::Unchanged | Self::WouldBeDone => ExitCode::SUCCESS,
+            Self::ConfirmationNeeded => ExitCode::from(UNCONFIRMED),
+        }
+    }
+
+    /// The words in front of what it is about.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Repeated => "done before, under the same command id",
+            Self::Unchanged => "nothing to change",
+            Self::WouldBeDone => "would be done",
+            Self::ConfirmationNeeded => "not done: it widens access, and nobody confirmed it (`--yes`)",
+        }
+    }
+}
+
+/// What became of a command.
+#[derive(Debug, Serialize)]
+struct Told {
+    outcome: Outcome,
+    /// What it is about, in a sentence.
+    what: String,
+    action: &'static str,
+    command_id: CommandId,
+    revision: Revision,
+    events: Vec<&'static str>,
+    access: Vec<AccessChange>,
+}
+
+impl Report for Told {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{} ({}, revision {})", self.what, self.outcome.words(), self.revision)?;
+        write_access(&self.access, out)
+    }
+}
+
+/// Carries an action out and tells what became of it.
+///
+/// INVARIANT: what widens access is done only where somebody said so (`what_widens_access_is_shown_and_waits_for_a_yes`).
+pub(crate) async fn carry_out(
+    session: &Session,
+    how: &ActArguments,
+    action: Action,
+    what: String,
+    form: Form,
+    out: &mut impl Write,
+) -> Result<ExitCode, Failure> {
+    session.readable()?;
+    let command = command(how, action)?;
+    let state = session.state();
+    let now = session.governor.now();
+    let known = state.command(&command.id).is_some();
+    let mut shadow = Shadow::of(&state, &session.actor, now);
+    let events = shadow.carry_out(&command)?;
+    let access = Standing::of(&state, now).changes_to(&Standing::of(shadow.state(), now));
+    let mut told = Told {
+        outcome: Outcome::WouldBeDone,
+        what,
+        action: command.action.name(),
+        command_id: command.id.clone(),
+        revision: state.head().revision,
+        events: events.iter().map(Event::tag).collect(),
+        access,
+    };
+    // While somebody keeps the state the next act copies it.
+    drop((state, shadow));
+    if how.dry_run {
+        if told.events.is_empty() {
+            told.outcome = if known { Outcome::Repeated } else { Outcome::Unchanged };
+        }
+    } else if confirmed(&told.what, &told.access, how.yes, form)? {
+        let acted = match session.governor.act(&session.actor, command).await {
+            Ok(acted) => acted,
+            Err(error) if error.kind() == GovernErrorKind::Unknown => {
+                let id = &told.command_id;
+                return Err(Failure::NoAnswer(format!("{error}: with `--command-id {id}` it is carried out once")));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        told.outcome = Outcome::of(acted.outcome);
+        told.revision = acted.revision;
+        told.events = acted.events.iter().map(Event::tag).collect();
+    } else {
+        told.outcome = Outcome::ConfirmationNeeded;
+    }
+    show(&told, form, out)?;
+    Ok(told.outcome.exit_code())
+}
+
+fn command(how: &ActArguments, action: Action) -> Result<Command, Failure> {
+    let id = match &how.command_id {
+        Some(id) => id.clone(),
+        None => CommandId::random()?,
+    };
+    let command = Command::new(id, action);
+    Ok(match &how.reason {
+        Some(reason) => command.with_reason(reason),
+        None => command,
+    })
+}
+
+/// Whether it may be done: nothing in it widens access, or somebody says yes, now or with `--yes`. A person at a terminal is
+/// asked; nobody else is.
+pub(crate) fn confirmed(what: &str, access: &[AccessChange], yes: bool, form: Form) -> Result<bool, Failure> {
+    if yes || !access.iter().any(|change| change.widens) {
+        return Ok(true);
+    }
+    let mut told = io::stderr();
+    if form == Form::Json || !io::stdin().is_terminal() || !told.is_terminal() {
+        return Ok(false);
+    }
+    writeln!(told, "{what}")?;
+    write_access(access, &mut told)?;
+    write!(told, "Go on? [y/N] ")?;
+    told.flush()?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}

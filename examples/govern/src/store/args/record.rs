@@ -1,0 +1,118 @@
+//! The command line of what is on record, and of the keys.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use mcp_govern_core::{CallId, DenialCode, ServerId, ToolId, UserId, audit::RecordKind, ports::WriterId};
+
+use super::words::{denial_code, record_kind};
+use crate::store::parse::{self, Cursor};
+
+/// Which records.
+#[derive(Debug, Args)]
+pub(crate) struct FilterArguments {
+    /// Of this person, `NAME` or `NAME (ISSUER)`; needs the audit's key
+    #[arg(long, value_parser = parse::user)]
+    pub(crate) user: Option<UserId>,
+    /// Of this server
+    #[arg(long)]
+    pub(crate) server: Option<ServerId>,
+    /// Of this tool
+    #[arg(long)]
+    pub(crate) tool: Option<ToolId>,
+    /// Denied with this code
+    #[arg(long, value_parser = denial_code())]
+    pub(crate) code: Option<DenialCode>,
+    /// Of this kind
+    #[arg(long, value_parser = record_kind())]
+    pub(crate) kind: Option<RecordKind>,
+    /// Of this call
+    #[arg(long)]
+    pub(crate) call: Option<CallId>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditVerb {
+    /// The newest records of calls
+    Tail {
+        #[command(flatten)]
+        filter: FilterArguments,
+        /// How many
+        #[arg(long, short = 'n', default_value_t = 20)]
+        count: usize,
+        /// Go on with new ones as they come
+        #[arg(long, short)]
+        follow: bool,
+    },
+    /// Records of calls, newest first, a page at a time
+    Query {
+        #[command(flatten)]
+        filter: FilterArguments,
+        /// Not before this time, or not longer ago than: `2026-11-21T09:00:00Z`, `24h`
+        #[arg(long, value_parser = parse::moment)]
+        since: Option<parse::Moment>,
+        /// Before this time
+        #[arg(long, value_parser = parse::moment)]
+        until: Option<parse::Moment>,
+        /// How many on a page
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+        /// What the page before ended with: its `next`
+        #[arg(long)]
+        before: Option<Cursor>,
+    },
+    /// Every record, one line of JSON each, with the exact bytes that were hashed
+    Export {
+        /// Of this writer's chain alone
+        #[arg(long, value_parser = parse::writer)]
+        writer: Option<WriterId>,
+        /// Into this new file [default: standard output]
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Whether every act and every record is as it was written; exits with 4 when one is not
+    Verify {
+        /// Heads that were kept elsewhere: an answer of `audit heads --json`
+        #[arg(long, value_name = "FILE")]
+        anchors: Option<PathBuf>,
+        /// An export instead of the store
+        #[arg(long, value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
+    /// Where the journal and every chain stand: to be kept elsewhere
+    Heads,
+    /// Calls of which no end is on record: nobody knows whether the vendor did what was asked
+    Unknown {
+        /// Begun since
+        #[arg(long, value_parser = parse::moment, default_value = "7d")]
+        since: parse::Moment,
+        /// Begun at least so long ago: younger ones may still run
+        #[arg(long, value_parser = parse::duration, default_value = "5m")]
+        older_than: std::time::Duration,
+    },
+    /// The newest governance acts: who decided what, and why
+    Acts {
+        /// How many
+        #[arg(long, short = 'n', default_value_t = 20)]
+        count: u64,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysVerb {
+    /// Make keys for the vault in a new file; with those of another file behind them, which then only open
+    Vault {
+        /// The new file
+        file: PathBuf,
+        /// The keys that are in use
+        #[arg(long, value_name = "FILE")]
+        older: Option<PathBuf>,
+    },
+    /// Make a key for the audit in a new file
+    Audit {
+        /// The new file
+        file: PathBuf,
+    },
+    /// Seal every credential again that is not sealed under the first of the keys, while others work
+    Reseal,
+}

@@ -1,0 +1,38 @@
+//! What is on record: calls and acts.
+
+mod acts;
+mod export;
+mod heads;
+mod records;
+mod tail;
+pub(super) mod verify;
+
+use std::{io::Write, process::ExitCode};
+
+use super::{args::AuditVerb, session::Session};
+use crate::{failure::Failure, serve::Form};
+
+/// Looks at the record.
+pub(super) async fn run(
+    session: &Session,
+    what: &AuditVerb,
+    form: Form,
+    out: &mut impl Write,
+) -> Result<ExitCode, Failure> {
+    match what {
+        AuditVerb::Tail { filter, count, follow } => tail::run(session, filter, *count, *follow, form, out).await,
+        AuditVerb::Query { filter, since, until, limit, before } => {
+            let now = session.governor.now();
+            let mut filter = records::filter(session, filter)?;
+            (filter.from, filter.until) = (since.map(|at| at.from(now)), until.map(|at| at.from(now)));
+            records::query(session, filter, *limit, before.as_ref(), form, out).await
+        }
+        AuditVerb::Export { writer, output } => {
+            export::run(session, writer.as_ref(), output.as_deref(), form, out).await
+        }
+        AuditVerb::Verify { anchors, .. } => verify::store(session, anchors.as_deref(), form, out).await,
+        AuditVerb::Heads => heads::run(session, form, out).await,
+        AuditVerb::Unknown { since, older_than } => records::unknown(session, *since, *older_than, form, out).await,
+        AuditVerb::Acts { count } => acts::run(session, *count, form, out).await,
+    }
+}

@@ -1,0 +1,138 @@
+//! What has changed in a tool since somebody reviewed it, field by field.
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+    sync::Arc,
+};
+
+use mcp_govern_core::{
+    Digest, Timestamp, ToolDefinition, ToolId,
+    journal::{
+        Gain, ToolState,
+        drift::{FieldChange, Grade, diff},
+        gains,
+    },
+};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{
+    output::{Report, plain, short, show},
+    review::{DigestPrefix, named},
+    session::Session,
+};
+use crate::{failure::Failure, serve::Form};
+
+#[derive(Debug, Serialize)]
+struct Diff {
+    tool: ToolId,
+    state: ToolState,
+    /// Of the definition that is shown: what an approval names.
+    digest: Digest,
+    /// Of the definition that was reviewed last.
+    reviewed: Option<Digest>,
+    reviewed_by: Option<String>,
+    changed_at: Timestamp,
+    /// The strongest of the changes.
+    grade: Option<Grade>,
+    changes: Vec<FieldChange>,
+    /// The whole definition, where none was reviewed before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    definition: Option<Arc<ToolDefinition>>,
+    /// Whose holders can call it once it is approved.
+    gains: Vec<Gain>,
+}
+
+/// Shows a tool as a reviewer needs it.
+pub(crate) fn run(
+    session: &Session,
+    id: &ToolId,
+    to: Option<&DigestPrefix>,
+    form: Form,
+    out: &mut impl Write,
+) -> Result<ExitCode, Failure> {
+    session.readable()?;
+    let state = session.state();
+    let Some(tool) = state.tools().get(id) else { return Err(Failure::refused(format!("there is no tool `{id}`"))) };
+    let digest = match to {
+        Some(prefix) => named(tool, prefix).ok_or_else(|| {
+            Failure::refused(format!(
+                "tool `{id}` has no definition `{prefix}`: its current one is `{}`",
+                tool.digest()
+            ))
+        })?,
+        None => tool.digest(),
+    };
+    let staged = tool.staged().find(|(staged, _, _)| *staged == digest).map(|(_, _, definition)| definition);
+    let definition = staged.unwrap_or_else(|| tool.definition());
+    let changes = tool.reviewed().map(|reviewed| diff(reviewed, definition)).unwrap_or_default();
+    let reviewed = match tool.reviewed() {
+        Some(reviewed) => Some(reviewed.digest().map_err(|error| Failure::Broken(error.to_string()))?),
+        None => None,
+    };
+    let shown = Diff {
+        tool: id.clone(),
+        state: tool.state(),
+        digest,
+        reviewed,
+        reviewed_by: tool.reviewed_by().map(|actor| actor.user.to_string()),
+        changed_at: tool.changed_at(),
+        grade: changes.iter().map(|change| change.grade).max(),
+        changes,
+        definition: reviewed.is_none().then(|| Arc::clone(definition)),
+        gains: gains(&state, [id]),
+    };
+    show(&shown, form, out)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Report for Diff {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{}  {}, since {}", self.tool, self.state, self.changed_at)?;
+        writeln!(out, "  definition  {}", self.digest)?;
+        match (&self.reviewed, &self.reviewed_by) {
+            (None, _) => writeln!(out, "  reviewed    never")?,
+            (Some(digest), None) => writeln!(out, "  reviewed    {digest}")?,
+            (Some(digest), Some(who)) => writeln!(out, "  reviewed    {digest}, by {}", plain(who))?,
+        }
+        for gain in &self.gains {
+            writeln!(out, "  reached by  holders of `{}` through toolset `{}`", gain.profile, gain.toolset)?;
+        }
+        writeln!(out)?;
+        if let Some(definition) = &self.definition {
+            write_definition(definition, out)?;
+        } else if self.changes.is_empty() {
+            writeln!(out, "It is as it was reviewed.")?;
+        }
+        for change in &self.changes {
+            writeln!(out, "{:<8}  {}", change.grade, plain(&change.field))?;
+            write_value('-', change.before.as_ref(), out)?;
+            write_value('+', change.after.as_ref(), out)?;
+        }
+        if self.state != ToolState::Removed && (self.state != ToolState::Approved || !self.changes.is_empty()) {
+            writeln!(out, "\nTo approve what is shown here: govern approve {}@{}", self.tool, short(&self.digest))?;
+        }
+        Ok(())
+    }
+}
+
+fn write_value(sign: char, value: Option<&Value>, out: &mut dyn Write) -> io::Result<()> {
+    let Some(value) = value else { return Ok(()) };
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Array(_) | Value::Object(_) => serde_json::to_string_pretty(value).map_err(io::Error::from)?,
+        plain => plain.to_string(),
+    };
+    text.lines().try_for_each(|line| writeln!(out, "  {sign} {}", plain(line)))
+}
+
+/// A definition that nobody has reviewed: all of it, since all of it is new.
+fn write_definition(definition: &ToolDefinition, out: &mut dyn Write) -> io::Result<()> {
+    let Value::Object(fields) = serde_json::to_value(definition).map_err(io::Error::from)? else { return Ok(()) };
+    for (name, value) in &fields {
+        writeln!(out, "{}", plain(name))?;
+        write_value('+', Some(value), out)?;
+    }
+    Ok(())
+}

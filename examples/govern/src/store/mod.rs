@@ -1,0 +1,94 @@
+//! Governing what a store holds, while a gateway works on it.
+//!
+//! A verb looks at the state or sends one command, as anybody else does who shares the store; nothing is locked for longer than
+//! that. What widens access is shown before it is done, and needs a yes. Looking is apart from rendering: each verb makes a
+//! [`Report`](output::Report), which is a table for people and a line of JSON for machines.
+
+mod access;
+mod act;
+mod args;
+mod audit;
+mod backup;
+mod blueprint;
+mod diff;
+mod explain;
+mod grants;
+mod keys;
+mod kill;
+mod output;
+mod parse;
+mod place;
+mod profiles;
+mod requests;
+mod review;
+mod servers;
+mod session;
+mod shadow;
+mod status;
+mod sync;
+mod tools;
+mod toolsets;
+
+use std::{io::Write, process::ExitCode};
+
+use example_vendors::Environment;
+use mcp_govern_store::MissingStore;
+
+pub(crate) use self::args::{StoreArguments, Verb};
+use self::{args::AuditVerb, session::Session};
+use crate::{failure::Failure, serve::Form};
+
+/// Does what a verb says.
+pub(crate) async fn run(
+    verb: &Verb,
+    arguments: &StoreArguments,
+    environment: &Environment,
+    form: Form,
+    out: &mut impl Write,
+) -> Result<ExitCode, Failure> {
+    match verb {
+        Verb::Backup { file } => return backup::run(&place::Place::of(arguments, environment)?, file, form, out).await,
+        Verb::Keys { what } => return keys::run(what, arguments, environment, form, out).await,
+        Verb::Audit { what: AuditVerb::Verify { anchors, file: Some(file) } } => {
+            return audit::verify::export(file, anchors.as_deref(), form, out);
+        }
+        _ => {}
+    }
+    let missing = match verb {
+        Verb::Apply { create: true, .. } => MissingStore::Create,
+        _ => MissingStore::Refuse,
+    };
+    let session = Session::open(arguments, environment, missing).await?;
+    let done = beside(verb, &session, form, out).await;
+    session.close().await;
+    done
+}
+
+/// Does what a verb says, on a store that is open.
+async fn beside(verb: &Verb, session: &Session, form: Form, out: &mut impl Write) -> Result<ExitCode, Failure> {
+    match verb {
+        Verb::Status => status::run(session, form, out).await,
+        Verb::Servers { what } => servers::run(session, what.as_ref(), form, out).await,
+        Verb::Sync { servers, act } => sync::run(session, servers, act, form, out).await,
+        Verb::Tools(which) => tools::run(session, which, form, out),
+        Verb::Diff { tool, to } => diff::run(session, tool, to.as_ref(), form, out),
+        Verb::Approve { tools, from, act } => review::approve(session, tools, from.as_deref(), act, form, out).await,
+        Verb::Disable { tools, act } => review::disable(session, tools, act, form, out).await,
+        Verb::Reset { tools, act } => review::reset(session, tools, act, form, out).await,
+        Verb::Toolsets { what } => toolsets::run(session, what.as_ref(), form, out).await,
+        Verb::Profiles { what } => profiles::run(session, what.as_ref(), form, out).await,
+        Verb::Grants(which) => grants::list(session, which, form, out),
+        Verb::Grant { profile, to, end, id, act } => {
+            grants::grant(session, profile, to, end, id.as_ref(), act, form, out).await
+        }
+        Verb::Revoke { grant, act } => grants::revoke(session, grant, act, form, out).await,
+        Verb::Requests { what } => requests::run(session, what.as_ref(), form, out).await,
+        Verb::Kill { scope } => kill::kill(session, scope, form, out).await,
+        Verb::Unkill { scope } => kill::release(session, scope, form, out).await,
+        Verb::Explain(asked) => explain::run(session, asked, form, out),
+        Verb::Audit { what } => audit::run(session, what, form, out).await,
+        Verb::Plan { file, exit_code } => blueprint::plan(session, file, *exit_code, form, out).await,
+        Verb::Apply { file, yes, .. } => blueprint::apply(session, file, *yes, form, out).await,
+        Verb::Backup { .. } | Verb::Keys { .. } => Ok(ExitCode::SUCCESS),
+    }
+}

@@ -1,0 +1,153 @@
+//! The registered servers.
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use mcp_govern_core::{
+    CatalogueVersion, CredentialOwner, CredentialSharing, ProviderId, ServerId, ToolPrefix,
+    journal::{Action, KillScope, Server, State},
+};
+use serde::Serialize;
+
+use super::{
+    act::carry_out,
+    args::ServersVerb,
+    output::{Report, Table, count, or_dash, show},
+    session::Session,
+    tools::Counts,
+};
+use crate::{failure::Failure, serve::Form};
+
+#[derive(Debug, Serialize)]
+struct Servers {
+    servers: Vec<Row>,
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    server: ServerId,
+    title: String,
+    provider: ProviderId,
+    prefix: ToolPrefix,
+    region: Option<String>,
+    base_url: Option<String>,
+    sharing: CredentialSharing,
+    /// Whether there is a shared credential, and whom it is authorised as.
+    shared_credential: Option<Shared>,
+    /// How many people have connected an account of their own.
+    connected: usize,
+    paused: bool,
+    killed: bool,
+    /// The version of the catalogue that was synced last.
+    catalogue: Option<CatalogueVersion>,
+    tools: Counts,
+    /// Why this program cannot open it: a node may be able to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fault: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Shared {
+    version: u64,
+    authorized_as: Option<String>,
+}
+
+/// Lists the servers, or pauses one, or lets it go on.
+pub(crate) async fn run(
+    session: &Session,
+    what: Option<&ServersVerb>,
+    form: Form,
+    out: &mut impl Write,
+) -> Result<ExitCode, Failure> {
+    match what {
+        None => {
+            session.readable()?;
+            let state = session.state();
+            let faults = session.governor.status().faults;
+            let row = |(id, server): (&ServerId, &Server)| Row::of(&state, id, server, faults.get(id).cloned());
+            show(&Servers { servers: state.servers().iter().map(row).collect() }, form, out)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(ServersVerb::Pause { server, act }) => {
+            let action = Action::PauseServer { server: server.clone() };
+            carry_out(session, act, action, format!("pause server `{server}`"), form, out).await
+        }
+        Some(ServersVerb::Resume { server, act }) => {
+            let action = Action::ResumeServer { server: server.clone() };
+            carry_out(session, act, action, format!("let server `{server}` go on"), form, out).await
+        }
+    }
+}
+
+impl Row {
+    fn of(state: &State, id: &ServerId, server: &Server, fault: Option<String>) -> Self {
+        let spec = server.spec();
+        let shared = state.credential(id, &CredentialOwner::Shared).map(|credential| Shared {
+            version: credential.version(),
+            authorized_as: credential.facts().authorized_as.clone(),
+        });
+        let own = |(of, owner, _): &(&ServerId, &CredentialOwner, _)| *of == id && **owner != CredentialOwner::Shared;
+        Self {
+            server: id.clone(),
+            title: spec.title.clone(),
+            provider: spec.provider.clone(),
+            prefix: spec.prefix.clone(),
+            region: spec.region.clone(),
+            base_url: spec.base_url.as_ref().map(ToString::to_string),
+            sharing: spec.sharing,
+            shared_credential: shared,
+            connected: state.credentials().filter(own).count(),
+            paused: server.is_paused(),
+            killed: state.kills().contains(&KillScope::Server(id.clone())),
+            catalogue: server.catalogue(),
+            tools: Counts::of(state.tools_of(id).map(|(_, tool)| tool)),
+            fault,
+        }
+    }
+
+    fn standing(&self) -> &'static str {
+        match (self.killed, self.paused, self.catalogue) {
+            (true, ..) => "KILLED",
+            (false, true, _) => "paused",
+            (false, false, None) => "never synced",
+            (false, false, Some(_)) => "open",
+        }
+    }
+
+    fn credential(&self) -> String {
+        match (self.sharing, &self.shared_credential) {
+            (CredentialSharing::PerUser, _) => format!("{} connected", count(self.connected, "person")),
+            (CredentialSharing::Shared, None) => "missing".to_owned(),
+            (CredentialSharing::Shared, Some(shared)) => match &shared.authorized_as {
+                Some(whom) => format!("shared, as {whom}"),
+                None => "shared".to_owned(),
+            },
+        }
+    }
+}
+
+impl Report for Servers {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut table = Table::new(["SERVER", "PROVIDER", "PREFIX", "WHERE", "STANDING", "CREDENTIAL", "TOOLS"]);
+        for row in &self.servers {
+            table.row([
+                row.server.to_string(),
+                row.provider.to_string(),
+                row.prefix.to_string(),
+                or_dash(row.base_url.as_ref().or(row.region.as_ref())),
+                row.standing().to_owned(),
+                row.credential(),
+                row.tools.to_string(),
+            ]);
+        }
+        table.write(out, "No servers.")?;
+        for row in &self.servers {
+            if let Some(fault) = &row.fault {
+                writeln!(out, "`{}` cannot be opened here: {}", row.server, super::output::plain(fault))?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,145 @@
+//! A tenant's governance, opened beside the nodes that serve it.
+
+use std::{fs, path::Path, sync::Arc, time::Instant};
+
+use example_vendors::{Environment, Vendor};
+use mcp_govern_core::{
+    Actor, Catalogue, DiscoverContext, Governor, Provider, ServerConfig, ServerId, ServerSpec, TenantId,
+    governor::{Driver, GovernorBuilder},
+    journal::State,
+};
+use mcp_govern_openapi::OpenApiProvider;
+use mcp_govern_store::{MissingStore, OpenOptions, OpenedStores};
+
+use super::{args::StoreArguments, place::Place};
+use crate::failure::Failure;
+
+/// How long the tools of a server may take to be discovered.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// A tenant's governance, and in whose name it is governed.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) stores: OpenedStores,
+    pub(crate) governor: Governor,
+    pub(crate) actor: Actor,
+    providers: Vec<Arc<dyn Provider>>,
+    /// What is wrong with the audit's key, where there is none that can be used.
+    no_audit_key: Option<String>,
+    /// It never runs: nothing is called here, so that nothing is to be put on record or followed.
+    _driver: Driver,
+}
+
+impl Session {
+    /// Opens a store and a tenant. Unless they are to be made, a mistyped name makes neither.
+    pub(crate) async fn open(
+        arguments: &StoreArguments,
+        environment: &Environment,
+        missing: MissingStore,
+    ) -> Result<Self, Failure> {
+        let place = Place::of(arguments, environment)?;
+        let (tenant, actor) = (place.tenant()?, place.actor()?);
+        // Only `audit --user` asks for it: what is wrong with it is told there.
+        let (audit_key, no_audit_key) = match place.audit_key() {
+            Ok(Some(key)) => (Some(key), None),
+            Ok(None) => (None, Some("name the key, `--audit-key FILE` or GOVERN_AUDIT_KEY".to_owned())),
+            Err(failure) => (None, Some(failure.to_string())),
+        };
+        let stores = open_stores(&place, missing).await?;
+        if missing == MissingStore::Refuse {
+            known(&stores, &tenant).await?;
+        }
+        let providers = providers(&arguments.api)?;
+        let mut builder = Governor::builder(tenant).with_stores(stores.clone());
+        if let Some(key) = audit_key {
+            builder = builder.with_audit_key(key);
+        }
+        let builder = providers.iter().cloned().fold(builder, GovernorBuilder::with_shared_provider);
+        let (governor, driver) = builder.open().await?;
+        Ok(Self { stores, governor, actor, providers, no_audit_key, _driver: driver })
+    }
+
+    /// That the journal can be read in full: what is looked at or changed is true.
+    pub(crate) fn readable(&self) -> Result<(), Failure> {
+        match self.governor.status().unreadable {
+            None => Ok(()),
+            Some(reason) => Err(Failure::Broken(format!(
+                "the journal cannot be read beyond revision {} ({reason}): `govern audit verify` says more",
+                self.governor.revision()
+            ))),
+        }
+    }
+
+    /// The state of the moment.
+    pub(crate) fn state(&self) -> Arc<State> {
+        self.governor.state()
+    }
+
+    /// That people can be looked for in the record: they stand there hashed under the audit's key.
+    pub(crate) fn need_audit_key(&self) -> Result<(), Failure> {
+        match &self.no_audit_key {
+            None => Ok(()),
+            Some(why) => Err(Failure::usage(format!(
+                "people stand in the record hashed under the key that the nodes have, which is needed to find them: {why}"
+            ))),
+        }
+    }
+
+    /// What a server's provider states now. Sends no credential.
+    pub(crate) async fn discover(&self, server: &ServerId, spec: &ServerSpec) -> Result<Arc<Catalogue>, Failure> {
+        let place = |failure: Failure| failure.at(format_args!("server `{server}`"));
+        let Some(provider) = self.providers.iter().find(|provider| provider.info().id == spec.provider) else {
+            return Err(place(Failure::usage(format!(
+                "there is no provider `{}` here: an API of one's own is named with `--api FILE`",
+                spec.provider
+            ))));
+        };
+        let config = ServerConfig::new(self.governor.tenant().clone(), server.clone(), spec.clone());
+        let opened = provider.open(&config).map_err(|error| place(Failure::Usage(error.to_string())))?;
+        let cx = DiscoverContext::new().with_deadline(Instant::now() + PATIENCE);
+        opened.discover(cx).await.map_err(|error| place(Failure::NoAnswer(error.to_string())))
+    }
+
+    pub(crate) async fn close(self) {
+        self.stores.close().await;
+    }
+}
+
+/// Opens the stores beside those who use them.
+pub(crate) async fn open_stores(place: &Place<'_>, missing: MissingStore) -> Result<OpenedStores, Failure> {
+    let mut options = OpenOptions::new().beside_others().with_missing(missing);
+    if let Some(keys) = place.vault_keys()? {
+        options = options.with_keys(keys);
+    }
+    Ok(mcp_govern_store::open(place.url(), options).await?)
+}
+
+async fn known(stores: &OpenedStores, tenant: &TenantId) -> Result<(), Failure> {
+    let tenants = stores.tenants().await?;
+    if tenants.contains(tenant) {
+        return Ok(());
+    }
+    let names: Vec<String> = tenants.iter().map(|tenant| format!("`{tenant}`")).collect();
+    let has = if names.is_empty() { "none yet".to_owned() } else { names.join(", ") };
+    Err(Failure::usage(format!(
+        "there is no tenant `{tenant}` in the store, which has {has}: say which, `--tenant NAME`"
+    )))
+}
+
+/// The three vendors, and the APIs of one's own.
+fn providers(documents: &[std::path::PathBuf]) -> Result<Vec<Arc<dyn Provider>>, Failure> {
+    let mut providers: Vec<Arc<dyn Provider>> = Vec::new();
+    for vendor in Vendor::ALL {
+        providers.push(Arc::new(vendor.provider()?));
+    }
+    for path in documents {
+        providers
+            .push(Arc::new(of_document(path).map_err(|failure| failure.at(format_args!("`{}`", path.display())))?));
+    }
+    Ok(providers)
+}
+
+fn of_document(path: &Path) -> Result<OpenApiProvider, Failure> {
+    let text = fs::read_to_string(path).map_err(|error| Failure::Usage(error.to_string()))?;
+    OpenApiProvider::builder().document(text).build().map_err(|error| Failure::Usage(error.to_string()))
+}

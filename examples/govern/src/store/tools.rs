@@ -1,0 +1,167 @@
+//! The tools, with the digests of their definitions.
+
+use std::{
+    collections::BTreeSet,
+    fmt,
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use mcp_govern_core::{
+    Classification, ClientType, Digest, Effect, Risk, Timestamp, ToolId, ToolsetId,
+    journal::{
+        State, Tool, ToolState,
+        drift::{Grade, grade},
+    },
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    args::ToolsArguments,
+    output::{Report, Table, or_dash, short, show},
+    session::Session,
+};
+use crate::{failure::Failure, serve::Form};
+
+/// How many tools are in each state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Counts {
+    pub(crate) pending_review: usize,
+    pub(crate) approved: usize,
+    pub(crate) disabled: usize,
+    pub(crate) removed: usize,
+}
+
+impl Counts {
+    pub(crate) fn of<'a>(tools: impl IntoIterator<Item = &'a Tool>) -> Self {
+        let mut counts = Self::default();
+        for tool in tools {
+            match tool.state() {
+                ToolState::PendingReview => counts.pending_review += 1,
+                ToolState::Approved => counts.approved += 1,
+                ToolState::Disabled => counts.disabled += 1,
+                ToolState::Removed => counts.removed += 1,
+            }
+        }
+        counts
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { pending_review, approved, disabled, removed } = self;
+        write!(f, "{approved} approved, {pending_review} to review, {disabled} disabled, {removed} removed")
+    }
+}
+
+/// How far a tool has moved from the definition that was reviewed last; none where it is that one, or none was reviewed.
+pub(crate) fn drift(tool: &Tool) -> Option<Grade> {
+    let reviewed = tool.reviewed()?;
+    if reviewed == tool.definition() {
+        return None;
+    }
+    grade(reviewed, tool.definition())
+}
+
+/// The tools that were asked for.
+#[derive(Debug, Serialize)]
+struct Tools {
+    tools: Vec<Row>,
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    tool: ToolId,
+    title: String,
+    state: ToolState,
+    class: Classification,
+    effect: Effect,
+    risk: Risk,
+    /// Of the current definition: what an approval names.
+    digest: Digest,
+    /// How far it has moved since it was reviewed.
+    changed: Option<Grade>,
+    changed_at: Timestamp,
+    reviewed_by: Option<String>,
+    /// The digests under which it may be called while it is approved.
+    approvals: BTreeSet<Digest>,
+    /// Definitions of coming catalogues, to be reviewed ahead.
+    staged: Vec<Digest>,
+    client_types: Option<BTreeSet<ClientType>>,
+    toolsets: Vec<ToolsetId>,
+}
+
+/// A row of an answer of this verb, as far as `approve --from` reads it.
+#[derive(Debug, Deserialize)]
+pub(crate) struct SeenRow {
+    pub(crate) tool: ToolId,
+    pub(crate) digest: Digest,
+}
+
+/// An answer of this verb, as far as `approve --from` reads it.
+#[derive(Debug, Deserialize)]
+pub(crate) struct SeenRows {
+    pub(crate) tools: Vec<SeenRow>,
+}
+
+/// Lists tools.
+pub(crate) fn run(
+    session: &Session,
+    which: &ToolsArguments,
+    form: Form,
+    out: &mut impl Write,
+) -> Result<ExitCode, Failure> {
+    session.readable()?;
+    let state = session.state();
+    if let Some(server) = which.server.as_ref().filter(|server| !state.servers().contains_key(*server)) {
+        return Err(Failure::refused(format!("there is no server `{server}`")));
+    }
+    let wanted = state.tools().iter().filter(|(id, tool)| {
+        which.server.as_ref().is_none_or(|server| id.server() == server)
+            && (!which.pending || tool.state() == ToolState::PendingReview)
+            && (!which.changed || drift(tool).is_some())
+            && which.state.is_none_or(|state| tool.state() == state)
+    });
+    show(&Tools { tools: wanted.map(|(id, tool)| Row::of(&state, id, tool)).collect() }, form, out)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Row {
+    fn of(state: &State, id: &ToolId, tool: &Tool) -> Self {
+        let toolsets = state.toolsets().iter().filter(|(_, toolset)| toolset.holds(id, tool));
+        Self {
+            tool: id.clone(),
+            title: tool.definition().title.clone(),
+            state: tool.state(),
+            class: tool.classification(),
+            effect: tool.effect(),
+            risk: tool.risk(),
+            digest: tool.digest(),
+            changed: drift(tool),
+            changed_at: tool.changed_at(),
+            reviewed_by: tool.reviewed_by().map(|actor| actor.user.to_string()),
+            approvals: tool.approvals().clone(),
+            staged: tool.staged().map(|(digest, _, _)| digest).collect(),
+            client_types: tool.client_types().cloned(),
+            toolsets: toolsets.map(|(id, _)| id.clone()).collect(),
+        }
+    }
+}
+
+impl Report for Tools {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut table = Table::new(["TOOL", "STATE", "CLASS", "CHANGED", "DIGEST", "REVIEWED BY", "SINCE"]);
+        for row in &self.tools {
+            table.row([
+                row.tool.to_string(),
+                row.state.to_string(),
+                row.class.to_string(),
+                or_dash(row.changed),
+                short(&row.digest),
+                or_dash(row.reviewed_by.as_ref()),
+                row.changed_at.to_string(),
+            ]);
+        }
+        table.write(out, "No such tools.")
+    }
+}
