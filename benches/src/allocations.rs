@@ -79,11 +79,7 @@ unsafe impl GlobalAlloc for Counting {
         note();
         // SAFETY: the caller's promises are handed on.
         unsafe {
-            if as_the_gateway() {
-                MiMalloc.realloc(place, layout, size)
-            } else {
-                System.realloc(place, layout, size)
-            }
+            if as_the_gateway() { MiMalloc.realloc(place, layout, size) } else { System.realloc(place, layout, size) }
         }
     }
 

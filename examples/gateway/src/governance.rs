@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use mcp_govern_core::{
     Actor, Digest, Governor, Role, ServerId, ToolId, UserId,
     blueprint::{Blueprint, Plan, Waiting},
-    governor::{ActOutcome, GovernError, GovernErrorKind},
+    governor::{ActOutcome, GovernError},
     journal::{AccessChange, Standing, State, ToolState},
 };
 use serde::Serialize;
@@ -119,7 +119,7 @@ pub(crate) async fn enact(governor: &Governor, actor: &Actor, blueprint: &Bluepr
         match round(governor, actor, &plan, &mut enacted).await {
             // A plan holds only what will be accepted: somebody else acted in between, perhaps another node that starts with the
             // same file. What is left is planned anew.
-            Err(error) if is_overtaken(&error) => tracing::debug!(%error, "overtaken: planning anew"),
+            Err(error) if error.kind().is_of_the_state() => tracing::debug!(%error, "overtaken: planning anew"),
             done => done?,
         }
     }
@@ -142,12 +142,6 @@ async fn round(governor: &Governor, actor: &Actor, plan: &Plan, enacted: &mut En
         enacted.synced.extend(sync(governor, actor, server).await?);
     }
     Ok(())
-}
-
-/// Whether a command of a plan was refused because the state has moved on since.
-fn is_overtaken(error: &GovernError) -> bool {
-    use GovernErrorKind::{AlreadyExists, Conflict, NotFound, NotPossible};
-    matches!(error.kind(), AlreadyExists | Conflict | NotFound | NotPossible)
 }
 
 /// Takes a server's tools in, and answers what that changed; nothing where it changed nothing.

@@ -152,7 +152,7 @@ impl Welcome {
     fn governing(&self, out: &mut impl Write) -> std::io::Result<()> {
         let Self { tenant, store, .. } = self;
         if store.starts_with("sqlite:") {
-            writeln!(out, "Decide from another terminal, while it runs\n")?;
+            writeln!(out, "Decide from another terminal, while it runs; what is decided is kept\n")?;
             writeln!(out, "  export GOVERN_STORE={store} GOVERN_TENANT={tenant}")?;
             return writeln!(out, "  govern tools --pending\n");
         }

@@ -35,7 +35,7 @@ impl Governor {
     }
 
     /// Brings a blueprint about: plans, sends the commands, syncs the servers that need it, and plans again until nothing is left
-    /// to do. Applying it twice changes nothing the second time.
+    /// to do, also where others act meanwhile. Applying it twice changes nothing the second time.
     ///
     /// # Errors
     ///
@@ -43,21 +43,35 @@ impl Governor {
     /// goes on from there.
     pub async fn apply(&self, actor: &Actor, blueprint: &Blueprint) -> Result<Applied, GovernError> {
         let mut applied = Applied { acts: Vec::new(), synced: BTreeSet::new(), waiting: Vec::new() };
+        let mut refused_at = None;
         for _ in 0..ROUNDS {
             let plan = self.plan(actor, blueprint)?;
             if plan.is_empty() {
                 applied.waiting = plan.waiting().to_vec();
                 return Ok(applied);
             }
-            for step in plan.steps() {
-                applied.acts.push(self.core.act(actor, &step.command, JustLoaded::Nothing).await?);
-            }
-            for server in plan.to_sync() {
-                applied.acts.push(self.sync(actor, server).await?);
-                applied.synced.insert(server.clone());
+            if let Err(error) = self.carry_out(actor, &plan, &mut applied).await {
+                // A plan holds only what would be accepted. Where that is refused, and the journal has moved since the last
+                // refusal, somebody else acted in between.
+                let head = Some(self.journal_head());
+                if !error.kind().is_of_the_state() || head == refused_at {
+                    return Err(error);
+                }
+                refused_at = head;
             }
         }
         let message = "others change the same things at the same time, again and again: apply the blueprint again";
         Err(GovernError::new(GovernErrorKind::Conflict, message))
+    }
+
+    async fn carry_out(&self, actor: &Actor, plan: &Plan, applied: &mut Applied) -> Result<(), GovernError> {
+        for step in plan.steps() {
+            applied.acts.push(self.core.act(actor, &step.command, JustLoaded::Nothing).await?);
+        }
+        for server in plan.to_sync() {
+            applied.acts.push(self.sync(actor, server).await?);
+            applied.synced.insert(server.clone());
+        }
+        Ok(())
     }
 }

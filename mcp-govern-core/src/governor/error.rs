@@ -48,6 +48,11 @@ pub enum GovernErrorKind {
 }
 
 impl GovernErrorKind {
+    /// Whether the state stands in the way: of another state the same command may be accepted.
+    pub fn is_of_the_state(self) -> bool {
+        matches!(self, Self::AlreadyExists | Self::Conflict | Self::NotFound | Self::NotPossible)
+    }
+
     /// The kind's word.
     pub fn as_str(self) -> &'static str {
         match self {

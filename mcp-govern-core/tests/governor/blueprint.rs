@@ -1,11 +1,17 @@
 //! A blueprint is brought about, and applying it twice changes nothing.
 
-use mcp_govern_core::{CredentialOwner, blueprint::Blueprint, governor::Probe};
+use std::sync::atomic::Ordering;
+
+use mcp_govern_core::{
+    CredentialOwner, Effect, Label, ServerId, ToolsetContent, ToolsetId, blueprint::Blueprint, governor::Probe,
+    journal::Action,
+};
 use serde_json::json;
 
 use super::{
     faults::FaultyStores,
-    world::{KEY, World, key, owner, server},
+    vendor::{Vendor, release_one},
+    world::{KEY, World, key, owner, server, spec},
 };
 
 fn blueprint() -> Blueprint {
@@ -49,4 +55,41 @@ async fn whoever_may_not_send_its_commands_cannot_plan_or_apply_a_blueprint() {
     assert!(world.governor.plan(&nobody, &blueprint()).is_err());
     assert!(world.governor.apply(&nobody, &blueprint()).await.is_err());
     assert_eq!(world.governor.revision().0, 0);
+}
+
+#[tokio::test]
+async fn a_blueprint_that_is_overtaken_by_others_is_planned_anew() {
+    let slow = FaultyStores::default();
+    let swift = FaultyStores { memory: slow.memory.clone(), ..FaultyStores::default() };
+    let node = async |stores: &FaultyStores| World::node(stores.clone(), Vendor::new(release_one()), |b| b).await;
+    let (one, two) = (node(&slow).await, node(&swift).await);
+    let (by, document) = (owner(), blueprint());
+    two.act(Action::RegisterServer { server: server(), spec: spec() }).await;
+    one.governor.reached(two.governor.revision()).await.unwrap();
+
+    // While the first act of the plan is on its way, somebody makes a toolset of the same id.
+    one.faults().acts_wait.store(true, Ordering::SeqCst);
+    let toolset = ToolsetId::new("readers").unwrap();
+    let by_hand = async {
+        one.faults().acts_arrived.0.acquire().await.unwrap().forget();
+        let content = ToolsetContent::Maintained { server: server(), up_to: Some(Effect::Read) };
+        two.act(Action::CreateToolset { toolset: toolset.clone(), label: Label::new("Others"), content }).await;
+        one.faults().acts_wait.store(false, Ordering::SeqCst);
+        one.faults().acts_go.0.add_permits(1);
+    };
+    let (applied, ()) = tokio::join!(one.governor.apply(&by, &document), by_hand);
+    applied.unwrap();
+    assert_eq!(one.governor.state().toolsets()[&toolset].label().title, "Readers");
+    assert!(one.governor.plan(&by, &document).unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_command_of_a_blueprint_that_is_refused_again_is_told() {
+    let world = World::bare(FaultyStores::default(), |builder| builder).await;
+    let taken = spec().with_base_url("https://other.acme.test".parse().unwrap());
+    let other = ServerId::new("other").unwrap();
+    world.act(Action::RegisterServer { server: other, spec: taken }).await;
+    // The prefix is another server's, and stays that.
+    let error = world.governor.apply(&owner(), &blueprint()).await.unwrap_err();
+    assert!(error.to_string().contains("acme"), "{error}");
 }

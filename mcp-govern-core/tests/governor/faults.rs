@@ -27,6 +27,10 @@ pub(crate) struct Faults {
     pub(crate) act_acks_lost: AtomicUsize,
     /// So many appends of acts are lost before they are written.
     pub(crate) acts_lost: AtomicUsize,
+    /// While set, appends of acts wait: each says so and needs a permit.
+    pub(crate) acts_wait: AtomicBool,
+    pub(crate) acts_arrived: Semaphore0,
+    pub(crate) acts_go: Semaphore0,
     /// So many reads of the journal fail.
     pub(crate) reads_fail: AtomicUsize,
     /// The journal cannot be followed; told by [`Faults::lose_journal`].
@@ -115,6 +119,10 @@ impl Journal for FaultyJournal {
     }
 
     async fn append(&self, expected: Head, act: &StoredAct) -> Result<Head, AppendError> {
+        if self.1.acts_wait.load(Ordering::SeqCst) {
+            self.1.acts_arrived.0.add_permits(1);
+            self.1.acts_go.0.acquire().await.unwrap().forget();
+        }
         if happens(&self.1.acts_lost) {
             return Err(unknown().into());
         }

@@ -59,20 +59,20 @@ impl Measured {
 
 /// As many producers as are asked for, for as long as a slice lasts.
 pub(crate) async fn run(log: Arc<dyn AuditLog>, writer: &str, producers: usize, slice: Duration) -> Measured {
-    // Made before: in a node the callers make their records, and the committer seals them.
-    let entries: Vec<AuditRecord> = (0..60).map(|number| record(writer, number)).collect();
-    let mut entries = entries.iter().cycle();
-    let (queue, mut waiting) = mpsc::channel::<oneshot::Sender<()>>(producers.max(2));
+    // As in a node: the callers make their records, and the committer seals them.
+    let entries: Arc<[AuditRecord]> = (0..60).map(|number| record(writer, number)).collect();
+    let (queue, mut waiting) = mpsc::channel::<(AuditRecord, oneshot::Sender<()>)>(producers.max(2));
     let began = Instant::now();
     let tasks: Vec<_> = (0..producers)
         .map(|_| {
-            let queue = queue.clone();
+            let (queue, entries) = (queue.clone(), Arc::clone(&entries));
             tokio::spawn(async move {
                 let mut measured = Measured::default();
-                while began.elapsed() < slice {
+                let mut entries = entries.iter().cycle().cloned();
+                while let Some(entry) = entries.next().filter(|_| began.elapsed() < slice) {
                     let asked = Instant::now();
                     let (done, durable) = oneshot::channel();
-                    queue.send(done).await.unwrap();
+                    queue.send((entry, done)).await.unwrap();
                     durable.await.unwrap();
                     measured.note(asked.elapsed());
                 }
@@ -86,11 +86,13 @@ pub(crate) async fn run(log: Arc<dyn AuditLog>, writer: &str, producers: usize, 
     let mut batch = Vec::new();
     while waiting.recv_many(&mut batch, 1_024).await > 0 {
         let head = chain.head();
-        let entries = entries.by_ref().take(batch.len());
-        let records: Vec<_> =
-            entries.map(|entry| chain.append(Timestamp::from_millis(AT), entry.clone()).unwrap()).collect();
+        let (entries, told): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
+        let sealed = entries.into_iter().map(|entry| chain.append(Timestamp::from_millis(AT), entry).unwrap());
+        let records: Vec<_> = sealed.collect();
         log.append(&id, head, &records).await.unwrap();
-        batch.drain(..).for_each(|done| done.send(()).unwrap());
+        for done in told {
+            done.send(()).unwrap();
+        }
     }
     let mut measured = Measured::default();
     measured.end(began.elapsed());

@@ -66,8 +66,7 @@ pub(crate) fn figures() -> Vec<Figure> {
         }
         (governed, bare)
     };
-    let (governed, bare) =
-        runtime.block_on(async { tokio::spawn(calls).await.expect("the calls come to their end") });
+    let (governed, bare) = runtime.block_on(async { tokio::spawn(calls).await.expect("the calls come to their end") });
     let ratio = median(governed.iter().zip(&bare).map(|(one, other)| one / other).collect());
     let detail = format!("{:.1} us against {:.1} us", median(governed) / 1e3, median(bare) / 1e3);
     vec![Figure::new("governed_call_vs_bare", ratio, 1.6, "times its client CPU", detail)]
