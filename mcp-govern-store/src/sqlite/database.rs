@@ -4,6 +4,7 @@ use std::{
     fmt,
     path::{Path, PathBuf},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use mcp_govern_core::{
@@ -16,6 +17,7 @@ use sqlx::{
     pool::PoolConnection,
     sqlite::{Sqlite, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
+use tokio::time::sleep;
 
 use super::{
     fault::{self, Stage, failed, fault},
@@ -28,6 +30,9 @@ use crate::{
 };
 
 const OURS: i64 = 0x6d67_6f76;
+
+/// Between two attempts to open a file that is locked.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// The file of a store.
 pub(crate) struct Database {
@@ -82,7 +87,7 @@ impl Database {
             clock: options.clock,
             connect,
         };
-        database.prepare(options.integrity, crashed).await.map_err(|error| at(path, error))?;
+        database.prepare(options.integrity, options.patience, crashed).await.map_err(|error| at(path, error))?;
         Ok(database)
     }
 
@@ -161,9 +166,21 @@ impl Database {
         self.writer.close().await;
     }
 
-    async fn prepare(&self, integrity: IntegrityCheck, crashed: bool) -> Result<(), StoreError> {
+    /// The connection that writes, for the first time. While another process turns a new file into one with a write-ahead log, or
+    /// the last one folds the log into the file, SQLite says at once that it is locked and waits for nobody.
+    async fn first(&self, patience: Duration) -> Result<PoolConnection<Sqlite>, sqlx::Error> {
+        let until = Instant::now() + patience;
+        loop {
+            match self.writer.acquire().await {
+                Err(error) if fault::is_locked(&error) && Instant::now() < until => sleep(PAUSE).await,
+                done => return done,
+            }
+        }
+    }
+
+    async fn prepare(&self, integrity: IntegrityCheck, patience: Duration, crashed: bool) -> Result<(), StoreError> {
         const DOING: &str = "opening the store";
-        let mut connection = self.writer.acquire().await.map_err(failed(DOING))?;
+        let mut connection = self.first(patience).await.map_err(failed(DOING))?;
         let mode: String =
             sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut *connection).await.map_err(failed(DOING))?;
         if mode != "wal" {

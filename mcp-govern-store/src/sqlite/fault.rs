@@ -46,6 +46,15 @@ pub(crate) fn migration(error: MigrateError, stage: Stage) -> StoreError {
     }
 }
 
+/// Whether another connection holds the file.
+pub(crate) fn is_locked(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(code_of).is_some_and(|code| matches!(code & 0xff, 5 | 6))
+}
+
+fn code_of(error: &(dyn sqlx::error::DatabaseError + 'static)) -> Option<u32> {
+    error.code()?.parse().ok()
+}
+
 fn classify(error: &sqlx::Error, stage: Stage) -> (StoreErrorKind, String) {
     use StoreErrorKind::{Corrupt, Unavailable, Unknown};
     let undone = match stage {
@@ -54,7 +63,7 @@ fn classify(error: &sqlx::Error, stage: Stage) -> (StoreErrorKind, String) {
     };
     match error {
         sqlx::Error::Database(error) => {
-            let code = error.code().and_then(|code| code.parse::<u32>().ok()).unwrap_or(0);
+            let code = code_of(&**error).unwrap_or(0);
             let (kind, why) = of_code(code, undone);
             (kind, format!("{why} (SQLite {code}: {})", error.message()))
         }
