@@ -3,6 +3,7 @@
 pub mod access;
 pub mod audit;
 pub mod blueprint;
+mod causes;
 pub mod check;
 mod denial;
 pub mod governor;
@@ -15,6 +16,7 @@ mod random;
 mod vocabulary;
 
 pub use self::{
+    causes::with_causes,
     denial::{ArgumentFault, Denial, DenialCode, Remedy},
     governor::Governor,
     provider::{

@@ -1,15 +1,12 @@
 //! The operator's keys, under which secrets are sealed.
 
-use std::{
-    fmt, fs,
-    io::{self, Write as _},
-    path::Path,
-    sync::Arc,
-};
+use std::{fmt, fs, io, path::Path, sync::Arc};
 
 use mcp_govern_core::Secret;
 use secrecy::{ExposeSecret, SecretBox};
 use zeroize::Zeroizing;
+
+use crate::file::write_new_secret;
 
 /// Keys that seal what a store must not hold in the clear: the first is the *current* one, which seals; the older ones
 /// only open what was sealed before.
@@ -184,7 +181,7 @@ impl VaultKeys {
             return Self::from_file(path);
         }
         let keys = Self::generate()?;
-        match write_new(path, &keys) {
+        match write_new_secret(path, &keys.to_text()) {
             Ok(()) => Ok(keys),
             // Another process was first: its key counts.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Self::from_file(path),
@@ -287,44 +284,6 @@ impl fmt::Display for Hex<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
-}
-
-/// Writes keys into a new file; `AlreadyExists` where there is one.
-///
-/// INVARIANT: a file of keys is whole or not there, whoever looks and whenever the machine stops
-/// (`nobody_ever_reads_half_of_a_file_of_keys`), and the first one stays (`processes_that_start_at_once_end_with_one_key`).
-fn write_new(path: &Path, keys: &VaultKeys) -> io::Result<()> {
-    // Its name is as good as its owner's alone: no other key has the same one.
-    let mut half = path.as_os_str().to_owned();
-    half.push(format!(".{}.new", keys.current_id()));
-    let half = Path::new(&half);
-    let linked = write(half, keys.to_text().expose()).and_then(|()| fs::hard_link(half, path));
-    // Whatever came of it, the key stands nowhere else.
-    let removed = fs::remove_file(half);
-    linked.and(removed)?;
-    sync_folder(path)
-}
-
-fn write(path: &Path, text: &str) -> io::Result<()> {
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
-}
-
-/// Makes sure that the names in a file's folder survive a crash.
-#[cfg(unix)]
-fn sync_folder(path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
-}
-
-#[cfg(not(unix))]
-fn sync_folder(_: &Path) -> io::Result<()> {
-    Ok(())
 }
 
 #[cfg(unix)]

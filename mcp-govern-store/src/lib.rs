@@ -6,6 +6,7 @@ mod checkpoint;
 mod clock;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod credential;
+mod file;
 mod keys;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod lease;
@@ -26,11 +27,14 @@ mod seal;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
-pub use self::keys::{KeyError, VaultKeys};
 #[cfg(feature = "postgres")]
 pub use self::postgres::{PostgresOptions, PostgresStores};
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::{IntegrityCheck, SqliteOptions, SqliteStores};
+pub use self::{
+    file::write_new_secret,
+    keys::{KeyError, VaultKeys},
+};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use self::{
     open::{MissingStore, OpenOptions, OpenedStores, open},

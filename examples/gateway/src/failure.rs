@@ -6,6 +6,7 @@ use mcp_govern_core::{
     ParseIdError, RandomError,
     governor::{GovernError, GovernErrorKind},
     ports::{StoreError, StoreErrorKind, VaultError},
+    with_causes,
 };
 use mcp_govern_server::{ServerError, ServerErrorKind};
 use mcp_govern_store::KeyError;
@@ -119,19 +120,4 @@ impl From<ServerError> for Failure {
             _ => Self::Other(text),
         }
     }
-}
-
-/// An error with what caused it, as far as that is not said already.
-pub(crate) fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let said = error.to_string();
-        if !text.contains(&said) {
-            text.push_str(": ");
-            text.push_str(&said);
-        }
-        cause = error.source();
-    }
-    text
 }

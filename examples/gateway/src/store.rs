@@ -1,14 +1,13 @@
 //! Where state is kept.
 
 use std::{
-    fs,
-    io::{self, Write as _},
+    fs, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use mcp_govern_core::{Secret, audit::AuditKey, memory::MemoryStores, ports::Stores};
-use mcp_govern_store::{MissingStore, OpenOptions, VaultKeys};
+use mcp_govern_store::{MissingStore, OpenOptions, VaultKeys, write_new_secret};
 
 use crate::{
     config::{Config, SecretRef, StoreUrl, holds_password},
@@ -191,8 +190,11 @@ fn key_in(path: &Path) -> Result<AuditKey, Failure> {
     let shown = path.display();
     if !path.exists() {
         let digits = random::digits(&random::bytes::<32>()?);
-        write_new(path, &format!("{digits}\n"))
-            .map_err(|error| Failure::config(format!("`{shown}` cannot be written: {error}")))?;
+        match write_new_secret(path, &Secret::new(format!("{digits}\n"))) {
+            // Somebody else has made it meanwhile: that one counts.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => made.map_err(|error| Failure::config(format!("`{shown}` cannot be written: {error}")))?,
+        }
     }
     let text =
         fs::read_to_string(path).map_err(|error| Failure::config(format!("`{shown}` cannot be read: {error}")))?;
@@ -211,27 +213,6 @@ fn parse_key(text: &Secret) -> Result<AuditKey, Failure> {
         *byte = u8::from_str_radix(pair, 16).map_err(|_| refuse())?;
     }
     Ok(AuditKey::from_bytes(key))
-}
-
-/// Makes a file with this content, unless somebody else has made it meanwhile. Nobody ever sees half of it.
-fn write_new(path: &Path, text: &str) -> io::Result<()> {
-    let half = path.with_extension(random::digits(&random::bytes::<8>().map_err(|_| io::ErrorKind::Other)?));
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&half)?;
-    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
-    let linked = written.and_then(|()| match fs::hard_link(&half, path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        other => other,
-    });
-    fs::remove_file(&half).and(linked)?;
-    // The file's name has to survive a crash, too.
-    #[cfg(unix)]
-    fs::File::open(path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")))?
-        .sync_all()?;
-    Ok(())
 }
 
 #[cfg(test)]

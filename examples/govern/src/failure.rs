@@ -9,6 +9,7 @@ use mcp_govern_core::{
     governor::{GovernError, GovernErrorKind},
     journal::{Refusal, RefusalKind},
     ports::{StoreError, StoreErrorKind},
+    with_causes,
 };
 use mcp_govern_openapi::DocumentError;
 use mcp_govern_store::KeyError;
@@ -165,19 +166,4 @@ impl From<serde_json::Error> for Failure {
         // Writing JSON to a pipe that is gone says so here.
         if error.is_io() { Self::Io(error.into()) } else { Self::Other(error.to_string()) }
     }
-}
-
-/// An error with what caused it, as far as that is not said already.
-fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let said = error.to_string();
-        if !text.contains(&said) {
-            text.push_str(": ");
-            text.push_str(&said);
-        }
-        cause = error.source();
-    }
-    text
 }

@@ -14,6 +14,7 @@ use http::{
     Uri, header,
     uri::{Authority, Scheme},
 };
+use mcp_govern_core::with_causes;
 use url::Url;
 
 use super::{BodySource, BodyStream, Transport, TransportError, is_loopback};
@@ -78,7 +79,7 @@ impl ReqwestTransport {
     }
 
     fn client(&self) -> Result<&reqwest::Client, TransportError> {
-        let client = self.client.get_or_init(|| self.build().map_err(|error| describe(&error.without_url())));
+        let client = self.client.get_or_init(|| self.build().map_err(|error| with_causes(&error.without_url())));
         client.as_ref().map_err(|fault| TransportError::not_sent(format!("no HTTP client could be made: {fault}")))
     }
 
@@ -180,27 +181,13 @@ fn check_scheme(url: &Url) -> Result<(), TransportError> {
 
 fn failure(error: reqwest::Error) -> TransportError {
     let error = error.without_url();
-    let message = describe(&error);
+    // None of the causes holds the URL, which was taken out, or a header.
+    let message = with_causes(&error);
     if error.is_connect() || error.is_builder() {
         TransportError::not_sent(message)
     } else {
         TransportError::maybe_sent(message)
     }
-}
-
-/// The error with its causes. None of them holds the URL, which was taken out, or a header.
-fn describe(error: &reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        let inner_text = inner.to_string();
-        if !text.contains(&inner_text) {
-            text.push_str(": ");
-            text.push_str(&inner_text);
-        }
-        cause = inner.source();
-    }
-    text
 }
 
 #[cfg(test)]

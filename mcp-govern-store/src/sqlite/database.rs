@@ -25,6 +25,7 @@ use super::{
     options::{IntegrityCheck, SqliteOptions},
 };
 use crate::{
+    file::{create_new, sync_folder},
     open::{MissingStore, missing},
     revisions::Revisions,
 };
@@ -145,7 +146,7 @@ impl Database {
         let refuse = |error: std::io::Error| {
             StoreError::new(StoreErrorKind::Unavailable, format!("{DOING} to `{}`: {error}", to.display()))
         };
-        create_new(to).map_err(refuse)?;
+        create_new(to).and_then(|_| sync_folder(to)).map_err(refuse)?;
         let mut connection = SqliteConnection::connect_with(&self.connect).await.map_err(failed(DOING))?;
         let copied =
             sqlx::query("VACUUM INTO ?").bind(to.to_string_lossy().into_owned()).execute(&mut connection).await;
@@ -284,7 +285,7 @@ fn at(path: &Path, error: StoreError) -> StoreError {
 /// closing it again would take the locks away that SQLite holds on it elsewhere in this process.
 fn create(path: &Path) -> Result<(), StoreError> {
     let refuse = |why: String| at(path, StoreError::new(StoreErrorKind::Unavailable, why));
-    match create_new(path) {
+    match create_new(path).and_then(|_| sync_folder(path)) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
             let file = std::fs::metadata(path).map_err(|error| refuse(error.to_string()))?;
@@ -293,26 +294,6 @@ fn create(path: &Path) -> Result<(), StoreError> {
         }
         Err(error) => Err(refuse(error.to_string())),
     }
-}
-
-fn create_new(path: &Path) -> std::io::Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)?;
-    sync_folder(path)
-}
-
-fn sync_folder(path: &Path) -> std::io::Result<()> {
-    #[cfg(unix)]
-    if let Some(folder) = path.parent() {
-        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        std::fs::File::open(folder)?.sync_all()?;
-    }
-    // Elsewhere a folder cannot be synced.
-    let _ = path;
-    Ok(())
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {

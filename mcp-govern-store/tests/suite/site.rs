@@ -217,12 +217,12 @@ impl Node {
 
 /// Runs something again until it answers, as long as a test may take.
 pub(crate) async fn until<T>(mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(90);
     loop {
         if let Some(answer) = attempt().await {
             return answer;
         }
-        assert!(tokio::time::Instant::now() < deadline, "it did not come about within 30 s");
+        assert!(tokio::time::Instant::now() < deadline, "it did not come about within 90 s");
         tokio::task::yield_now().await;
     }
 }

@@ -1,8 +1,8 @@
 //! A governed `tools/call` over HTTP beside a bare rmcp server whose one tool makes the same vendor request. Both are processes of this
 //! program, so that the CPU time of each can be read; they are asked in turns by the same sixteen connections.
 //!
-//! The governed one allocates as the gateway binary does, the bare one as a program does that says nothing about it. What a bare one
-//! with the gateway's allocator needs is told beside.
+//! Both allocate as the gateway binary does, so that nothing but governance is compared. What a bare one needs that allocates as a
+//! program does which says nothing about it, with the system's allocator, is told beside.
 
 use std::{
     future,
@@ -42,8 +42,8 @@ const TICKS_PER_SECOND: f64 = 100.0;
 pub(crate) fn figures() -> Vec<Figure> {
     let vendor = stub();
     let governed = Served::start("governed", vendor, Allocator::TheGateways);
-    let bare = Served::start("bare", vendor, Allocator::TheSystems);
-    let alike = Served::start("bare", vendor, Allocator::TheGateways);
+    let bare = Served::start("bare", vendor, Allocator::TheGateways);
+    let usual = Served::start("bare", vendor, Allocator::TheSystems);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let turn = |served: &Served| {
         let (cpu, begun) = (served.cpu(), Instant::now());
@@ -53,7 +53,7 @@ pub(crate) fn figures() -> Vec<Figure> {
     };
     let mut rounds: [Vec<Turn>; 3] = [const { Vec::new() }; 3];
     for round in 0..=ROUNDS {
-        for (turns, served) in rounds.iter_mut().zip([&bare, &governed, &alike]) {
+        for (turns, served) in rounds.iter_mut().zip([&bare, &governed, &usual]) {
             let turn = turn(served);
             // The first of each warms up.
             if round > 0 {
@@ -61,7 +61,7 @@ pub(crate) fn figures() -> Vec<Figure> {
             }
         }
     }
-    let [bare, governed, alike] = &rounds;
+    let [bare, governed, usual] = &rounds;
     let of = |turns: &[Turn], pick: fn(&Turn) -> f64| median(turns.iter().map(pick).collect());
     let cpu_against = |peer: &[Turn]| {
         let ratio = median(governed.iter().zip(peer).map(|(one, other)| one.micros / other.micros).collect());
@@ -73,12 +73,12 @@ pub(crate) fn figures() -> Vec<Figure> {
         (ratio, format!("{own:.0} against {other:.0} calls a second"))
     };
     let ((cpu, used), (rate, done)) = (cpu_against(bare), rate_against(bare));
-    let ((cpu_alike, used_alike), (rate_alike, done_alike)) = (cpu_against(alike), rate_against(alike));
+    let ((usual_cpu, usual_used), (usual_rate, usual_done)) = (cpu_against(usual), rate_against(usual));
     vec![
         Figure::new("gateway_cpu_vs_bare", cpu, 1.25, "times its CPU for a call", used),
         Figure::new("bare_rate_vs_gateway", rate, 1.25, "times its calls a second", done),
-        Figure::told("gateway_cpu_vs_bare_alike", cpu_alike, "times that with the gateway's allocator", used_alike),
-        Figure::told("bare_alike_rate_vs_gateway", rate_alike, "times that with the gateway's allocator", done_alike),
+        Figure::told("gateway_cpu_vs_usual_bare", usual_cpu, "times that with the system's allocator", usual_used),
+        Figure::told("usual_bare_rate_vs_gateway", usual_rate, "times that with the system's allocator", usual_done),
     ]
 }
 

@@ -2,14 +2,14 @@
 
 use std::{
     fmt::Write as _,
-    fs,
     io::{self, Write},
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use example_vendors::Environment;
-use mcp_govern_store::{MissingStore, VaultKeys};
+use mcp_govern_core::Secret;
+use mcp_govern_store::{MissingStore, VaultKeys, write_new_secret};
 use serde::Serialize;
 
 use super::{
@@ -50,7 +50,7 @@ pub(crate) async fn run(
             if let Some(older) = older {
                 keys = keys.with_older(&VaultKeys::from_file(older)?);
             }
-            write_new(file, keys.to_text().expose())?;
+            write_new(file, &keys.to_text())?;
             show(&Made { file: file.clone(), keys: keys.ids().map(str::to_owned).collect() }, form, out)?;
             Ok(ExitCode::SUCCESS)
         }
@@ -62,7 +62,7 @@ pub(crate) async fn run(
                 let _ = write!(text, "{byte:02x}");
                 text
             });
-            write_new(file, &format!("{digits}\n"))?;
+            write_new(file, &Secret::new(format!("{digits}\n")))?;
             show(&Made { file: file.clone(), keys: Vec::new() }, form, out)?;
             Ok(ExitCode::SUCCESS)
         }
@@ -85,16 +85,9 @@ async fn reseal(place: &Place<'_>, form: Form, out: &mut impl Write) -> Result<E
 }
 
 /// Writes a new file that its owner alone can read.
-fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(path).and_then(|mut file| {
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
-    });
-    written.map_err(|error| Failure::usage(format!("`{}` cannot be made: {error}", path.display())))
+fn write_new(path: &Path, text: &Secret) -> Result<(), Failure> {
+    write_new_secret(path, text)
+        .map_err(|error| Failure::usage(format!("`{}` cannot be made: {error}", path.display())))
 }
 
 impl Report for Made {

@@ -1,0 +1,54 @@
+//! New files that are their owner's alone and survive a crash.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write as _},
+    path::Path,
+};
+
+use mcp_govern_core::Secret;
+
+/// Writes a secret, such as a key, into a new file of its owner's alone (mode 600).
+///
+/// INVARIANT: the file is whole or not there, whoever looks and whenever the machine stops
+/// (`nobody_ever_reads_half_of_a_file_of_keys`), and the first one stays (`processes_that_start_at_once_end_with_one_key`). The
+/// file system must know hard links.
+///
+/// # Errors
+///
+/// `AlreadyExists` where there is a file of that name, which is left as it is; else what the operating system says.
+pub fn write_new_secret(path: impl AsRef<Path>, text: &Secret) -> io::Result<()> {
+    let path = path.as_ref();
+    let mut name = [0; 8];
+    getrandom::fill(&mut name).map_err(io::Error::other)?;
+    let mut half = path.as_os_str().to_owned();
+    half.push(format!(".{:016x}.new", u64::from_be_bytes(name)));
+    let half = Path::new(&half);
+    let written = create_new(half).and_then(|mut file| {
+        file.write_all(text.expose().as_bytes())?;
+        file.sync_all()
+    });
+    let linked = written.and_then(|()| fs::hard_link(half, path));
+    // Whatever came of it, the secret stands nowhere else.
+    let removed = fs::remove_file(half);
+    linked.and(removed)?;
+    sync_folder(path)
+}
+
+/// A new, empty file of its owner's alone.
+pub(crate) fn create_new(path: &Path) -> io::Result<File> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// Makes sure that the names in a file's folder survive a crash. Only on Unix can a folder be synced.
+pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
+    if !cfg!(unix) {
+        return Ok(());
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
