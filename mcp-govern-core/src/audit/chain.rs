@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{AuditRecord, ChainedRecord, RecordKind};
+use super::{AuditRecord, ChainedRecord, RecordKind, line};
 use crate::{
     denial::DenialCode,
     ports::{AuditHead, StoredRecord},
@@ -64,9 +64,19 @@ impl AuditChain {
     ///
     /// When the record has no JSON form; the chain is then as before.
     pub fn append(&mut self, at: Timestamp, entry: AuditRecord) -> Result<StoredRecord, RecordError> {
+        self.append_by(&mut Vec::with_capacity(TYPICAL), at, entry)
+    }
+
+    /// As [`AuditChain::append`], with a place to write in.
+    pub(super) fn append_by(
+        &mut self,
+        scratch: &mut Vec<u8>,
+        at: Timestamp,
+        entry: AuditRecord,
+    ) -> Result<StoredRecord, RecordError> {
         let at = at.max(self.last_at);
         let sequence = self.head.sequence.saturating_add(1);
-        let stored = StoredRecord::seal(&ChainedRecord { sequence, previous: self.head.hash, at, entry })?;
+        let stored = StoredRecord::seal_by(scratch, &ChainedRecord { sequence, previous: self.head.hash, at, entry })?;
         self.head = AuditHead { sequence, hash: stored.hash };
         self.last_at = at;
         Ok(stored)
@@ -94,16 +104,21 @@ impl StoredRecord {
     ///
     /// When it has no JSON form.
     pub fn seal(record: &ChainedRecord) -> Result<Self, RecordError> {
-        let mut bytes = Vec::with_capacity(TYPICAL);
-        serde_json::to_writer(&mut bytes, record).map_err(|error| RecordError::Unwritable(error.to_string()))?;
+        Self::seal_by(&mut Vec::with_capacity(TYPICAL), record)
+    }
+
+    /// As [`StoredRecord::seal`], with a place to write in.
+    fn seal_by(scratch: &mut Vec<u8>, record: &ChainedRecord) -> Result<Self, RecordError> {
+        scratch.clear();
+        line::write(record, scratch).map_err(|error| RecordError::Unwritable(error.to_string()))?;
         let Columns { kind, call, user, tool, code } = Columns::of(&record.entry);
         // A mark belongs to no call.
         let call = match call {
             Some(call) => call.clone(),
             None => CallId::new("mark").map_err(|error| RecordError::Unwritable(error.to_string()))?,
         };
-        let hash = Digest::of_bytes(&bytes);
-        let mut stored = Self::from_parts(record.sequence, hash, bytes, kind, call, record.at, user);
+        let hash = Digest::of_bytes(scratch);
+        let mut stored = Self::from_parts(record.sequence, hash, scratch.as_slice(), kind, call, record.at, user);
         stored.server = tool.map(ToolId::server).cloned();
         stored.tool = tool.cloned();
         stored.code = code;

@@ -32,6 +32,8 @@ pub(crate) struct AuditCommitter {
     backlog: VecDeque<Entry>,
     /// A batch of which nobody knows whether it was written.
     doubt: Option<Batch>,
+    /// Where records are written before they are sealed.
+    scratch: Vec<u8>,
 }
 
 /// Records that were sealed, and what is to be done once they are written.
@@ -66,6 +68,7 @@ impl AuditCommitter {
             chain: AuditChain::new(),
             backlog: VecDeque::new(),
             doubt: None,
+            scratch: Vec::new(),
         }
     }
 
@@ -129,24 +132,27 @@ impl AuditCommitter {
 
     /// Seals what waits, in its order, up to a batch.
     fn seal(&mut self) -> Batch {
-        let mut batch = Batch { records: Vec::new(), follow: Vec::new(), chain: self.chain };
+        let expected = self.backlog.len().min(BATCH);
+        let (records, follow) = (Vec::with_capacity(expected), Vec::with_capacity(expected));
+        let mut batch = Batch { records, follow, chain: self.chain };
         while batch.records.len() < BATCH {
             let Some(entry) = self.backlog.pop_front() else { break };
-            match entry {
+            let (at, record, follow) = match entry {
                 Entry::Intent { at, intent, fate, ack } => {
-                    batch.push(at, AuditRecord::Intent(intent), Follow::Intent(fate, Some(ack)));
+                    (at, AuditRecord::Intent(intent), Follow::Intent(fate, Some(ack)))
                 }
                 // Its intent is not on record.
-                Entry::Outcome { fate, .. } if fate.is_refused() => {}
+                Entry::Outcome { fate, .. } if fate.is_refused() => continue,
                 Entry::Outcome { at, outcome, fate, slot } => {
-                    batch.push(at, AuditRecord::Outcome(outcome), Follow::Outcome(fate, slot));
+                    (at, AuditRecord::Outcome(outcome), Follow::Outcome(fate, slot))
                 }
-                Entry::Denial { at, denial } => batch.push(at, AuditRecord::Denial(denial), Follow::Denial),
-                Entry::Mark { at, mark } => batch.push(at, AuditRecord::Mark(mark), Follow::Mark),
-            }
+                Entry::Denial { at, denial } => (at, AuditRecord::Denial(denial), Follow::Denial),
+                Entry::Mark { at, mark } => (at, AuditRecord::Mark(mark), Follow::Mark),
+            };
+            batch.push(&mut self.scratch, at, record, follow);
         }
         if let Some(mark) = self.denials_lost() {
-            batch.push(self.shared.time.now(), AuditRecord::Mark(mark), Follow::Mark);
+            batch.push(&mut self.scratch, self.shared.time.now(), AuditRecord::Mark(mark), Follow::Mark);
         }
         batch
     }
@@ -294,8 +300,8 @@ impl Drop for AuditCommitter {
 }
 
 impl Batch {
-    fn push(&mut self, at: Timestamp, entry: AuditRecord, follow: Follow) {
-        match self.chain.append(at, entry) {
+    fn push(&mut self, scratch: &mut Vec<u8>, at: Timestamp, entry: AuditRecord, follow: Follow) {
+        match self.chain.append_by(scratch, at, entry) {
             Ok(record) => {
                 self.records.push(record);
                 self.follow.push((at, follow));

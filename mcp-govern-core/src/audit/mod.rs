@@ -10,6 +10,7 @@ mod chain;
 mod commit;
 mod export;
 mod key;
+mod line;
 mod record;
 mod verify;
 mod writer;

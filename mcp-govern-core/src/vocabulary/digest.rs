@@ -56,7 +56,7 @@ impl Digest {
 
     /// Hands out the text. Every audit record holds several digests: writing them digit by digit was a tenth of the cost of a
     /// record.
-    fn with_text<T>(&self, read: impl FnOnce(&str) -> T) -> T {
+    pub(crate) fn with_text<T>(&self, read: impl FnOnce(&str) -> T) -> T {
         let mut text = *b"sha256:0000000000000000000000000000000000000000000000000000000000000000";
         if let Some((_, hex)) = text.split_first_chunk_mut::<7>() {
             for (place, byte) in hex.as_chunks_mut::<2>().0.iter_mut().zip(self.0) {

@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
+use jiff::fmt::temporal::DateTimePrinter;
 use serde::{Deserialize, Serialize, Serializer};
 
 /// A point in time in milliseconds since 1970-01-01T00:00:00Z, written in RFC 3339 with exactly three decimals.
@@ -41,6 +42,15 @@ impl Timestamp {
     pub fn plus(self, duration: Duration) -> Self {
         let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
         Self::from_millis(self.0.saturating_add(millis))
+    }
+
+    /// Puts the text at the end of `out`.
+    pub(crate) fn write_to(self, out: &mut Vec<u8>) {
+        const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
+        // INVARIANT: the value lies in jiff's range, and a vector takes all that is written
+        // (`every_timestamp_can_be_written_and_read`).
+        let written = jiff::Timestamp::from_millisecond(self.0).map(|time| PRINTER.print_timestamp(&time, out));
+        debug_assert!(matches!(written, Ok(Ok(()))), "a timestamp was not written");
     }
 
     /// How long after `earlier` this is; zero when it is not after.
