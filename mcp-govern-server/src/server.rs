@@ -2,7 +2,7 @@
 
 use std::{future::Future, sync::Arc};
 
-use axum::{Router, middleware::from_fn_with_state};
+use axum::Router;
 use mcp_govern_core::Governor;
 use rmcp::{
     service::serve_server_with_ct,
@@ -70,20 +70,17 @@ impl McpServer {
         let shared = Arc::clone(face);
         let factory = move || {
             // The task that serves a request has authenticated it. Without that nobody is served.
-            let caller = CURRENT.try_with(Caller::clone).map_err(std::io::Error::other)?;
+            let caller = CURRENT.try_with(Arc::clone).map_err(std::io::Error::other)?;
             Ok(Handler::new(Arc::clone(&shared), caller))
         };
         let sessions = Arc::new(NeverSessionManager::default());
-        let service = StreamableHttpService::new(factory, sessions, http.clone());
+        let protocol = StreamableHttpService::new(factory, sessions, http.clone());
         let path = match public.path().trim_end_matches('/') {
             "" => "/",
             path => path,
         };
         // On the route and not around the router: paths that nobody knows are the application's to answer.
-        let mut router = Router::new()
-            .route_service(path, service)
-            .route_layer(from_fn_with_state(Arc::clone(door), http::enter))
-            .route_layer(origins.layer());
+        let mut router = Router::new().route_service(path, origins.around(http::entrance(Arc::clone(door), protocol)));
         if let Some(urls) = metadata {
             router = router.merge(http::metadata(urls, public, face.name(), &*door.authenticate));
         }
@@ -143,9 +140,9 @@ impl McpServer {
     ) -> Result<(), ServerError> {
         let gone = CancellationToken::new();
         let _gone = gone.clone().drop_guard();
-        let principal = identity.to_principal(None);
-        let caller = Caller { principal, expires: identity.expires, transport: Transport::Stream(gone) };
-        let handler = Handler::new(Arc::clone(&self.parts.face), caller);
+        let expires = identity.expires;
+        let caller = Caller { principal: identity.into_principal(None), expires, transport: Transport::Stream(gone) };
+        let handler = Handler::new(Arc::clone(&self.parts.face), Arc::new(caller));
         let broken =
             |error| ServerError::caused(ServerErrorKind::Transport, "the connection did not become MCP", error);
         let stop = self.parts.face.closing().child_token();

@@ -48,13 +48,10 @@ struct Asked<'a> {
     modern: bool,
     /// Whether the person was sent to connect an account already.
     went: bool,
-    form: OutputForm,
 }
 
-/// How the call ended.
-enum Ended {
-    Success(Box<CallSuccess>),
-    Error(CallError),
+/// Why a call did not run to its end.
+enum Stopped {
     Cancelled,
     Overdue,
     Broken,
@@ -76,7 +73,6 @@ impl Face {
             arguments: request.arguments.unwrap_or_default(),
             modern: era::is_modern(cx),
             went: false,
-            form: OutputForm::Free,
         };
         if let Some(state) = &request.request_state {
             match self.answered(&asked, state, request.input_responses.as_ref()).await? {
@@ -87,7 +83,6 @@ impl Face {
                 _ => asked.went = true,
             }
         }
-        asked.form = self.form(&asked.tool);
         let ended = self.run(&mut asked).await;
         let (response, end) = self.respond(ended, &asked);
         running.ends(end);
@@ -98,49 +93,46 @@ impl Face {
     ///
     /// INVARIANT: dropping the governed call drops the vendor request, and its record says so
     /// (`a_client_that_goes_away_leaves_an_abandoned_record_and_no_vendor_request`).
-    async fn run(&self, asked: &mut Asked<'_>) -> Ended {
+    async fn run(&self, asked: &mut Asked<'_>) -> Result<Result<CallSuccess, CallError>, Stopped> {
         let deadline = Instant::now() + self.options.call_deadline;
-        // They are needed once more where a state for the call's repetition is made.
-        let arguments =
-            if self.connector.is_some() { asked.arguments.clone() } else { std::mem::take(&mut asked.arguments) };
+        // They are needed once more where a state for the call's repetition is made: since 2026-07-28.
+        let again = asked.modern && self.connector.is_some();
+        let arguments = if again { asked.arguments.clone() } else { std::mem::take(&mut asked.arguments) };
         let mut request = CallRequest::new(asked.tool.as_str()).with_arguments(arguments).with_deadline(deadline);
         if let Some(trace) = asked.cx.meta.get_traceparent().and_then(TraceContext::parse) {
             request = request.with_trace(trace);
         }
-        let token = asked.cx.meta.get_progress_token();
-        let (reports, told) = progress::channel();
-        if token.is_some() {
+        let mut tell = None;
+        if let Some(token) = asked.cx.meta.get_progress_token() {
+            let (reports, told) = progress::channel();
             request = request.with_progress(Arc::new(reports));
+            tell = Some(Box::pin(told.forward(&asked.cx.peer, token)));
         }
-        let tell = async {
-            match token {
-                Some(token) => told.forward(&asked.cx.peer, token).await,
-                None => std::future::pending().await,
-            }
-        };
+        // A governed call is a large future, and the protocol library moves the one that it is part of about.
+        let call = Box::pin(self.governor.call(&asked.caller.principal, request));
         tokio::select! {
             biased;
-            () = asked.cx.ct.cancelled() => Ended::Cancelled,
-            called = caught(self.governor.call(&asked.caller.principal, request)) => match called {
-                Ok(Ok(success)) => Ended::Success(Box::new(success)),
-                Ok(Err(error)) => Ended::Error(error),
-                Err(Panicked) => Ended::Broken,
-            },
-            () = tell => Ended::Cancelled,
-            () = tokio::time::sleep(self.options.call_deadline + GRACE) => Ended::Overdue,
+            () = asked.cx.ct.cancelled() => Err(Stopped::Cancelled),
+            called = caught(call) => called.map_err(|Panicked| Stopped::Broken),
+            () = async { if let Some(tell) = tell { tell.await } }, if tell.is_some() => Err(Stopped::Cancelled),
+            () = tokio::time::sleep_until((deadline + GRACE).into()) => Err(Stopped::Overdue),
         }
     }
 
-    fn respond(&self, ended: Ended, asked: &Asked<'_>) -> (Result<CallToolResponse, ErrorData>, CallEnd) {
+    fn respond(
+        &self,
+        ended: Result<Result<CallSuccess, CallError>, Stopped>,
+        asked: &Asked<'_>,
+    ) -> (Result<CallToolResponse, ErrorData>, CallEnd) {
         let meta = self.meta(asked);
         match ended {
-            Ended::Success(success) => {
+            Ok(Ok(success)) => {
                 let shape = Shape { outputs: &self.outputs, modern: asked.modern };
                 let result = answer::result(&success, &shape, meta);
                 let end = if result.is_error == Some(true) { CallEnd::BadOutput } else { CallEnd::Success };
                 (Ok(result.into()), end)
             }
-            Ended::Error(error) => match error.failure() {
+            Ok(Err(error)) => match error.failure() {
                 CallFailure::Denied(denial) => {
                     let end = CallEnd::Denied(denial.code().as_str());
                     match denial.remedy() {
@@ -148,24 +140,26 @@ impl Face {
                             self.ask_to_connect(asked, denial, server, url.as_deref(), error.call(), meta),
                             CallEnd::Asked,
                         ),
-                        _ => (refusal::answer(denial, error.call(), asked.form, meta), end),
+                        _ => (refusal::answer(denial, error.call(), self.form(asked), meta), end),
                     }
                 }
                 CallFailure::Provider(failed) => {
-                    (Ok(failure::result(failed, error.call(), asked.form, meta).into()), CallEnd::Failed)
+                    (Ok(failure::result(failed, error.call(), self.form(asked), meta).into()), CallEnd::Failed)
                 }
                 _ => (Err(ErrorData::internal_error("the call failed", None)), CallEnd::Failed),
             },
-            Ended::Overdue => {
+            Err(Stopped::Overdue) => {
                 let seconds = self.options.call_deadline.as_secs();
-                (Ok(failure::overdue(seconds, asked.form, meta).into()), CallEnd::Overdue)
+                (Ok(failure::overdue(seconds, self.form(asked), meta).into()), CallEnd::Overdue)
             }
-            Ended::Broken => {
+            Err(Stopped::Broken) => {
                 tracing::error!(tool = asked.tool, "a provider broke off in the middle of a call");
-                (Ok(failure::broken(asked.form, meta).into()), CallEnd::Failed)
+                (Ok(failure::broken(self.form(asked), meta).into()), CallEnd::Failed)
             }
             // Nobody is there to read it.
-            Ended::Cancelled => (Err(ErrorData::internal_error("the call was cancelled", None)), CallEnd::Cancelled),
+            Err(Stopped::Cancelled) => {
+                (Err(ErrorData::internal_error("the call was cancelled", None)), CallEnd::Cancelled)
+            }
         }
     }
 
@@ -209,7 +203,7 @@ impl Face {
         let principal = &asked.caller.principal;
         let own = || self.connector.as_ref()?.link(&self.governor, principal, server);
         let Some(url) = url.map(str::to_owned).or_else(own) else {
-            return refusal::answer(denial, call, asked.form, meta);
+            return refusal::answer(denial, call, self.form(asked), meta);
         };
         let remedy = Remedy::ConnectAccount { server: server.clone(), url: Some(url.clone()) };
         let denial = Denial::new(denial.code(), denial.message(), remedy);
@@ -243,7 +237,7 @@ impl Face {
                 }]});
                 Err(ErrorData::new(ErrorCode(URL_ELICITATION_REQUIRED), text, Some(data)))
             }
-            Era::Text => Ok(refusal::result(&denial, call, asked.form, meta).into()),
+            Era::Text => Ok(refusal::result(&denial, call, self.form(asked), meta).into()),
         }
     }
 
@@ -253,10 +247,10 @@ impl Face {
         refusal::error_result(text, "denial", facts, OutputForm::Declared, self.meta(asked))
     }
 
-    /// Whether results of a tool of this name are of a declared form.
-    fn form(&self, name: &str) -> OutputForm {
+    /// Whether results of the tool are of a declared form.
+    fn form(&self, asked: &Asked<'_>) -> OutputForm {
         let snapshot = self.governor.snapshot();
-        let view = snapshot.tool_named(name).and_then(|tool| snapshot.view(tool));
+        let view = snapshot.tool_named(&asked.tool).and_then(|tool| snapshot.view(tool));
         if view.is_some_and(|view| view.definition().output_schema.is_some()) {
             OutputForm::Declared
         } else {

@@ -1,15 +1,17 @@
 //! Who a handler serves.
 
+use std::sync::Arc;
+
 use mcp_govern_core::{Principal, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 tokio::task_local! {
     /// Who sends the request that this task serves. Set by the door, after authentication.
-    pub(crate) static CURRENT: Caller;
+    pub(crate) static CURRENT: Arc<Caller>;
 }
 
 /// Who a handler serves: a handler is made for one caller and never serves another.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Caller {
     pub(crate) principal: Principal,
     /// When the proof of identity ends.
@@ -18,7 +20,7 @@ pub(crate) struct Caller {
 }
 
 /// How the caller is connected.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) enum Transport {
     /// Every request stands for itself.
     Http,

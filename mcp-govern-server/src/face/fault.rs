@@ -3,7 +3,7 @@
 use std::{
     future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::pin,
+    pin::Pin,
     task::Poll,
 };
 
@@ -15,13 +15,11 @@ pub(super) struct Panicked;
 ///
 /// Without this nobody would answer the request, and its client would wait for as long as it has patience. The work is dropped and
 /// never polled again, and nothing that it shares with others is left locked: what the core shares is behind guards that survive.
-pub(super) async fn caught<T>(work: impl Future<Output = T>) -> Result<T, Panicked> {
-    let mut work = pin!(work);
-    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
+pub(super) fn caught<T>(mut work: Pin<Box<impl Future<Output = T>>>) -> impl Future<Output = Result<T, Panicked>> {
+    poll_fn(move |cx| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
         Ok(polled) => polled.map(Ok),
         Err(_) => Poll::Ready(Err(Panicked)),
     })
-    .await
 }
 
 #[cfg(test)]
@@ -30,11 +28,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_an_answer_and_everything_else_passes() {
-        assert_eq!(caught(async { 7 }).await, Ok(7));
-        let later = caught(async {
+        assert_eq!(caught(Box::pin(async { 7 })).await, Ok(7));
+        let later = caught(Box::pin(async {
             tokio::task::yield_now().await;
             panic!("a fault")
-        });
+        }));
         assert_eq!(later.await, Err::<(), _>(Panicked));
     }
 }

@@ -160,7 +160,7 @@ impl Face {
     }
 
     /// The same for a handshake client that has a connection of its own: there it needs no subscription.
-    pub(super) async fn follow(self: Arc<Self>, caller: Caller, peer: Peer<RoleServer>, gone: CancellationToken) {
+    pub(super) async fn follow(self: Arc<Self>, caller: Arc<Caller>, peer: Peer<RoleServer>, gone: CancellationToken) {
         let mut seen = Seen::now(&self, &caller.principal);
         let mut ended = pin!(self.ended(&caller));
         loop {

@@ -120,5 +120,5 @@ impl Face {
 
 /// A key of ours in `_meta`.
 fn meta_key(name: &str) -> String {
-    format!("{META_PREFIX}{name}")
+    [META_PREFIX, name].concat()
 }

@@ -33,6 +33,10 @@ impl OutputSchemas {
             Ok(validator) => validator,
             Err(reason) => return Err(format!("the declared form cannot be used: {reason}")),
         };
+        // Looking for faults costs much more than finding that there is none.
+        if validator.is_valid(result) {
+            return Ok(());
+        }
         match validator.iter_errors(result).next() {
             None => Ok(()),
             Some(error) => {

@@ -6,23 +6,29 @@ use std::{
 };
 
 use axum::{
-    body::Body,
-    extract::{ConnectInfo, Request, State},
-    middleware::Next,
+    body::{Body, Bytes},
+    extract::{ConnectInfo, Request},
     response::Response,
 };
-use http::{HeaderMap, HeaderValue, Method, header, request::Parts};
+use http::{HeaderMap, Method, header, request::Parts};
+use http_body_util::Full;
 use mcp_govern_core::Secret;
+use rmcp::transport::streamable_http_server::{StreamableHttpService, session::never::NeverSessionManager};
+use tower::service_fn;
 
 use super::{
+    answers::Answers,
     body::{BodyLimits, read_body},
     challenge::refuse,
 };
 use crate::{
-    face::{CURRENT, Caller, Transport},
+    face::{CURRENT, Caller, Handler, Transport},
     identity::{AuthError, Authenticate, Identity, Presented, TrustedProxies},
     metrics::Metrics,
 };
+
+/// The protocol, without sessions.
+pub(crate) type Protocol = StreamableHttpService<Handler, NeverSessionManager>;
 
 /// Who may come in, and how they are told that they may not.
 #[derive(Debug)]
@@ -35,10 +41,22 @@ pub(crate) struct Door {
     pub(crate) metrics: Metrics,
 }
 
+/// The protocol behind the door. Both are shared by all requests: to copy the protocol means to copy its configuration.
+pub(crate) fn entrance(door: Arc<Door>, protocol: Protocol) -> impl Answers {
+    let inside = Arc::new((door, protocol));
+    service_fn(move |request| {
+        let inside = Arc::clone(&inside);
+        async move {
+            let (door, protocol) = &*inside;
+            Ok(enter(door, protocol, request).await)
+        }
+    })
+}
+
 /// Lets a request in: authenticated, without its token, read in full.
 ///
 /// INVARIANT: what is behind the door never sees the token (`the_token_never_reaches_the_protocol_or_the_vendor`).
-pub(crate) async fn enter(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
+async fn enter(door: &Door, protocol: &Protocol, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
     let bearer = take_bearer(&mut parts.headers);
     let identified = match bearer {
@@ -54,15 +72,16 @@ pub(crate) async fn enter(State(door): State<Arc<Door>>, request: Request, next:
     };
     let body = if parts.method == Method::POST {
         match read_body(body, door.limits).await {
-            Ok(bytes) => Body::from(bytes),
+            Ok(bytes) => bytes,
             Err(response) => return response,
         }
     } else {
-        Body::empty()
+        Bytes::new()
     };
-    let caller =
-        Caller { principal: identity.to_principal(source), expires: identity.expires, transport: Transport::Http };
-    CURRENT.scope(caller, next.run(Request::from_parts(parts, body))).await
+    let expires = identity.expires;
+    let caller = Caller { principal: identity.into_principal(source), expires, transport: Transport::Http };
+    let request = http::Request::from_parts(parts, Full::new(body));
+    CURRENT.scope(Arc::new(caller), protocol.handle(request)).await.map(Body::new)
 }
 
 impl Door {
@@ -89,12 +108,13 @@ impl Door {
 
 /// Takes the token out of the headers, with everything else that could prove who the caller is to somebody behind the door.
 pub(crate) fn take_bearer(headers: &mut HeaderMap) -> Result<Option<Secret>, AuthError> {
-    let values: Vec<HeaderValue> = headers.get_all(header::AUTHORIZATION).iter().cloned().collect();
-    headers.remove(header::AUTHORIZATION);
+    let several = headers.get_all(header::AUTHORIZATION).iter().nth(1).is_some();
+    let value = headers.remove(header::AUTHORIZATION);
     headers.remove(header::PROXY_AUTHORIZATION);
-    match values.as_slice() {
-        [] => Ok(None),
-        [value] => {
+    match value {
+        None => Ok(None),
+        Some(_) if several => Err(AuthError::invalid("there is more than one authorization header")),
+        Some(value) => {
             let unfit = || AuthError::invalid("the authorization header holds no bearer token");
             let (scheme, token) = value.to_str().map_err(|_| unfit())?.split_once(' ').ok_or_else(unfit)?;
             let token = token.trim();
@@ -104,7 +124,6 @@ pub(crate) fn take_bearer(headers: &mut HeaderMap) -> Result<Option<Secret>, Aut
                 Err(unfit())
             }
         }
-        _ => Err(AuthError::invalid("there is more than one authorization header")),
     }
 }
 

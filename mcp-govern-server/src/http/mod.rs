@@ -1,5 +1,6 @@
 //! What stands between the network and the protocol.
 
+mod answers;
 mod body;
 mod challenge;
 mod door;
@@ -10,7 +11,7 @@ mod serve;
 
 pub(crate) use self::{
     body::{BodyLimits, read_body},
-    door::{Door, enter, take_bearer},
+    door::{Door, entrance, take_bearer},
     health::{health, metrics},
     metadata::{MetadataUrls, metadata},
     origins::Origins,

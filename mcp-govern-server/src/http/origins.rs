@@ -1,13 +1,22 @@
 //! Which pages may call the server from a browser.
 
-use http::{HeaderValue, Uri, request::Parts};
-use tower_http::cors::{AllowHeaders, AllowOrigin, Any, CorsLayer};
+use std::sync::Arc;
+
+use axum::extract::Request;
+use http::{HeaderValue, Method, Uri, header, request::Parts};
+use tower::{Layer, Service, service_fn};
+use tower_http::cors::{AllowHeaders, AllowOrigin, Any, Cors, CorsLayer};
 use url::Url;
 
+use super::answers::Answers;
 use crate::ServerError;
 
 /// How long a browser may remember that it may call.
 const REMEMBERED: std::time::Duration = std::time::Duration::from_secs(600);
+
+/// What answers to pages depend on.
+const VARIES: HeaderValue =
+    HeaderValue::from_static("origin, access-control-request-method, access-control-request-headers");
 
 /// Origins whose pages may call the server: that of the public URL, and those that were configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,23 +73,41 @@ impl Origins {
         self.0.iter().any(same)
     }
 
+    /// The service, for pages of these origins too. A request of no page passes by all that: it is told only that the answer to a page
+    /// may be another one.
+    pub(crate) fn around(&self, service: impl Answers) -> impl Answers {
+        // Shared by all requests: the layer is not copied for one.
+        let pages = Arc::new(self.layer().layer(service.clone()));
+        service_fn(move |request: Request| {
+            let (pages, mut service) = (Arc::clone(&pages), service.clone());
+            async move {
+                if request.method() == Method::OPTIONS || request.headers().contains_key(header::ORIGIN) {
+                    return Box::pin(Cors::clone(&pages).call(request)).await;
+                }
+                let mut response = service.call(request).await?;
+                response.headers_mut().append(header::VARY, VARIES);
+                Ok(response)
+            }
+        })
+    }
+
     /// Answers browsers that ask beforehand, and lets pages of these origins read the answers. It lets nobody in: a page needs a token
     /// as every client does, and requests of other origins are refused by the protocol itself.
-    pub(crate) fn layer(&self) -> CorsLayer {
+    fn layer(&self) -> CorsLayer {
         let origins = self.clone();
         let allows = move |stated: &HeaderValue, _: &Parts| stated.to_str().is_ok_and(|stated| origins.allows(stated));
         CorsLayer::new()
             .allow_origin(AllowOrigin::predicate(allows))
-            .allow_methods([http::Method::POST])
+            .allow_methods([Method::POST])
             .allow_headers(AllowHeaders::mirror_request())
-            .expose_headers([http::header::WWW_AUTHENTICATE, http::header::RETRY_AFTER])
+            .expose_headers([header::WWW_AUTHENTICATE, header::RETRY_AFTER])
             .max_age(REMEMBERED)
     }
 }
 
 /// What everybody may read may be read by every page.
 pub(crate) fn open_to_all() -> CorsLayer {
-    CorsLayer::new().allow_origin(Any).allow_methods([http::Method::GET]).allow_headers(AllowHeaders::mirror_request())
+    CorsLayer::new().allow_origin(Any).allow_methods([Method::GET]).allow_headers(AllowHeaders::mirror_request())
 }
 
 impl Origin {

@@ -153,7 +153,12 @@ impl Identity {
 
     /// As governance sees it.
     pub fn to_principal(&self, source: Option<IpAddr>) -> Principal {
-        let principal = Principal::new(self.user.clone(), self.client.clone()).with_groups(self.groups.iter().cloned());
+        self.clone().into_principal(source)
+    }
+
+    /// The same, where the identity is not needed any more.
+    pub(crate) fn into_principal(self, source: Option<IpAddr>) -> Principal {
+        let principal = Principal::new(self.user, self.client).with_groups(self.groups);
         match source {
             Some(source) => principal.with_source(source),
             None => principal,

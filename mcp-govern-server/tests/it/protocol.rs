@@ -288,6 +288,10 @@ async fn a_page_that_was_let_in_can_ask_beforehand_and_read_the_answers() {
     assert!(refused.headers[header::ACCESS_CONTROL_EXPOSE_HEADERS].to_str().unwrap().contains("www-authenticate"));
     let evil = world.send(from("https://evil.example.com", Some(&token("ada")))).await;
     assert_eq!((evil.status, allowed(&evil)), (StatusCode::FORBIDDEN, None));
+    // Who is no page is told only that a page may be answered otherwise.
+    let program = world.send(modern(Some(&token("ada")), "tools/list", json!({}))).await;
+    assert_eq!((program.status, allowed(&program)), (StatusCode::OK, None));
+    assert_eq!(program.headers[header::VARY], listed.headers[header::VARY]);
 }
 
 #[tokio::test]
