@@ -12,6 +12,8 @@ mod error;
 mod merge;
 
 #[cfg(feature = "engine")]
+mod authorize;
+#[cfg(feature = "engine")]
 mod bind;
 #[cfg(feature = "engine")]
 mod catalog;

@@ -9,11 +9,12 @@ use serde_json::{Map, Value, value::RawValue};
 use tokio::time::{Instant, sleep_until};
 
 use crate::{
+    authorize::Scheme,
     bind::with_defaults,
     decode::{Scrubber, error, error::header_matches},
     row::{Pending, PollPlan, Row},
     send::{Answer, later},
-    server::{OpenApiServer, RowResult, Scheme},
+    server::{OpenApiServer, RowResult},
 };
 
 impl OpenApiServer {
@@ -24,7 +25,6 @@ impl OpenApiServer {
         plan: &PollPlan,
         accepted: Answer,
         cx: &CallContext<'_>,
-        scrubber: &Scrubber,
         deadline: Instant,
     ) -> Result<RowResult, ProviderError> {
         let mut exchanges = vec![accepted.exchange];
@@ -37,6 +37,7 @@ impl OpenApiServer {
         let arguments = Map::from_iter([(plan.argument.clone(), Value::from(id.as_str()))]);
         let arguments = with_defaults(asked, Cow::Owned(arguments));
         let end = deadline.min(later(plan.wait));
+        let scrubber = Scrubber::new(cx.credential);
         let shown = scrubber.clean(id);
         let mut turn = 0;
         let note = loop {
@@ -50,7 +51,7 @@ impl OpenApiServer {
             sleep_until(next).await;
             turn += 1;
             cx.progress.report(turn, None, "waiting for the vendor to work on the request");
-            match self.request(asked, &arguments, cx, Scheme::Own, scrubber, end).await {
+            match self.request(asked, &arguments, cx, Scheme::Own, end).await {
                 Err(error) if gives_up(&error) => {
                     exchanges.extend_from_slice(error.exchanges());
                     return Err(error.with_sent(Sent::Yes).with_exchanges(exchanges));
@@ -107,7 +108,7 @@ enum Outcome {
     Unknown,
 }
 
-fn outcome(plan: &PollPlan, answer: &Answer, scrubber: &Scrubber) -> Outcome {
+fn outcome(plan: &PollPlan, answer: &Answer, scrubber: Scrubber<'_>) -> Outcome {
     if is_pending(&plan.pending, answer.status, &answer.headers) {
         return Outcome::Pending;
     }

@@ -6,10 +6,11 @@ use mcp_govern_core::{CredentialFacts, ProviderError, RequestPreview, ToolName};
 use serde_json::{Map, Value};
 
 use crate::{
+    authorize::Scheme,
     bind::Payload,
     decode::MASK,
     row::Row,
-    server::{OpenApiServer, Scheme},
+    server::{OpenApiServer, Tool},
 };
 
 impl OpenApiServer {
@@ -20,15 +21,16 @@ impl OpenApiServer {
         arguments: &Map<String, Value>,
         facts: &CredentialFacts,
     ) -> Result<RequestPreview, ProviderError> {
-        let Some(recipe) = self.tool_recipe(name) else {
-            return self.show_row(self.tool_row(name)?, arguments.clone(), facts);
+        let recipe = match self.tool(name)? {
+            Tool::Row(row) => return self.show_row(row, arguments.clone(), facts),
+            Tool::Recipe(recipe) => recipe,
         };
         let uses: Vec<String> = recipe.uses().iter().map(|row| format!("`{row}`")).collect();
         let note = format!("`{name}` is made of several requests, one after the other: {}.", uses.join(", "));
         match recipe.first_request(arguments) {
             Some((row, arguments)) => {
-                let row = self.tool_row(&row)?;
-                Ok(self.show_row(row, arguments, facts)?.with_note(note).with_note("Only the first of them is shown."))
+                let preview = self.show(&row, &arguments, facts)?;
+                Ok(preview.with_note(note).with_note("Only the first of them is shown."))
             }
             None => Ok(RequestPreview::new("", &self.base).with_note(note)),
         }
@@ -43,8 +45,7 @@ impl OpenApiServer {
         let mut arguments = self.filled(row, Cow::Owned(arguments)).into_owned();
         hide_secrets(&row.definition.input_schema, &mut arguments);
         let bound = self.bind(row, &arguments)?;
-        let mut preview =
-            RequestPreview::new(bound.method.as_str(), format!("{}{}", self.base_of(row, &arguments)?, bound.target));
+        let mut preview = RequestPreview::new(row.method.as_str(), bound.url);
         for (name, value) in &bound.headers {
             preview = preview.with_header(name.as_str(), value.to_str().unwrap_or(MASK));
         }
@@ -74,13 +75,13 @@ impl OpenApiServer {
         facts: &CredentialFacts,
         mut preview: RequestPreview,
     ) -> Result<RequestPreview, ProviderError> {
-        let alternatives = self.alternatives(row, &Scheme::Own)?;
-        let schemes = |alternative: &[usize]| -> Vec<_> {
-            alternative.iter().filter_map(|index| self.shared.document.schemes.list.get(*index)).collect()
+        let mut alternatives = self.alternatives(row, &Scheme::Own);
+        let first = alternatives.clone().next();
+        let filled = |alternative: &&[usize]| self.schemes(alternative).all(|scheme| scheme.masked(facts).1);
+        let Some(alternative) = alternatives.find(filled).or(first) else {
+            return self.needs_none(row).map(|()| preview);
         };
-        let filled = |alternative: &&&[usize]| schemes(alternative).iter().all(|scheme| scheme.masked(facts).1);
-        let Some(alternative) = alternatives.iter().find(filled).or(alternatives.first()) else { return Ok(preview) };
-        for scheme in schemes(alternative) {
+        for scheme in self.schemes(alternative) {
             let (value, known) = scheme.masked(facts);
             preview = preview.with_header(scheme.header.as_str(), value);
             if !known {

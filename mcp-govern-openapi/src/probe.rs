@@ -10,11 +10,12 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use crate::{
+    authorize::Scheme,
     decode::{Kept, Scrubber, decode, error::one_line},
     document::ProbePlan,
     row::Row,
     send::Answer,
-    server::{OpenApiServer, Scheme, scrubber},
+    server::OpenApiServer,
 };
 
 /// Facts are cut to so many characters.
@@ -106,7 +107,7 @@ impl OpenApiServer {
         remarks: &mut Vec<String>,
     ) {
         let cx = CallContext::new(&NoObserver).with_credential(Some(credential));
-        let scrubber = scrubber(Some(credential));
+        let scrubber = Scrubber::new(Some(credential));
         for plan in self.plans(credential).filter(|plan| plan.more) {
             let Some(row) = self.shared.document.row(&plan.row) else { continue };
             let arguments = self.filled(row, Cow::Borrowed(&plan.arguments));
@@ -115,11 +116,11 @@ impl OpenApiServer {
                 continue;
             }
             let scheme = plan.scheme.map_or(Scheme::Own, Scheme::Only);
-            let told = match self.request(row, &arguments, &cx, scheme, &scrubber, deadline).await {
+            let told = match self.request(row, &arguments, &cx, scheme, deadline).await {
                 Ok(answer) if answer.status.is_success() => {
-                    self.learn(plan, row, &arguments, &answer, &scrubber, facts).map(|told| remarks.extend(told))
+                    self.learn(plan, row, &arguments, &answer, scrubber, facts).map(|told| remarks.extend(told))
                 }
-                Ok(answer) => Err(self.refusal(row, answer, &scrubber)),
+                Ok(answer) => Err(self.refusal(row, answer, scrubber)),
                 Err(error) => Err(error),
             };
             remarks.extend(told.err().map(|error| error.to_string()));
@@ -133,7 +134,7 @@ impl OpenApiServer {
         row: &Row,
         arguments: &Map<String, Value>,
         answer: &Answer,
-        scrubber: &Scrubber,
+        scrubber: Scrubber<'_>,
         facts: &mut CredentialFacts,
     ) -> Result<Vec<String>, ProviderError> {
         // A page with status 200, such as a network's login page, proves nothing about a key.
@@ -177,14 +178,13 @@ impl OpenApiServer {
         remarks: &mut Vec<String>,
     ) -> Result<Verdict, ProviderError> {
         let cx = CallContext::new(&NoObserver).with_credential(Some(credential));
-        let scrubber = scrubber(Some(credential));
+        let scrubber = Scrubber::new(Some(credential));
         let mut limited = None;
         let mut unsettled = None;
         for plan in plans {
             let Some(row) = self.shared.document.row(&plan.row) else { continue };
             let arguments = self.filled(row, Cow::Borrowed(&plan.arguments));
-            let answer =
-                self.request(row, &arguments, &cx, scheme.map_or(Scheme::Own, Scheme::Only), &scrubber, deadline).await;
+            let answer = self.request(row, &arguments, &cx, scheme.map_or(Scheme::Own, Scheme::Only), deadline).await;
             let answer = match answer {
                 Err(error) if error.kind() == ProviderErrorKind::Unauthorized => {
                     return Ok(Verdict::Rejected(error.to_string()));
@@ -192,10 +192,10 @@ impl OpenApiServer {
                 answer => answer?,
             };
             if answer.status.is_success() {
-                remarks.extend(self.learn(plan, row, &arguments, &answer, &scrubber, facts)?);
+                remarks.extend(self.learn(plan, row, &arguments, &answer, scrubber, facts)?);
                 return Ok(Verdict::Accepted);
             }
-            let refusal = self.refusal(row, answer, &scrubber);
+            let refusal = self.refusal(row, answer, scrubber);
             match refusal.kind() {
                 ProviderErrorKind::Unauthorized => return Ok(Verdict::Rejected(refusal.to_string())),
                 ProviderErrorKind::Forbidden | ProviderErrorKind::PlanLimit => limited = Some(refusal.to_string()),

@@ -34,7 +34,8 @@ pub(crate) struct Row {
     pub(crate) defaults: Vec<(String, Value)>,
     pub(crate) required: Vec<String>,
     pub(crate) checks: Vec<Check>,
-    /// Alternatives; each lists the indexes of the schemes that it needs.
+    /// Alternatives, in the order in which they are tried; each lists the indexes of the schemes that it needs. None at all where
+    /// the row needs no credential.
     pub(crate) security: Vec<Vec<usize>>,
     pub(crate) repeat: Repeat,
     /// Whether a write may be sent again after a throttle status; as the status says when absent.

@@ -8,7 +8,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use http::{HeaderMap, HeaderValue, Uri};
 use mcp_govern_core::{
     ArgumentRule, AuthMethodId, AuthorizedCall, CallContext, Catalogue, CheckedArguments, Clock, Credential,
     CredentialFacts, CredentialReport, DiscoverContext, Effect, Exchange, ProbeContext, ProviderError,
@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::{
+    authorize::Scheme,
     bind::{BoundRequest, bind, with_defaults},
     decode::{Kept, Scrubber, decode, error, trim},
     document::{Document, policy::Throttle},
@@ -26,7 +27,7 @@ use crate::{
     reach::Reach,
     recipe::{Entry, Recipes},
     row::{Row, Shape},
-    send::{Answer, Limiter, Outgoing, Permission, Sender, header_map, later, seconds},
+    send::{Answer, Limiter, Outgoing, Permission, Sender, later, seconds},
     transport::{Transport, is_loopback},
 };
 
@@ -65,13 +66,11 @@ pub(crate) struct RowResult {
     pub(crate) exchanges: Vec<Exchange>,
 }
 
-/// Which of the row's alternatives authorises a request.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Scheme {
-    /// The first that the credential can fill.
-    Own,
-    /// This one, whatever the row says (probes).
-    Only(usize),
+/// What a tool is made of.
+#[derive(Debug)]
+pub(crate) enum Tool<'a> {
+    Row(&'a Row),
+    Recipe(&'a Entry),
 }
 
 impl OpenApiServer {
@@ -84,16 +83,17 @@ impl OpenApiServer {
         cx: &CallContext<'_>,
     ) -> Result<ToolOutput, ProviderError> {
         let deadline = self.deadline(cx.deadline);
-        let (result, paging) = if let Some(recipe) = self.tool_recipe(name) {
+        let tool = self.tool(name)?;
+        let (result, paging) = match tool {
             // Boxed, as polling is: most calls are one request, and theirs is the memory that is moved about.
-            (Box::pin(self.run_recipe(recipe, arguments, cx, deadline)).await?, None)
-        } else {
-            let row = self.tool_row(name)?;
-            let paging = match &row.output.shape {
-                Shape::List(plan) => Some(&plan.page),
-                Shape::Whole | Shape::Root(_) => None,
-            };
-            (self.run_row(row, arguments, rules, cx, deadline).await?, paging)
+            Tool::Recipe(recipe) => (Box::pin(self.run_recipe(recipe, arguments, cx, deadline)).await?, None),
+            Tool::Row(row) => {
+                let paging = match &row.output.shape {
+                    Shape::List(plan) => Some(&plan.page),
+                    Shape::Whole | Shape::Root(_) => None,
+                };
+                (self.run_row(row, arguments, rules, cx, deadline).await?, paging)
+            }
         };
         let trimmed = trim(&result.content, self.shared.limits.output_bytes, paging, arguments);
         let mut output = ToolOutput::new(result.content, result.exchanges);
@@ -122,21 +122,23 @@ impl OpenApiServer {
         deadline: Instant,
     ) -> Result<RowResult, ProviderError> {
         let arguments = self.filled(row, Cow::Borrowed(arguments));
-        let scrubber = scrubber(cx.credential);
-        let answer = self.request(row, &arguments, cx, Scheme::Own, &scrubber, deadline).await;
-        let answer = answer.map_err(|error| unsettled(row, error))?;
+        let scrubber = Scrubber::new(cx.credential);
+        let answer = match self.request(row, &arguments, cx, Scheme::Own, deadline).await {
+            Ok(answer) => answer,
+            Err(error) => return Err(unsettled(row, error)),
+        };
         if !answer.status.is_success() {
-            return Err(unsettled(row, self.refusal(row, answer, &scrubber)));
+            return Err(unsettled(row, self.refusal(row, answer, scrubber)));
         }
         let mut notes: Vec<String> = self.shared.document.policy.warnings(&answer.headers).map(str::to_owned).collect();
         if let (Some(plan), http::StatusCode::ACCEPTED) = (&row.poll, answer.status) {
-            let mut result = Box::pin(self.poll(row, plan, answer, cx, &scrubber, deadline)).await?;
+            let mut result = Box::pin(self.poll(row, plan, answer, cx, deadline)).await?;
             result.notes.splice(0..0, notes);
             return Ok(result);
         }
         let exchanges = vec![answer.exchange];
         let kept = Kept { reach: &self.reach, rules };
-        match decode(row, &arguments, answer.status, &answer.headers, &answer.body, &scrubber, kept) {
+        match decode(row, &arguments, answer.status, &answer.headers, &answer.body, scrubber, kept) {
             Ok(decoded) => {
                 notes.extend(decoded.notes);
                 Ok(RowResult { content: decoded.content, notes, exchanges })
@@ -156,27 +158,9 @@ impl OpenApiServer {
         arguments: &Map<String, Value>,
         cx: &CallContext<'_>,
         scheme: Scheme,
-        scrubber: &Scrubber,
         deadline: Instant,
     ) -> Result<Answer, ProviderError> {
-        let bound = self.bind(row, arguments)?;
-        let base = self.base_of(row, arguments)?;
-        let credential = self.authorize(row, cx.credential, scheme)?;
-        let secrets: Vec<&[u8]> = credential.iter().map(|(_, value)| value.as_bytes()).collect();
-        let lane = self.shared.limiter.key(base, &secrets, &row.rate_domain);
-        let body = bound.body();
-        let too_long = |_| invalid(row, "the address of the request would be too long");
-        let uri = Uri::from_maybe_shared([base, bound.target.as_str()].concat()).map_err(too_long)?;
-        let out = Outgoing {
-            method: bound.method,
-            uri,
-            headers: header_map(bound.headers, credential),
-            body,
-            template: row.path.template(),
-            permission: Permission { repeat: row.repeat.allows(arguments), throttled: row.throttled },
-            lane,
-            rate: self.shared.document.policy.rates.get(&row.rate_domain).copied(),
-        };
+        let out = self.outgoing(row, arguments, cx.credential, scheme)?;
         if let Some(trace) = cx.trace {
             tracing::debug!(trace = trace.trace_id(), tool = %row.name, "calling the vendor");
         }
@@ -185,9 +169,37 @@ impl OpenApiServer {
             limiter: &self.shared.limiter,
             limits: &self.shared.limits,
             policy: &self.shared.document.policy,
-            scrubber,
+            scrubber: Scrubber::new(cx.credential),
         };
-        sender.exchange(&out, cx.observer, deadline).await
+        // Boxed: two pieces of memory that an allocator has at hand cost less than a large one that it has to look for.
+        Box::pin(sender.exchange(&out, cx.observer, deadline)).await
+    }
+
+    /// The request of a row, bound and authorised.
+    fn outgoing<'a>(
+        &self,
+        row: &'a Row,
+        arguments: &Map<String, Value>,
+        credential: Option<&Credential>,
+        scheme: Scheme,
+    ) -> Result<Outgoing<'a>, ProviderError> {
+        let mut bound = self.bind(row, arguments)?;
+        let others = bound.headers.len();
+        self.authorize(row, credential, scheme, &mut bound.headers)?;
+        let secrets = bound.headers.get(others..).unwrap_or_default();
+        let lane = self.shared.limiter.key(self.base_of(row, arguments)?, secrets, &row.rate_domain);
+        let body = bound.body();
+        let uri = Uri::try_from(bound.url).map_err(|_| invalid(row, "the address of the request would be too long"))?;
+        Ok(Outgoing {
+            method: &row.method,
+            uri,
+            headers: bound.headers,
+            body,
+            template: row.path.template(),
+            permission: Permission { repeat: row.repeat.allows(arguments), throttled: row.throttled },
+            lane,
+            rate: self.shared.document.policy.rates.get(&row.rate_domain).copied(),
+        })
     }
 
     /// The arguments with everything that need not be given.
@@ -198,7 +210,7 @@ impl OpenApiServer {
     }
 
     /// The base URL that a row's requests go to.
-    pub(crate) fn base_of(&self, row: &Row, arguments: &Map<String, Value>) -> Result<&str, ProviderError> {
+    fn base_of(&self, row: &Row, arguments: &Map<String, Value>) -> Result<&str, ProviderError> {
         match &row.origin {
             None => Ok(&self.base),
             Some(role) => self.reach.base(role, arguments).ok_or_else(|| invalid(row, "no host is named")),
@@ -215,7 +227,8 @@ impl OpenApiServer {
         if let Shape::List(plan) = &row.output.shape {
             plan.page.check(arguments).map_err(|text| invalid(row, &text))?;
         }
-        let mut bound = bind(row, arguments).map_err(|text| invalid(row, &text))?;
+        let base = self.base_of(row, arguments)?;
+        let mut bound = bind(row, arguments, base).map_err(|text| invalid(row, &text))?;
         for header in &row.config_headers {
             if header.when.as_ref().is_some_and(|method| *method != self.method) {
                 continue;
@@ -232,70 +245,8 @@ impl OpenApiServer {
         Ok(bound)
     }
 
-    /// The headers that authorise a request.
-    fn authorize(
-        &self,
-        row: &Row,
-        credential: Option<&Credential>,
-        scheme: Scheme,
-    ) -> Result<Vec<(HeaderName, HeaderValue)>, ProviderError> {
-        let alternatives = self.alternatives(row, &scheme)?;
-        if alternatives.iter().any(|needed| needed.is_empty()) && credential.is_none() || alternatives.is_empty() {
-            return Ok(Vec::new());
-        }
-        let unauthorized = |text: String| ProviderError::new(ProviderErrorKind::Unauthorized, text);
-        let Some(credential) = credential else {
-            return Err(unauthorized(format!(
-                "no credential: `{}` needs one of the method `{}`",
-                row.name, self.method
-            )));
-        };
-        if *credential.method() != self.method {
-            let text =
-                format!("the credential is of the method `{}`, the server uses `{}`", credential.method(), self.method);
-            return Err(ProviderError::new(ProviderErrorKind::Config, text));
-        }
-        for alternative in &alternatives {
-            let mut headers = Vec::with_capacity(alternative.len());
-            for scheme in alternative.iter().filter_map(|index| self.shared.document.schemes.list.get(*index)) {
-                if let Some(value) = scheme.value(credential) {
-                    headers.push((scheme.header.clone(), value.map_err(unauthorized)?));
-                }
-            }
-            if headers.len() == alternative.len() {
-                return Ok(headers);
-            }
-        }
-        let fields =
-            alternatives.iter().copied().flatten().filter_map(|index| self.shared.document.schemes.list.get(*index));
-        let fields: Vec<String> = fields.map(|scheme| format!("`{}`", scheme.own_field())).collect();
-        Err(unauthorized(format!(
-            "no credential: `{}` needs the field {}, which is not filled in",
-            row.name,
-            fields.join(" or ")
-        )))
-    }
-
-    /// The row's alternatives that belong to the server's auth method.
-    pub(crate) fn alternatives<'a>(&self, row: &'a Row, scheme: &'a Scheme) -> Result<Vec<&'a [usize]>, ProviderError> {
-        if let Scheme::Only(index) = scheme {
-            return Ok(vec![std::slice::from_ref(index)]);
-        }
-        let schemes = &self.shared.document.schemes.list;
-        let mine = |index: &usize| schemes.get(*index).is_some_and(|scheme| scheme.method == self.method);
-        let mut fitting: Vec<&[usize]> =
-            row.security.iter().map(Vec::as_slice).filter(|needed| needed.iter().all(mine)).collect();
-        if fitting.is_empty() && !row.security.is_empty() {
-            let text = format!("`{}` cannot be called with the auth method `{}`", row.name, self.method);
-            return Err(ProviderError::new(ProviderErrorKind::Config, text));
-        }
-        // Where a credential is welcome but not needed, it is shown when there is one.
-        fitting.sort_by_key(|needed| needed.is_empty());
-        Ok(fitting)
-    }
-
     /// An answer that is no success becomes an error that says what to do.
-    pub(crate) fn refusal(&self, row: &Row, answer: Answer, scrubber: &Scrubber) -> ProviderError {
+    pub(crate) fn refusal(&self, row: &Row, answer: Answer, scrubber: Scrubber<'_>) -> ProviderError {
         let policy = &self.shared.document.policy;
         let throttled = answer.throttle != Throttle::No;
         let (headers, status): (&HeaderMap, _) = (&answer.headers, answer.status);
@@ -317,15 +268,12 @@ impl OpenApiServer {
         error.with_exchanges(vec![answer.exchange]).with_vendor(refusal.vendor)
     }
 
-    /// The recipe of a tool of this server.
-    pub(crate) fn tool_recipe(&self, name: &ToolName) -> Option<&Entry> {
-        self.catalogue.tool(name).and_then(|_| self.shared.recipes.get(name))
-    }
-
-    /// The row of a tool of this server.
-    pub(crate) fn tool_row(&self, name: &ToolName) -> Result<&Row, ProviderError> {
-        let row = self.catalogue.tool(name).and_then(|_| self.shared.document.row(name)).filter(|row| !row.hidden);
-        row.ok_or_else(|| ProviderError::new(ProviderErrorKind::UnknownTool, format!("there is no tool `{name}`")))
+    /// A tool of this server.
+    pub(crate) fn tool(&self, name: &ToolName) -> Result<Tool<'_>, ProviderError> {
+        let recipe = || self.shared.recipes.get(name).map(Tool::Recipe);
+        let row = || self.shared.document.row(name).filter(|row| !row.hidden).map(Tool::Row);
+        let tool = self.catalogue.tool(name).and_then(|_| recipe().or_else(row));
+        tool.ok_or_else(|| ProviderError::new(ProviderErrorKind::UnknownTool, format!("there is no tool `{name}`")))
     }
 
     /// When a call ends at the latest.
@@ -392,11 +340,6 @@ pub(crate) fn check_base(url: &Url) -> Result<(), &'static str> {
         return Err("has a query or fragment");
     }
     Ok(())
-}
-
-/// Finds the credential's own secrets in whatever comes back.
-pub(crate) fn scrubber(credential: Option<&Credential>) -> Scrubber {
-    Scrubber::new(credential.into_iter().flat_map(|credential| credential.fields().values()))
 }
 
 /// A write whose outcome nobody knows must not be repeated without looking; the message says so.

@@ -298,6 +298,7 @@ mod tests {
         let exchange =
             (texts(), texts(), any::<Option<u16>>(), prop::option::of(texts()), any::<[u64; 3]>(), any::<u32>())
                 .prop_map(|(method, path, status, request_id, [sent_bytes, received_bytes, latency_ms], retries)| {
+                    let (method, path) = (method.into(), path.into());
                     Exchange { method, path, status, request_id, sent_bytes, received_bytes, latency_ms, retries }
                 });
         let exchanges = prop::collection::vec(exchange, 0..3);

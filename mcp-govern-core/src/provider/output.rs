@@ -1,5 +1,7 @@
 //! What comes back from a call, and what a call would send.
 
+use std::{borrow::Cow, sync::Arc};
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 
@@ -8,9 +10,9 @@ use serde_json::{Value, value::RawValue};
 #[serde(deny_unknown_fields)]
 pub struct Exchange {
     /// The HTTP method.
-    pub method: String,
+    pub method: Cow<'static, str>,
     /// The path template, with the names of its parameters instead of their values.
-    pub path: String,
+    pub path: Arc<str>,
     /// The HTTP status; absent when no answer came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,

@@ -21,6 +21,9 @@ pub(crate) fn scalar_text(value: &Value) -> Option<Cow<'_, str>> {
         Value::Bool(true) => Some(Cow::Borrowed("true")),
         Value::Bool(false) => Some(Cow::Borrowed("false")),
         Value::Number(number) => {
+            if let Some(count) = number.as_u64() {
+                return Some(Cow::Owned(count.to_string()));
+            }
             let whole = number.as_f64().filter(|n| n.fract() == 0.0 && n.abs() < 9_007_199_254_740_992.0);
             match whole.filter(|_| number.is_f64()) {
                 Some(whole) => Some(Cow::Owned(format!("{whole:.0}"))),

@@ -48,10 +48,15 @@ impl HeaderParam {
     }
 }
 
+/// Whether a text is made of visible ASCII characters and inner spaces, and nothing else.
+pub(crate) fn is_header_text(text: &str) -> bool {
+    let inner = !text.is_empty() && !text.starts_with(' ') && !text.ends_with(' ');
+    inner && text.bytes().all(|b| (b' '..=b'~').contains(&b))
+}
+
 /// A header value of visible ASCII characters and inner spaces, and nothing else.
 pub(crate) fn check_header_value(text: &str) -> Result<HeaderValue, &'static str> {
-    let plain = text.bytes().all(|b| (b' '..=b'~').contains(&b));
-    if !plain || text.is_empty() || text.trim() != text {
+    if !is_header_text(text) {
         return Err("must be visible ASCII text without spaces around it: it goes into a header");
     }
     HeaderValue::from_str(text).map_err(|_| "cannot stand in a header")

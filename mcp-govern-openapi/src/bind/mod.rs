@@ -11,27 +11,26 @@ mod multipart;
 mod path;
 mod query;
 
-use std::{borrow::Cow, fmt::Write as _};
+use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, header::CONTENT_TYPE};
+use http::{HeaderName, HeaderValue, header::CONTENT_TYPE};
 use serde_json::{Map, Value};
 
 pub(crate) use self::{
     body::{BodyField, BodyKind, BodyPlan, PartKind, Payload},
     encode::{percent, scalar_text},
-    header::{HeaderParam, check_header_name, check_header_value},
+    header::{HeaderParam, check_header_name, check_header_value, is_header_text},
     path::{PathParam, PathTemplate, Slash},
     query::{QueryParam, QueryStyle},
 };
 use crate::row::Row;
 
-/// A request without its base URL and without authorization.
+/// A request without authorization. Its method is the row's.
 #[derive(Debug)]
 pub(crate) struct BoundRequest {
-    pub(crate) method: Method,
-    /// Path and query, below the base URL.
-    pub(crate) target: String,
+    /// The base URL, the path and the query.
+    pub(crate) url: String,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) payload: Option<Payload>,
 }
@@ -43,15 +42,21 @@ impl BoundRequest {
     }
 }
 
-/// Binds the arguments of a row, defaults filled in.
+/// Room for the headers of arguments, configuration, body and credential: few requests have more.
+const MORE_HEADERS: usize = 4;
+/// Room for what the arguments add to an address: few add more.
+const LONG_ARGUMENTS: usize = 64;
+
+/// Binds the arguments of a row, defaults filled in, below a base URL.
 ///
 /// # Errors
 ///
 /// A sentence that names the argument and what is expected.
-pub(crate) fn bind(row: &Row, arguments: &Map<String, Value>) -> Result<BoundRequest, String> {
+pub(crate) fn bind(row: &Row, arguments: &Map<String, Value>, base: &str) -> Result<BoundRequest, String> {
     refuse_unknown(row, arguments)?;
-    let target = bind_target(row, arguments)?;
-    let mut headers = row.fixed_headers.clone();
+    let url = bind_url(row, arguments, base)?;
+    let mut headers = Vec::with_capacity(row.fixed_headers.len() + MORE_HEADERS);
+    headers.extend_from_slice(&row.fixed_headers);
     for param in &row.headers {
         if let Some(value) = arguments.get(&param.argument) {
             headers.push((param.name.clone(), param.bind(value)?));
@@ -61,7 +66,7 @@ pub(crate) fn bind(row: &Row, arguments: &Map<String, Value>) -> Result<BoundReq
     if let Some(payload) = &payload {
         headers.push((CONTENT_TYPE, payload.content_type()));
     }
-    Ok(BoundRequest { method: row.method.clone(), target, headers, payload })
+    Ok(BoundRequest { url, headers, payload })
 }
 
 /// Fills in what the schema states as defaults.
@@ -74,19 +79,22 @@ pub(crate) fn with_defaults<'a>(row: &Row, mut arguments: Cow<'a, Map<String, Va
     arguments
 }
 
-fn bind_target(row: &Row, arguments: &Map<String, Value>) -> Result<String, String> {
-    let mut target = row.path.bind(arguments)?;
-    let path = target.len();
+fn bind_url(row: &Row, arguments: &Map<String, Value>, base: &str) -> Result<String, String> {
+    let template = row.path.template();
+    let mut url = String::with_capacity(base.len() + template.len() + row.fixed_query.len() + LONG_ARGUMENTS);
+    url.push_str(base);
+    row.path.write(arguments, &mut url)?;
+    let path = url.len();
     for param in &row.query {
         if let Some(value) = arguments.get(&param.argument) {
-            param.write(value, &mut target, path)?;
+            param.write(value, &mut url, path)?;
         }
     }
     if !row.fixed_query.is_empty() {
-        let separator = if target.len() == path { '?' } else { '&' };
-        let _ = write!(target, "{separator}{}", row.fixed_query);
+        url.push(if url.len() == path { '?' } else { '&' });
+        url.push_str(&row.fixed_query);
     }
-    Ok(target)
+    Ok(url)
 }
 
 /// The vendor ignores what it does not know, so a typo would go unnoticed: unknown arguments are refused here.

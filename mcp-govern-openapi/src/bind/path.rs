@@ -1,6 +1,6 @@
 //! The path: a template whose parameters are filled in segment by segment.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use mcp_govern_core::{BoundArgument, Location};
 use percent_encoding::percent_decode_str;
@@ -11,7 +11,7 @@ use super::encode::{percent, scalar_text};
 /// A path template, taken apart at load.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct PathTemplate {
-    template: String,
+    template: Arc<str>,
     segments: Vec<Vec<Piece>>,
 }
 
@@ -52,11 +52,11 @@ impl PathTemplate {
         if let Some(param) = params.iter().find(|param| !used.contains(&param.name)) {
             return Err(format!("the path `{template}` has no place for the parameter `{}`", param.name));
         }
-        Ok(Self { template: template.to_owned(), segments })
+        Ok(Self { template: Arc::from(template), segments })
     }
 
     /// The template with the names of its parameters.
-    pub(crate) fn template(&self) -> &str {
+    pub(crate) fn template(&self) -> &Arc<str> {
         &self.template
     }
 
@@ -78,24 +78,23 @@ impl PathTemplate {
         self.params().map(bound).collect()
     }
 
-    /// The path with its parameters filled in, each percent-encoded.
-    pub(crate) fn bind(&self, arguments: &Map<String, Value>) -> Result<String, String> {
-        let mut path = String::with_capacity(self.template.len() + 24);
+    /// Writes the path with its parameters filled in, each percent-encoded, behind what stands in `target`.
+    pub(crate) fn write(&self, arguments: &Map<String, Value>, target: &mut String) -> Result<(), String> {
         for pieces in &self.segments {
-            path.push('/');
-            let start = path.len();
+            target.push('/');
+            let start = target.len();
             for piece in pieces {
                 match piece {
-                    Piece::Literal(literal) => path.push_str(literal),
-                    Piece::Param(param) => path.extend(percent(&param.text(arguments)?)),
+                    Piece::Literal(literal) => target.push_str(literal),
+                    Piece::Param(param) => target.extend(percent(&param.text(arguments)?)),
                 }
             }
             // Several parameters in one segment could make one up that steps upwards.
-            if matches!(path.get(start..), Some("." | "..")) {
+            if matches!(target.get(start..), Some("." | "..")) {
                 return Err(format!("`{}` does not name anything", self.template));
             }
         }
-        Ok(path)
+        Ok(())
     }
 }
 
@@ -124,6 +123,9 @@ impl PathParam {
             }
             if pieces.any(|piece| matches!(piece, "" | "." | "..")) {
                 return Err("must not be empty, `.` or `..`");
+            }
+            if !text.contains('%') {
+                return Ok(());
             }
             let decoded = percent_decode_str(&text).decode_utf8_lossy().into_owned();
             if decoded == text {
@@ -182,7 +184,8 @@ mod tests {
 
     fn bind(template: &str, slash: Slash, value: Value) -> Result<String, String> {
         let template = PathTemplate::parse(template, &[param("id", slash)]).unwrap();
-        template.bind(json!({ "id": value }).as_object().unwrap())
+        let mut path = String::new();
+        template.write(json!({ "id": value }).as_object().unwrap(), &mut path).map(|()| path)
     }
 
     #[test]
@@ -215,9 +218,9 @@ mod tests {
     fn two_parameters_of_one_segment_cannot_step_upwards_together() {
         let params = [param("a", Slash::Refused), param("b", Slash::Refused)];
         let template = PathTemplate::parse("/x/{a}.{b}", &params).unwrap();
-        assert!(template.bind(json!({"a": "", "b": ""}).as_object().unwrap()).is_err());
+        assert!(template.write(json!({"a": "", "b": ""}).as_object().unwrap(), &mut String::new()).is_err());
         let template = PathTemplate::parse("/x/{a}{b}", &params).unwrap();
-        assert!(template.bind(json!({"a": "x", "b": "y"}).as_object().unwrap()).is_ok());
+        assert!(template.write(json!({"a": "x", "b": "y"}).as_object().unwrap(), &mut String::new()).is_ok());
     }
 
     #[test]

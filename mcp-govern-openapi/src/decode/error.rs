@@ -52,7 +52,7 @@ pub(crate) fn read(
     status: StatusCode,
     headers: &HeaderMap,
     body: &[u8],
-    scrubber: &Scrubber,
+    scrubber: Scrubber<'_>,
 ) -> Refusal {
     let body = String::from_utf8_lossy(body);
     let json = serde_json::from_str::<serde::de::IgnoredAny>(&body).is_ok();

@@ -1,6 +1,6 @@
 //! Secrets in results: masked where the document says so, and wherever the caller's own credential shows up.
 
-use mcp_govern_core::Secret;
+use mcp_govern_core::{Credential, Secret};
 use serde_json::Value;
 
 /// What stands in place of a secret.
@@ -83,56 +83,69 @@ fn children(value: &mut Value, act: &mut dyn FnMut(&mut Value)) {
 }
 
 /// Takes the caller's own secrets out of whatever the vendor sends back.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Scrubber {
-    needles: Vec<Secret>,
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scrubber<'a> {
+    credential: Option<&'a Credential>,
 }
 
 /// Shorter secrets are not looked for: they would mask ordinary words.
 const SHORTEST: usize = 6;
 
-impl Scrubber {
-    /// For these secrets, in every form in which a body may repeat them.
-    pub(crate) fn new<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
-        let mut needles: Vec<Secret> = Vec::new();
-        for secret in secrets.into_iter().filter(|secret| secret.expose().len() >= SHORTEST) {
-            let plain = secret.expose();
-            let escaped = Value::from(plain).to_string();
-            let escaped = escaped.trim_matches('"');
-            let slashed = escaped.replace('/', "\\/");
-            let encoded = crate::bind::percent(plain).to_string();
-            needles.push(secret.clone());
-            for other in [escaped, slashed.as_str(), encoded.as_str()] {
-                if needles.iter().all(|needle| needle.expose() != other) {
-                    needles.push(Secret::new(other));
-                }
-            }
-        }
-        // The longest form first, so that no rest of one stays behind another.
-        needles.sort_by_key(|needle| std::cmp::Reverse(needle.expose().len()));
-        Self { needles }
+impl<'a> Scrubber<'a> {
+    /// For the secrets of a credential, in every form in which a body may repeat them.
+    pub(crate) fn new(credential: Option<&'a Credential>) -> Self {
+        Self { credential }
     }
 
     /// The text without the secrets; `None` when it holds none.
-    pub(crate) fn scrub(&self, text: &str) -> Option<String> {
+    pub(crate) fn scrub(self, text: &str) -> Option<String> {
+        // Nearly no text holds one: the forms are made when it may.
+        if !self.secrets().any(|secret| text.contains(core(secret.expose()))) {
+            return None;
+        }
+        let mut forms: Vec<Secret> = self.secrets().flat_map(|secret| forms(secret.expose())).collect();
+        // The longest form first, so that no rest of one stays behind another.
+        forms.sort_by_key(|form| std::cmp::Reverse(form.expose().len()));
         let mut clean = None::<String>;
-        for needle in &self.needles {
+        for form in &forms {
             let current = clean.as_deref().unwrap_or(text);
-            if current.contains(needle.expose()) {
-                clean = Some(current.replace(needle.expose(), MASK));
+            if current.contains(form.expose()) {
+                clean = Some(current.replace(form.expose(), MASK));
             }
         }
         clean
     }
 
     /// The text, scrubbed.
-    pub(crate) fn clean(&self, text: String) -> String {
+    pub(crate) fn clean(self, text: String) -> String {
         self.scrub(&text).unwrap_or(text)
     }
+
+    fn secrets(self) -> impl Iterator<Item = &'a Secret> {
+        let secrets = self.credential.into_iter().flat_map(|credential| credential.fields().values());
+        secrets.filter(|secret| secret.expose().len() >= SHORTEST)
+    }
+}
+
+/// The longest stretch of a secret that no form of it writes in another way.
+///
+/// INVARIANT: every form holds it (`a_secret_is_found_in_every_form_a_body_gives_it`).
+fn core(secret: &str) -> &str {
+    let unreserved = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '~');
+    secret.split(|c| !unreserved(c)).max_by_key(|stretch| stretch.len()).unwrap_or_default()
+}
+
+/// A secret as it is, as JSON writes it, with and without `\/`, and percent-encoded.
+fn forms(secret: &str) -> [Secret; 4] {
+    let escaped = Value::from(secret).to_string();
+    let escaped = escaped.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(secret);
+    let encoded = crate::bind::percent(secret).to_string();
+    [Secret::new(secret), Secret::new(escaped), Secret::new(escaped.replace('/', "\\/")), Secret::new(encoded)]
 }
 
 #[cfg(test)]
 mod tests {
+    use mcp_govern_core::AuthMethodId;
     use serde_json::json;
 
     use super::*;
@@ -163,13 +176,21 @@ mod tests {
 
     #[test]
     fn a_secret_is_found_in_every_form_a_body_gives_it() {
-        let secret = Secret::new("s3cr/t\"+x");
-        let scrubber = Scrubber::new([&secret]);
+        let credential = |secret: &str| {
+            Credential::new(AuthMethodId::new("api_key").unwrap()).with_field("token", Secret::new(secret))
+        };
+        let secret = credential("s3cr/t\"+x");
+        let scrubber = Scrubber::new(Some(&secret));
         for text in [r#"{"a":"s3cr/t\"+x"}"#, r#"{"a":"s3cr\/t\"+x"}"#, "?apiKey=s3cr%2Ft%22%2Bx&b=1", "s3cr/t\"+x"] {
             let clean = scrubber.scrub(text).unwrap();
             assert!(clean.contains(MASK) && !clean.contains("s3cr"), "{clean}");
         }
         assert_eq!(scrubber.scrub("nothing here"), None);
-        assert!(Scrubber::new([&Secret::new("abc")]).scrub("abc").is_none());
+        assert!(Scrubber::new(Some(&credential("abc"))).scrub("abc").is_none());
+        // A secret of which every character is written in another way somewhere.
+        let secret = credential("/\"/\"/\"");
+        for text in [r#"{"a":"/\"/\"/\""}"#, r#"{"a":"\/\"\/\"\/\""}"#, "?k=%2F%22%2F%22%2F%22", "/\"/\"/\""] {
+            assert!(Scrubber::new(Some(&secret)).scrub(text).is_some_and(|clean| clean.contains(MASK)), "{text}");
+        }
     }
 }

@@ -51,7 +51,7 @@ pub(crate) fn decode(
     status: StatusCode,
     headers: &HeaderMap,
     body: &[u8],
-    scrubber: &Scrubber,
+    scrubber: Scrubber<'_>,
     kept: Kept<'_>,
 ) -> Result<Decoded, String> {
     let blank = body.iter().all(u8::is_ascii_whitespace);
@@ -85,8 +85,12 @@ pub(crate) fn decode(
 /// The media type that a body claims to have must be JSON; without one, the body must look like it.
 pub(crate) fn check_content_type(headers: &HeaderMap, body: &[u8]) -> Result<(), String> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    if essence == "application/json" || essence == "text/json" || essence.ends_with("+json") {
+    let essence = kind.split(';').next().unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    let essence = essence.to_ascii_lowercase();
+    if essence == "text/json" || essence.ends_with("+json") {
         return Ok(());
     }
     let first = body.iter().find(|byte| !byte.is_ascii_whitespace());

@@ -301,7 +301,7 @@ fn poll_plan(stated: &PollGovern) -> Checked<PollPlan> {
     })
 }
 
-/// Alternatives as indexes, their names, and the scopes of the first that has any.
+/// Alternatives as indexes (the empty one last), their names as stated, and the scopes of the first that has any.
 type Security = (Vec<Vec<usize>>, Vec<String>, Vec<String>);
 
 fn security_of(shared: Shared<'_>, node: &Map<String, Value>, origin: Option<&Origin>) -> Checked<Security> {
@@ -324,6 +324,8 @@ fn security_of(shared: Shared<'_>, node: &Map<String, Value>, origin: Option<&Or
         security.0.push(indexes);
         security.1.push(alternative.keys().cloned().collect::<Vec<_>>().join("+"));
     }
+    // Where a credential is welcome but not needed, it is shown when there is one.
+    security.0.sort_by_key(Vec::is_empty);
     Ok(security)
 }
 

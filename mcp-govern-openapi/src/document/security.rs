@@ -2,7 +2,7 @@
 
 use http::{HeaderName, HeaderValue, header};
 use mcp_govern_core::{
-    AuthMethod, AuthMethodId, ConfigField, Credential, CredentialFacts, CredentialSharing, SecretField,
+    AuthMethod, AuthMethodId, ConfigField, Credential, CredentialFacts, CredentialSharing, Secret, SecretField,
 };
 use serde_json::{Map, Value};
 
@@ -79,21 +79,25 @@ impl Scheme {
         let field = self.field(&has)?;
         let secret = credential.field(field)?;
         let text = match &self.kind {
-            SchemeKind::Token { prefix, .. } => format!("{prefix}{}", secret.expose()),
+            SchemeKind::Token { prefix, .. } => [prefix, secret.expose()].concat(),
             SchemeKind::Basic { user, .. } => {
                 use base64::Engine as _;
-                let pair = format!("{}:{}", credential.field(user)?.expose(), secret.expose());
-                format!("Basic {}", base64::prelude::BASE64_STANDARD.encode(pair))
+                let pair = Secret::new([credential.field(user)?.expose(), ":", secret.expose()].concat());
+                ["Basic ", &base64::prelude::BASE64_STANDARD.encode(pair.expose())].concat()
             }
         };
-        let text = mcp_govern_core::Secret::new(text);
-        Some(match crate::bind::check_header_value(text.expose()) {
-            Ok(mut value) => {
-                value.set_sensitive(true);
-                Ok(value)
-            }
-            Err(_) => Err(format!("the credential's `{field}` holds characters that no header can carry")),
-        })
+        let unfit = || format!("the credential's `{field}` holds characters that no header can carry");
+        if !crate::bind::is_header_text(&text) {
+            // Wiped, as the credential's own copy will be.
+            drop(Secret::new(text));
+            return Some(Err(unfit()));
+        }
+        // The text itself moves into the header: there is no second copy of it.
+        let value = HeaderValue::try_from(text).map_err(|_| unfit());
+        Some(value.map(|mut value| {
+            value.set_sensitive(true);
+            value
+        }))
     }
 
     /// The header for a preview, with the secret masked.
@@ -233,7 +237,6 @@ fn title_of(stated: &FieldGovern) -> String {
 
 #[cfg(test)]
 mod tests {
-    use mcp_govern_core::Secret;
     use serde_json::json;
 
     use super::*;

@@ -2,11 +2,12 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    hash::{BuildHasher, RandomState},
+    hash::{BuildHasher, Hash, Hasher, RandomState},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
+use http::{HeaderName, HeaderValue};
 use tokio::time::Instant;
 
 use crate::document::policy::Rate;
@@ -51,9 +52,14 @@ const MOST_LANES: usize = 1_024;
 const MARGIN: Duration = Duration::from_millis(100);
 
 impl Limiter {
-    /// The lane of a credential (by the header values that it fills) at a base URL.
-    pub(crate) fn key(&self, base: &str, credential: &[&[u8]], domain: &Arc<str>) -> LaneKey {
-        LaneKey { credential: self.hasher.hash_one((base, credential)), domain: domain.clone() }
+    /// The lane of a credential (by the headers that it fills) at a base URL.
+    pub(crate) fn key(&self, base: &str, credential: &[(HeaderName, HeaderValue)], domain: &Arc<str>) -> LaneKey {
+        let mut hasher = self.hasher.build_hasher();
+        base.hash(&mut hasher);
+        for (_, value) in credential {
+            value.as_bytes().hash(&mut hasher);
+        }
+        LaneKey { credential: hasher.finish(), domain: domain.clone() }
     }
 
     /// Takes the next free place in the line.
@@ -143,7 +149,8 @@ mod tests {
     }
 
     fn key(limiter: &Limiter, secret: &str, domain: &str) -> LaneKey {
-        limiter.key("https://x", &[secret.as_bytes()], &Arc::from(domain))
+        let credential = (http::header::AUTHORIZATION, HeaderValue::from_str(secret).unwrap());
+        limiter.key("https://x", &[credential], &Arc::from(domain))
     }
 
     fn wait(limiter: &Limiter, key: &LaneKey, rate: Option<Rate>, now: Instant) -> Duration {

@@ -5,14 +5,16 @@ mod read;
 mod retry;
 
 use std::{
+    borrow::Cow,
     future::{Future, poll_fn},
     pin::{Pin, pin},
+    sync::Arc,
     task::Poll,
     time::Duration,
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, response::Parts};
 use mcp_govern_core::{CallObserver, Exchange, ProviderError, ProviderErrorKind, Sent, VendorError};
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -25,7 +27,10 @@ use self::{
     retry::{Ending, again, pause},
 };
 use crate::{
-    decode::Scrubber,
+    decode::{
+        Scrubber,
+        error::{one_line, request_id},
+    },
     document::policy::{Policy, Rate, Throttle},
     limits::Limits,
     transport::Transport,
@@ -38,18 +43,19 @@ pub(crate) struct Sender<'a> {
     pub(crate) limiter: &'a Limiter,
     pub(crate) limits: &'a Limits,
     pub(crate) policy: &'a Policy,
-    pub(crate) scrubber: &'a Scrubber,
+    pub(crate) scrubber: Scrubber<'a>,
 }
 
 /// A request, ready to go.
 #[derive(Debug)]
 pub(crate) struct Outgoing<'a> {
-    pub(crate) method: Method,
+    pub(crate) method: &'a Method,
     pub(crate) uri: Uri,
-    pub(crate) headers: HeaderMap,
+    /// A name stands once in the request: the last value counts.
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) body: Bytes,
     /// The path template, for records: it holds no value of an argument.
-    pub(crate) template: &'a str,
+    pub(crate) template: &'a Arc<str>,
     pub(crate) permission: Permission,
     pub(crate) lane: LaneKey,
     pub(crate) rate: Option<Rate>,
@@ -71,6 +77,23 @@ const LONGEST_SILENCE: Duration = Duration::from_secs(15 * 60);
 /// Error bodies are read up to here; nobody reads more of them.
 const ERROR_BYTES: usize = 64 << 10;
 
+/// Room for the headers that a transport adds, so that the map need not grow.
+const MORE_HEADERS: usize = 4;
+
+impl Outgoing<'_> {
+    fn request(&self) -> http::Request<Bytes> {
+        let mut request = http::Request::new(self.body.clone());
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = self.uri.clone();
+        let headers = request.headers_mut();
+        headers.reserve(self.headers.len() + MORE_HEADERS);
+        for (name, value) in &self.headers {
+            headers.insert(name, value.clone());
+        }
+        request
+    }
+}
+
 impl Sender<'_> {
     /// Sends the request, as often as that is right and the deadline allows.
     ///
@@ -87,23 +110,30 @@ impl Sender<'_> {
         let mut bell = pin!(sleep_until(deadline));
         loop {
             self.take_turn(out, observer, bell.as_mut(), &mut state).await?;
-            let outcome = self.attempt(out, bell.as_mut(), &mut state).await;
-            let (ending, asked) = match &outcome {
-                Attempt::Answered(answer) => {
-                    (Ending::Answered(answer.status, answer.throttle), self.policy.wait(&answer.headers))
+            let next = {
+                let begun = Instant::now();
+                let outcome = self.attempt(out, bell.as_mut(), &mut state).await;
+                state.ended(out, begun);
+                match self.next(out, &outcome, &state) {
+                    Some(next) if next < deadline => next,
+                    _ => return state.finish(outcome),
                 }
-                Attempt::Broken(fault) => (Ending::Broken(fault.sent()), None),
-                Attempt::Final(..) => return Err(state.fail(outcome)),
             };
-            let wait = self.silence(out, ending, asked);
-            let next = later(wait.unwrap_or_else(|| pause(self.limits, state.attempts)));
-            if !again(ending, out.permission) || state.attempts >= self.limits.attempts || next >= deadline {
-                return state.finish(outcome);
-            }
-            tracing::debug!(method = %out.method, path = out.template, attempt = state.attempts, "trying again");
+            tracing::debug!(method = %out.method, path = &**out.template, attempt = state.attempts, "trying again");
             state.exchange.retries += 1;
             sleep_until(next).await;
         }
+    }
+
+    /// When to try again, if that is right.
+    fn next(&self, out: &Outgoing<'_>, outcome: &Attempt, state: &State) -> Option<Instant> {
+        let (ending, wait) = match outcome {
+            Attempt::Answered(answer) => (Ending::Answered(answer.status, answer.throttle), self.silence(out, answer)),
+            Attempt::Broken(fault) => (Ending::Broken(fault.sent()), None),
+            Attempt::Final(..) => return None,
+        };
+        let more = again(ending, out.permission) && state.attempts < self.limits.attempts;
+        more.then(|| later(wait.unwrap_or_else(|| pause(self.limits, state.attempts))))
     }
 
     /// Waits for a place in the line and for the observer's consent.
@@ -127,7 +157,7 @@ impl Sender<'_> {
         if slot.at() > now {
             sleep_until(slot.at()).await;
         }
-        match before(bell, observer.sending()).await {
+        match before(bell, observer.sending().as_mut()).await {
             Err(TooLate) => {
                 Err(state.error(ProviderErrorKind::Timeout, "the deadline passed before the request was sent"))
             }
@@ -144,93 +174,74 @@ impl Sender<'_> {
     }
 
     /// Remembers that the vendor asked for silence; the pause that follows from it for this call.
-    fn silence(&self, out: &Outgoing<'_>, ending: Ending, asked: Option<Duration>) -> Option<Duration> {
-        let Ending::Answered(status, throttle) = ending else { return None };
-        if throttle == Throttle::No {
+    fn silence(&self, out: &Outgoing<'_>, answer: &Head) -> Option<Duration> {
+        if answer.throttle == Throttle::No {
             // One operation that is out of order says nothing about the others.
-            return asked.filter(|_| status == StatusCode::SERVICE_UNAVAILABLE);
+            let out_of_order = answer.status == StatusCode::SERVICE_UNAVAILABLE;
+            return if out_of_order { self.policy.wait(&answer.headers) } else { None };
         }
-        let wait = asked.or_else(|| self.policy.wait_default())?;
+        let wait = self.policy.wait(&answer.headers).or_else(|| self.policy.wait_default())?;
         let now = Instant::now();
         self.limiter.block(&out.lane, now + wait.min(LONGEST_SILENCE), now);
         Some(wait)
     }
 
     async fn attempt(&self, out: &Outgoing<'_>, mut bell: Pin<&mut Sleep>, state: &mut State) -> Attempt {
-        let mut request = http::Request::new(out.body.clone());
-        *request.method_mut() = out.method.clone();
-        *request.uri_mut() = out.uri.clone();
-        *request.headers_mut() = out.headers.clone();
-        let begun = Instant::now();
         state.exchange.status = None;
-        let sending = self.transport.send(request, bell.deadline().into_std());
-        let outcome = match before(bell.as_mut(), sending).await {
+        let deadline = bell.deadline().into_std();
+        let response = match before(bell.as_mut(), self.transport.send(out.request(), deadline).as_mut()).await {
             Err(TooLate) => {
                 state.sent = state.sent.max(Sent::Maybe);
-                Attempt::Final(ProviderErrorKind::Timeout, "gave no answer before the deadline".to_owned())
+                return Attempt::Final(ProviderErrorKind::Timeout, "gave no answer before the deadline".to_owned());
             }
             Ok(Err(fault)) => {
                 state.sent = state.sent.max(fault.sent());
-                Attempt::Broken(Fault::Transport(fault))
+                return Attempt::Broken(Fault::Transport(fault));
             }
-            Ok(Ok(response)) => self.read(response, bell, state).await,
+            Ok(Ok(response)) => response,
         };
-        let now = Instant::now();
-        state.exchange.latency_ms = millis(now - state.begun.unwrap_or(begun));
-        state.begun.get_or_insert(begun);
-        tracing::debug!(
-            method = %out.method,
-            path = out.template,
-            status = state.exchange.status,
-            ms = millis(now - begun),
-            "exchange"
-        );
-        outcome
+        let (head, mut body) = response.into_parts();
+        let (cap, overflow) = self.begun(head.status, state);
+        let body = before(bell, pin!(read_body(&mut body, &head.headers, cap, overflow))).await;
+        self.read(head, body, state)
     }
 
-    async fn read(
-        &self,
-        response: http::Response<crate::transport::BodyStream>,
-        bell: Pin<&mut Sleep>,
-        state: &mut State,
-    ) -> Attempt {
-        let (parts, mut body) = response.into_parts();
-        let throttle = self.policy.throttle(parts.status);
-        let answered = if throttle == Throttle::NothingDone { Sent::No } else { Sent::Yes };
-        state.sent = state.sent.max(answered);
-        state.exchange.status = Some(parts.status.as_u16());
-        let (cap, overflow) = if parts.status.is_success() {
+    /// An answer has begun: how much of its body to read.
+    fn begun(&self, status: StatusCode, state: &mut State) -> (usize, Overflow) {
+        let nothing_done = self.policy.throttle(status) == Throttle::NothingDone;
+        state.sent = state.sent.max(if nothing_done { Sent::No } else { Sent::Yes });
+        state.exchange.status = Some(status.as_u16());
+        if status.is_success() {
             (self.limits.response_bytes, Overflow::Refuse)
         } else {
             (ERROR_BYTES.min(self.limits.response_bytes), Overflow::Cut)
-        };
-        match before(bell, read_body(&mut body, &parts.headers, cap, overflow)).await {
-            Err(TooLate) if overflow == Overflow::Refuse => Attempt::Final(
-                ProviderErrorKind::Timeout,
-                "began to answer and did not end before the deadline".to_owned(),
-            ),
-            Ok(Err(ReadFault::TooLarge)) => {
-                let text = format!("sent more than {cap} bytes, which is the most that is read; ask for less");
-                Attempt::Final(ProviderErrorKind::BadAnswer, text)
-            }
-            Ok(Err(ReadFault::Broken(fault))) if overflow == Overflow::Refuse => {
-                Attempt::Broken(Fault::Body(fault.to_string()))
-            }
-            // The status of a refusal says enough, even when its body never ends.
-            Err(TooLate) | Ok(Err(ReadFault::Broken(_))) => {
-                self.answered(parts.status, parts.headers, Bytes::new(), state)
-            }
-            Ok(Ok(body)) => self.answered(parts.status, parts.headers, body, state),
         }
     }
 
-    fn answered(&self, status: StatusCode, headers: HeaderMap, body: Bytes, state: &mut State) -> Attempt {
+    /// An answer has ended, one way or another.
+    fn read(&self, head: Parts, body: Result<Result<Bytes, ReadFault>, TooLate>, state: &mut State) -> Attempt {
+        let succeeded = head.status.is_success();
+        let body = match body {
+            Ok(Ok(body)) => body,
+            Ok(Err(ReadFault::TooLarge)) => {
+                let cap = self.limits.response_bytes;
+                let text = format!("sent more than {cap} bytes, which is the most that is read; ask for less");
+                return Attempt::Final(ProviderErrorKind::BadAnswer, text);
+            }
+            Ok(Err(ReadFault::Broken(fault))) if succeeded => return Attempt::Broken(Fault::Body(fault.to_string())),
+            Err(TooLate) if succeeded => {
+                let text = "began to answer and did not end before the deadline";
+                return Attempt::Final(ProviderErrorKind::Timeout, text.to_owned());
+            }
+            // The status of a refusal says enough, even when its body never ends.
+            Err(TooLate) | Ok(Err(ReadFault::Broken(_))) => Bytes::new(),
+        };
         state.exchange.received_bytes = u64::try_from(body.len()).unwrap_or(u64::MAX);
-        let text = if status.is_success() { "" } else { std::str::from_utf8(&body).unwrap_or_default() };
-        state.exchange.request_id = crate::decode::error::request_id(&self.policy.errors, &headers, text)
-            .map(|id| crate::decode::error::one_line(&self.scrubber.clean(id), 120));
-        let throttle = self.policy.throttle(status);
-        Attempt::Answered(Box::new(Head { status, headers, body, throttle }))
+        let text = if succeeded { "" } else { std::str::from_utf8(&body).unwrap_or_default() };
+        state.exchange.request_id =
+            request_id(&self.policy.errors, &head.headers, text).map(|id| one_line(&self.scrubber.clean(id), 120));
+        let throttle = self.policy.throttle(head.status);
+        Attempt::Answered(Head { status: head.status, headers: head.headers, body, throttle })
     }
 }
 
@@ -239,13 +250,14 @@ struct TooLate;
 
 /// The future's answer, if it comes before the bell. One bell serves the whole exchange: to set a timer costs more than a look
 /// at one.
-async fn before<T>(mut bell: Pin<&mut Sleep>, work: impl Future<Output = T>) -> Result<T, TooLate> {
-    let mut work = pin!(work);
-    poll_fn(|cx| match work.as_mut().poll(cx) {
+fn before<'a, T>(
+    mut bell: Pin<&'a mut Sleep>,
+    mut work: Pin<&'a mut (impl Future<Output = T> + ?Sized)>,
+) -> impl Future<Output = Result<T, TooLate>> {
+    poll_fn(move |cx| match work.as_mut().poll(cx) {
         Poll::Ready(answer) => Poll::Ready(Ok(answer)),
         Poll::Pending => bell.as_mut().poll(cx).map(|()| Err(TooLate)),
     })
-    .await
 }
 
 /// How far an exchange has come.
@@ -266,7 +278,7 @@ struct Head {
 }
 
 enum Attempt {
-    Answered(Box<Head>),
+    Answered(Head),
     Broken(Fault),
     /// Not to be tried again.
     Final(ProviderErrorKind, String),
@@ -290,8 +302,8 @@ impl Fault {
 impl State {
     fn new(out: &Outgoing<'_>) -> Self {
         let exchange = Exchange {
-            method: out.method.as_str().to_owned(),
-            path: out.template.to_owned(),
+            method: name_of(out.method),
+            path: Arc::clone(out.template),
             status: None,
             request_id: None,
             sent_bytes: u64::try_from(out.body.len()).unwrap_or(u64::MAX),
@@ -300,6 +312,19 @@ impl State {
             retries: 0,
         };
         Self { attempts: 0, sent: Sent::No, begun: None, exchange }
+    }
+
+    /// An attempt has ended.
+    fn ended(&mut self, out: &Outgoing<'_>, begun: Instant) {
+        let now = Instant::now();
+        self.exchange.latency_ms = millis(now - *self.begun.get_or_insert(begun));
+        tracing::debug!(
+            method = %out.method,
+            path = &**out.template,
+            status = self.exchange.status,
+            ms = millis(now - begun),
+            "exchange"
+        );
     }
 
     fn exchanges(&self) -> Vec<Exchange> {
@@ -313,7 +338,7 @@ impl State {
     fn finish(self, outcome: Attempt) -> Result<Answer, ProviderError> {
         match outcome {
             Attempt::Answered(head) => {
-                let Head { status, headers, body, throttle } = *head;
+                let Head { status, headers, body, throttle } = head;
                 Ok(Answer { status, headers, body, throttle, sent: self.sent, exchange: self.exchange })
             }
             other => Err(self.fail(other)),
@@ -335,16 +360,15 @@ impl State {
     }
 }
 
-/// Adds the credential's headers to the others. A name stands once: the credential's value replaces what was there.
-pub(crate) fn header_map(
-    headers: Vec<(HeaderName, HeaderValue)>,
-    credential: Vec<(HeaderName, HeaderValue)>,
-) -> HeaderMap {
-    let mut map = HeaderMap::with_capacity(headers.len() + credential.len());
-    for (name, value) in headers.into_iter().chain(credential) {
-        map.insert(name, value);
+fn name_of(method: &Method) -> Cow<'static, str> {
+    match *method {
+        Method::GET => Cow::Borrowed("GET"),
+        Method::POST => Cow::Borrowed("POST"),
+        Method::PUT => Cow::Borrowed("PUT"),
+        Method::PATCH => Cow::Borrowed("PATCH"),
+        Method::DELETE => Cow::Borrowed("DELETE"),
+        _ => Cow::Owned(method.to_string()),
     }
-    map
 }
 
 /// That much later; a time that no clock can show counts as a year from now.
@@ -360,4 +384,30 @@ fn millis(duration: Duration) -> u64 {
 /// Whole seconds, rounded up.
 pub(crate) fn seconds(duration: Duration) -> u64 {
     duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::header::{ACCEPT, AUTHORIZATION};
+
+    use super::*;
+
+    #[test]
+    fn a_header_stands_once_and_its_last_value_counts() {
+        let headers = [(AUTHORIZATION, "first"), (ACCEPT, "a"), (AUTHORIZATION, "second")];
+        let headers = headers.map(|(name, value)| (name, HeaderValue::from_static(value))).to_vec();
+        let (template, limiter) = (Arc::from("/"), Limiter::default());
+        let out = Outgoing {
+            method: &Method::GET,
+            uri: Uri::from_static("https://x/"),
+            lane: limiter.key("https://x", &headers, &Arc::from("default")),
+            headers,
+            body: Bytes::new(),
+            template: &template,
+            permission: Permission { repeat: true, throttled: None },
+            rate: None,
+        };
+        let sent = out.request().into_parts().0.headers;
+        assert_eq!((sent.len(), sent[AUTHORIZATION].to_str().unwrap()), (2, "second"));
+    }
 }

@@ -31,52 +31,69 @@ pub(crate) async fn read_body(
     if overflow == Overflow::Refuse && announced.is_some_and(|length| usize::try_from(length).is_ok_and(|n| n > cap)) {
         return Err(ReadFault::TooLarge);
     }
-    let Some(first) = body.next_chunk().await.map_err(ReadFault::Broken)? else { return Ok(Bytes::new()) };
-    let Some(second) = next(body, first.len(), cap).await? else { return bounded(first, cap, overflow) };
-    let expected = announced.and_then(|length| usize::try_from(length).ok()).unwrap_or(first.len() + second.len());
-    let mut whole = BytesMut::with_capacity(expected.min(cap).max(first.len()));
-    whole.extend_from_slice(&first);
-    let mut piece = Some(second);
-    while let Some(bytes) = piece {
-        if whole.len() + bytes.len() > cap {
+    let room = announced.and_then(|length| usize::try_from(length).ok()).map_or(0, |length| length.min(cap));
+    let mut read = Read::One(Bytes::new());
+    while let Some(mut piece) = body.next_chunk().await.map_err(ReadFault::Broken)? {
+        let left = cap - read.len();
+        if piece.len() > left {
             if overflow == Overflow::Refuse {
                 return Err(ReadFault::TooLarge);
             }
-            whole.extend(bytes.iter().take(cap - whole.len()));
+            piece.truncate(left);
+            read.push(piece, room);
             break;
         }
-        whole.extend_from_slice(&bytes);
-        piece = next(body, whole.len(), cap).await?;
+        read.push(piece, room);
     }
-    Ok(whole.freeze())
+    Ok(read.finish())
 }
 
-/// The next piece, unless there is enough already.
-async fn next(body: &mut BodyStream, have: usize, cap: usize) -> Result<Option<Bytes>, ReadFault> {
-    if have > cap {
-        return Ok(None);
-    }
-    body.next_chunk().await.map_err(ReadFault::Broken)
+/// What was read so far. Most bodies come in one piece, which is not copied.
+enum Read {
+    One(Bytes),
+    Many(BytesMut),
 }
 
-fn bounded(mut bytes: Bytes, cap: usize, overflow: Overflow) -> Result<Bytes, ReadFault> {
-    if bytes.len() > cap {
-        if overflow == Overflow::Refuse {
-            return Err(ReadFault::TooLarge);
+impl Read {
+    fn len(&self) -> usize {
+        match self {
+            Self::One(piece) => piece.len(),
+            Self::Many(whole) => whole.len(),
         }
-        bytes.truncate(cap);
     }
-    Ok(bytes)
+
+    fn push(&mut self, piece: Bytes, room: usize) {
+        match self {
+            Self::One(first) if first.is_empty() => *first = piece,
+            Self::One(first) => {
+                let mut whole = BytesMut::with_capacity(room.max(first.len() + piece.len()));
+                whole.extend_from_slice(first);
+                whole.extend_from_slice(&piece);
+                *self = Self::Many(whole);
+            }
+            Self::Many(whole) => whole.extend_from_slice(&piece),
+        }
+    }
+
+    fn finish(self) -> Bytes {
+        match self {
+            Self::One(piece) => piece,
+            Self::Many(whole) => whole.freeze(),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
+    use std::{
+        collections::VecDeque,
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        },
+        task::{Context, Poll},
     };
 
-    use async_trait::async_trait;
     use http::HeaderValue;
 
     use super::*;
@@ -85,11 +102,18 @@ mod tests {
     /// Never ends; counts what was taken from it.
     struct Endless(usize, Arc<AtomicUsize>);
 
-    #[async_trait]
     impl BodySource for Endless {
-        async fn next_chunk(&mut self) -> Result<Option<Bytes>, TransportError> {
+        fn poll_chunk(&mut self, _: &mut Context<'_>) -> Poll<Result<Option<Bytes>, TransportError>> {
             self.1.fetch_add(self.0, Ordering::Relaxed);
-            Ok(Some(Bytes::from(vec![b'x'; self.0])))
+            Poll::Ready(Ok(Some(Bytes::from(vec![b'x'; self.0]))))
+        }
+    }
+
+    struct Listed(VecDeque<&'static str>);
+
+    impl BodySource for Listed {
+        fn poll_chunk(&mut self, _: &mut Context<'_>) -> Poll<Result<Option<Bytes>, TransportError>> {
+            Poll::Ready(Ok(self.0.pop_front().map(Bytes::from)))
         }
     }
 
@@ -124,6 +148,22 @@ mod tests {
         assert_eq!(read(10, 1_000, Overflow::Refuse, Some("100000000")).await, (None, 0));
         let (bytes, _) = read(10, 1_000, Overflow::Refuse, Some("99999999999999999999999999")).await;
         assert_eq!(bytes, None);
+    }
+
+    #[tokio::test]
+    async fn the_pieces_of_a_body_are_put_together_in_their_order() {
+        let headers = HeaderMap::from_iter([(header::CONTENT_LENGTH, HeaderValue::from_static("5"))]);
+        for pieces in [&["hello"][..], &["", "hel", "lo"], &["h", "", "e", "llo", ""]] {
+            for (cap, overflow, whole) in
+                [(5, Overflow::Refuse, Some("hello")), (4, Overflow::Refuse, None), (4, Overflow::Cut, Some("hell"))]
+            {
+                for headers in [&headers, &HeaderMap::new()] {
+                    let mut body = BodyStream::pieces(Listed(pieces.iter().copied().collect()));
+                    let bytes = read_body(&mut body, headers, cap, overflow).await.ok();
+                    assert_eq!(bytes.as_deref(), whole.map(str::as_bytes), "{pieces:?}, at most {cap} bytes");
+                }
+            }
+        }
     }
 
     #[tokio::test]

@@ -15,7 +15,7 @@ static SERVER: LazyLock<OpenApiServer> = LazyLock::new(|| server(PETS, &Script::
 
 fn bound(tool: &str, arguments: Value) -> Option<BoundRequest> {
     let row = SERVER.shared.document.row(&ToolName::new(tool).unwrap()).unwrap();
-    bind(row, &with_defaults(row, Cow::Owned(map(arguments)))).ok()
+    bind(row, &with_defaults(row, Cow::Owned(map(arguments))), &SERVER.base).ok()
 }
 
 /// Texts with everything that has ever broken out of somewhere.
@@ -66,10 +66,9 @@ fn anything() -> impl Strategy<Value = Value> {
 
 /// The whole address as a browser would read it.
 fn url_of(request: &BoundRequest) -> Url {
-    let text = format!("{}{}", SERVER.base, request.target);
-    let uri: http::Uri = text.parse().unwrap();
+    let uri: http::Uri = request.url.parse().unwrap();
     assert_eq!(uri.authority().unwrap().as_str(), "pets.example");
-    let url = Url::parse(&text).unwrap();
+    let url = Url::parse(&request.url).unwrap();
     assert_eq!(url.path(), uri.path(), "the URL parser changes the path");
     assert_eq!(url.origin().ascii_serialization(), "https://pets.example");
     assert_eq!(url.fragment(), None);
@@ -138,7 +137,7 @@ proptest! {
     ) {
         let arguments = json!({"name": name, "owner_id": owner, "alias": alias, "note": note});
         let request = bound("create_pet", arguments).unwrap();
-        prop_assert_eq!(request.target.as_str(), "/pets");
+        prop_assert_eq!(request.url.as_str(), "https://pets.example/v1/pets");
         let body: Value = serde_json::from_slice(&request.body()).unwrap();
         let owner = if owner.is_null() { Value::Null } else { json!({"id": owner, "type": "owner_reference"}) };
         prop_assert_eq!(body, json!({"pet": {"name": name, "owner": owner, "alias": alias}, "note": note}));
@@ -187,6 +186,7 @@ fn huge_numbers_and_deep_nesting_do_no_harm() {
     }
     assert!(bound("get_pet", json!({ "pet_id": deep })).is_none());
     assert!(bound("create_pet", json!({ "name": deep })).is_some());
-    assert_eq!(bound("get_pet", json!({"pet_id": u64::MAX})).unwrap().target, "/pets/18446744073709551615");
-    assert_eq!(bound("get_pet", json!({"pet_id": 1e300})).unwrap().target, "/pets/1e%2B300");
+    for (id, path) in [(json!(u64::MAX), "/v1/pets/18446744073709551615"), (json!(1e300), "/v1/pets/1e%2B300")] {
+        assert_eq!(url_of(&bound("get_pet", json!({ "pet_id": id })).unwrap()).path(), path);
+    }
 }

@@ -43,7 +43,7 @@ async fn a_write_wraps_renames_and_keeps_explicit_nulls() {
     assert_eq!(output.content.get(), r#"{"id":7,"price":1.1}"#);
     assert_eq!(output.exchanges.len(), 1);
     let exchange = &output.exchanges[0];
-    assert_eq!((exchange.method.as_str(), exchange.path.as_str(), exchange.status), ("POST", "/pets", Some(201)));
+    assert_eq!((&*exchange.method, &*exchange.path, exchange.status), ("POST", "/pets", Some(201)));
     assert!(exchange.sent_bytes > 0 && exchange.received_bytes > 0 && exchange.retries == 0);
 }
 

@@ -17,6 +17,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
+    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
@@ -141,19 +142,17 @@ impl Transport for Script {
 
 struct Never;
 
-#[async_trait]
 impl BodySource for Never {
-    async fn next_chunk(&mut self) -> Result<Option<Bytes>, TransportError> {
-        std::future::pending().await
+    fn poll_chunk(&mut self, _: &mut Context<'_>) -> Poll<Result<Option<Bytes>, TransportError>> {
+        Poll::Pending
     }
 }
 
 struct Broken;
 
-#[async_trait]
 impl BodySource for Broken {
-    async fn next_chunk(&mut self) -> Result<Option<Bytes>, TransportError> {
-        Err(TransportError::maybe_sent("connection reset"))
+    fn poll_chunk(&mut self, _: &mut Context<'_>) -> Poll<Result<Option<Bytes>, TransportError>> {
+        Poll::Ready(Err(TransportError::maybe_sent("connection reset")))
     }
 }
 

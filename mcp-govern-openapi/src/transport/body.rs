@@ -1,21 +1,27 @@
 //! The body of an answer, read piece by piece.
 
-use std::fmt;
+use std::{
+    fmt,
+    future::poll_fn,
+    task::{Context, Poll},
+};
 
-use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::TransportError;
 
 /// Gives the pieces of a body one after the other.
-#[async_trait]
+///
+/// # Contract
+///
+/// As of a [`Future`]: whoever answers [`Poll::Pending`] wakes the task of the context when there is more.
 pub trait BodySource: Send {
     /// The next piece; `None` at the end.
     ///
     /// # Errors
     ///
     /// When the body broke off.
-    async fn next_chunk(&mut self) -> Result<Option<Bytes>, TransportError>;
+    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, TransportError>>;
 }
 
 /// The body of an answer.
@@ -45,7 +51,7 @@ impl BodyStream {
     pub async fn next_chunk(&mut self) -> Result<Option<Bytes>, TransportError> {
         match &mut self.0 {
             Inner::Whole(bytes) => Ok(bytes.take().filter(|bytes| !bytes.is_empty())),
-            Inner::Pieces(source) => source.next_chunk().await,
+            Inner::Pieces(source) => poll_fn(|cx| source.poll_chunk(cx)).await,
         }
     }
 }

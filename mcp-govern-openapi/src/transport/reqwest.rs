@@ -4,16 +4,15 @@ use std::{
     collections::HashMap,
     fmt,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    pin::pin,
     sync::{OnceLock, PoisonError, RwLock},
+    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{
-    Uri, header,
-    uri::{Authority, Scheme},
-};
+use http::{Uri, header};
 use mcp_govern_core::with_causes;
 use url::Url;
 
@@ -31,10 +30,10 @@ pub struct ReqwestTransport {
     origins: Origins,
 }
 
-/// The origins that were asked before, as URLs without a path: to read a host anew for every request costs more than the rest of
-/// its URL.
+/// The origins that were asked before, by authority, as URLs without a path: to read a host anew for every request costs more than
+/// the rest of its URL.
 #[derive(Debug, Default)]
-struct Origins(RwLock<HashMap<(Scheme, Authority), Url>>);
+struct Origins(RwLock<HashMap<String, Vec<Url>>>);
 
 /// More origins are not remembered: a provider has a few.
 const MOST_ORIGINS: usize = 256;
@@ -83,6 +82,16 @@ impl ReqwestTransport {
         client.as_ref().map_err(|fault| TransportError::not_sent(format!("no HTTP client could be made: {fault}")))
     }
 
+    fn outgoing(&self, request: http::Request<Bytes>) -> Result<reqwest::Request, TransportError> {
+        let (parts, body) = request.into_parts();
+        let mut outgoing = reqwest::Request::new(parts.method, self.origins.url(&parts.uri)?);
+        if !body.is_empty() || parts.headers.contains_key(header::CONTENT_TYPE) {
+            *outgoing.body_mut() = Some(body.into());
+        }
+        *outgoing.headers_mut() = parts.headers;
+        Ok(outgoing)
+    }
+
     fn build(&self) -> Result<reqwest::Client, reqwest::Error> {
         // `localhost` is what this machine says it is; no name server is asked.
         let localhost = [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), SocketAddr::from((Ipv6Addr::LOCALHOST, 0))];
@@ -114,20 +123,8 @@ impl Transport for ReqwestTransport {
         request: http::Request<Bytes>,
         _deadline: Instant,
     ) -> Result<http::Response<BodyStream>, TransportError> {
-        let (parts, body) = request.into_parts();
-        let url = self.origins.url(&parts.uri)?;
-        let mut outgoing = reqwest::Request::new(parts.method, url);
-        let typed = parts.headers.contains_key(header::CONTENT_TYPE);
-        *outgoing.headers_mut() = parts.headers;
-        if typed || !body.is_empty() {
-            *outgoing.body_mut() = Some(body.into());
-        }
-        let mut response = self.client()?.execute(outgoing).await.map_err(failure)?;
-        let mut answer = http::Response::new(());
-        *answer.status_mut() = response.status();
-        *answer.version_mut() = response.version();
-        *answer.headers_mut() = std::mem::take(response.headers_mut());
-        Ok(answer.map(|()| BodyStream::pieces(Pieces(response))))
+        let outgoing = self.outgoing(request)?;
+        self.client()?.execute(outgoing).await.map(answer).map_err(failure)
     }
 }
 
@@ -147,15 +144,20 @@ impl Origins {
     fn origin(&self, uri: &Uri) -> Result<Url, TransportError> {
         let no_url = || TransportError::not_sent("the address is no URL");
         let (scheme, authority) = uri.scheme().zip(uri.authority()).ok_or_else(no_url)?;
-        let key = (scheme.clone(), authority.clone());
-        if let Some(known) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let of_scheme = |url: &&Url| url.scheme() == scheme.as_str();
+        if let Some(known) = known.get(authority.as_str()).and_then(|urls| urls.iter().find(of_scheme)) {
             return Ok(known.clone());
         }
+        drop(known);
         let origin = Url::parse(&format!("{scheme}://{authority}/")).map_err(|_| no_url())?;
         check_scheme(&origin)?;
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if known.len() < MOST_ORIGINS {
-            known.insert(key, origin.clone());
+            let urls = known.entry(authority.as_str().to_owned()).or_default();
+            if !urls.contains(&origin) {
+                urls.push(origin.clone());
+            }
         }
         Ok(origin)
     }
@@ -163,11 +165,20 @@ impl Origins {
 
 struct Pieces(reqwest::Response);
 
-#[async_trait]
 impl BodySource for Pieces {
-    async fn next_chunk(&mut self) -> Result<Option<Bytes>, TransportError> {
-        self.0.chunk().await.map_err(failure)
+    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, TransportError>> {
+        // The future holds nothing but the response: to make it anew for each look loses nothing.
+        pin!(self.0.chunk()).poll(cx).map_err(failure)
     }
+}
+
+fn answer(mut response: reqwest::Response) -> http::Response<BodyStream> {
+    let (status, version, headers) = (response.status(), response.version(), std::mem::take(response.headers_mut()));
+    let mut answer = http::Response::new(BodyStream::pieces(Pieces(response)));
+    *answer.status_mut() = status;
+    *answer.version_mut() = version;
+    *answer.headers_mut() = headers;
+    answer
 }
 
 /// https anywhere, http on loopback alone.
@@ -220,6 +231,21 @@ mod tests {
             let error = send(uri).await.unwrap_err();
             assert!(error.to_string().contains("changes"), "{uri}: {error}");
         }
+    }
+
+    #[test]
+    fn an_origin_is_remembered_together_with_its_scheme() {
+        let origins = Origins::default();
+        for _ in 0..2 {
+            for uri in
+                ["http://127.0.0.1:9/a?b=1", "https://127.0.0.1:9/a?b=1", "https://127.0.0.1:9/", "https://127.0.0.1/c"]
+            {
+                assert_eq!(origins.url(&Uri::from_static(uri)).unwrap().as_str(), uri);
+            }
+        }
+        assert!(origins.url(&Uri::from_static("http://10.0.0.1:9/")).is_err());
+        let known: usize = origins.0.read().unwrap().values().map(Vec::len).sum();
+        assert_eq!(known, 3);
     }
 
     #[tokio::test]

@@ -183,7 +183,7 @@ async fn a_deleted_incident_is_shown_once_more_and_then_gone() {
     let arguments = json!({"page_id": PAGE, "incident_id": "i1gatewaydwn"});
     let output = success(&harness, "delete_incident", arguments.clone()).await.output;
     assert_eq!(output.to_value().unwrap()["id"], json!("i1gatewaydwn"));
-    assert_eq!(output.exchanges[0].path, "/pages/{page_id}/incidents/{incident_id}");
+    assert_eq!(&*output.exchanges[0].path, "/pages/{page_id}/incidents/{incident_id}");
     assert!(harness.call("get_incident", arguments).await.is_err());
 }
 
