@@ -147,9 +147,9 @@ impl Snapshot {
             return refuse(DenialCode::ToolClientTypeNotAllowed, None);
         }
         let mut had = false;
-        for (profile, until) in &caller.held {
-            if row.profiles.contains(*profile) {
-                if until.holds(moment.now) {
+        for held in &*caller.grants {
+            if row.profiles.contains(held.profile) {
+                if held.until.holds(moment.now) {
                     return Ok(());
                 }
                 had = true;

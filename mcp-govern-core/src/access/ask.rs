@@ -28,7 +28,7 @@ impl Snapshot {
         let row = self.shelf.row(tool);
         let granted = |profile: u32| row.is_some_and(|row| row.profiles.contains(profile));
         let asked_for = || self.askable(caller).into_iter().any(granted);
-        caller.inner.held.iter().any(|(profile, _)| granted(*profile)) || asked_for()
+        caller.inner.grants.iter().any(|held| granted(held.profile)) || asked_for()
     }
 
     /// The profiles that the caller may ask for, ordered.

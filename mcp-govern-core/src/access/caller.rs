@@ -2,13 +2,10 @@
 
 use std::{fmt, sync::Arc};
 
-use super::{
-    holders::{HeldGrant, Until},
-    snapshot::Snapshot,
-};
+use super::{holders::HeldGrant, snapshot::Snapshot};
 use crate::{
     denial::DenialCode,
-    vocabulary::{ClientType, Principal},
+    vocabulary::{ClientType, Principal, Timestamp},
 };
 
 /// A principal that was looked up in a [`Snapshot`](super::Snapshot), and can be used with that one alone: with another, every
@@ -25,14 +22,20 @@ pub(super) struct Resolved {
     pub(super) fault: Option<DenialCode>,
     /// The bit of the client's type; none when it has no type.
     pub(super) type_bit: u8,
-    /// Each profile that the caller has or had, with the latest end of its grants; ordered.
-    pub(super) held: Box<[(u32, Until)]>,
     /// Every grant, ordered by profile, then by grant id.
-    pub(super) grants: Box<[HeldGrant]>,
+    pub(super) grants: Arc<[HeldGrant]>,
     /// The per-user servers to which the person has connected an account, in order.
     pub(super) connected: Arc<[u32]>,
     pub(super) client_type: Option<ClientType>,
     pub(super) principal: Principal,
+}
+
+impl Resolved {
+    /// Each profile of which a grant holds at `now`, once.
+    pub(super) fn profiles(&self, now: Timestamp) -> impl Iterator<Item = u32> {
+        let of_profiles = self.grants.chunk_by(|one, next| one.profile == next.profile);
+        of_profiles.filter_map(move |grants| grants.iter().find(|held| held.until.holds(now))).map(|held| held.profile)
+    }
 }
 
 impl Caller {
@@ -54,16 +57,4 @@ impl fmt::Debug for Caller {
             .field("client_type", &self.inner.client_type)
             .finish_non_exhaustive()
     }
-}
-
-/// Each profile once, with the latest end of its grants.
-pub(super) fn held(grants: &[HeldGrant]) -> Box<[(u32, Until)]> {
-    let mut held: Vec<(u32, Until)> = Vec::new();
-    for grant in grants {
-        match held.last_mut() {
-            Some((profile, until)) if *profile == grant.profile => *until = grant.until.max(*until),
-            _ => held.push((grant.profile, grant.until)),
-        }
-    }
-    held.into()
 }

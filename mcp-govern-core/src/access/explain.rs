@@ -257,7 +257,8 @@ impl Snapshot {
     }
 
     fn trace_grant(&self, caller: &Caller, tool: &ToolRecord, moment: &Moment) -> (Option<DenialCode>, String) {
-        let paths = self.paths(caller, tool, moment.now);
+        let index = self.shelf.by_id.get(&tool.id).copied().unwrap_or(u32::MAX);
+        let paths: Vec<_> = self.paths(caller, index, moment.now).collect();
         if !paths.is_empty() {
             let ways = paths.iter().map(|path| {
                 let until = path.until().map_or("without end".to_owned(), |until| format!("until {until}"));
@@ -266,7 +267,6 @@ impl Snapshot {
             });
             return (None, ways.collect::<Vec<_>>().join("; "));
         }
-        let index = self.shelf.by_id.get(&tool.id).copied().unwrap_or(u32::MAX);
         let ended = caller.inner.grants.iter().filter_map(|held| {
             let profile = self.shelf.profile(held.profile).filter(|profile| profile.tools.contains(index))?;
             let until = held.until.timestamp()?;

@@ -66,8 +66,12 @@ impl Gates {
     }
 
     /// The first check on source and client that fails.
-    pub(super) fn caller_fault(&self, principal: &Principal, row: Option<&ClientRow>) -> Option<DenialCode> {
-        let client_type = self.client_type(&principal.client, row);
+    pub(super) fn caller_fault(
+        &self,
+        principal: &Principal,
+        row: Option<&ClientRow>,
+        client_type: Option<ClientType>,
+    ) -> Option<DenialCode> {
         if !self.allows_source(principal) {
             Some(DenialCode::SourceNotAllowed)
         } else if client_type.is_none() || is_anothers(row, client_type, principal) {

@@ -166,11 +166,22 @@ impl Holders {
 }
 
 impl Holder {
-    fn new(mut grants: Vec<HeldGrant>, mut connected: Vec<u32>) -> Self {
-        grants.sort_by(|a, b| (a.profile, &a.grant).cmp(&(b.profile, &b.grant)));
+    fn new(grants: Vec<HeldGrant>, mut connected: Vec<u32>) -> Self {
         connected.sort_unstable();
-        Self { grants: grants.into(), connected: connected.into() }
+        Self { grants: ordered(grants), connected: connected.into() }
     }
+}
+
+/// The grants of several holders, ordered as those of one; where there is but one, they are shared.
+pub(super) fn together<'a>(mut holders: impl Iterator<Item = &'a Holder>) -> Arc<[HeldGrant]> {
+    let Some(first) = holders.next() else { return Arc::default() };
+    let Some(second) = holders.next() else { return Arc::clone(&first.grants) };
+    ordered([first, second].into_iter().chain(holders).flat_map(|holder| holder.grants.iter().cloned()).collect())
+}
+
+fn ordered(mut grants: Vec<HeldGrant>) -> Arc<[HeldGrant]> {
+    grants.sort_by(|a, b| (a.profile, &a.grant).cmp(&(b.profile, &b.grant)));
+    grants.into()
 }
 
 /// A grant with its profile interned; none when there is no such profile.

@@ -55,10 +55,8 @@ impl Snapshot {
             return Vec::new();
         }
         let mut granted = Bits::new(self.shelf.tools.len());
-        for (profile, until) in &caller.inner.held {
-            if let Some(profile) = self.shelf.profile(*profile).filter(|_| until.holds(moment.now)) {
-                profile.tools.add_to(&mut granted);
-            }
+        for profile in caller.inner.profiles(moment.now).filter_map(|profile| self.shelf.profile(profile)) {
+            profile.tools.add_to(&mut granted);
         }
         let Some(open) = self.shelf.open_to.get(caller.inner.type_bit.trailing_zeros() as usize) else {
             return Vec::new();
@@ -105,7 +103,7 @@ impl Snapshot {
     pub fn input_schema(&self, caller: &Caller, tool: ToolIndex, moment: &Moment) -> Option<Arc<Value>> {
         let record = self.record(tool)?;
         let server = self.shelf.server(record.server)?;
-        let paths = self.paths(caller, record, moment.now);
+        let paths: Vec<_> = self.paths(caller, tool.index, moment.now).collect();
         let bare = self.schemas.shown(record.digest, &record.definition.input_schema);
         let rules: Vec<Vec<_>> = paths.iter().map(|path| server.rules.iter().chain(path.rules()).collect()).collect();
         if rules.iter().all(Vec::is_empty) {
@@ -146,10 +144,9 @@ impl Snapshot {
         let Some(row) = self.shelf.row(index) else {
             return false;
         };
-        let mut held = caller.inner.held.iter().filter(|(_, until)| until.holds(moment.now));
         row.fault.is_none()
             && row.client_types & caller.inner.type_bit != 0
-            && held.any(|(profile, _)| row.profiles.contains(*profile))
+            && caller.inner.profiles(moment.now).any(|profile| row.profiles.contains(profile))
     }
 
     fn can_ask(&self, caller: &Caller, refused: &Refused) -> bool {

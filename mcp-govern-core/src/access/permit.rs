@@ -2,12 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{
-    caller::{Caller, Resolved},
-    shelf::ToolRecord,
-    snapshot::Snapshot,
-    tool_view::ToolIndex,
-};
+use super::{caller::Caller, shelf::ToolRecord, snapshot::Snapshot, tool_view::ToolIndex};
 use crate::{
     check::Schemas,
     journal::Revision,
@@ -93,8 +88,8 @@ impl Permit {
     }
 
     /// The ways to the tool through grants that hold, ordered by profile, toolset and grant id. At least one.
-    pub fn paths(&self) -> Vec<Path<'_>> {
-        self.snapshot().paths(&self.caller, self.record(), self.now)
+    pub fn paths(&self) -> impl Iterator<Item = Path<'_>> {
+        self.snapshot().paths(&self.caller, self.tool.index, self.now)
     }
 
     /// The rules that hold for every tool of the server.
@@ -160,32 +155,31 @@ impl<'a> Path<'a> {
 
 impl Snapshot {
     /// The caller's ways to a tool through grants that hold at `now`, ordered by profile, toolset and grant id.
-    pub(super) fn paths<'a>(&'a self, caller: &'a Caller, tool: &ToolRecord, now: Timestamp) -> Vec<Path<'a>> {
-        let mut paths = Vec::new();
-        let index = self.shelf.by_id.get(&tool.id);
-        let Resolved { held, grants, .. } = &*caller.inner;
-        for (profile_index, _) in held.iter().filter(|(_, until)| until.holds(now)) {
-            let Some(profile) = self.shelf.profile(*profile_index) else {
-                continue;
-            };
-            let first = grants.partition_point(|held| held.profile < *profile_index);
-            let of_profile = grants.iter().skip(first).take_while(|held| held.profile == *profile_index);
-            for toolset_index in &tool.toolsets {
-                let bound = profile.binding(*toolset_index).zip(self.shelf.toolsets.get(*toolset_index as usize));
-                let Some((binding_rules, toolset)) = bound else {
-                    continue;
-                };
-                let entry_rules = index.and_then(|index| toolset.rules.get(index)).map_or(&[][..], |rules| rules);
-                paths.extend(of_profile.clone().filter(|held| held.until.holds(now)).map(|held| Path {
-                    grant: &held.grant,
-                    profile: &profile.id,
-                    toolset: &toolset.id,
-                    until: held.until.timestamp(),
-                    binding_rules,
-                    entry_rules,
-                }));
-            }
-        }
-        paths
+    pub(super) fn paths<'a>(
+        &'a self,
+        caller: &'a Caller,
+        tool: u32,
+        now: Timestamp,
+    ) -> impl Iterator<Item = Path<'a>> + use<'a> {
+        let index = &*self.shelf;
+        let holding = index.tool(tool).map_or(&[][..], |tool| &tool.toolsets);
+        let of_profiles = caller.inner.grants.chunk_by(|one, next| one.profile == next.profile);
+        let bound = of_profiles.flat_map(move |grants| {
+            let profile = grants.first().and_then(|held| index.profile(held.profile));
+            holding.iter().filter_map(move |toolset| {
+                Some((profile?, profile?.binding(*toolset)?, index.toolsets.get(*toolset as usize)?, grants))
+            })
+        });
+        bound.flat_map(move |(profile, binding_rules, toolset, grants)| {
+            let entry_rules = toolset.rules.get(&tool).map_or(&[][..], |rules| rules);
+            grants.iter().filter(move |held| held.until.holds(now)).map(move |held| Path {
+                grant: &held.grant,
+                profile: &profile.id,
+                toolset: &toolset.id,
+                until: held.until.timestamp(),
+                binding_rules,
+                entry_rules,
+            })
+        })
     }
 }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::{
-    caller::{Caller, Resolved, held},
+    caller::{Caller, Resolved},
     gates::{self, ClientRow, Clients, Gates},
-    holders::{HeldGrant, Holders},
+    holders::{self, Holders},
     loaded::Loaded,
     shelf::{Shelf, ToolRecord, type_bit},
     tool_view::{ToolIndex, ToolView},
@@ -101,16 +101,12 @@ impl Snapshot {
         let groups = principal.groups.iter().map(|group| Grantee::Group(group.clone()));
         let service = (client_type == Some(ClientType::Service)).then(|| Grantee::Service(principal.client.clone()));
         let others = groups.chain(service).filter_map(|grantee| self.holders.get(&grantee));
-        let mut grants: Vec<HeldGrant> =
-            own.into_iter().chain(others).flat_map(|holder| holder.grants.iter().cloned()).collect();
-        grants.sort_by(|a, b| (a.profile, &a.grant).cmp(&(b.profile, &b.grant)));
         Caller {
             inner: Arc::new(Resolved {
                 snapshot: Arc::clone(self),
-                fault: self.gates.caller_fault(principal, row),
+                fault: self.gates.caller_fault(principal, row, client_type),
                 type_bit: client_type.map_or(0, type_bit),
-                held: held(&grants),
-                grants: grants.into(),
+                grants: holders::together(own.into_iter().chain(others)),
                 connected: own.map_or_else(Arc::default, |holder| Arc::clone(&holder.connected)),
                 client_type,
                 principal: principal.clone(),

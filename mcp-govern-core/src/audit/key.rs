@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::{
     RandomError,
     hash::Keyed,
-    vocabulary::{Digest, UserId, canonical_object},
+    vocabulary::{Digest, UserId, write_canonical_object},
 };
 
 /// Whether records hold readable names of people beside their salted hashes.
@@ -48,28 +48,24 @@ impl AuditKey {
     pub fn user(&self, user: &UserId) -> Digest {
         let (issuer, subject) = (user.issuer.as_str(), user.subject.as_str());
         let length = u64::try_from(issuer.len()).unwrap_or(u64::MAX).to_be_bytes();
-        self.mac(b"mcp-govern/user/v1", &[&length, issuer.as_bytes(), subject.as_bytes()])
+        self.mac(&[b"mcp-govern/user/v1\0", &length[..], issuer.as_bytes(), subject.as_bytes()].concat())
     }
 
     /// The keyed digest of arguments: over their RFC 8785 canonical JSON; where they have none (an integer beyond 2^53),
     /// over their JSON with sorted keys.
     pub fn arguments(&self, arguments: &Map<String, Value>) -> Digest {
-        if let Ok(bytes) = canonical_object(arguments) {
-            return self.mac(b"mcp-govern/arguments/v1", &[&bytes]);
-        }
-        let written = serde_json::to_vec(arguments).unwrap_or_default();
-        self.mac(b"mcp-govern/arguments-as-written/v1", &[&written])
+        self.mac(&arguments_message(arguments))
     }
 
     /// A text about a person, hashed.
     pub(crate) fn text(&self, text: &str) -> String {
-        let digest = self.mac(b"mcp-govern/text/v1", &[text.as_bytes()]);
+        let digest = self.mac(&[b"mcp-govern/text/v1\0", text.as_bytes()].concat());
         format!("hmac-{digest}")
     }
 
-    fn mac(&self, domain: &[u8], parts: &[&[u8]]) -> Digest {
-        let parts = [domain, &[0]].into_iter().chain(parts.iter().copied());
-        Digest::from_bytes(self.keyed.mac(parts))
+    /// Of a message that begins with its domain and a zero byte.
+    pub(crate) fn mac(&self, message: &[u8]) -> Digest {
+        Digest::from_bytes(self.keyed.mac(message))
     }
 }
 
@@ -77,6 +73,18 @@ impl fmt::Debug for AuditKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("AuditKey(***)")
     }
+}
+
+/// The message whose MAC is [`AuditKey::arguments`]: to make it costs little, so that the MAC can wait until it is needed.
+pub(crate) fn arguments_message(arguments: &Map<String, Value>) -> Vec<u8> {
+    // Room for most arguments, so that they are written in one go.
+    let mut message = Vec::with_capacity(256);
+    message.extend_from_slice(b"mcp-govern/arguments/v1\0");
+    if write_canonical_object(arguments, &mut message).is_ok() {
+        return message;
+    }
+    let written = serde_json::to_vec(arguments).unwrap_or_default();
+    [&b"mcp-govern/arguments-as-written/v1\0"[..], &written].concat()
 }
 
 /// A text that a caller chose, fit for a record: at most 128 characters, control characters and look-invisible ones escaped.
@@ -115,7 +123,7 @@ mod tests {
     fn the_mac_is_hmac_sha_256() {
         // Computed with another implementation: HMAC-SHA-256 under 32 bytes of 0x07 over "d\0m".
         let expected = "sha256:656fa4b0fd4fae822e12a2389731597b63f63d06d9dd7749d8807beb3f3d073f";
-        assert_eq!(key().mac(b"d", &[b"m"]).to_string(), expected);
+        assert_eq!(key().mac(b"d\0m").to_string(), expected);
     }
 
     #[test]

@@ -28,6 +28,6 @@ pub use self::{
 };
 pub(crate) use self::{
     commit::AuditCommitter,
-    key::escaped,
+    key::{arguments_message, escaped},
     writer::{AuditWriter, Receipt, RecordUnavailable, SentFlag},
 };

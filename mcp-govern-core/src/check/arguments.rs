@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::{
     bounds::bounded,
     fault::{MOST, faults, unknown_names},
-    redact::is_marked,
+    redact::{is_marked, redact_in_place},
     rules::{Bearing, bearing, fill_fixed, violation},
     schemas::Compiled,
 };
@@ -21,6 +21,7 @@ use crate::{
 pub struct Checked {
     arguments: CheckedArguments,
     as_given: bool,
+    redacts_nothing: bool,
     grant: GrantId,
     profile: ProfileId,
     toolset: ToolsetId,
@@ -35,6 +36,15 @@ impl Checked {
     /// Whether nothing was filled in: they are what the caller gave.
     pub fn are_as_given(&self) -> bool {
         self.as_given
+    }
+
+    /// The arguments as they may be put on record; `schema` is the one that they were checked against.
+    pub(crate) fn redacted(&self, schema: &Value) -> Value {
+        let mut arguments = Value::Object(self.arguments.as_map().clone());
+        if !self.redacts_nothing {
+            redact_in_place(schema, &mut arguments);
+        }
+        arguments
     }
 
     /// The arguments alone.
@@ -82,18 +92,18 @@ pub fn check(permit: &Permit, arguments: Map<String, Value>) -> Result<Checked, 
     }
     let compiled = permit.schemas().compiled(permit.digest(), schema);
     let trial = Trial { permit, schema, compiled: &compiled };
-    let paths = permit.paths();
+    let mut paths = permit.paths().peekable();
     let mut failure: Option<Failure> = None;
     let mut left = Some(arguments);
-    for (at, path) in paths.iter().enumerate() {
-        let rules: Vec<&ArgumentRule> = permit.server_rules().iter().chain(path.rules()).collect();
+    while let Some(path) = paths.next() {
         // The last path takes the arguments themselves: most callers have one path only.
-        let tried = if at + 1 == paths.len() { left.take() } else { left.clone() };
-        match trial.run(tried.unwrap_or_default(), &rules) {
+        let tried = if paths.peek().is_none() { left.take() } else { left.clone() };
+        match trial.run(tried.unwrap_or_default(), permit.server_rules().iter().chain(path.rules())) {
             Ok((arguments, as_given)) => {
                 return Ok(Checked {
                     arguments,
                     as_given,
+                    redacts_nothing: compiled.redacts_nothing,
                     grant: path.grant().clone(),
                     profile: path.profile().clone(),
                     toolset: path.toolset().clone(),
@@ -107,7 +117,7 @@ pub fn check(permit: &Permit, arguments: Map<String, Value>) -> Result<Checked, 
             }
         }
     }
-    Err(failure.unwrap_or(Failure::NoPath).into_denial(tool, paths.len()))
+    Err(failure.unwrap_or(Failure::NoPath).into_denial(tool, permit.paths().count()))
 }
 
 /// Why a path does not let the arguments pass.
@@ -132,10 +142,10 @@ struct Trial<'a> {
 
 impl Trial<'_> {
     /// Answers with what is sent, and whether that is what the caller gave.
-    fn run(
+    fn run<'r>(
         &self,
         mut arguments: Map<String, Value>,
-        rules: &[&ArgumentRule],
+        rules: impl Iterator<Item = &'r ArgumentRule>,
     ) -> Result<(CheckedArguments, bool), Failure> {
         let (rules, beside) = self.standing(rules)?;
         let given = arguments.len();
@@ -148,20 +158,20 @@ impl Trial<'_> {
         if !violations.is_empty() {
             return Err(Failure::Violated(violations));
         }
-        Ok((CheckedArguments::new(arguments, beside.into_iter().cloned().collect()), as_given))
+        Ok((CheckedArguments::new(arguments, beside), as_given))
     }
 
     /// The rules that apply, and those on arguments that the tool does not have; unless one of these denies such tools.
     fn standing<'r>(
         &self,
-        rules: &[&'r ArgumentRule],
-    ) -> Result<(Vec<&'r ArgumentRule>, Vec<&'r ArgumentRule>), Failure> {
-        let (mut standing, mut beside) = (Vec::with_capacity(rules.len()), Vec::new());
-        for &rule in rules {
+        rules: impl Iterator<Item = &'r ArgumentRule>,
+    ) -> Result<(Vec<&'r ArgumentRule>, Vec<ArgumentRule>), Failure> {
+        let (mut standing, mut beside) = (Vec::new(), Vec::new());
+        for rule in rules {
             let name = &rule.argument;
             match bearing(rule, |name| self.property(name).is_some(), |name| self.permit.once_had(name)) {
                 Bearing::Applies => standing.push(rule),
-                Bearing::LeftAlone => beside.push(rule),
+                Bearing::LeftAlone => beside.push(rule.clone()),
                 Bearing::Stale => {
                     let sentence = format!("a rule guards the argument `{name}`, which the tool no longer has");
                     return Err(Failure::Closed(DenialCode::RuleStale, sentence));
@@ -176,18 +186,15 @@ impl Trial<'_> {
     }
 
     fn fill_defaults(&self, arguments: &mut Map<String, Value>) {
-        let properties = self.schema.get("properties").and_then(Value::as_object);
-        for (name, property) in properties.into_iter().flatten() {
-            if let Some(default) = property.get("default").filter(|default| !default.is_null())
-                && !arguments.contains_key(name)
-            {
+        for (name, default) in &self.compiled.defaults {
+            if !arguments.contains_key(name) {
                 arguments.insert(name.clone(), default.clone());
             }
         }
     }
 
     fn validated(&self, arguments: Map<String, Value>, filled: &[&str]) -> Result<Map<String, Value>, Failure> {
-        let validator = self.compiled.as_ref().map_err(|reason| {
+        let validator = self.compiled.validator.as_ref().map_err(|reason| {
             Failure::Closed(DenialCode::InvalidArguments, format!("the tool's schema cannot be used: {reason}"))
         })?;
         let arguments = Value::Object(arguments);

@@ -19,9 +19,10 @@ const SAFE: u64 = 1 << 53;
 /// so that no digest of it could be put on record).
 pub(super) fn bounded(arguments: &Map<String, Value>) -> Result<(), ArgumentFault> {
     let fault = |argument: &str, fault: String| Err(ArgumentFault { argument: argument.to_owned(), fault });
+    let mut at_most = 2;
     for (name, value) in arguments {
         match measured(value, 2) {
-            Ok(()) => {}
+            Ok(length) => at_most += text_length(name) + length,
             Err(Excess::Depth) => {
                 return fault(name, format!("must not be nested deeper than {MAX_DEPTH} levels"));
             }
@@ -34,7 +35,7 @@ pub(super) fn bounded(arguments: &Map<String, Value>) -> Result<(), ArgumentFaul
         }
     }
     let mut room = Room(MAX_BYTES);
-    if serde_json::to_writer(&mut room, arguments).is_err() {
+    if at_most > MAX_BYTES && serde_json::to_writer(&mut room, arguments).is_err() {
         return fault("", format!("all arguments together must not be longer than {MAX_BYTES} bytes"));
     }
     Ok(())
@@ -45,17 +46,27 @@ enum Excess {
     Number,
 }
 
-fn measured(value: &Value, depth: usize) -> Result<(), Excess> {
+/// Answers how many bytes the value's JSON text has at most, the mark behind it included.
+fn measured(value: &Value, depth: usize) -> Result<usize, Excess> {
     match value {
         Value::Array(_) | Value::Object(_) if depth > MAX_DEPTH => Err(Excess::Depth),
-        Value::Array(items) => items.iter().try_for_each(|item| measured(item, depth + 1)),
-        Value::Object(map) => map.values().try_for_each(|item| measured(item, depth + 1)),
-        Value::Number(number) => {
-            let size = number.as_u64().or_else(|| number.as_i64().map(i64::unsigned_abs));
-            if size.is_none_or(|size| size <= SAFE) { Ok(()) } else { Err(Excess::Number) }
+        Value::Array(items) => items.iter().try_fold(3, |sum, item| Ok(sum + measured(item, depth + 1)?)),
+        Value::Object(map) => {
+            map.iter().try_fold(3, |sum, (name, item)| Ok(sum + text_length(name) + measured(item, depth + 1)?))
         }
-        Value::Null | Value::Bool(_) | Value::String(_) => Ok(()),
+        Value::Number(number) => match number.as_u64().or_else(|| number.as_i64().map(i64::unsigned_abs)) {
+            Some(size) if size > SAFE => Err(Excess::Number),
+            Some(_) => Ok(18),
+            None => Ok(number.to_string().len() + 1),
+        },
+        Value::String(text) => Ok(text_length(text)),
+        Value::Null | Value::Bool(_) => Ok(6),
     }
+}
+
+/// Every byte of a text may be written with six, for example as `\u0000`.
+fn text_length(text: &str) -> usize {
+    text.len() * 6 + 3
 }
 
 /// Takes so many bytes and no more.
@@ -99,6 +110,26 @@ mod tests {
     fn arguments_of_more_than_a_mebibyte_are_refused() {
         assert!(bounded(&map(&json!({"text": "a".repeat(MAX_BYTES - 11)}))).is_ok());
         assert!(bounded(&map(&json!({"text": "a".repeat(MAX_BYTES - 10)}))).is_err());
+        assert!(bounded(&map(&json!({"text": "\u{1}".repeat(MAX_BYTES / 6)}))).is_err());
+        assert!(bounded(&map(&json!({"text": "\u{1}".repeat(MAX_BYTES / 6 - 2)}))).is_ok());
+        assert!(bounded(&map(&json!({"list": vec![false; MAX_BYTES / 6]}))).is_err());
+    }
+
+    #[test]
+    fn no_json_text_is_longer_than_it_was_measured() {
+        for value in [
+            json!(null),
+            json!(false),
+            json!(-9_007_199_254_740_992_i64),
+            json!([]),
+            json!({}),
+            json!(""),
+            json!([-1.797_693_134_862_315_7e308, 5e-324, 0.1]),
+            json!({"\u{0}\"\\": "\u{1f}\n/é", "": [[], {}, {"a": [true, null, "b"]}]}),
+        ] {
+            let length = value.to_string().len();
+            assert!(measured(&value, 2).is_ok_and(|at_most| at_most > length), "{value}");
+        }
     }
 
     #[test]

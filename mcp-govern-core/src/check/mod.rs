@@ -20,4 +20,4 @@ pub use self::{
     narrow::narrow,
     redact::{REDACTED, redact},
 };
-pub(crate) use self::{narrow::narrow_shown, redact::redact_arguments, schemas::Schemas};
+pub(crate) use self::{narrow::narrow_shown, schemas::Schemas};

@@ -11,81 +11,103 @@ pub const REDACTED: &str = "[redacted]";
 /// In doubt it redacts: what stands behind a reference, or under a name that the schema excludes, is replaced too. Where several
 /// branches of a schema speak of a value, one that marks it is enough.
 pub fn redact(schema: &Value, value: &Value) -> Value {
-    match value {
-        Value::Object(map) => redact_arguments(schema, map),
-        Value::Array(items) => {
-            unless_marked(schema, || value.clone(), |schema| Value::Array(redact_array(schema, items)))
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-            unless_marked(schema, || value.clone(), |_| value.clone())
-        }
+    let mut value = value.clone();
+    redact_in_place(schema, &mut value);
+    value
+}
+
+/// [`redact`] for a value that nobody else needs.
+pub(super) fn redact_in_place(schema: &Value, value: &mut Value) {
+    let Some(schema) = schema.as_object() else { return };
+    if is_marked(schema) {
+        *value = Value::String(REDACTED.to_owned());
+        return;
     }
-}
-
-/// [`redact`] for the arguments of a call.
-pub(crate) fn redact_arguments(schema: &Value, arguments: &Map<String, Value>) -> Value {
-    let (plain, own) = (|| Value::Object(arguments.clone()), |schema| Value::Object(redact_object(schema, arguments)));
-    unless_marked(schema, plain, own)
-}
-
-fn unless_marked<'s>(
-    schema: &'s Value,
-    plain: impl FnOnce() -> Value,
-    own: impl FnOnce(&'s Map<String, Value>) -> Value,
-) -> Value {
-    match schema.as_object() {
-        None => plain(),
-        Some(schema) if is_marked(schema) => Value::String(REDACTED.to_owned()),
-        Some(schema) => branches(schema).fold(own(schema), |value, branch| redact(branch, &value)),
+    match value {
+        Value::Object(map) => redact_object(schema, map),
+        Value::Array(items) => redact_array(schema, items),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+    // What else speaks of the same value.
+    for (key, part) in schema {
+        match (key.as_str(), part) {
+            ("allOf" | "anyOf" | "oneOf", Value::Array(branches)) => {
+                for branch in branches {
+                    redact_in_place(branch, value);
+                }
+            }
+            ("if" | "then" | "else", branch) => redact_in_place(branch, value),
+            ("dependentSchemas", Value::Object(branches)) => {
+                for branch in branches.values() {
+                    redact_in_place(branch, value);
+                }
+            }
+            _ => {}
+        }
     }
 }
 
 /// Whether a schema marks its value as secret or personal.
 pub(super) fn is_marked(schema: &Map<String, Value>) -> bool {
-    let says = |key: &str| schema.get(key).is_some_and(|mark| *mark != Value::Bool(false));
-    says("writeOnly") || says("x-personal") || says("$ref") || schema.get("format").is_some_and(|f| f == "password")
+    schema.iter().any(|(key, mark)| match key.as_str() {
+        "writeOnly" | "x-personal" | "$ref" => *mark != Value::Bool(false),
+        "format" => mark == "password",
+        _ => false,
+    })
 }
 
-fn redact_object(schema: &Map<String, Value>, map: &Map<String, Value>) -> Map<String, Value> {
-    let properties = schema.get("properties").and_then(Value::as_object);
-    let patterns = schema.get("patternProperties").and_then(Value::as_object);
-    let others = schema.get("additionalProperties").or_else(|| schema.get("unevaluatedProperties"));
-    let entry = |(name, value): (&String, &Value)| {
-        let known = properties.and_then(|properties| properties.get(name));
-        let redacted = match (known, others) {
-            (Some(known), _) => redact(known, value),
-            // Which pattern speaks of the name does not matter: one that marks its values is enough.
-            (None, _) if patterns.is_some_and(|patterns| !patterns.is_empty()) => {
-                let patterns = patterns.into_iter().flat_map(Map::values);
-                patterns.fold(value.clone(), |value, pattern| redact(pattern, &value))
-            }
-            (None, Some(Value::Bool(false))) => Value::String(REDACTED.to_owned()),
-            (None, Some(others)) => redact(others, value),
-            (None, None) => value.clone(),
-        };
-        (name.clone(), redacted)
+/// Whether [`redact_in_place`] would change no value that fits the schema: nothing in it marks anything, and each part of it
+/// speaks of values that must fit that part. False where that is not plain to see.
+pub(super) fn redacts_nothing(schema: &Value) -> bool {
+    let harmless = |(key, part): (&String, &Value)| match key.as_str() {
+        // Marks; then what speaks of values that need not fit it.
+        "writeOnly"
+        | "x-personal"
+        | "$ref"
+        | "allOf"
+        | "anyOf"
+        | "oneOf"
+        | "if"
+        | "then"
+        | "else"
+        | "dependentSchemas"
+        | "contains"
+        | "patternProperties"
+        | "unevaluatedProperties" => false,
+        "format" => part != "password" && redacts_nothing(part),
+        _ => redacts_nothing(part),
     };
-    map.iter().map(entry).collect()
+    match schema {
+        Value::Object(map) => map.iter().all(harmless),
+        Value::Array(parts) => parts.iter().all(redacts_nothing),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
+    }
 }
 
-fn redact_array(schema: &Map<String, Value>, items: &[Value]) -> Vec<Value> {
+fn redact_object(schema: &Map<String, Value>, map: &mut Map<String, Value>) {
+    let properties = schema.get("properties").and_then(Value::as_object);
+    let patterns = schema.get("patternProperties").and_then(Value::as_object).filter(|patterns| !patterns.is_empty());
+    let others = schema.get("additionalProperties").or_else(|| schema.get("unevaluatedProperties"));
+    for (name, value) in map {
+        match (properties.and_then(|properties| properties.get(name)), patterns, others) {
+            (Some(known), ..) => redact_in_place(known, value),
+            // Which pattern speaks of the name does not matter: one that marks its values is enough.
+            (None, Some(patterns), _) => patterns.values().for_each(|pattern| redact_in_place(pattern, value)),
+            (None, None, Some(Value::Bool(false))) => *value = Value::String(REDACTED.to_owned()),
+            (None, None, Some(others)) => redact_in_place(others, value),
+            (None, None, None) => {}
+        }
+    }
+}
+
+fn redact_array(schema: &Map<String, Value>, items: &mut [Value]) {
     let first = schema.get("prefixItems").and_then(Value::as_array);
     let rest = schema.get("items");
     let contained = schema.get("contains");
-    let redacted = |(at, item): (usize, &Value)| {
+    for (at, item) in items.iter_mut().enumerate() {
         let own = first.and_then(|first| first.get(at)).or(rest);
-        let item = own.map_or_else(|| item.clone(), |schema| redact(schema, item));
-        contained.map_or_else(|| item.clone(), |schema| redact(schema, &item))
-    };
-    items.iter().enumerate().map(redacted).collect()
-}
-
-/// The schemas that speak of the same value.
-fn branches(schema: &Map<String, Value>) -> impl Iterator<Item = &Value> {
-    let lists = ["allOf", "anyOf", "oneOf"].into_iter().filter_map(|key| schema.get(key)?.as_array()).flatten();
-    let conditions = ["if", "then", "else"].into_iter().filter_map(|key| schema.get(key));
-    let dependent = schema.get("dependentSchemas").and_then(Value::as_object).into_iter().flat_map(Map::values);
-    lists.chain(conditions).chain(dependent)
+        own.into_iter().chain(contained).for_each(|schema| redact_in_place(schema, item));
+    }
 }
 
 #[cfg(test)]
@@ -124,6 +146,33 @@ mod tests {
         let schema = json!({"properties": {"a": {"writeOnly": false, "x-personal": false}}});
         let value = json!({"a": 1, "b": {"c": [null, true]}});
         assert_eq!(redact(&schema, &value), value);
+    }
+
+    #[test]
+    fn only_a_schema_without_any_mark_is_known_to_redact_nothing() {
+        let plain = json!({"type": "object", "additionalProperties": false, "required": ["id"], "properties": {
+            "id": {"type": "string", "format": "uuid"},
+            "list": {"items": {"properties": {"role": {"enum": ["a", null]}}, "additionalProperties": {"type": "integer"}}},
+            "pair": {"prefixItems": [{}, {"type": "number"}], "items": false},
+        }});
+        assert!(redacts_nothing(&plain));
+        let value = json!({"id": "x", "list": [{"role": "a", "n": 1}], "pair": [1, 2.5]});
+        assert_eq!(redact(&plain, &value), value);
+        for part in [
+            json!({"writeOnly": true}),
+            json!({"x-personal": "contact"}),
+            json!({"format": "password"}),
+            json!({"$ref": "#/$defs/a"}),
+            json!({"items": {"properties": {"deep": {"prefixItems": [{}, {"additionalProperties": {"writeOnly": true}}]}}}}),
+            json!({"anyOf": [{"additionalProperties": false}, {}]}),
+            json!({"allOf": [{"properties": {"a": {}}}], "unevaluatedProperties": false}),
+            json!({"if": {"additionalProperties": false}}),
+            json!({"dependentSchemas": {"a": {"additionalProperties": false}}}),
+            json!({"contains": {"additionalProperties": false}}),
+            json!({"patternProperties": {"^a": {"additionalProperties": false}}}),
+        ] {
+            assert!(!redacts_nothing(&json!({"properties": {"part": part}})), "{part}");
+        }
     }
 
     #[test]

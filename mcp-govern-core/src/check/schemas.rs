@@ -10,7 +10,7 @@ use jsonschema::{Draft, PatternOptions, Validator};
 use lru::LruCache;
 use serde_json::Value;
 
-use super::narrow::stripped;
+use super::{narrow::stripped, redact::redacts_nothing};
 use crate::vocabulary::Digest;
 
 /// How many schemas of each kind are kept.
@@ -22,8 +22,15 @@ pub(crate) struct Schemas {
     shown: Mutex<LruCache<Digest, Arc<Value>>>,
 }
 
-/// A validator, or why the schema has none.
-pub(crate) type Compiled = Result<Validator, String>;
+/// What is worked out once of an input schema.
+pub(crate) struct Compiled {
+    /// The validator, or why the schema has none.
+    pub(super) validator: Result<Validator, String>,
+    /// The arguments that have a default.
+    pub(super) defaults: Box<[(String, Value)]>,
+    /// Whether arguments that fit are put on record as they are.
+    pub(super) redacts_nothing: bool,
+}
 
 impl Schemas {
     pub(crate) fn new() -> Self {
@@ -32,7 +39,7 @@ impl Schemas {
 
     /// The validator of an input schema.
     pub(crate) fn compiled(&self, digest: Digest, schema: &Value) -> Arc<Compiled> {
-        cached(&self.compiled, digest, || Arc::new(compile(schema)))
+        cached(&self.compiled, digest, || Arc::new(Compiled::of(schema)))
     }
 
     /// The input schema without our own keywords.
@@ -62,8 +69,23 @@ fn locked<T>(cache: &Mutex<T>) -> MutexGuard<'_, T> {
     cache.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+impl Compiled {
+    fn of(schema: &Value) -> Self {
+        let properties = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
+        let default = |(name, property): (&String, &Value)| {
+            let default = property.get("default").filter(|default| !default.is_null())?;
+            Some((name.clone(), default.clone()))
+        };
+        Self {
+            validator: compile(schema),
+            defaults: properties.filter_map(default).collect(),
+            redacts_nothing: redacts_nothing(schema),
+        }
+    }
+}
+
 /// Draft 2020-12, formats asserted, patterns in linear time, no reference fetched from anywhere.
-fn compile(schema: &Value) -> Compiled {
+fn compile(schema: &Value) -> Result<Validator, String> {
     jsonschema::options()
         .with_draft(Draft::Draft202012)
         .should_validate_formats(true)

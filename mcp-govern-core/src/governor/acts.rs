@@ -14,8 +14,6 @@ const PAGE: usize = 128;
 pub struct Acts {
     core: Arc<Core>,
     revision: watch::Receiver<Revision>,
-    /// Raised, among others, when the journal becomes unreadable.
-    alarm: watch::Receiver<u64>,
     /// The last act that was handed out.
     at: Start,
     read: VecDeque<Act>,
@@ -36,7 +34,6 @@ impl Governor {
         Acts {
             core: Arc::clone(&self.core),
             revision: self.core.revision.subscribe(),
-            alarm: self.core.alarm.subscribe(),
             at: if after == Revision::ZERO { Start::Known } else { Start::Unknown(after) },
             read: VecDeque::new(),
             head: Head::EMPTY,
@@ -71,12 +68,14 @@ impl Acts {
     /// Waits until this node has taken in an act after a revision; fails where it never will.
     async fn until_after(&mut self, after: Revision) -> Result<(), GovernError> {
         loop {
+            // Raised, among others, when the journal becomes unreadable.
+            let alarm = self.core.alarm.notified();
             if *self.revision.borrow_and_update() > after {
                 return Ok(());
             }
             self.core.readable()?;
-            // The senders live in the core, which is held here.
-            let _ = race(pin!(self.revision.changed()), self.alarm.changed()).await;
+            // The sender lives in the core, which is held here.
+            let _ = race(pin!(self.revision.changed()), pin!(alarm)).await;
         }
     }
 

@@ -36,7 +36,8 @@ impl Core {
         let Some(stale) = entry.filter(|_| may_repeat(&error, call.definition())) else {
             return Err(Stop::Failed(error));
         };
-        match self.refreshed(open, &owner, &stale).await {
+        // Rare and large: boxed, so that no call carries the place for it.
+        match Box::pin(self.refreshed(open, &owner, &stale)).await {
             Some(fresh) => {
                 let again = server.invoke(call, cx.with_credential(Some(&fresh.credential))).await;
                 again.map_err(Stop::Failed)
@@ -64,7 +65,7 @@ impl Core {
                 if !expired {
                     return Ok(Some(entry));
                 }
-                let fresh = self.refreshed(open, owner, &entry).await;
+                let fresh = Box::pin(self.refreshed(open, owner, &entry)).await;
                 fresh
                     .map(Some)
                     .ok_or_else(|| unusable(format!("the credential for server `{}` has expired", open.config.server)))

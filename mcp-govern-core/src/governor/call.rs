@@ -2,6 +2,8 @@
 
 use std::{pin::pin, sync::Arc};
 
+use serde_json::{Map, Value};
+
 use super::{
     CallError, CallRequest, CallSuccess, Governor, ToolRef,
     chores::Chore,
@@ -11,15 +13,18 @@ use super::{
 };
 use crate::{
     access::{self, Admission, Permit, Refused, admit},
-    audit::{self, CallDenial, CallIntent, CallResult, CredentialUse, ReadableNames, Receipt, SentFlag, escaped},
-    check::{Checked, check, redact_arguments},
+    audit::{
+        self, CallDenial, CallIntent, CallResult, CredentialUse, ReadableNames, Receipt, SentFlag, arguments_message,
+        escaped,
+    },
+    check::{Checked, check},
     denial::{Denial, DenialCode, Remedy},
-    journal::StoredCredential,
+    journal::{Revision, StoredCredential},
     provider::{
         AuthorizedCall, CallContext, NoProgress, ProviderError, ProviderErrorKind, RequestPreview, Sent, ToolOutput,
         TraceContext,
     },
-    vocabulary::{CallId, CredentialOwner, CredentialSharing, Digest, Principal, ToolDefinition, ToolId},
+    vocabulary::{CallId, CredentialOwner, CredentialSharing, Digest, Principal, ToolId},
 };
 
 impl Governor {
@@ -39,19 +44,58 @@ impl Governor {
     /// audit log is not there: then nothing was sent.
     pub async fn call(&self, principal: &Principal, request: CallRequest) -> Result<CallSuccess, CallError> {
         let call = self.core.next_call();
-        let error = match self.core.call(&call, principal, request).await {
-            Ok(CalledOut { tool, definition, digest, output }) => {
-                tracing::debug!(%call, %tool, "a call was made");
-                return Ok(CallSuccess { call, tool, definition, digest, output });
-            }
-            Err(Stop::Denied(denial)) => CallError::denied(call, denial),
-            Err(Stop::Halted(denial, sent)) => CallError::halted(call, denial, sent),
-            Err(Stop::Failed(error)) => CallError::failed(call, error),
+        // INVARIANT: the alarm is subscribed to before the view is loaded
+        // (`a_kill_between_admission_and_sending_stops_the_call`).
+        let alarm = self.core.alarm.notified();
+        let CallRequest { tool: asked, arguments, deadline, trace, progress } = request;
+        let prepared = self.core.prepare(&call, principal, &asked, arguments, trace.as_ref());
+        let Prepared { admitted, checked, digest, intent } = match prepared {
+            Ok(prepared) => prepared,
+            Err(denial) => return Err(told(call, Stop::Denied(denial))),
         };
-        // Codes and kinds alone: sentences may name what the caller asked for.
-        let kind = error.provider_error().map(ProviderError::kind);
-        tracing::debug!(call = %error.call(), code = ?error.code(), ?kind, "a call was not made, or failed");
-        Err(error)
+        let permit = &admitted.permit;
+        let sent = SentFlag::new();
+        let Ok(receipt) = self.core.audit.intent(intent, Arc::clone(&sent)).await else {
+            let (code, tool) = (DenialCode::RecordUnavailable, Some(permit.tool().clone()));
+            let caller = self.core.recorded_caller(permit.caller(), trace.as_ref());
+            self.core.record_denial(&call, caller, &asked, permit.revision(), tool, code, digest);
+            let message = "the call could not be put on record, so it was not made; try again later";
+            return Err(told(call, Stop::Denied(Denial::new(code, message, Remedy::Retry))));
+        };
+        let (tool, definition) = (permit.tool(), permit.definition());
+        let watched = Watched::new(&self.core, permit.revision(), &principal.client, tool, definition);
+        let authorized = AuthorizedCall::new(
+            call.clone(),
+            tool.clone(),
+            Arc::clone(definition),
+            checked.into_arguments(),
+            principal.user.clone(),
+        );
+        let observer = Observer::new(&watched, Arc::clone(&sent));
+        let cx = CallContext::new(&observer)
+            .with_deadline(deadline)
+            .with_trace(trace.as_ref())
+            .with_progress(progress.as_deref().unwrap_or(&NoProgress));
+        let ended = if let Some(code) = watched.stopped() {
+            Err(halted(code, &sent))
+        } else {
+            let work = pin!(self.core.authorised(&admitted, principal, &authorized, cx));
+            match race(work, pin!(watched.until_stopped(alarm))).await {
+                Ok(Err(Stop::Failed(error))) if error.kind() == ProviderErrorKind::Cancelled => {
+                    Err(watched.stopped().map_or(Stop::Failed(error), |code| halted(code, &sent)))
+                }
+                Ok(ended) => ended,
+                Err(code) => Err(halted(code, &sent)),
+            }
+        };
+        match record_outcome(receipt, ended) {
+            Ok(output) => {
+                tracing::debug!(%call, %tool, "a call was made");
+                let (tool, definition) = (tool.clone(), Arc::clone(definition));
+                Ok(CallSuccess { call, tool, definition, digest: permit.digest(), output })
+            }
+            Err(stop) => Err(told(call, stop)),
+        }
     }
 
     /// The exact request that a call would send, secrets masked. Goes through admission and the check of the arguments like a
@@ -69,20 +113,12 @@ impl Governor {
         let checked = check(&admitted.permit, request.arguments).map_err(denied)?;
         let failed = |error| CallError::failed(call.clone(), error);
         let server = admitted.server().map_err(failed)?;
-        let facts = self.core.credential_facts(&admitted, principal).map(|known| known.facts().clone());
+        let facts = self.core.with_credential(&admitted, principal, |known| known.map(|known| known.facts().clone()));
         let tool = admitted.permit.definition();
         server
             .preview(&tool.name, checked.arguments(), &facts.unwrap_or_default())
             .map_err(|error| CallError::failed(call, error))
     }
-}
-
-/// A call that the vendor carried out, under which definition.
-struct CalledOut {
-    tool: ToolId,
-    definition: Arc<ToolDefinition>,
-    digest: Digest,
-    output: ToolOutput,
 }
 
 /// Why a call did not come to its end.
@@ -97,6 +133,15 @@ pub(super) enum Stop {
 pub(super) struct Admitted {
     pub(super) permit: Permit,
     pub(super) open: Option<Arc<OpenServer>>,
+}
+
+/// A call that can be made once its intent is on record.
+struct Prepared {
+    admitted: Admitted,
+    checked: Checked,
+    /// The digest of the arguments that are sent.
+    digest: Digest,
+    intent: Box<CallIntent>,
 }
 
 /// A call that was not admitted.
@@ -126,69 +171,38 @@ impl Admitted {
 }
 
 impl Core {
-    async fn call(&self, call: &CallId, principal: &Principal, request: CallRequest) -> Result<CalledOut, Stop> {
-        // INVARIANT: the alarm is subscribed to before the view is loaded
-        // (`a_kill_between_admission_and_sending_stops_the_call`).
-        let alarm = self.alarm.subscribe();
+    /// Whatever comes before the intent; a denial is put on record.
+    fn prepare(
+        &self,
+        call: &CallId,
+        principal: &Principal,
+        asked: &ToolRef,
+        arguments: Map<String, Value>,
+        trace: Option<&TraceContext>,
+    ) -> Result<Prepared, Denial> {
         let view = self.view();
-        let CallRequest { tool: asked, arguments, deadline, trace, progress } = request;
         let caller = view.snapshot.resolve(principal);
-        let who = self.recorded_caller(&caller, trace.as_ref());
-        let given = self.key.arguments(&arguments);
-        let admitted = match self.admit(&view, &caller, &asked) {
-            Ok(admitted) => admitted,
-            Err(refused) => {
-                self.record_denial(call, who, &asked, &view, refused.tool, refused.code, given);
-                return Err(Stop::Denied(refused.public));
-            }
+        let given = arguments_message(&arguments);
+        let recorded = |tool, code| {
+            let caller = self.recorded_caller(&caller, trace);
+            self.record_denial(call, caller, asked, view.snapshot.revision(), tool, code, self.key.mac(&given));
         };
+        let admitted = self.admit(&view, &caller, asked).map_err(|refused| {
+            recorded(refused.tool, refused.code);
+            refused.public
+        })?;
         let permit = &admitted.permit;
-        let tool = permit.tool().clone();
-        let checked = match check(permit, arguments) {
-            Ok(checked) => checked,
-            Err(denial) => {
-                self.record_denial(call, who, &asked, &view, Some(tool), denial.code(), given);
-                return Err(Stop::Denied(denial));
-            }
-        };
-        let credential = self.credential_facts(&admitted, principal);
-        let sent = SentFlag::new();
-        let digest = if checked.are_as_given() { given } else { self.key.arguments(checked.arguments().as_map()) };
-        let intent = self.intent(call, who.clone(), permit, &checked, digest, credential.as_ref());
-        let Ok(receipt) = self.audit.intent(Box::new(intent), Arc::clone(&sent)).await else {
-            let code = DenialCode::RecordUnavailable;
-            self.record_denial(call, who, &asked, &view, Some(tool), code, digest);
-            let message = "the call could not be put on record, so it was not made; try again later";
-            return Err(Stop::Denied(Denial::new(code, message, Remedy::Retry)));
-        };
-        let (definition, client) = (Arc::clone(permit.definition()), &principal.client);
-        let watched = Watched::new(self, permit.revision(), client, &tool, &definition);
-        let authorized = AuthorizedCall::new(
-            call.clone(),
-            tool.clone(),
-            Arc::clone(&definition),
-            checked.into_arguments(),
-            principal.user.clone(),
-        );
-        let observer = Observer::new(&watched, Arc::clone(&sent));
-        let cx = CallContext::new(&observer)
-            .with_deadline(deadline)
-            .with_trace(trace.as_ref())
-            .with_progress(progress.as_deref().unwrap_or(&NoProgress));
-        let ended = if let Some(code) = watched.stopped() {
-            Err(halted(code, &sent))
+        let checked =
+            check(permit, arguments).inspect_err(|denial| recorded(Some(permit.tool().clone()), denial.code()))?;
+        let digest = if checked.are_as_given() {
+            self.key.mac(&given)
         } else {
-            let work = pin!(self.authorised(&admitted, principal, &authorized, cx));
-            match race(work, watched.until_stopped(alarm)).await {
-                Ok(Err(Stop::Failed(error))) if error.kind() == ProviderErrorKind::Cancelled => {
-                    Err(watched.stopped().map_or(Stop::Failed(error), |code| halted(code, &sent)))
-                }
-                Ok(ended) => ended,
-                Err(code) => Err(halted(code, &sent)),
-            }
+            self.key.arguments(checked.arguments().as_map())
         };
-        let digest = permit.digest();
-        record_outcome(receipt, ended).map(|output| CalledOut { tool, definition, digest, output })
+        let credential = self.credential_use(&admitted, principal);
+        let caller = self.recorded_caller(&caller, trace);
+        let intent = Box::new(intent(call, caller, permit, &checked, digest, credential));
+        Ok(Prepared { admitted, checked, digest, intent })
     }
 
     /// Whether the principal may call the tool now.
@@ -221,47 +235,37 @@ impl Core {
         }
     }
 
-    fn credential_facts(&self, admitted: &Admitted, principal: &Principal) -> Option<StoredCredential> {
+    fn with_credential<T>(
+        &self,
+        admitted: &Admitted,
+        principal: &Principal,
+        look: impl FnOnce(Option<&StoredCredential>) -> T,
+    ) -> T {
         let (server, owner) = (admitted.permit.server(), admitted.owner(principal));
-        self.with_state(|state| state.credential(server, &owner).cloned())
+        self.with_state(|state| look(state.credential(server, &owner)))
+    }
+
+    /// Whose credential the call uses, as its record names it.
+    fn credential_use(&self, admitted: &Admitted, principal: &Principal) -> CredentialUse {
+        let sharing = admitted.permit.sharing();
+        let named = |name: &str| match (sharing, self.names) {
+            (CredentialSharing::PerUser, ReadableNames::Omitted) => self.key.text(name),
+            _ => name.to_owned(),
+        };
+        self.with_credential(admitted, principal, |known| {
+            let authorized_as = known.and_then(|known| known.facts().authorized_as.as_deref()).map(named);
+            CredentialUse::new(sharing, known.map(StoredCredential::version), authorized_as)
+        })
     }
 
     fn recorded_caller(&self, caller: &access::Caller, trace: Option<&TraceContext>) -> audit::Caller {
         let (principal, client_type) = (caller.principal(), caller.client_type());
-        let mut caller = audit::Caller::new(self.user_hash(&principal.user), principal.client.to_string());
+        let mut caller = audit::Caller::new(self.user_hash(&principal.user), principal.client.to_text());
         caller.user_name = (self.names == ReadableNames::Recorded).then(|| principal.user.to_string());
         caller.client_type = client_type;
         caller.source = principal.source;
         caller.trace_id = trace.map(|trace| trace.trace_id().to_owned());
         caller
-    }
-
-    fn intent(
-        &self,
-        call: &CallId,
-        caller: audit::Caller,
-        permit: &Permit,
-        checked: &Checked,
-        arguments_digest: Digest,
-        credential: Option<&StoredCredential>,
-    ) -> CallIntent {
-        let authorized_as = credential.and_then(|known| known.facts().authorized_as.as_deref());
-        let named = authorized_as.map(|name| match (permit.sharing(), self.names) {
-            (CredentialSharing::PerUser, ReadableNames::Omitted) => self.key.text(name),
-            _ => name.to_owned(),
-        });
-        CallIntent {
-            call: call.clone(),
-            caller,
-            tool: permit.tool().clone(),
-            digest: permit.digest(),
-            grant: checked.grant().clone(),
-            profile: checked.profile().clone(),
-            revision: permit.revision(),
-            arguments_digest,
-            arguments: redact_arguments(&permit.definition().input_schema, checked.arguments().as_map()),
-            credential: CredentialUse::new(permit.sharing(), credential.map(StoredCredential::version), named),
-        }
     }
 
     #[expect(clippy::too_many_arguments, reason = "each is a column of the record")]
@@ -270,7 +274,7 @@ impl Core {
         call: &CallId,
         caller: audit::Caller,
         asked: &ToolRef,
-        view: &View,
+        revision: Revision,
         tool: Option<ToolId>,
         code: DenialCode,
         arguments_digest: Digest,
@@ -281,10 +285,46 @@ impl Core {
             name: escaped(&asked.to_string()),
             tool,
             code,
-            revision: view.snapshot.revision(),
+            revision,
             arguments_digest: Some(arguments_digest),
         }));
     }
+}
+
+/// What is put on record before a call is made.
+fn intent(
+    call: &CallId,
+    caller: audit::Caller,
+    permit: &Permit,
+    checked: &Checked,
+    arguments_digest: Digest,
+    credential: CredentialUse,
+) -> CallIntent {
+    CallIntent {
+        call: call.clone(),
+        caller,
+        tool: permit.tool().clone(),
+        digest: permit.digest(),
+        grant: checked.grant().clone(),
+        profile: checked.profile().clone(),
+        revision: permit.revision(),
+        arguments: checked.redacted(&permit.definition().input_schema),
+        arguments_digest,
+        credential,
+    }
+}
+
+/// What the caller is told of a call that did not come to its end.
+fn told(call: CallId, stop: Stop) -> CallError {
+    let error = match stop {
+        Stop::Denied(denial) => CallError::denied(call, denial),
+        Stop::Halted(denial, sent) => CallError::halted(call, denial, sent),
+        Stop::Failed(error) => CallError::failed(call, error),
+    };
+    // Codes and kinds alone: sentences may name what the caller asked for.
+    let kind = error.provider_error().map(ProviderError::kind);
+    tracing::debug!(call = %error.call(), code = ?error.code(), ?kind, "a call was not made, or failed");
+    error
 }
 
 fn halted(code: DenialCode, sent: &SentFlag) -> Stop {

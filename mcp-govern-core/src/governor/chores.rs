@@ -172,7 +172,7 @@ impl Core {
     /// Whether the state knows of a credential under this key.
     fn counts(&self, key: &VaultKey) -> bool {
         let known = self.with_state(|state| state.credential(&key.server, &key.owner).is_some());
-        known && self.view().servers.get(&key.server).is_some_and(|open| open.origin == key.origin)
+        known && self.view().servers.get(&key.server).is_some_and(|open| open.origin() == key.origin)
     }
 
     /// Does chores as they come, several at a time. What fails is tried again when the next one comes.

@@ -12,7 +12,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use lru::LruCache;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::{
     ConnectUrls, CredentialRefresher, GovernError, GovernErrorKind, Pulse, Time, ToolRef,
@@ -72,7 +72,7 @@ pub(crate) struct Core {
     /// Local changes of credentials take turns, so that a clean-up never meets a secret whose act is still to come.
     pub(crate) vault_turn: tokio::sync::Mutex<()>,
     /// Raised when calls in flight must look whether they may go on.
-    pub(crate) alarm: watch::Sender<u64>,
+    pub(crate) alarm: Notify,
     /// The revision that is published.
     pub(crate) revision: watch::Sender<Revision>,
     /// Changes with every view that is published.
@@ -139,7 +139,7 @@ impl Core {
             refreshing: SingleFlight::default(),
             turn: tokio::sync::Mutex::default(),
             vault_turn: tokio::sync::Mutex::default(),
-            alarm: watch::Sender::new(0),
+            alarm: Notify::new(),
             revision: watch::Sender::new(state.head().revision),
             generation: watch::Sender::new(0),
             ended: watch::Sender::new(false),
@@ -204,7 +204,7 @@ impl Core {
 
     /// Calls in flight look whether they may go on.
     pub(crate) fn raise_alarm(&self) {
-        self.alarm.send_modify(|count| *count = count.wrapping_add(1));
+        self.alarm.notify_waiters();
     }
 
     /// A view was published: whoever follows lists looks at them again.

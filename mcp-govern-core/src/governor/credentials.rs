@@ -141,7 +141,7 @@ impl Core {
             }
         };
         let turn = self.vault_turn.lock().await;
-        let key = VaultKey::new(server.clone(), owner.clone(), open.origin.clone());
+        let key = open.vault_key(&owner);
         let before = match self.stores.vault.get(&key).await {
             Ok(entry) => entry.map_or(Before::None, Before::Entry),
             Err(VaultError::Unsealable(_)) => Before::Sealed,
@@ -166,7 +166,7 @@ impl Core {
             }
         };
         drop(turn);
-        if self.open_server(server)?.origin != open.origin {
+        if self.open_server(server)?.origin() != open.origin() {
             let action = Action::RemoveCredential { server: server.clone(), owner };
             self.act(actor, &Command::new(CommandId::random()?, action), JustLoaded::Nothing).await?;
             let message = format!("the base URL of server `{server}` was changed meanwhile: set the credential again");
@@ -246,8 +246,7 @@ impl Core {
         let server = &open.config.server;
         let known = self.with_state(|state| state.credential(server, owner).map(StoredCredential::version));
         let Some(known) = known else { return Ok(None) };
-        let key = VaultKey::new(server.clone(), owner.clone(), open.origin.clone());
-        match self.stores.vault.get(&key).await? {
+        match self.stores.vault.get(&open.vault_key(owner)).await? {
             Some(entry) if entry.version >= known => Ok(Some(entry)),
             Some(_) | None => Err(VaultError::Unsealable(format!("the vault holds no version {known} of it"))),
         }
@@ -262,7 +261,7 @@ impl Core {
         stale: &VaultEntry,
     ) -> Option<VaultEntry> {
         let refresher = self.refresher.as_ref()?;
-        let key = VaultKey::new(open.config.server.clone(), owner.clone(), open.origin.clone());
+        let key = open.vault_key(owner);
         let lock = self.refreshing.of(&key);
         let _alone = lock.lock().await;
         let current = self.vault_entry(open, owner).await.ok().flatten()?;

@@ -3,8 +3,11 @@
 use std::{
     future::{Future, poll_fn},
     pin::pin,
-    sync::Arc,
-    task::Poll,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
 };
 
 use super::core::Core;
@@ -37,15 +40,51 @@ impl Driver {
             let mut commit = pin!(committer.run());
             let mut follow = pin!(Arc::clone(&core).follow());
             let mut attend = pin!(Arc::clone(&core).attend_all());
+            let bell = Arc::new(Bell::new());
+            let beside = Waker::from(Arc::clone(&bell));
             poll_fn(|cx| {
-                // Neither of these two ends.
-                let _ = follow.as_mut().poll(cx);
-                let _ = attend.as_mut().poll(cx);
+                if bell.has_rung(cx.waker()) {
+                    let mut cx = Context::from_waker(&beside);
+                    // Neither of these two ends.
+                    let _ = follow.as_mut().poll(&mut cx);
+                    let _ = attend.as_mut().poll(&mut cx);
+                }
                 commit.as_mut().poll(cx)
             })
             .await;
             core.keep_own_anchor().await;
         }
+    }
+}
+
+/// Wakes the driver for what runs beside its commits, and remembers that it did: every call wakes it for a commit, and then
+/// there is nothing else to look at.
+#[derive(Debug)]
+struct Bell {
+    rung: AtomicBool,
+    driver: Mutex<Waker>,
+}
+
+impl Bell {
+    /// A bell that has rung: what runs beside has not been looked at yet.
+    fn new() -> Self {
+        Self { rung: AtomicBool::new(true), driver: Mutex::new(Waker::noop().clone()) }
+    }
+
+    /// Whether it has rung since it was asked last; from now on it wakes `driver`.
+    fn has_rung(&self, driver: &Waker) -> bool {
+        // INVARIANT: a bell that rings meanwhile is heard here or wakes `driver`
+        // (`a_bell_is_heard_once_and_wakes_whoever_asked_last`).
+        self.driver.lock().unwrap_or_else(PoisonError::into_inner).clone_from(driver);
+        self.rung.swap(false, Ordering::AcqRel)
+    }
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.rung.store(true, Ordering::Release);
+        let driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        driver.wake();
     }
 }
 
@@ -69,4 +108,39 @@ pub(super) async fn join_all<F: Future<Output = ()> + Send>(futures: impl IntoIt
         if busy.is_empty() { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    #[test]
+    fn a_bell_is_heard_once_and_wakes_whoever_asked_last() {
+        let (first, last, bell) = (Arc::new(Woken::default()), Arc::new(Woken::default()), Arc::new(Bell::new()));
+        for driver in [&first, &last] {
+            let driver = Waker::from(Arc::clone(driver));
+            bell.wake_by_ref();
+            assert!(bell.has_rung(&driver));
+            assert!(!bell.has_rung(&driver));
+        }
+        bell.wake_by_ref();
+        assert_eq!((first.0.load(Ordering::Acquire), last.0.load(Ordering::Acquire)), (1, 1));
+        assert!(bell.has_rung(Waker::noop()));
+    }
+
+    #[test]
+    fn a_new_bell_has_rung() {
+        assert!(Bell::new().has_rung(Waker::noop()));
+    }
 }

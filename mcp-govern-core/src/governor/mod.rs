@@ -116,7 +116,7 @@ impl Governor {
     pub async fn reached(&self, revision: Revision) -> Result<(), GovernError> {
         let ended = || GovernError::new(GovernErrorKind::Unavailable, "the driver has ended: nothing is followed");
         let (mut at, mut end) = (self.core.revision.subscribe(), self.core.ended.subscribe());
-        let reached = watch::race(pin!(at.wait_for(|at| *at >= revision)), end.wait_for(|ended| *ended)).await;
+        let reached = watch::race(pin!(at.wait_for(|at| *at >= revision)), pin!(end.wait_for(|ended| *ended))).await;
         match reached {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(ended()),
@@ -137,7 +137,7 @@ impl Governor {
     pub async fn changed(&self, generation: u64) -> Result<u64, GovernError> {
         let ended = || GovernError::new(GovernErrorKind::Unavailable, "the driver has ended: nothing is followed");
         let (mut at, mut end) = (self.core.generation.subscribe(), self.core.ended.subscribe());
-        match watch::race(pin!(at.wait_for(|at| *at != generation)), end.wait_for(|ended| *ended)).await {
+        match watch::race(pin!(at.wait_for(|at| *at != generation)), pin!(end.wait_for(|ended| *ended))).await {
             Ok(Ok(now)) => Ok(*now),
             Ok(Err(_)) | Err(_) => Err(ended()),
         }

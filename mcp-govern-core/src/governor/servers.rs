@@ -1,10 +1,11 @@
 //! The registered servers as this node's providers open them.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use super::{GovernError, GovernErrorKind, core::Core};
 use crate::{
     journal::State,
+    ports::VaultKey,
     provider::{DiscoverContext, Provider, ProviderInfo, ServerConfig, ToolServer},
     vocabulary::{Catalogue, CredentialOwner, ProviderId, ServerId, ServerSpec, TenantId},
 };
@@ -16,20 +17,37 @@ pub(crate) type Providers = BTreeMap<ProviderId, Arc<dyn Provider>>;
 #[derive(Debug)]
 pub(crate) struct OpenServer {
     pub(crate) config: ServerConfig,
-    /// Where credentials may be sent: scheme, host and port.
-    pub(crate) origin: String,
+    /// What the shared credential is kept under.
+    shared_key: VaultKey,
     pub(crate) server: Result<Arc<dyn ToolServer>, String>,
 }
 
 impl OpenServer {
     pub(crate) fn open(tenant: &TenantId, id: &ServerId, spec: &ServerSpec, providers: &Providers) -> Self {
         let config = ServerConfig::new(tenant.clone(), id.clone(), spec.clone());
-        let Some(provider) = providers.get(&spec.provider) else {
-            let server = Err(format!("no provider `{}` is registered on this node", spec.provider));
-            return Self { origin: origin(spec, None), config, server };
+        let provider = providers.get(&spec.provider);
+        let origin = origin(spec, provider.map(|provider| provider.info()));
+        let shared_key = VaultKey::new(id.clone(), CredentialOwner::Shared, origin);
+        let server = match provider {
+            Some(provider) => provider.open(&config).map_err(|error| error.to_string()),
+            None => Err(format!("no provider `{}` is registered on this node", spec.provider)),
         };
-        let server = provider.open(&config).map_err(|error| error.to_string());
-        Self { origin: origin(spec, Some(provider.info())), config, server }
+        Self { config, shared_key, server }
+    }
+
+    /// Where credentials may be sent: scheme, host and port.
+    pub(crate) fn origin(&self) -> &str {
+        &self.shared_key.origin
+    }
+
+    /// What a credential is kept under.
+    pub(crate) fn vault_key(&self, owner: &CredentialOwner) -> Cow<'_, VaultKey> {
+        match owner {
+            CredentialOwner::Shared => Cow::Borrowed(&self.shared_key),
+            CredentialOwner::User(_) => {
+                Cow::Owned(VaultKey::new(self.config.server.clone(), owner.clone(), self.origin()))
+            }
+        }
     }
 
     /// All servers of a state.

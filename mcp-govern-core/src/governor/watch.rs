@@ -8,7 +8,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use tokio::sync::watch;
+use tokio::sync::futures::Notified;
 
 use super::core::Core;
 use crate::{
@@ -56,13 +56,12 @@ impl<'a> Watched<'a> {
         (self.core.pulse.freshness() != access::Freshness::Fresh).then_some(DenialCode::StateStale)
     }
 
-    /// Waits until the call must not go on.
-    pub(crate) async fn until_stopped(&self, mut alarm: watch::Receiver<u64>) -> DenialCode {
+    /// Waits until the call must not go on. `alarm` hears what is raised after it was made, also before it is waited for.
+    pub(crate) async fn until_stopped(&self, alarm: Notified<'_>) -> DenialCode {
+        let mut alarm = pin!(alarm);
         loop {
-            // The sender lives as long as the core does, which is borrowed here.
-            if alarm.changed().await.is_err() {
-                std::future::pending::<()>().await;
-            }
+            alarm.as_mut().await;
+            alarm.set(self.core.alarm.notified());
             if let Some(code) = self.stopped() {
                 return code;
             }
@@ -111,9 +110,8 @@ impl CallObserver for Observer<'_> {
 /// Runs `work` until it ends or `stop` does; `stop` is asked first.
 pub(crate) async fn race<T, S>(
     mut work: Pin<&mut impl Future<Output = T>>,
-    stop: impl Future<Output = S>,
+    mut stop: Pin<&mut impl Future<Output = S>>,
 ) -> Result<T, S> {
-    let mut stop = pin!(stop);
     poll_fn(|cx| {
         if let Poll::Ready(stopped) = stop.as_mut().poll(cx) {
             return Poll::Ready(Err(stopped));

@@ -1,39 +1,39 @@
 //! Credentials, and what a probe says of one.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::vocabulary::{AuthMethodId, CredentialFacts, Secret};
 
 /// A credential: an auth method, its secret fields, and facts that are no secrets.
 ///
-/// `Debug` shows the names of the fields and never their values.
+/// `Debug` shows the names of the fields and never their values. Cheap to clone: clones share the secrets.
 #[derive(Debug, Clone)]
 pub struct Credential {
     method: AuthMethodId,
-    fields: BTreeMap<String, Secret>,
-    facts: CredentialFacts,
+    fields: Arc<BTreeMap<String, Secret>>,
+    facts: Arc<CredentialFacts>,
 }
 
 impl Credential {
     /// A credential without fields.
     pub fn new(method: AuthMethodId) -> Self {
-        Self { method, fields: BTreeMap::new(), facts: CredentialFacts::new() }
+        Self { method, fields: Arc::default(), facts: Arc::default() }
     }
 
     /// With a secret field, for example `api_key`.
     #[must_use]
     pub fn with_field(mut self, name: impl Into<String>, secret: Secret) -> Self {
         let name = name.into();
-        self.facts.fields.insert(name.clone());
-        self.fields.insert(name, secret);
+        Arc::make_mut(&mut self.facts).fields.insert(name.clone());
+        Arc::make_mut(&mut self.fields).insert(name, secret);
         self
     }
 
     /// With facts; the set of field names is kept right.
     #[must_use]
-    pub fn with_facts(mut self, facts: CredentialFacts) -> Self {
-        self.facts = facts;
-        self.facts.fields = self.fields.keys().cloned().collect();
+    pub fn with_facts(mut self, mut facts: CredentialFacts) -> Self {
+        facts.fields = self.fields.keys().cloned().collect();
+        self.facts = Arc::new(facts);
         self
     }
 

@@ -46,7 +46,9 @@ impl Digest {
     /// When the value has no JSON form, is nested too deep or holds an integer beyond 2^53.
     pub fn of_json(value: &impl Serialize) -> Result<Self, DigestError> {
         let value = serde_json::to_value(value).map_err(|error| DigestError::Json(error.to_string()))?;
-        Ok(Self::of_bytes(&canonical_json(&value)?))
+        let mut bytes = Vec::new();
+        write_canonical(&value, form(&value, 0)?, &mut bytes)?;
+        Ok(Self::of_bytes(&bytes))
     }
 
     /// The 32 bytes.
@@ -59,9 +61,7 @@ impl Digest {
     pub(crate) fn with_text<T>(&self, read: impl FnOnce(&str) -> T) -> T {
         let mut text = *b"sha256:0000000000000000000000000000000000000000000000000000000000000000";
         if let Some((_, hex)) = text.split_first_chunk_mut::<7>() {
-            for (place, byte) in hex.as_chunks_mut::<2>().0.iter_mut().zip(self.0) {
-                *place = PAIRS.get(usize::from(byte)).copied().unwrap_or_default();
-            }
+            write_hex(hex, self.0);
         }
         read(str::from_utf8(&text).unwrap_or_default())
     }
@@ -69,6 +69,13 @@ impl Digest {
     /// From 32 bytes that were computed elsewhere.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
+    }
+}
+
+/// Writes two hexadecimal digits for each byte.
+pub(super) fn write_hex(places: &mut [u8], bytes: impl IntoIterator<Item = u8>) {
+    for (place, byte) in places.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
+        *place = PAIRS.get(usize::from(byte)).copied().unwrap_or_default();
     }
 }
 
@@ -88,20 +95,15 @@ const PAIRS: [[u8; 2]; 256] = {
     pairs
 };
 
-/// The RFC 8785 canonical JSON form of a value.
-fn canonical_json(value: &Value) -> Result<Vec<u8>, DigestError> {
-    written(form(value, 0)?, value)
+/// Writes the RFC 8785 canonical JSON form of an object behind what `bytes` holds already.
+pub(crate) fn write_canonical_object(map: &Map<String, Value>, bytes: &mut Vec<u8>) -> Result<(), DigestError> {
+    write_canonical(map, form_of_object(map, 0)?, bytes)
 }
 
-/// The RFC 8785 canonical JSON form of an object.
-pub(crate) fn canonical_object(map: &Map<String, Value>) -> Result<Vec<u8>, DigestError> {
-    written(form_of_object(map, 0)?, map)
-}
-
-fn written(form: Form, value: &impl Serialize) -> Result<Vec<u8>, DigestError> {
+fn write_canonical(value: &impl Serialize, form: Form, bytes: &mut Vec<u8>) -> Result<(), DigestError> {
     let written = match form {
-        Form::Plain => serde_json::to_vec(value),
-        Form::Any => serde_json_canonicalizer::to_vec(value),
+        Form::Plain => serde_json::to_writer(bytes, value),
+        Form::Any => serde_json_canonicalizer::to_writer(value, bytes),
     };
     written.map_err(|error| DigestError::Json(error.to_string()))
 }
@@ -215,7 +217,9 @@ mod tests {
         #[test]
         fn the_short_way_to_the_canonical_form_leads_to_the_same_bytes(value in json_values()) {
             let canonical = serde_json_canonicalizer::to_vec(&value).unwrap();
-            prop_assert_eq!(canonical_json(&value).unwrap(), canonical);
+            let mut written = Vec::new();
+            write_canonical(&value, form(&value, 0).unwrap(), &mut written).unwrap();
+            prop_assert_eq!(written, canonical);
         }
     }
 

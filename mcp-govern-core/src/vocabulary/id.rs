@@ -4,6 +4,8 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::digest::write_hex;
+
 /// Why a text is no identifier of the wanted kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is no {kind}: {expected}")]
@@ -233,7 +235,11 @@ impl CallId {
 
     /// The `number`th call of a node that drew `node` at random when it opened.
     pub(crate) fn numbered(node: u64, number: u64) -> Self {
-        Self(format!("call-{node:016x}{number:016x}").into())
+        let mut text = *b"call-00000000000000000000000000000000";
+        if let Some((_, hex)) = text.split_first_chunk_mut::<5>() {
+            write_hex(hex, node.to_be_bytes().into_iter().chain(number.to_be_bytes()));
+        }
+        Self(str::from_utf8(&text).unwrap_or_default().into())
     }
 }
 
@@ -350,11 +356,16 @@ impl ClientId {
     pub fn new(issuer: impl AsRef<str>, name: impl AsRef<str>) -> Result<Self, ParseIdError> {
         Ok(Self { issuer: Issuer::new(issuer)?, name: ClientName::new(name)? })
     }
+
+    /// What `Display` shows, made in one piece.
+    pub(crate) fn to_text(&self) -> String {
+        [self.name.as_str(), " (", self.issuer.as_str(), ")"].concat()
+    }
 }
 
 impl fmt::Display for ClientId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.name, self.issuer)
+        f.write_str(&self.to_text())
     }
 }
 
@@ -382,8 +393,9 @@ mod tests {
 
     #[test]
     fn a_numbered_call_id_is_a_call_id() {
-        let id = CallId::numbered(u64::MAX, 7);
+        let id = CallId::numbered(u64::MAX - 1, 7);
         assert_eq!(CallId::new(id.as_str()).unwrap(), id);
+        assert_eq!(id.as_str(), "call-fffffffffffffffe0000000000000007");
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod settings;
 mod time;
 mod tool;
 
-pub(crate) use self::digest::canonical_object;
+pub(crate) use self::digest::write_canonical_object;
 pub use self::{
     access::{
         ApprovalStep, ApproverRule, Justification, Label, ProfileSpec, ProfileVisibility, RequestPolicy, SelfApproval,
