@@ -10,7 +10,7 @@ use url::{Host, Url};
 use crate::{
     ConnectAccounts, McpServer, ServerError,
     connect::{ConnectDoor, Connector},
-    face::{Face, FaceOptions},
+    face::{Face, FaceOptions, Mark},
     http::{BodyLimits, Door, MetadataUrls, Origins, ServeOptions},
     identity::{Authenticate, TrustedProxies, jwt::discovery::is_safe},
     metrics::Metrics,
@@ -212,6 +212,7 @@ impl McpServerBuilder {
             limits: self.body,
             metadata_url: metadata.as_ref().map(|urls| urls.full.clone()),
             metrics: metrics.clone(),
+            mark: Mark::random()?,
         });
         let abort = CancellationToken::new();
         let http = StreamableHttpServerConfig::default()

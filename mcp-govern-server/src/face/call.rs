@@ -20,7 +20,7 @@ use rmcp::{
 use serde_json::{Map, Value, json};
 
 use super::{
-    Caller, Face,
+    Caller, Face, Transport,
     answer::{self, Shape},
     era::{self, Era},
     failure,
@@ -127,8 +127,13 @@ impl Face {
         let meta = self.meta(asked);
         match ended {
             Ok(Ok(success)) => {
-                let shape = Shape { outputs: &self.outputs, modern: asked.modern };
-                let result = answer::result(&success, &shape, meta);
+                let slot = match &asked.caller.transport {
+                    // Who is told of progress is answered in a stream, which is not the door's to change.
+                    Transport::Http(slot) if asked.cx.meta.get_progress_token().is_none() => Some(slot),
+                    Transport::Http(_) | Transport::Stream(_) => None,
+                };
+                let shape = Shape { outputs: &self.outputs, modern: asked.modern, slot };
+                let result = answer::result(success, &shape, meta);
                 let end = if result.is_error == Some(true) { CallEnd::BadOutput } else { CallEnd::Success };
                 (Ok(result.into()), end)
             }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use mcp_govern_core::{Principal, Timestamp};
 use tokio_util::sync::CancellationToken;
 
+use super::Slot;
+
 tokio::task_local! {
     /// Who sends the request that this task serves. Set by the door, after authentication.
     pub(crate) static CURRENT: Arc<Caller>;
@@ -22,8 +24,8 @@ pub(crate) struct Caller {
 /// How the caller is connected.
 #[derive(Debug)]
 pub(crate) enum Transport {
-    /// Every request stands for itself.
-    Http,
+    /// Every request stands for itself. Its result may wait here.
+    Http(Slot),
     /// One connection for its whole life; the token is cancelled when it ends.
     Stream(CancellationToken),
 }

@@ -15,6 +15,7 @@ mod output;
 mod progress;
 mod refusal;
 mod tool;
+mod verbatim;
 
 use std::{sync::Arc, time::Duration};
 
@@ -26,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use self::{
     caller::{CURRENT, Caller, Transport},
     handler::Handler,
+    verbatim::{Mark, Slot},
 };
 use self::{era::Handshakes, listen::Subscriptions, output::OutputSchemas, tool::ToolShapes};
 use crate::{connect::Connector, metrics::Metrics, seal::Sealer};

@@ -1,6 +1,7 @@
 //! The door: nobody reaches the protocol who has not been authenticated, and no token gets past it.
 
 use std::{
+    convert::Infallible,
     net::{IpAddr, SocketAddr},
     sync::Arc,
 };
@@ -11,7 +12,7 @@ use axum::{
     response::Response,
 };
 use http::{HeaderMap, Method, header, request::Parts};
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Full, combinators::BoxBody};
 use mcp_govern_core::Secret;
 use rmcp::transport::streamable_http_server::{StreamableHttpService, session::never::NeverSessionManager};
 use tower::service_fn;
@@ -22,13 +23,16 @@ use super::{
     challenge::refuse,
 };
 use crate::{
-    face::{CURRENT, Caller, Handler, Transport},
+    face::{CURRENT, Caller, Handler, Mark, Slot, Transport},
     identity::{AuthError, Authenticate, Identity, Presented, TrustedProxies},
     metrics::Metrics,
 };
 
 /// The protocol, without sessions.
 pub(crate) type Protocol = StreamableHttpService<Handler, NeverSessionManager>;
+
+/// What the protocol answers.
+type BoxResponse = http::Response<BoxBody<Bytes, Infallible>>;
 
 /// Who may come in, and how they are told that they may not.
 #[derive(Debug)]
@@ -39,6 +43,7 @@ pub(crate) struct Door {
     /// Where the metadata of RFC 9728 is.
     pub(crate) metadata_url: Option<String>,
     pub(crate) metrics: Metrics,
+    pub(crate) mark: Mark,
 }
 
 /// The protocol behind the door. Both are shared by all requests: to copy the protocol means to copy its configuration.
@@ -79,9 +84,22 @@ async fn enter(door: &Door, protocol: &Protocol, request: Request) -> Response {
         Bytes::new()
     };
     let expires = identity.expires;
-    let caller = Caller { principal: identity.into_principal(source), expires, transport: Transport::Http };
+    let transport = Transport::Http(door.mark.slot());
+    let caller = Arc::new(Caller { principal: identity.into_principal(source), expires, transport });
     let request = http::Request::from_parts(parts, Full::new(body));
-    CURRENT.scope(Arc::new(caller), protocol.handle(request)).await.map(Body::new)
+    let response = CURRENT.scope(Arc::clone(&caller), protocol.handle(request)).await;
+    match &caller.transport {
+        Transport::Http(slot) => filled(response, slot).await,
+        Transport::Stream(_) => response.map(Body::new),
+    }
+}
+
+/// The protocol's answer, with the result that waits in its slot.
+async fn filled(response: BoxResponse, slot: &Slot) -> Response {
+    let Some(text) = slot.take() else { return response.map(Body::new) };
+    let (parts, body) = response.into_parts();
+    let Ok(answer) = body.collect().await;
+    Response::from_parts(parts, Body::from(slot.put_into(answer.to_bytes(), &text)))
 }
 
 impl Door {

@@ -37,6 +37,33 @@ async fn a_result_that_is_no_object_is_structured_since_2026_alone() {
 }
 
 #[tokio::test]
+async fn a_result_goes_out_as_the_vendor_wrote_it() {
+    let world = World::new().await;
+    let says = |text: &str| *world.vendor.says.lock().unwrap() = Some(text.to_owned());
+    let params = |meta: Value| json!({"name": "acme_free", "arguments": {}, "_meta": meta});
+    let written = r#"{ "big":123456789012345678901234567890, "one":1.0,"path":"a\/b\u00e9" }"#;
+    says(written);
+    let plain = [
+        world.modern("ada", "tools/call", params(json!({}))).await,
+        world.legacy("ada", "2025-11-25", "tools/call", params(json!({}))).await,
+    ];
+    for answer in plain {
+        assert!(answer.text().contains(&format!(r#""structuredContent":{written}"#)), "{}", answer.text());
+        assert_eq!(answer.result()["content"][0]["text"], written);
+        assert!(!answer.text().contains("verbatim-"), "{}", answer.text());
+    }
+    // A stream is not looked into, and what readers could read differently is read here.
+    let told = world.modern("ada", "tools/call", params(json!({"progressToken": "p1"}))).await;
+    assert!(told.text().contains(r#""path":"a/bé""#) && !told.text().contains("verbatim-"), "{}", told.text());
+    says(r#"{"n":1e2}"#);
+    let read = world.modern("ada", "tools/call", params(json!({}))).await;
+    assert_eq!(read.result()["structuredContent"], json!({"n": 100.0}));
+    says(r#"{"half":"\ud800"}"#);
+    let unreadable = world.modern("ada", "tools/call", params(json!({}))).await;
+    assert_eq!(unreadable.result()["_meta"]["io.github.mcp-govern/failure"]["kind"], "bad_output");
+}
+
+#[tokio::test]
 async fn a_result_that_does_not_fit_its_declared_form_is_an_error_that_warns_of_repeating() {
     let world = World::new().await;
     let result = world.call("ada", "acme_misfit", json!({})).await.result();

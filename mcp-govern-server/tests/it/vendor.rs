@@ -16,7 +16,10 @@ use mcp_govern_core::{
     RequestPreview, Risk, SecretField, Sent, ServerConfig, ToolDefinition, ToolName, ToolOutput, ToolServer,
     VendorError,
 };
-use serde_json::{Value, json, value::to_raw_value};
+use serde_json::{
+    Value, json,
+    value::{RawValue, to_raw_value},
+};
 use tokio::sync::Notify;
 
 /// What the vendor has seen, and what it waits for.
@@ -29,6 +32,8 @@ pub(crate) struct Vendor {
     pub(crate) released: Notify,
     pub(crate) let_go: Notify,
     pub(crate) traces: std::sync::Mutex<Vec<String>>,
+    /// The JSON text of every further result.
+    pub(crate) says: std::sync::Mutex<Option<String>>,
     /// Whether the tools are described differently from now on.
     pub(crate) changed: AtomicBool,
 }
@@ -204,6 +209,9 @@ impl FakeServer {
                 panic!("a fault of the provider")
             }
             _ => {
+                if let Some(text) = self.vendor.says.lock().unwrap().clone() {
+                    return Ok(ToolOutput::new(RawValue::from_string(text).unwrap(), Vec::new()));
+                }
                 let text = call.arguments().get("text").cloned().unwrap_or_else(|| "nothing".into());
                 output(&json!({ "text": text }))
             }
