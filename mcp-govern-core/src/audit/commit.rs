@@ -23,6 +23,9 @@ const BATCH: usize = 1024;
 ///
 /// When an append fails, the intents in it are refused; outcomes, denials and marks are kept and written before the next
 /// intent. There is no pause of its own: the next record that comes is the next attempt.
+///
+/// INVARIANT: a batch whose answer was lost is written again as it is, before anything else. What the store has taken in may come about
+/// long after the connection broke, and is the same batch then (`an_append_that_comes_about_after_all_is_not_taken_for_somebody_elses`).
 #[derive(Debug)]
 pub(crate) struct AuditCommitter {
     shared: Arc<Shared>,
@@ -109,7 +112,9 @@ impl AuditCommitter {
     }
 
     async fn commit(&mut self) -> Result<(), Failed> {
-        self.settle_doubt().await?;
+        if let Some(batch) = self.doubt.take() {
+            self.repeat(batch).await?;
+        }
         let batch = self.seal();
         if batch.records.is_empty() {
             return Ok(());
@@ -194,16 +199,17 @@ impl AuditCommitter {
                 self.written(batch);
                 Ok(())
             }
-            Ok(head) if head == self.chain.head() => {
+            Ok(head) if head == self.chain.head() && error.kind() == StoreErrorKind::Conflict => {
                 self.put_back(batch);
                 self.fail(error);
                 Err(Failed)
             }
-            Ok(head) => {
+            Ok(head) if head != self.chain.head() => {
                 self.foreign(batch, head);
                 Err(Failed)
             }
-            Err(_) => {
+            // It may still come about.
+            Ok(_) | Err(_) => {
                 batch.refuse_intents();
                 self.doubt = Some(batch);
                 self.fail(error);
@@ -212,30 +218,26 @@ impl AuditCommitter {
         }
     }
 
-    /// Finds out what became of a doubtful batch. Its intents were refused: where they are on record, so is their denial.
-    async fn settle_doubt(&mut self) -> Result<(), Failed> {
-        let Some(batch) = self.doubt.take() else { return Ok(()) };
-        match self.log.head(&self.writer).await {
-            Ok(head) if head == batch.chain.head() => {
-                let refused: Vec<Entry> = batch.refused_intents(self.shared.time.now()).collect();
-                self.written(batch);
-                refused.into_iter().rev().for_each(|entry| self.backlog.push_front(entry));
-                Ok(())
-            }
-            Ok(head) if head == self.chain.head() => {
-                self.put_back(batch);
-                Ok(())
-            }
-            Ok(head) => {
-                self.foreign(batch, head);
-                Err(Failed)
-            }
-            Err(error) => {
-                self.doubt = Some(batch);
-                self.fail(&error);
-                Err(Failed)
+    /// Writes a batch in doubt again, as it is. Its intents were refused: so say their outcomes.
+    async fn repeat(&mut self, batch: Batch) -> Result<(), Failed> {
+        if let Err(error) = self.log.append(&self.writer, self.chain.head(), &batch.records).await {
+            match self.log.head(&self.writer).await {
+                Ok(head) if head == batch.chain.head() => {}
+                Ok(head) if head != self.chain.head() => {
+                    self.foreign(batch, head);
+                    return Err(Failed);
+                }
+                Ok(_) | Err(_) => {
+                    self.doubt = Some(batch);
+                    self.fail(&error);
+                    return Err(Failed);
+                }
             }
         }
+        let refused: Vec<Entry> = batch.refused_intents(self.shared.time.now()).collect();
+        self.written(batch);
+        refused.into_iter().rev().for_each(|entry| self.backlog.push_front(entry));
+        Ok(())
     }
 
     /// Takes a batch that was not written back into the backlog; its intents are refused.

@@ -184,7 +184,8 @@ pub struct AuditPage {
 /// # Contract
 ///
 /// - `append` is atomic and durable for the whole batch: after `Ok` all of it survives a crash; after an error none of it is
-///   there, or (`Unknown`) the caller reads the head to find out.
+///   there, or (`Unknown`) the caller reads the head to find out. A head that has not moved says only that it is not there yet: the
+///   caller appends the same batch again, and where that is a `Conflict` and the head is the batch's, it was written.
 /// - `append` refuses (`Conflict`) when the writer's chain does not stand at `expected`.
 /// - `read` gives a writer's records in order, exactly the bytes that were appended.
 /// - `query` refuses (`Invalid`) a filter with `user` and without `user_hash`: a store does not know the salt, and a filter that

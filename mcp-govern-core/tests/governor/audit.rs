@@ -77,6 +77,26 @@ async fn an_intent_of_which_nobody_knows_whether_it_was_written_is_denied_and_ge
 }
 
 #[tokio::test]
+async fn an_append_that_comes_about_after_all_is_not_taken_for_somebody_elses() {
+    let never_made = CallResult::Denied { code: DenialCode::RecordUnavailable, sent: Sent::No };
+    for late in [true, false] {
+        let world = World::open().await;
+        world.call("ann", "list_pages").await.unwrap();
+        let faults = world.faults();
+        if late { &faults.records_late } else { &faults.records_lost }.store(1, Ordering::SeqCst);
+        assert_eq!(code(&world.call("ann", "create_page").await), "record_unavailable");
+        assert_eq!(world.vendor.seen().len(), 1);
+        // The outcome of the first call stands in the batch in doubt: it is there once.
+        world.call("ann", "list_pages").await.unwrap();
+        assert_eq!(world.governor.status().audit, AuditHealth::Writable);
+        let outcomes = world.closed_outcomes().await;
+        assert_eq!(outcomes.iter().filter(|outcome| **outcome == never_made).count(), 1, "{outcomes:?}");
+        assert_eq!(outcomes.len(), 3, "{outcomes:?}");
+        world.assert_intact().await;
+    }
+}
+
+#[tokio::test]
 async fn a_call_that_is_dropped_while_its_intent_waits_is_abandoned_and_has_sent_nothing() {
     let world = World::open().await;
     let faults = world.faults();

@@ -40,6 +40,11 @@ pub(crate) struct Faults {
     pub(crate) records_fail: AtomicUsize,
     /// So many appends of audit records are written, and the acknowledgement is lost.
     pub(crate) record_acks_lost: AtomicUsize,
+    /// So many appends of audit records are not written, and nobody is told: the answer is lost.
+    pub(crate) records_lost: AtomicUsize,
+    /// So many appends of audit records come about late, right before the next one; their answer is lost.
+    pub(crate) records_late: AtomicUsize,
+    late: std::sync::Mutex<Vec<(WriterId, AuditHead, Vec<StoredRecord>)>>,
     /// So many questions for an audit chain's head fail.
     pub(crate) heads_fail: AtomicUsize,
     /// While set, appends of audit records wait: each says so and needs a permit.
@@ -161,8 +166,19 @@ impl AuditLog for FaultyAudit {
             self.1.records_arrived.0.add_permits(1);
             self.1.records_go.0.acquire().await.unwrap().forget();
         }
+        let late = std::mem::take(&mut *self.1.late.lock().unwrap());
+        for (writer, expected, records) in late {
+            self.0.append(&writer, expected, &records).await?;
+        }
         if happens(&self.1.records_fail) {
             return Err(unavailable());
+        }
+        if happens(&self.1.records_lost) {
+            return Err(unknown());
+        }
+        if happens(&self.1.records_late) {
+            self.1.late.lock().unwrap().push((writer.clone(), expected, records.to_vec()));
+            return Err(unknown());
         }
         self.0.append(writer, expected, records).await?;
         if happens(&self.1.record_acks_lost) { Err(unknown()) } else { Ok(()) }
