@@ -47,8 +47,8 @@ impl Timestamp {
     /// Puts the text at the end of `out`.
     pub(crate) fn write_to(self, out: &mut Vec<u8>) {
         const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
-        // INVARIANT: the value lies in jiff's range, and a vector takes all that is written
-        // (`every_timestamp_can_be_written_and_read`).
+        // INVARIANT: the value lies in jiff's range, and a vector takes all that is written; the text is that of `Display`
+        // (`a_record_is_written_as_serde_writes_it`).
         let written = jiff::Timestamp::from_millisecond(self.0).map(|time| PRINTER.print_timestamp(&time, out));
         debug_assert!(matches!(written, Ok(Ok(()))), "a timestamp was not written");
     }

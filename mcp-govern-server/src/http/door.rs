@@ -43,6 +43,7 @@ pub(crate) struct Door {
     /// Where the metadata of RFC 9728 is.
     pub(crate) metadata_url: Option<String>,
     pub(crate) metrics: Metrics,
+    /// Stands for results on their way through the protocol.
     pub(crate) mark: Mark,
 }
 
