@@ -10,7 +10,7 @@ use url::{Host, Url};
 use crate::{
     ConnectAccounts, McpServer, ServerError,
     connect::{ConnectDoor, Connector},
-    face::{Face, FaceOptions, Mark},
+    face::{AccessRequests, Face, FaceOptions, Mark},
     http::{BodyLimits, Door, MetadataUrls, Origins, ServeOptions},
     identity::{Authenticate, TrustedProxies, jwt::discovery::is_safe},
     metrics::Metrics,
@@ -51,6 +51,7 @@ impl McpServerBuilder {
                 call_deadline: Duration::from_secs(120),
                 recheck: Duration::from_secs(30),
                 subscriptions: 1024,
+                access_requests: AccessRequests::Offered,
             },
             serve: ServeOptions {
                 connections: 10_000,
@@ -101,6 +102,13 @@ impl McpServerBuilder {
     /// given up five seconds later, and its record says so.
     pub fn with_call_deadline(mut self, deadline: Duration) -> Self {
         self.face.call_deadline = deadline;
+        self
+    }
+
+    /// Without the tool `request_access`, with which a model asks for an access profile in the person's name. Otherwise it is listed for
+    /// those who may ask for a profile; approvers decide as on every other request.
+    pub fn without_access_requests(mut self) -> Self {
+        self.face.access_requests = AccessRequests::NotOffered;
         self
     }
 

@@ -15,7 +15,7 @@ use url::Url;
 
 use crate::{
     cli::{AuthMode, Cli},
-    config::Config,
+    config::{AccessRequests, Config},
     connect::{OnThisMachine, SignIns},
     credentials::{self, ServerCredential},
     demo::{Demonstration, random_token},
@@ -233,6 +233,9 @@ pub(crate) fn configured(builder: McpServerBuilder, config: &Config) -> Result<M
     }
     if let Some(size) = http.page_size {
         builder = builder.with_page_size(size);
+    }
+    if http.access_requests == Some(AccessRequests::Off) {
+        builder = builder.without_access_requests();
     }
     if let Some(ttl) = http.list_ttl_seconds {
         builder = builder.with_list_ttl(seconds(ttl));

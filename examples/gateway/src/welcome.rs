@@ -124,7 +124,7 @@ impl Welcome {
             out,
             "Statuspage, Opsgenie and PagerDuty are played by stand-ins inside this program: no account, and nothing leaves\n\
              this machine. Of their tools {approved} are approved and {pending} wait for review. You are `{person}` and hold the\n\
-             access profile `on-call`; tools of `housekeeping` are listed too, and a call of one says how to ask for it.\n"
+             access profile `on-call`; tools of `housekeeping` are listed too, and the tool `request_access` asks for it.\n"
         )?;
         writeln!(out, "  URL     {url}")?;
         if let Some(header) = self.header() {

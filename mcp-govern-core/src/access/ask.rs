@@ -1,9 +1,22 @@
 //! What a caller may ask for.
 
-use super::{caller::Caller, id_set::Bits, shelf::ToolRecord, snapshot::Snapshot};
+use super::{admit::Moment, caller::Caller, id_set::Bits, shelf::ToolRecord, snapshot::Snapshot};
 use crate::vocabulary::{Grantee, ProfileId};
 
 impl Snapshot {
+    /// The profiles that the caller may ask for, ordered by id, without those that the caller holds without end.
+    pub(crate) fn requestable_profiles(&self, caller: &Caller, moment: &Moment) -> Vec<ProfileId> {
+        let held = |profile: u32| {
+            let own = caller.inner.grants.iter().filter(|grant| grant.profile == profile);
+            own.into_iter().any(|grant| grant.until.timestamp().is_none() && grant.until.holds(moment.now))
+        };
+        let askable = self.askable(caller).into_iter().filter(|profile| !held(*profile));
+        let mut profiles: Vec<ProfileId> =
+            askable.filter_map(|profile| self.shelf.profile(profile)).map(|profile| profile.id.clone()).collect();
+        profiles.sort_unstable();
+        profiles
+    }
+
     /// The profiles that the caller may ask for and that hold the tool, ordered by id.
     pub(super) fn askable_for(&self, caller: &Caller, tool: &ToolRecord) -> Vec<ProfileId> {
         let Some(index) = self.shelf.by_id.get(&tool.id).copied() else {

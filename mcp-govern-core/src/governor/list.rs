@@ -110,7 +110,7 @@ impl Governor {
         Ok(view.snapshot.explain(&caller, &id, &moment))
     }
 
-    fn seen_by(&self, principal: &Principal) -> Result<(Arc<View>, Caller, Moment), Denial> {
+    pub(super) fn seen_by(&self, principal: &Principal) -> Result<(Arc<View>, Caller, Moment), Denial> {
         let view = self.core.view();
         let moment = self.core.moment(&view);
         let caller = view.snapshot.resolve(principal);

@@ -5,6 +5,7 @@
 
 mod act;
 mod acts;
+mod ask;
 mod authorise;
 mod blueprint;
 mod builder;
@@ -32,6 +33,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 pub use self::{
     act::{ActOutcome, Acted},
     acts::Acts,
+    ask::{AccessWish, RequestState, RequestableProfile},
     blueprint::Applied,
     builder::GovernorBuilder,
     credentials::{CredentialAccepted, Probe},

@@ -223,6 +223,28 @@ impl CommandId {
     }
 }
 
+impl RequestId {
+    /// A fresh random request id of 128 bits.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system gives no random bytes.
+    pub fn random() -> Result<Self, crate::RandomError> {
+        crate::random::slug("request").map(Self)
+    }
+}
+
+impl GrantId {
+    /// A fresh random grant id of 128 bits.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system gives no random bytes.
+    pub fn random() -> Result<Self, crate::RandomError> {
+        crate::random::slug("grant").map(Self)
+    }
+}
+
 impl CallId {
     /// A fresh random call id of 128 bits.
     ///

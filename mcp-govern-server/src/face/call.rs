@@ -83,6 +83,14 @@ impl Face {
                 _ => asked.went = true,
             }
         }
+        if self.is_access_request(&caller.principal, &asked.tool) {
+            let arguments = std::mem::take(&mut asked.arguments);
+            let meta = self.meta(&asked);
+            // Rare: boxed, so that no call carries the place for it.
+            let (result, end) = Box::pin(self.request_access(&caller.principal, arguments, meta)).await;
+            running.ends(end);
+            return Ok(result.into());
+        }
         let ended = self.run(&mut asked).await;
         let (response, end) = self.respond(ended, &asked);
         running.ends(end);
@@ -145,7 +153,9 @@ impl Face {
                             self.ask_to_connect(asked, denial, server, url.as_deref(), error.call(), meta),
                             CallEnd::Asked,
                         ),
-                        _ => (refusal::answer(denial, error.call(), self.form(asked), meta), end),
+                        _ => {
+                            (refusal::answer(denial, error.call(), self.form(asked), self.access_requests(), meta), end)
+                        }
                     }
                 }
                 CallFailure::Provider(failed) => {
@@ -208,7 +218,7 @@ impl Face {
         let principal = &asked.caller.principal;
         let own = || self.connector.as_ref()?.link(&self.governor, principal, server);
         let Some(url) = url.map(str::to_owned).or_else(own) else {
-            return refusal::answer(denial, call, self.form(asked), meta);
+            return refusal::answer(denial, call, self.form(asked), self.access_requests(), meta);
         };
         let remedy = Remedy::ConnectAccount { server: server.clone(), url: Some(url.clone()) };
         let denial = Denial::new(denial.code(), denial.message(), remedy);
@@ -242,7 +252,7 @@ impl Face {
                 }]});
                 Err(ErrorData::new(ErrorCode(URL_ELICITATION_REQUIRED), text, Some(data)))
             }
-            Era::Text => Ok(refusal::result(&denial, call, self.form(asked), meta).into()),
+            Era::Text => Ok(refusal::result(&denial, call, self.form(asked), self.access_requests(), meta).into()),
         }
     }
 

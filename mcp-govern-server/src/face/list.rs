@@ -10,7 +10,7 @@ use rmcp::{
     model::{CacheScope, ErrorCode, ListToolsResult, MetaObject, PaginatedRequestParams, Tool},
 };
 
-use super::{DENIED, Face, cursor, header, refusal};
+use super::{DENIED, Face, access::REQUEST_ACCESS, cursor, header, refusal};
 
 impl Face {
     /// A page of the caller's tools, ordered by name.
@@ -26,13 +26,25 @@ impl Face {
             None => None,
         };
         let tools = self.governor.list(principal).map_err(|denial| refused(&denial))?;
-        let begin = after.map_or(0, |after| tools.partition_point(|tool| tool.name <= after));
-        let page: Vec<&ListedTool> = tools.iter().skip(begin).take(self.options.page_size).collect();
-        let more = begin.saturating_add(page.len()) < tools.len();
-        let last = page.last().map(|tool| tool.name.as_str());
-        let next_cursor = last.filter(|_| more).and_then(|last| cursor::seal(&self.sealer, principal, last));
-        let show = |tool: &&ListedTool| self.shapes.shown(tool, self.remedy(principal, tool).as_ref(), modern);
-        let mut result = ListToolsResult::with_all_items(page.iter().map(show).collect());
+        let begin = after.as_deref().map_or(0, |after| tools.partition_point(|tool| tool.name.as_str() <= after));
+        let left = tools.iter().skip(begin);
+        // The server's own tool stands where its name belongs, so that pages of one list never overlap.
+        let own = self.access_tool(principal).filter(|_| after.as_deref().is_none_or(|after| after < REQUEST_ACCESS));
+        let mut page: Vec<Tool> = Vec::with_capacity(self.options.page_size.min(tools.len().saturating_add(1)));
+        let (mut own, mut left) = (own, left.peekable());
+        while page.len() < self.options.page_size {
+            let own_is_next = own.is_some() && left.peek().is_none_or(|tool| tool.name.as_str() > REQUEST_ACCESS);
+            let next =
+                if own_is_next { own.take() } else { left.next().map(|tool| self.show(principal, tool, modern)) };
+            match next {
+                Some(tool) => page.push(tool),
+                None => break,
+            }
+        }
+        let more = own.is_some() || left.peek().is_some();
+        let next_cursor =
+            page.last().filter(|_| more).and_then(|last| cursor::seal(&self.sealer, principal, &last.name));
+        let mut result = ListToolsResult::with_all_items(page);
         result.next_cursor = next_cursor;
         if modern {
             result.cache_scope = Some(CacheScope::Private);
@@ -53,7 +65,11 @@ impl Face {
             return None;
         }
         let tool = self.governor.describe(principal, name).ok()?;
-        Some(self.shapes.shown(&tool, None, true))
+        Some(self.shapes.shown(&tool, None, self.access_requests(), true))
+    }
+
+    fn show(&self, principal: &Principal, tool: &ListedTool, modern: bool) -> Tool {
+        self.shapes.shown(tool, self.remedy(principal, tool).as_ref(), self.access_requests(), modern)
     }
 
     /// How to get at a tool that can only be asked for: the remedy of the denial that a call would get.

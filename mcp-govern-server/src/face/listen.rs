@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use mcp_govern_core::{Denial, Principal, UserId, governor::ListedTool};
+use mcp_govern_core::{
+    Denial, Principal, UserId,
+    governor::{ListedTool, RequestableProfile},
+};
 use rmcp::{
     ErrorData, RoleServer,
     service::{Peer, SubscriptionContext},
@@ -84,13 +87,16 @@ struct Seen<'a> {
     principal: &'a Principal,
     generation: u64,
     list: Result<Vec<ListedTool>, Denial>,
+    /// What the caller may ask for: it stands in the description of the tool that asks.
+    requestable: Option<Vec<RequestableProfile>>,
 }
 
 impl<'a> Seen<'a> {
     fn now(face: &'a Face, principal: &'a Principal) -> Self {
         // The generation first: a change in between is then looked at once more, never missed.
         let generation = face.governor.generation();
-        Self { face, principal, generation, list: face.governor.list(principal) }
+        let (list, requestable) = (face.governor.list(principal), face.requestable(principal));
+        Self { face, principal, generation, list, requestable }
     }
 
     /// Waits for a change of rules or definitions, or for the time of a look without one (a grant may have ended).
@@ -100,7 +106,7 @@ impl<'a> Seen<'a> {
             return Look::End;
         }
         let now = Self::now(self.face, self.principal);
-        let same = same_list(&self.list, &now.list);
+        let same = same_list(&self.list, &now.list) && self.requestable == now.requestable;
         *self = now;
         if same { Look::Same } else { Look::Changed }
     }

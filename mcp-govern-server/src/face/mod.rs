@@ -1,5 +1,6 @@
 //! What the handlers of all connections share: the governor, and how its tools are shown.
 
+mod access;
 mod answer;
 mod call;
 mod caller;
@@ -25,6 +26,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::{
+    access::AccessRequests,
     caller::{CURRENT, Caller, Transport},
     handler::Handler,
     verbatim::{Mark, Slot},
@@ -50,6 +52,7 @@ pub(crate) struct FaceOptions {
     pub(crate) call_deadline: Duration,
     pub(crate) recheck: Duration,
     pub(crate) subscriptions: usize,
+    pub(crate) access_requests: AccessRequests,
 }
 
 /// What the handlers of all connections share.

@@ -7,7 +7,10 @@ use rmcp::{
 };
 use serde_json::{Value, json};
 
-use super::meta_key;
+use super::{
+    access::{AccessRequests, way_to},
+    meta_key,
+};
 
 /// Whether the tool's results are of a declared form: then clients hold a structured error to that form too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,22 +27,29 @@ pub(super) fn answer(
     denial: &Denial,
     call: &CallId,
     form: OutputForm,
+    requests: AccessRequests,
     meta: MetaObject,
 ) -> Result<CallToolResponse, ErrorData> {
     if denial.code() == DenialCode::UnknownTool {
         return Err(ErrorData::invalid_params(denial.message().to_owned(), None));
     }
-    Ok(result(denial, call, form, meta).into())
+    Ok(result(denial, call, form, requests, meta).into())
 }
 
 /// A denial as a result that a model can read.
-pub(super) fn result(denial: &Denial, call: &CallId, form: OutputForm, meta: MetaObject) -> CallToolResult {
+pub(super) fn result(
+    denial: &Denial,
+    call: &CallId,
+    form: OutputForm,
+    requests: AccessRequests,
+    meta: MetaObject,
+) -> CallToolResult {
     let mut facts = facts(denial);
     if let Some(facts) = facts.as_object_mut() {
         facts.insert("call".to_owned(), call.as_str().into());
     }
     let mut text = denial.message().to_owned();
-    if let Some(hint) = hint(denial.remedy(), &text) {
+    if let Some(hint) = hint(denial.remedy(), &text, requests) {
         text.push_str(". ");
         text.push_str(&hint);
     }
@@ -53,10 +63,14 @@ pub(super) fn result(denial: &Denial, call: &CallId, form: OutputForm, meta: Met
 pub(super) fn error_result(
     text: String,
     kind: &str,
-    facts: Value,
+    mut facts: Value,
     form: OutputForm,
     mut meta: MetaObject,
 ) -> CallToolResult {
+    // Some clients hand the structured content to the model and nothing else: the sentence stands in both.
+    if let Some(facts) = facts.as_object_mut() {
+        facts.insert("message".to_owned(), text.as_str().into());
+    }
     let mut result = CallToolResult::error(vec![ContentBlock::text(text)]);
     if form == OutputForm::Free {
         result.structured_content = Some(json!({ kind: facts.clone() }));
@@ -72,14 +86,11 @@ pub(super) fn facts(denial: &Denial) -> Value {
 }
 
 /// What to do, where the sentence does not say so already.
-fn hint(remedy: &Remedy, sentence: &str) -> Option<String> {
+fn hint(remedy: &Remedy, sentence: &str, requests: AccessRequests) -> Option<String> {
     match remedy {
         Remedy::AskAdministrator => Some("Only an administrator can change that".to_owned()),
         Remedy::WaitForReview { .. } => Some("Calling again before that will not help".to_owned()),
-        Remedy::RequestAccess { profiles } => {
-            let names: Vec<String> = profiles.iter().map(|profile| format!("`{profile}`")).collect();
-            Some(format!("The person can ask for the access profile {}", names.join(" or ")))
-        }
+        Remedy::RequestAccess { profiles } => Some(format!("The person {}", way_to(profiles, requests))),
         Remedy::ConnectAccount { url: Some(url), .. } if !sentence.contains(url.as_str()) => {
             Some(format!("Ask the person to open {url} and to call again afterwards"))
         }
@@ -95,7 +106,7 @@ mod tests {
 
     fn shown(denial: &Denial, form: OutputForm) -> Value {
         let call = CallId::new("call-1").unwrap();
-        serde_json::to_value(result(denial, &call, form, MetaObject::new())).unwrap()
+        serde_json::to_value(result(denial, &call, form, AccessRequests::Offered, MetaObject::new())).unwrap()
     }
 
     #[test]
@@ -107,13 +118,15 @@ mod tests {
             "code": "no_grant",
             "remedy": {"action": "request_access", "profiles": ["on-call"]},
             "call": "call-1",
+            "message": "you hold no access profile with `x`. The person can ask for the access profile `on-call`: call `request_access` \
+                with it, if the person agrees",
         });
         let free = shown(&denial, OutputForm::Free);
         assert_eq!(free["isError"], true);
         assert_eq!(free["structuredContent"]["denial"], facts);
         assert_eq!(free["_meta"]["io.github.mcp-govern/denial"], facts);
         let text = free["content"][0]["text"].as_str().unwrap();
-        assert_eq!(text, "you hold no access profile with `x`. The person can ask for the access profile `on-call`");
+        assert_eq!(text, facts["message"]);
     }
 
     #[test]

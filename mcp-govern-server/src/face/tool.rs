@@ -11,7 +11,10 @@ use mcp_govern_core::{Annotations, Remedy, access::Visibility, governor::ListedT
 use rmcp::model::{JsonObject, MetaObject, Tool, ToolAnnotations};
 use serde_json::{Map, Value};
 
-use super::meta_key;
+use super::{
+    access::{AccessRequests, way_to},
+    meta_key,
+};
 
 /// How many schemas are kept in the form that the protocol library wants.
 const MOST: NonZeroUsize = NonZeroUsize::MIN.saturating_add(2047);
@@ -46,10 +49,16 @@ impl ToolShapes {
     }
 
     /// The tool as MCP shows it to this caller.
-    pub(super) fn shown(&self, tool: &ListedTool, remedy: Option<&Remedy>, modern: bool) -> Tool {
+    pub(super) fn shown(
+        &self,
+        tool: &ListedTool,
+        remedy: Option<&Remedy>,
+        requests: AccessRequests,
+        modern: bool,
+    ) -> Tool {
         let definition = &tool.definition;
         let mut description = definition.description.clone();
-        if let Some(sentence) = cannot_be_called_yet(tool.visibility, remedy) {
+        if let Some(sentence) = cannot_be_called_yet(tool.visibility, remedy, requests) {
             description = format!("{sentence} {description}");
         }
         let mut shown = Tool::new(tool.name.clone(), description, self.object(&tool.input_schema))
@@ -105,12 +114,11 @@ fn meta(tool: &ListedTool) -> MetaObject {
 }
 
 /// What stands in the way of a call, said before everything else.
-fn cannot_be_called_yet(visibility: Visibility, remedy: Option<&Remedy>) -> Option<String> {
+fn cannot_be_called_yet(visibility: Visibility, remedy: Option<&Remedy>, requests: AccessRequests) -> Option<String> {
     match visibility {
         Visibility::Requestable => Some(match remedy {
             Some(Remedy::RequestAccess { profiles }) => {
-                let names: Vec<String> = profiles.iter().map(|profile| format!("`{profile}`")).collect();
-                format!("You cannot call this yet; the person can ask for the access profile {}.", names.join(" or "))
+                format!("You cannot call this yet; the person {}.", way_to(profiles, requests))
             }
             _ => "You cannot call this yet; the person can ask for access.".to_owned(),
         }),

@@ -161,8 +161,8 @@ impl Scene {
 async fn a_good_token_makes_a_principal_with_groups_and_client() {
     let scene = Scene::new(|builder| builder).await;
     let result = scene.list(&scene.key.sign(&claims())).await.result();
-    // What the group's grant opens.
-    assert_eq!(result["tools"].as_array().unwrap().len(), 9);
+    // What the group's grant opens, and the tool that asks for more.
+    assert_eq!(result["tools"].as_array().unwrap().len(), 10);
     let call = modern(
         Some(&scene.key.sign(&claims())),
         "tools/call",

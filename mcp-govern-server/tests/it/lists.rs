@@ -19,15 +19,17 @@ async fn everybody_gets_their_own_list_in_a_stable_order() {
     let world = World::new().await;
     let ada = names(&world.modern("ada", "tools/list", json!({})).await.result());
     let mut expected: Vec<&str> = DESK.to_vec();
-    expected.extend(["acme_wanted", "own_mine"]);
+    expected.extend(["acme_wanted", "own_mine", "request_access"]);
     assert_eq!(ada, expected);
     assert_eq!(ada, names(&world.modern("ada", "tools/list", json!({})).await.result()));
     // Eve holds nothing; what she may ask for is listed and says so.
     let eve = world.modern("eve", "tools/list", json!({})).await.result();
-    assert_eq!(names(&eve), ["acme_wanted"]);
+    assert_eq!(names(&eve), ["acme_wanted", "request_access"]);
     let text = eve["tools"][0]["description"].as_str().unwrap();
     assert!(
-        text.starts_with("You cannot call this yet; the person can ask for the access profile `wanted`."),
+        text.starts_with(
+            "You cannot call this yet; the person can ask for the access profile `wanted`: call `request_access`"
+        ),
         "{text}"
     );
     assert_eq!(eve["tools"][0]["_meta"]["io.github.mcp-govern/visibility"], "requestable");
@@ -42,7 +44,7 @@ async fn a_list_is_private_and_soon_stale_and_says_who_serves_it() {
     assert_eq!(modern["_meta"]["io.modelcontextprotocol/serverInfo"]["name"], "mcp-govern-server");
     for version in ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"] {
         let legacy = world.legacy("ada", version, "tools/list", json!({})).await.result();
-        assert_eq!(names(&legacy).len(), 10);
+        assert_eq!(names(&legacy).len(), 11);
         for key in ["cacheScope", "ttlMs", "resultType", "_meta"] {
             assert!(legacy.get(key).is_none(), "{version}: {key}");
         }
@@ -103,8 +105,8 @@ async fn pages_hold_every_tool_once_also_when_the_list_changes_meanwhile() {
             world.act(Action::DisableTools { tools: BTreeSet::from(["acme/echo".parse().unwrap()]) }).await;
         }
     }
-    assert_eq!(seen.len(), 10, "{seen:?}");
-    assert_eq!(seen.iter().collect::<BTreeSet<_>>().len(), 10);
+    assert_eq!(seen.len(), 11, "{seen:?}");
+    assert_eq!(seen.iter().collect::<BTreeSet<_>>().len(), 11);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The server as clients see it.
 #![cfg(test)]
 
+mod access;
 mod calls;
 mod connect;
 mod identity;

@@ -48,6 +48,8 @@ pub(crate) struct Http {
     pub(crate) state_key: Option<SecretRef>,
     pub(crate) page_size: Option<usize>,
     pub(crate) list_ttl_seconds: Option<u64>,
+    /// Whether models are offered the tool `request_access`.
+    pub(crate) access_requests: Option<AccessRequests>,
     pub(crate) call_deadline_seconds: Option<u64>,
     pub(crate) shutdown_grace_seconds: Option<u64>,
     pub(crate) max_body_bytes: Option<usize>,
@@ -188,4 +190,12 @@ pub(crate) struct SignIn {
 
 fn access_token() -> String {
     "access_token".to_owned()
+}
+
+/// Whether models are offered the tool with which they ask for access in the person's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum AccessRequests {
+    Offered,
+    Off,
 }

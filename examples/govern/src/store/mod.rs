@@ -82,6 +82,7 @@ async fn beside(verb: &Verb, session: &Session, form: Form, out: &mut impl Write
             grants::grant(session, profile, to, end, id.as_ref(), act, form, out).await
         }
         Verb::Revoke { grant, act } => grants::revoke(session, grant, act, form, out).await,
+        Verb::Request { profile, duration, act } => requests::ask(session, profile, *duration, act, form, out).await,
         Verb::Requests { what } => requests::run(session, what.as_ref(), form, out).await,
         Verb::Kill { scope } => kill::kill(session, scope, form, out).await,
         Verb::Unkill { scope } => kill::release(session, scope, form, out).await,

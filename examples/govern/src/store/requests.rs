@@ -3,6 +3,7 @@
 use std::{
     io::{self, Write},
     process::ExitCode,
+    time::Duration,
 };
 
 use mcp_govern_core::{
@@ -13,7 +14,7 @@ use serde::Serialize;
 
 use super::{
     act::carry_out,
-    args::RequestsVerb,
+    args::{ActArguments, RequestsVerb},
     grants::fresh,
     output::{Report, Table, or_dash, plain, show},
     session::Session,
@@ -68,6 +69,29 @@ pub(crate) async fn run(
             let action = Action::CancelRequest { request: request.clone() };
             (act, action, format!("take request `{request}` back"))
         }
+    };
+    carry_out(session, act, action, what, form, out).await
+}
+
+/// Asks for a profile in the actor's own name. The reason is what the approvers read.
+pub(crate) async fn ask(
+    session: &Session,
+    profile: &ProfileId,
+    duration: Option<Duration>,
+    act: &ActArguments,
+    form: Form,
+    out: &mut impl Write,
+) -> Result<ExitCode, Failure> {
+    session.readable()?;
+    let grant = fresh(act)?;
+    let request = RequestId::new(grant.as_str().replacen("grant-", "request-", 1))?;
+    let what = format!("ask for `{profile}` as {}, request `{request}`", session.actor.user());
+    let action = Action::RequestAccess {
+        request,
+        grant,
+        profile: profile.clone(),
+        justification: act.reason.clone(),
+        seconds: duration.map(|duration| duration.as_secs()),
     };
     carry_out(session, act, action, what, form, out).await
 }

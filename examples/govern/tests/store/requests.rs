@@ -1,9 +1,5 @@
 //! Requests for access, decided on the command line.
 
-use mcp_govern_core::{
-    Actor, CommandId, Governor, GrantId, ProfileId, RequestId, TenantId, UserId,
-    journal::{Action, Command},
-};
 use serde_json::json;
 
 use crate::site::{GOVERNANCE, Site, code, stderr};
@@ -18,26 +14,24 @@ policy = { steps = [{ approvers = [{ group = "leads" }], quorum = 1 }], longest_
 toolsets = ["look"]
 "#;
 
-/// Somebody asks, as they do through a gateway.
+/// A person asks in the person's own name; answers the request's id.
 fn ask(site: &Site, who: &str) -> String {
-    tokio::runtime::Runtime::new().unwrap().block_on(asked(site, who))
-}
-
-async fn asked(site: &Site, who: &str) -> String {
-    let stores = mcp_govern_store::open(site.url(), mcp_govern_store::OpenOptions::new()).await.unwrap();
-    let tenant = TenantId::new("default").unwrap();
-    let (governor, _driver) = Governor::builder(tenant).with_stores(stores.clone()).open().await.unwrap();
     let request = format!("by-{who}");
-    let action = Action::RequestAccess {
-        request: RequestId::new(&request).unwrap(),
-        grant: GrantId::new(&request).unwrap(),
-        profile: ProfileId::new("desk").unwrap(),
-        justification: Some("on \u{202e}call".into()),
-        seconds: None,
-    };
-    let actor = Actor::new(UserId::new("local", who).unwrap(), []);
-    governor.act(&actor, Command::new(CommandId::random().unwrap(), action)).await.unwrap();
-    stores.close().await;
+    let said = site.json(&[
+        "--actor",
+        who,
+        "--role",
+        "user",
+        "request",
+        "desk",
+        "--for",
+        "30m",
+        "--reason",
+        "on \u{202e}call",
+        "--command-id",
+        &request,
+    ]);
+    assert_eq!((&said["outcome"], &said["events"]), (&json!("done"), &json!(["access_requested.v1"])), "{said}");
     request
 }
 
@@ -47,7 +41,20 @@ fn a_request_is_decided_by_its_approvers_alone(site: &Site) {
     assert_eq!(site.json(&["status"])["open_requests"], 3);
     let listed = site.json(&["requests"]);
     assert_eq!(listed["requests"].as_array().unwrap().len(), 3);
-    assert_eq!(listed["requests"][0]["approvers"], json!(["group leads"]));
+    let first = &listed["requests"][0];
+    assert_eq!((&first["approvers"], &first["seconds"]), (&json!(["group leads"]), &json!(1_800)));
+    // One open request for a profile, no longer than its policy gives, and none for what is not visible.
+    for (arguments, part) in [
+        (&["request", "desk"][..], "is open already"),
+        (&["request", "desk", "--for", "2h"], "is open already"),
+        (&["request", "nothing"], "nothing"),
+    ] {
+        let refused = site.run(&[&["--actor", "carl", "--role", "user"][..], arguments].concat());
+        assert_eq!(code(&refused), 1);
+        assert!(stderr(&refused).contains(part), "{}", stderr(&refused));
+    }
+    let long = site.run(&["--actor", "gus", "--role", "user", "request", "desk", "--for", "2h"]);
+    assert!(code(&long) == 2 && stderr(&long).contains("3600 seconds at most"), "{}", stderr(&long));
     let table = crate::site::stdout(&site.run(&["requests", "list"]));
     assert!(table.contains("step 1 of 1") && table.contains("on \\u{202e}call"), "{table}");
 

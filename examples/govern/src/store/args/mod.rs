@@ -155,6 +155,16 @@ pub(crate) enum Verb {
         #[command(flatten)]
         act: ActArguments,
     },
+    /// Ask for a profile in the actor's own name; `requests` follows it
+    Request {
+        /// The profile
+        profile: ProfileId,
+        /// For so long: `45m`, `8h`, `30d` [default: as long as the profile allows]
+        #[arg(long = "for", value_name = "DURATION", value_parser = parse::duration)]
+        duration: Option<std::time::Duration>,
+        #[command(flatten)]
+        act: ActArguments,
+    },
     /// The requests for access
     Requests {
         #[command(subcommand)]
