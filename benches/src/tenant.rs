@@ -279,6 +279,7 @@ fn definition(number: u32) -> ToolDefinition {
             path: format!("/things/{number}/{{id}}"),
             arguments: Vec::new(),
             fixed: Vec::new(),
+            send: BTreeMap::new(),
             security: Vec::new(),
             content_type: None,
         }),

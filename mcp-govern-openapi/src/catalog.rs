@@ -8,7 +8,8 @@ use crate::document::OWN_ORIGIN;
 /// One tool as one JSON object: what it is, how it is classified, and where each argument goes.
 ///
 /// An operation has `method`, `path`, `bindings` and, where something is always sent, `fixed`. A recipe has `outside`
-/// (why it answers to no single operation) and `uses` instead; an operation of another origin has `outside` too.
+/// (why it answers to no single operation) and `uses` instead; an operation of another origin has `outside` too. Both have `send`
+/// where something is sent for arguments that are left out.
 pub fn catalog_line(definition: &ToolDefinition, provider: &ProviderId) -> Value {
     let mut line = Map::new();
     let mut put = |key: &str, value: Value| {
@@ -45,6 +46,9 @@ pub fn catalog_line(definition: &ToolDefinition, provider: &ProviderId) -> Value
         }
         // A binding of a kind that this release does not know is shown as it is.
         other => put("binding", json!(other)),
+    }
+    if !definition.send().is_empty() {
+        put("send", json!(definition.send()));
     }
     Value::Object(line)
 }

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::{
     authorize::Scheme,
-    bind::with_defaults,
+    bind::with_sent,
     decode::{Scrubber, error, error::header_matches},
     row::{Pending, PollPlan, Row},
     send::{Answer, later},
@@ -35,7 +35,7 @@ impl OpenApiServer {
             return pending(plan, None, note, exchanges);
         };
         let arguments = Map::from_iter([(plan.argument.clone(), Value::from(id.as_str()))]);
-        let arguments = with_defaults(asked, Cow::Owned(arguments));
+        let arguments = with_sent(asked, Cow::Owned(arguments));
         let end = deadline.min(later(plan.wait));
         let scrubber = Scrubber::new(cx.credential);
         let shown = scrubber.clean(id);

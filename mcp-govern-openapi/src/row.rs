@@ -31,7 +31,6 @@ pub(crate) struct Row {
     pub(crate) fixed_headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) config_headers: Vec<ConfigHeader>,
     pub(crate) body: Option<BodyPlan>,
-    pub(crate) defaults: Vec<(String, Value)>,
     pub(crate) required: Vec<String>,
     pub(crate) checks: Vec<Check>,
     /// Alternatives, in the order in which they are tried; each lists the indexes of the schemes that it needs. None at all where

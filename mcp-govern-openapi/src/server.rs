@@ -20,7 +20,7 @@ use url::Url;
 
 use crate::{
     authorize::Scheme,
-    bind::{BoundRequest, bind, with_defaults},
+    bind::{BoundRequest, bind, with_sent},
     decode::{Kept, Scrubber, decode, error, trim},
     document::{Document, policy::Throttle},
     limits::Limits,
@@ -204,7 +204,7 @@ impl OpenApiServer {
 
     /// The arguments with everything that need not be given.
     pub(crate) fn filled<'a>(&self, row: &Row, arguments: Cow<'a, Map<String, Value>>) -> Cow<'a, Map<String, Value>> {
-        let mut arguments = with_defaults(row, arguments);
+        let mut arguments = with_sent(row, arguments);
         self.reach.fill(row, &mut arguments);
         arguments
     }
@@ -217,7 +217,7 @@ impl OpenApiServer {
         }
     }
 
-    /// Checks and binds the arguments, defaults filled in already.
+    /// Checks and binds the arguments, what is sent for those left out filled in already.
     pub(crate) fn bind(&self, row: &Row, arguments: &Map<String, Value>) -> Result<BoundRequest, ProviderError> {
         self.reach.hold(row, arguments).map_err(|text| invalid(row, &text))?;
         if !row.checks.is_empty() {

@@ -4,6 +4,7 @@
 //! in, as one person; a real application takes [`FromMiddleware`](mcp_govern_server::FromMiddleware) or tokens.
 
 use std::{
+    collections::BTreeMap,
     io::Write,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -105,6 +106,7 @@ fn tool(
             path: format!("/{name}"),
             arguments: Vec::new(),
             fixed: Vec::new(),
+            send: BTreeMap::new(),
             security: Vec::new(),
             content_type: None,
         }),

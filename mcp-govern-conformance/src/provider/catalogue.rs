@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use mcp_govern_core::{
     AuthMethodId, Binding, Catalogue, DiscoverContext, Effect, ProviderErrorKind, Risk, ServerConfig, ServerId,
-    ServerSpec, TenantId, ToolDefinition, ToolServer,
+    ServerSpec, TenantId, ToolDefinition, ToolServer, check::send_faults,
 };
 use serde_json::Value;
 use url::Url;
@@ -181,6 +181,9 @@ fn of_tool(tool: &ToolDefinition, catalogue: &Catalogue) -> Vec<String> {
         _ => {}
     }
     faults.extend(of_schemas(tool));
+    // Otherwise calls are refused although the caller did nothing wrong, or something is sent that no schema shows.
+    let sent = send_faults(tool).into_iter();
+    faults.extend(sent.map(|fault| format!("what it sends for `{}` unasked: {}", fault.argument, fault.fault)));
     faults
 }
 

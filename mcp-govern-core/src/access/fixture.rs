@@ -27,7 +27,7 @@ pub(super) fn version(number: u64) -> CatalogueVersion {
     CatalogueVersion(number)
 }
 
-pub(super) fn definition(name: &str, schema: &Value) -> ToolDefinition {
+pub(crate) fn definition(name: &str, schema: &Value) -> ToolDefinition {
     ToolDefinition {
         name: ToolName::new(name).unwrap(),
         title: name.to_owned(),
@@ -48,6 +48,7 @@ pub(super) fn definition(name: &str, schema: &Value) -> ToolDefinition {
             path: format!("/{name}"),
             arguments: Vec::new(),
             fixed: Vec::new(),
+            send: BTreeMap::new(),
             security: Vec::new(),
             content_type: None,
         }),

@@ -10,7 +10,7 @@ mod buckets;
 mod caller;
 mod explain;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 mod gates;
 mod holders;
 mod id_set;

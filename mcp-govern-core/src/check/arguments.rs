@@ -28,7 +28,7 @@ pub struct Checked {
 }
 
 impl Checked {
-    /// The arguments as they are sent: fixed values and defaults filled in.
+    /// The arguments as they are sent, with the values that rules fix and those that the definition sends for what is left out.
     pub fn arguments(&self) -> &CheckedArguments {
         &self.arguments
     }
@@ -71,9 +71,10 @@ impl Checked {
 /// Holds arguments to the tool's schema and to the rules of the caller's paths.
 ///
 /// The paths are tried one by one, ordered by profile, toolset and grant id, and the first that lets the arguments pass is taken.
-/// Along a path: the values that its rules fix are filled in, then the schema's own defaults, then the whole is validated
-/// (Draft 2020-12, formats asserted), then every rule of server, binding and entry must hold, and an argument that a rule names
-/// must be there.
+/// Along a path: the values that its rules fix are filled in, then those that the definition sends for an argument that is left
+/// out ([`ToolDefinition::send`](crate::ToolDefinition::send)), then the whole is validated (Draft 2020-12, formats asserted),
+/// then every rule of server, binding and entry must hold, and an argument that a rule names must be there. A schema's `default`
+/// is an annotation: nothing is filled in for it.
 ///
 /// # Errors
 ///
@@ -150,7 +151,7 @@ impl Trial<'_> {
         let (rules, beside) = self.standing(rules)?;
         let given = arguments.len();
         let filled = fill_fixed(&mut arguments, &rules);
-        self.fill_defaults(&mut arguments);
+        self.fill_sent(&mut arguments);
         let as_given = arguments.len() == given;
         let arguments = self.validated(arguments, &filled)?;
         let violations = rules.iter().filter_map(|rule| self.violated(rule, arguments.get(&rule.argument)));
@@ -185,10 +186,10 @@ impl Trial<'_> {
         Ok((standing, beside))
     }
 
-    fn fill_defaults(&self, arguments: &mut Map<String, Value>) {
-        for (name, default) in &self.compiled.defaults {
+    fn fill_sent(&self, arguments: &mut Map<String, Value>) {
+        for (name, value) in self.permit.definition().send() {
             if !arguments.contains_key(name) {
-                arguments.insert(name.clone(), default.clone());
+                arguments.insert(name.clone(), value.clone());
             }
         }
     }

@@ -1,8 +1,8 @@
-//! Arguments: the tool's schema, defaults, and the rules of those who hand the tool out.
+//! Arguments: the tool's schema, what is sent for those left out, and the rules of those who hand the tool out.
 //!
 //! [`check`] takes a [`Permit`](crate::access::Permit) and the arguments of a call and answers with the arguments that are sent,
 //! or with a denial that says what to correct. [`narrow`] makes the schema that a model is shown, [`redact`] the arguments that
-//! are put on record.
+//! are put on record, and [`send_faults`] holds what a definition sends for arguments that are left out to its own schema.
 
 mod arguments;
 mod bounds;
@@ -13,11 +13,13 @@ mod nearest;
 mod redact;
 mod rules;
 mod schemas;
+mod send;
 
 pub use self::{
     arguments::{Checked, check},
     bounds::{MAX_BYTES, MAX_DEPTH},
     narrow::narrow,
     redact::{REDACTED, redact},
+    send::send_faults,
 };
 pub(crate) use self::{narrow::narrow_shown, schemas::Schemas};

@@ -26,8 +26,6 @@ pub(crate) struct Schemas {
 pub(crate) struct Compiled {
     /// The validator, or why the schema has none.
     pub(super) validator: Result<Validator, String>,
-    /// The arguments that have a default.
-    pub(super) defaults: Box<[(String, Value)]>,
     /// Whether arguments that fit are put on record as they are.
     pub(super) redacts_nothing: bool,
 }
@@ -71,21 +69,12 @@ fn locked<T>(cache: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Compiled {
     fn of(schema: &Value) -> Self {
-        let properties = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
-        let default = |(name, property): (&String, &Value)| {
-            let default = property.get("default").filter(|default| !default.is_null())?;
-            Some((name.clone(), default.clone()))
-        };
-        Self {
-            validator: compile(schema),
-            defaults: properties.filter_map(default).collect(),
-            redacts_nothing: redacts_nothing(schema),
-        }
+        Self { validator: compile(schema), redacts_nothing: redacts_nothing(schema) }
     }
 }
 
 /// Draft 2020-12, formats asserted, patterns in linear time, no reference fetched from anywhere.
-fn compile(schema: &Value) -> Result<Validator, String> {
+pub(super) fn compile(schema: &Value) -> Result<Validator, String> {
     jsonschema::options()
         .with_draft(Draft::Draft202012)
         .should_validate_formats(true)

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::vocabulary::{ArgumentRule, CallId, ToolDefinition, ToolId, UserId};
 
-/// Arguments that fit the tool's schema and every rule, defaults filled in.
+/// Arguments that fit the tool's schema and every rule, with what the definition sends for those that were left out.
 ///
 /// Only core makes them.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,6 +1,6 @@
 //! What a provider states about a tool: its surface and its binding.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -170,6 +170,10 @@ pub struct OperationBinding {
     pub arguments: Vec<BoundArgument>,
     /// Values always sent.
     pub fixed: Vec<FixedValue>,
+    /// What is sent for an argument that the caller leaves out, by the argument's name. A schema's `default` is an annotation and
+    /// sends nothing.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub send: BTreeMap<String, Value>,
     /// The security schemes that can authorise the request: alternatives.
     pub security: Vec<String>,
     /// The media type of the request body.
@@ -187,6 +191,9 @@ pub struct RecipeBinding {
     pub why: String,
     /// The rows it uses. Killing or disabling one of them stops the recipe.
     pub uses: Vec<ToolName>,
+    /// The value that an argument has where the caller leaves it out, by the argument's name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub send: BTreeMap<String, Value>,
 }
 
 /// What a provider states about a tool.
@@ -268,6 +275,15 @@ impl ToolDefinition {
     pub fn arguments(&self) -> impl Iterator<Item = &str> {
         let properties = self.input_schema.get("properties").and_then(Value::as_object);
         properties.into_iter().flat_map(|map| map.keys().map(String::as_str))
+    }
+
+    /// What is sent for arguments that the caller leaves out, by their names. It is filled in before the arguments are validated
+    /// and before rules judge them.
+    pub fn send(&self) -> &BTreeMap<String, Value> {
+        match &self.binding {
+            Binding::Operation(operation) => &operation.send,
+            Binding::Recipe(recipe) => &recipe.send,
+        }
     }
 
     /// The rows that a recipe uses; none for an operation.

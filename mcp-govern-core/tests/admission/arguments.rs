@@ -1,8 +1,8 @@
-//! Arguments: schema, defaults, rules, and the schema that a model is shown.
+//! Arguments: schema, what is sent unasked, rules, and the schema that a model is shown.
 
 use super::support::*;
 use mcp_govern_core::{
-    ArgumentFault, ArgumentRule, Constraint, Denial, DenialCode, Grantee, Pattern, ProfileVisibility, Remedy,
+    ArgumentFault, ArgumentRule, Binding, Constraint, Denial, DenialCode, Grantee, Pattern, ProfileVisibility, Remedy,
     ServerSpec, ToolDefinition,
     access::Permit,
     check::{Checked, check},
@@ -31,7 +31,7 @@ fn pattern(argument: &str, source: &str) -> ArgumentRule {
 }
 
 fn searches() -> ToolDefinition {
-    takes(
+    let mut definition = takes(
         "search",
         &json!({
             "page_id": {"type": "string", "description": "The page."},
@@ -46,8 +46,16 @@ fn searches() -> ToolDefinition {
                 "type": "object", "additionalProperties": false,
                 "properties": {"team": {"type": "string"}, "depth": {"type": "integer", "x-unit": "levels"}},
             },
+            // Annotations: the vendor applies them, and only the vendor.
+            "archived": {"type": "boolean", "default": true},
+            "labels": {"type": "array", "items": {"type": "string"}, "default": []},
+            "owner": {"type": ["string", "null"], "default": null},
         }),
-    )
+    );
+    if let Binding::Operation(operation) = &mut definition.binding {
+        operation.send.insert("limit".into(), json!(20));
+    }
+    definition
 }
 
 /// `ann` holds `s/search` through the profile `way`, with these rules.
@@ -110,11 +118,13 @@ fn shown(world: &World) -> Value {
 }
 
 #[test]
-fn arguments_that_fit_are_sent_with_defaults_filled_in() {
+fn a_schemas_default_is_never_sent_and_what_the_definition_sends_unasked_is() {
     let world = world(vec![], vec![], vec![]);
     assert_eq!(sent(&world, json!({})), json!({"limit": 20}));
     assert_eq!(sent(&world, json!({"limit": 3, "note": "é".repeat(10)})), json!({"limit": 3, "note": "é".repeat(10)}));
     let checked = call(&world, json!({})).unwrap();
+    assert!(!checked.are_as_given());
+    assert!(call(&world, json!({"limit": 20})).unwrap().are_as_given());
     assert_eq!(
         (checked.grant().as_str(), checked.profile().as_str(), checked.toolset().as_str()),
         ("way", "way", "way")
@@ -146,7 +156,7 @@ fn each_fault_names_its_argument_and_what_is_expected() {
         );
     }
     let (_, name, fault) = fault(&world, json!({"colour": 1}));
-    assert!(name == "colour" && fault.starts_with("is not known; known are `contact`, `filter`"), "{fault}");
+    assert!(name == "colour" && fault.starts_with("is not known; known are `archived`, `contact`"), "{fault}");
 }
 
 #[test]
@@ -240,13 +250,23 @@ fn an_argument_that_a_rule_names_is_required() {
     let world = world(vec![], vec![one_of("page_id", &json!(["p1", "p2"]))], vec![max("limit", 10)]);
     assert_eq!(fault(&world, json!({"limit": 5})).2, "is required by a rule");
     assert_eq!(sent(&world, json!({"page_id": "p2", "limit": 5})), json!({"page_id": "p2", "limit": 5}));
-    // The schema's default is filled in before the rule looks, and is held to it.
+    // What the definition sends unasked is filled in before the rule looks, and is held to it.
     let (code, name, _) = fault(&world, json!({"page_id": "p2"}));
     assert_eq!((code, name.as_str()), (DenialCode::RuleViolated, "limit"));
     let schema = shown(&world);
     assert_eq!(schema["required"], json!(["limit", "page_id"]));
     assert_eq!(schema["properties"]["page_id"]["enum"], json!(["p1", "p2"]));
     assert_eq!(schema["properties"]["limit"], json!({"type": "integer", "minimum": 1, "maximum": 10}));
+}
+
+#[test]
+fn a_rule_judges_what_is_sent_unasked_and_a_schemas_default_does_not_satisfy_it() {
+    let world = world(vec![], vec![max("limit", 20)], vec![]);
+    assert_eq!(sent(&world, json!({})), json!({"limit": 20}));
+    assert_eq!(fault(&world, json!({"limit": 21})).0, DenialCode::RuleViolated);
+    let world = self::world(vec![], vec![one_of("archived", &json!([true]))], vec![]);
+    assert_eq!(fault(&world, json!({})).2, "is required by a rule");
+    assert_eq!(sent(&world, json!({"archived": true})), json!({"archived": true, "limit": 20}));
 }
 
 #[test]

@@ -250,6 +250,7 @@ pub(crate) fn with_schema(name: &str, schema: Value) -> ToolDefinition {
         path: format!("/{name}"),
         arguments: Vec::new(),
         fixed: Vec::new(),
+        send: BTreeMap::new(),
         security: Vec::new(),
         content_type: None,
     });
@@ -274,7 +275,8 @@ pub(crate) fn with_schema(name: &str, schema: Value) -> ToolDefinition {
 /// A recipe over other tools of its server.
 pub(crate) fn recipe(name: &str, uses: &[&str]) -> ToolDefinition {
     let uses = uses.iter().map(|name| ToolName::new(name).unwrap()).collect();
-    let binding = Binding::Recipe(RecipeBinding { version: 1, why: "Two reads answer it.".into(), uses });
+    let binding =
+        Binding::Recipe(RecipeBinding { version: 1, why: "Two reads answer it.".into(), uses, send: BTreeMap::new() });
     ToolDefinition { binding, ..reads(name) }
 }
 

@@ -70,6 +70,11 @@ fn every_field_has_its_grade() {
         ("/binding/path", Grade::Rebound, Box::new(|tool| binding(tool, |b| b.path = "/users/{page_id}".into()))),
         ("/binding/origin", Grade::Rebound, Box::new(|tool| binding(tool, |b| b.origin = "upload".into()))),
         ("/binding/security", Grade::Rebound, Box::new(|tool| binding(tool, |b| b.security.clear()))),
+        (
+            "/binding/send",
+            Grade::Rebound,
+            Box::new(|tool| binding(tool, |b| b.send = [("why".into(), json!(false))].into())),
+        ),
         ("/binding/arguments", Grade::Rebound, Box::new(|tool| binding(tool, |b| b.arguments[0].name = "id".into()))),
     ];
     for (field, grade_of_field, change) in cases {
@@ -80,6 +85,40 @@ fn every_field_has_its_grade() {
         assert_eq!(grade(&old, &new), Some(grade_of_field));
         assert_ne!(found[0].before, found[0].after);
     }
+}
+
+#[test]
+fn another_value_that_is_sent_unasked_makes_another_tool_whatever_the_argument_is_called() {
+    for name in ["deliver_notifications", "why", "description", "title"] {
+        let sends = |value: bool| {
+            let mut tool = definition("create_incident", "POST", Effect::Write);
+            binding(&mut tool, |binding| binding.send = [(name.to_owned(), json!(value))].into());
+            tool
+        };
+        let found = diff(&sends(false), &sends(true));
+        let [change] = found.as_slice() else { panic!("{found:?}") };
+        assert_eq!((change.field.as_str(), change.grade), (&*format!("/binding/send/{name}"), Grade::Rebound));
+        assert_eq!((&change.before, &change.after), (&Some(json!(false)), &Some(json!(true))));
+        let recipe = |value: bool| {
+            let mut tool = sends(value);
+            let send = [(name.to_owned(), json!(value))].into();
+            tool.binding = Binding::Recipe(RecipeBinding { version: 1, why: "x".into(), uses: vec![], send });
+            tool
+        };
+        assert_eq!(grade(&recipe(false), &recipe(true)), Some(Grade::Rebound));
+    }
+}
+
+#[test]
+fn a_definition_that_sends_nothing_unasked_is_written_as_before_and_keeps_its_digest() {
+    let tool = definition("get_page", "GET", Effect::Read);
+    let text = serde_json::to_string(&tool).unwrap();
+    assert!(!text.contains("send"), "{text}");
+    let mut sends = tool.clone();
+    binding(&mut sends, |binding| binding.send = [("page_id".to_owned(), json!("p"))].into());
+    assert_ne!(tool.digest().unwrap(), sends.digest().unwrap());
+    let read: ToolDefinition = serde_json::from_str(&serde_json::to_string(&sends).unwrap()).unwrap();
+    assert_eq!(read, sends);
 }
 
 #[test]
@@ -111,7 +150,8 @@ fn the_strongest_of_several_changes_counts_and_each_is_shown() {
 fn a_recipe_that_does_something_else_is_rebound_and_one_that_explains_itself_better_is_not() {
     let recipe = |version, why: &str| {
         let mut tool = definition("get_page", "GET", Effect::Read);
-        tool.binding = Binding::Recipe(RecipeBinding { version, why: why.into(), uses: vec![id("list_pages")] });
+        tool.binding =
+            Binding::Recipe(RecipeBinding { version, why: why.into(), uses: vec![id("list_pages")], send: [].into() });
         tool
     };
     assert_eq!(grade(&recipe(1, "Two reads."), &recipe(2, "Two reads.")), Some(Grade::Rebound));

@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use mcp_govern_core::{
-    Digest,
+    Digest, ToolDefinition,
     journal::{ActError, CHECKPOINT_FORM, Event, Head, KillScope, Revision, State, StoredAct, ToolState},
 };
 use serde_json::{Value, json};
@@ -40,6 +40,7 @@ fn every_event_has_a_golden_file_and_every_file_an_event() {
         fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     let mut expected: BTreeSet<String> = Event::TAGS.iter().map(|tag| file_of(tag)).collect();
     expected.insert("journal.jsonl".to_owned());
+    expected.insert("definitions.jsonl".to_owned());
     assert_eq!(files, expected);
 }
 
@@ -75,6 +76,26 @@ fn the_digest_of_a_definition_is_what_it_was_in_version_1() {
         };
         assert_eq!(definition.digest().unwrap(), digest, "{tag}");
     }
+}
+
+/// Definitions that say what they send unasked: an operation and a recipe.
+#[test]
+fn a_definition_that_sends_something_unasked_is_read_and_written_back_byte_for_byte() {
+    let text = golden("definitions.jsonl");
+    assert_eq!(text.lines().count(), 2);
+    for line in text.lines() {
+        let line: Kept = serde_json::from_str(line).unwrap();
+        let definition: ToolDefinition = serde_json::from_str(line.definition.get()).unwrap();
+        assert!(!definition.send().is_empty());
+        assert_eq!(serde_json::to_string(&definition).unwrap(), line.definition.get());
+        assert_eq!(definition.digest().unwrap(), line.digest, "{}", definition.name);
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct Kept {
+    digest: Digest,
+    definition: Box<serde_json::value::RawValue>,
 }
 
 #[test]

@@ -189,6 +189,7 @@ pub(crate) fn definition(name: &str, method: &str, effect: Effect) -> ToolDefini
             path: "/pages/{page_id}".to_owned(),
             arguments: Vec::new(),
             fixed: Vec::new(),
+            send: BTreeMap::new(),
             security: vec!["api_key".to_owned()],
             content_type: None,
         }),

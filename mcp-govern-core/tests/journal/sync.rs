@@ -241,7 +241,8 @@ fn a_catalogue_that_cannot_be_pinned_is_refused_whole() {
     let action = Action::SyncServer { server: id("status"), catalogue: twice };
     world.refuses(&admin(), action, RefusalKind::Invalid, "twice");
     let recipe = status_tools_with("get_page", |tool| {
-        tool.binding = Binding::Recipe(RecipeBinding { version: 1, why: "x".into(), uses: vec![id("list_all")] });
+        tool.binding =
+            Binding::Recipe(RecipeBinding { version: 1, why: "x".into(), uses: vec![id("list_all")], send: [].into() });
     });
     world.refuses(&admin(), sync("status", 1, recipe), RefusalKind::Invalid, "uses `list_all`");
     assert!(world.state.tools().is_empty());

@@ -47,7 +47,7 @@ const MORE_HEADERS: usize = 4;
 /// Room for what the arguments add to an address: few add more.
 const LONG_ARGUMENTS: usize = 64;
 
-/// Binds the arguments of a row, defaults filled in, below a base URL.
+/// Binds the arguments of a row, what is sent for those left out filled in, below a base URL.
 ///
 /// # Errors
 ///
@@ -69,9 +69,10 @@ pub(crate) fn bind(row: &Row, arguments: &Map<String, Value>, base: &str) -> Res
     Ok(BoundRequest { url, headers, payload })
 }
 
-/// Fills in what the schema states as defaults.
-pub(crate) fn with_defaults<'a>(row: &Row, mut arguments: Cow<'a, Map<String, Value>>) -> Cow<'a, Map<String, Value>> {
-    for (name, value) in &row.defaults {
+/// Fills in what the row sends for arguments that are left out. The governor has done so for a call of the row's own tool; a
+/// recipe, a probe and the question for an outcome come here without it.
+pub(crate) fn with_sent<'a>(row: &Row, mut arguments: Cow<'a, Map<String, Value>>) -> Cow<'a, Map<String, Value>> {
+    for (name, value) in row.definition.send() {
         if !arguments.contains_key(name) {
             arguments.to_mut().insert(name.clone(), value.clone());
         }

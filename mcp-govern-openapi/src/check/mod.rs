@@ -13,7 +13,8 @@ use serde_json::{Map, Value};
 use self::kind::Rule;
 use crate::document::{govern::CheckGovern, refs::Checked};
 
-/// A rule across arguments. An argument counts as given when it is there after defaults, `null` included.
+/// A rule across arguments. An argument counts as given when it is there after what the row sends for those left out
+/// has been filled in, `null` included.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Check {
     rule: Rule,

@@ -23,10 +23,10 @@ pub(crate) struct ListPlan {
 pub(crate) enum Paging {
     /// Everything at once.
     None,
-    /// Pages by number.
-    Number { page: String, size: String, first: u64 },
+    /// Pages by number. `usual` is how many the vendor gives, by its own schema, where no size is sent.
+    Number { page: String, size: String, first: u64, usual: Option<u64> },
     /// So many from so far on; `window` is what offset and limit may reach together.
-    Offset { offset: String, limit: String, window: Option<u64> },
+    Offset { offset: String, limit: String, window: Option<u64>, usual: Option<u64> },
     /// From a mark on that the page before gave.
     Cursor { cursor: String },
 }
@@ -50,8 +50,9 @@ pub(crate) struct ListOutput<'a> {
 impl Paging {
     /// Refuses what the vendor would refuse, before anything is sent.
     pub(crate) fn check(&self, arguments: &Map<String, Value>) -> Result<(), String> {
-        let Self::Offset { offset, limit, window: Some(window) } = self else { return Ok(()) };
-        let reach = number(arguments, offset).unwrap_or(0).saturating_add(number(arguments, limit).unwrap_or(0));
+        let Self::Offset { offset, limit, window: Some(window), usual } = self else { return Ok(()) };
+        let size = number(arguments, limit).or(*usual).unwrap_or(0);
+        let reach = number(arguments, offset).unwrap_or(0).saturating_add(size);
         if reach > *window {
             return Err(format!(
                 "`{offset}` and `{limit}` together reach {reach}; {window} is allowed: narrow the question instead"
@@ -75,14 +76,16 @@ impl ListPlan {
         let mut has_more = self.says_more(body);
         let next = match &self.page {
             Paging::None => None,
-            Paging::Number { page, size, first } => {
-                let more = has_more.unwrap_or_else(|| number(arguments, size).is_some_and(|size| count >= size));
+            Paging::Number { page, size, first, usual } => {
+                let size = number(arguments, size).or(*usual);
+                let more = has_more.unwrap_or_else(|| size.is_some_and(|size| count >= size));
                 has_more = Some(more && count > 0);
                 let at = number(arguments, page).unwrap_or(*first);
                 Some((page, Value::from(at.saturating_add(1))))
             }
-            Paging::Offset { offset, limit, window } => {
-                let more = has_more.unwrap_or_else(|| number(arguments, limit).is_some_and(|limit| count >= limit));
+            Paging::Offset { offset, limit, window, usual } => {
+                let size = number(arguments, limit).or(*usual);
+                let more = has_more.unwrap_or_else(|| size.is_some_and(|size| count >= size));
                 has_more = Some(more && count > 0);
                 let at = number(arguments, offset).unwrap_or(0).saturating_add(count);
                 let over = window.is_some_and(|window| at >= window);
@@ -140,7 +143,7 @@ mod tests {
     }
 
     fn offset(window: Option<u64>) -> Paging {
-        Paging::Offset { offset: "offset".into(), limit: "limit".into(), window }
+        Paging::Offset { offset: "offset".into(), limit: "limit".into(), window, usual: None }
     }
 
     fn decode(plan: &ListPlan, count: usize, body: Value, arguments: Value) -> Value {
@@ -154,7 +157,7 @@ mod tests {
 
     #[test]
     fn numbered_pages_end_with_a_short_page() {
-        let plan = plan(Paging::Number { page: "page".into(), size: "per_page".into(), first: 0 });
+        let plan = plan(Paging::Number { page: "page".into(), size: "per_page".into(), first: 0, usual: None });
         let full = decode(&plan, 2, json!([]), json!({"per_page": 2}));
         assert_eq!(full, json!({"has_more": true, "next": {"page": 1}, "note": false}));
         let short = decode(&plan, 1, json!([]), json!({"per_page": 2, "page": 3}));

@@ -190,7 +190,7 @@ mod tests {
     fn a_list_loses_items_from_its_end_and_says_how_to_go_on() {
         let items: Vec<Value> = (0..50).map(|n| json!({"n": n, "text": "x".repeat(100)})).collect();
         let list = json!({"items": items, "has_more": false, "next": null});
-        let paging = Paging::Offset { offset: "offset".into(), limit: "limit".into(), window: None };
+        let paging = Paging::Offset { offset: "offset".into(), limit: "limit".into(), window: None, usual: None };
         let (value, notes) = cut(&list, 2_000, Some(&paging), json!({"offset": 100}));
         let kept = value["items"].as_array().unwrap().len();
         assert!(kept > 5 && kept < 20);

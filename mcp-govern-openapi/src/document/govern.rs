@@ -27,6 +27,8 @@ pub(crate) struct OperationGovern {
     pub(crate) notifies: Option<String>,
     pub(crate) secret_output: Vec<String>,
     pub(crate) fixed: Vec<FixedGovern>,
+    /// What is sent for an argument that is left out, by the argument's name.
+    pub(crate) send: BTreeMap<String, Value>,
     pub(crate) retry: RetryGovern,
     pub(crate) checks: Vec<CheckGovern>,
 }
@@ -76,6 +78,7 @@ pub(crate) struct PageGovern {
     pub(crate) limit: Option<String>,
     pub(crate) cursor: Option<String>,
     pub(crate) first: Option<u64>,
+    /// How many results are asked for where the caller does not say.
     pub(crate) default: Option<u64>,
     pub(crate) max: Option<u64>,
     pub(crate) window: Option<u64>,
@@ -396,6 +399,7 @@ mod tests {
             (json!({"output": {"item": "/a"}}), "item"),
             (json!({"checks": [{"kind": "exclusive", "argumens": []}]}), "argumens"),
             (json!({"retry": {"throtled": true}}), "throtled"),
+            (json!({"sends": {"a": 1}}), "sends"),
             (json!({"effect": "reed"}), "reed"),
         ] {
             let error = operation(value).unwrap_err();

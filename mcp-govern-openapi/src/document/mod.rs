@@ -6,6 +6,7 @@ pub(crate) mod policy;
 pub(crate) mod refs;
 pub(crate) mod scope;
 pub(crate) mod security;
+pub(crate) mod send;
 
 mod body;
 mod lint;

@@ -12,13 +12,14 @@ use super::{
     body,
     govern::{IdempotentGovern, OperationGovern, PageGovern, PollGovern},
     names::to_snake,
-    output::output_plan,
+    output::{output_plan, page_size},
     parameter::{Argument, Parameters},
     policy::{Policy, header_name},
     refs::{Checked, Components},
     response::Responses,
     scope::{Keep, Origin, Scopes},
     security::Schemes,
+    send,
 };
 use crate::{
     bind::{BodyPlan, PathTemplate, check_header_name, check_header_value, percent, scalar_text},
@@ -70,23 +71,16 @@ pub(crate) fn compile<'a>(shared: Shared<'a>, at: Stands<'a>, govern: &Operation
     let origin = govern.origin.as_deref().map(|role| shared.scopes.origin(role)).transpose()?;
     arguments.extend(origin.map(Origin::argument));
     let before_body = arguments.len();
-    let body = match at.node.get("requestBody") {
-        None if govern.unwrap.is_some() => return Err("`unwrap` without `requestBody`".to_owned()),
-        None => None,
-        Some(node) => Some(body::read(shared.components, &mut schemas, node, govern.unwrap.as_deref())?),
-    };
-    let mut body: Option<BodyPlan> = body.map(|(plan, of_body)| {
-        arguments.extend(of_body);
-        plan
-    });
+    let mut body = body_of(shared, &mut schemas, at.node, govern, &mut arguments)?;
     refuse_collisions(&arguments)?;
     let fixed = fixed_values(govern, &mut body)?;
     let output = output_plan(shared, govern, &mut arguments)?;
+    let send = send::read(govern, page_size(shared, govern)?, body.as_ref(), &mut arguments)?;
     let keep = Keep::read_all(shared.scopes, &govern.keep, &output)?;
     let mut of_answer = Schemas::new(shared.components, Side::Output);
     let responses = Responses::read(shared.components, &mut of_answer, at.node.get("responses"))?;
     let known = |name: &str| arguments.iter().any(|argument| argument.name == name);
-    let checks = checks_of(govern, &arguments, before_body)?;
+    let checks = checks_of(govern, &arguments, before_body, &send)?;
     let repeat = repeat_of(govern, &method, &known)?;
     let poll = govern.poll.as_ref().map(poll_plan).transpose()?;
     let output_schema = responses.output_schema(&output).filter(|_| poll.is_none()).map(Arc::new);
@@ -124,10 +118,12 @@ pub(crate) fn compile<'a>(shared: Shared<'a>, at: Stands<'a>, govern: &Operation
             path: at.path.to_owned(),
             arguments: bound,
             fixed: always,
+            send,
             security: names,
             content_type,
         }),
     };
+    send::check(&definition)?;
     let fixed_headers = fixed_headers(shared.policy, fixed.headers, &responses)?;
     Ok(Row {
         name,
@@ -141,7 +137,6 @@ pub(crate) fn compile<'a>(shared: Shared<'a>, at: Stands<'a>, govern: &Operation
         fixed_headers,
         config_headers: parameters.config,
         body,
-        defaults: defaults_of(&arguments),
         required: arguments.iter().filter(|a| a.required).map(|a| a.name.clone()).collect(),
         checks,
         security,
@@ -162,6 +157,25 @@ pub(crate) fn compile<'a>(shared: Shared<'a>, at: Stands<'a>, govern: &Operation
     })
 }
 
+/// How the body is made, where there is one; its arguments are added to the others.
+fn body_of<'a>(
+    shared: Shared<'a>,
+    schemas: &mut Schemas<'a>,
+    node: &'a Map<String, Value>,
+    govern: &OperationGovern,
+    arguments: &mut Vec<Argument>,
+) -> Checked<Option<BodyPlan>> {
+    let Some(node) = node.get("requestBody") else {
+        return match govern.unwrap {
+            Some(_) => Err("`unwrap` without `requestBody`".to_owned()),
+            None => Ok(None),
+        };
+    };
+    let (plan, of_body) = body::read(shared.components, schemas, node, govern.unwrap.as_deref())?;
+    arguments.extend(of_body);
+    Ok(Some(plan))
+}
+
 /// Headers that are always sent: the document's, the operation's own, and what is accepted.
 fn fixed_headers(
     policy: &Policy,
@@ -177,10 +191,15 @@ fn fixed_headers(
     Ok(headers)
 }
 
-fn checks_of(govern: &OperationGovern, arguments: &[Argument], before_body: usize) -> Checked<Vec<Check>> {
+fn checks_of(
+    govern: &OperationGovern,
+    arguments: &[Argument],
+    before_body: usize,
+    send: &BTreeMap<String, Value>,
+) -> Checked<Vec<Check>> {
     let all: Vec<&str> = arguments.iter().map(|argument| argument.name.as_str()).collect();
     let of_body = arguments.get(before_body..).unwrap_or_default().iter();
-    let changes = of_body.filter(|a| !a.schema.contains_key("default") && !a.required).map(|a| a.name.as_str());
+    let changes = of_body.filter(|a| !send.contains_key(&a.name) && !a.required).map(|a| a.name.as_str());
     let changes: Vec<&str> = changes.collect();
     let arguments = Arguments { all: &all, changes: &changes };
     govern.checks.iter().map(|check| Check::parse(check, arguments)).collect()
@@ -364,10 +383,6 @@ fn input_schema(arguments: &[Argument]) -> Value {
         schema.insert("required".to_owned(), json!(required));
     }
     schema
-}
-
-fn defaults_of(arguments: &[Argument]) -> Vec<(String, Value)> {
-    arguments.iter().filter_map(|a| Some((a.name.clone(), a.schema.get("default")?.clone()))).collect()
 }
 
 fn description_of(at: Stands<'_>, name: &ToolName) -> String {

@@ -13,7 +13,7 @@ use crate::{
     row::{OutputPlan, Shape},
 };
 
-/// Reads what the operation says of its answer. The argument for the size of a page is given its default and its limits.
+/// Reads what the operation says of its answer. The argument for the size of a page is given its limits.
 pub(super) fn output_plan(
     shared: Shared<'_>,
     govern: &OperationGovern,
@@ -44,22 +44,22 @@ fn list_plan(items: &str, page: Option<&PageGovern>, arguments: &mut [Argument])
     let needed = |name: &Option<String>, key: &str| {
         name.clone().ok_or_else(|| format!("`page` of this style needs `{key}`, the name of an argument"))
     };
-    let size = match page.style {
-        PageStyleGovern::Number => page.size.as_ref(),
-        PageStyleGovern::Offset | PageStyleGovern::Cursor => page.limit.as_ref(),
-        PageStyleGovern::None => None,
-    };
+    let size = size_of(page);
+    let usual = size.and_then(|size| arguments.iter().find(|argument| argument.name == *size));
+    let usual = usual.and_then(|argument| argument.schema.get("default")?.as_u64());
     let paging = match page.style {
         PageStyleGovern::None => Paging::None,
         PageStyleGovern::Number => Paging::Number {
             page: needed(&page.page, "page")?,
             size: needed(&page.size, "size")?,
             first: page.first.unwrap_or(1),
+            usual,
         },
         PageStyleGovern::Offset => Paging::Offset {
             offset: needed(&page.offset, "offset")?,
             limit: needed(&page.limit, "limit")?,
             window: page.window,
+            usual,
         },
         PageStyleGovern::Cursor => {
             if page.next.is_none() {
@@ -79,7 +79,6 @@ fn list_plan(items: &str, page: Option<&PageGovern>, arguments: &mut [Argument])
                 argument.schema.entry(key.to_owned()).or_insert(Value::from(value));
             }
         };
-        state("default", page.default);
         state("maximum", page.max);
         state("minimum", Some(1));
     }
@@ -90,6 +89,22 @@ fn list_plan(items: &str, page: Option<&PageGovern>, arguments: &mut [Argument])
         next: pointer(&page.next)?,
         total: pointer(&page.total)?,
     })
+}
+
+/// The argument for the size of a page.
+fn size_of(page: &PageGovern) -> Option<&String> {
+    match page.style {
+        PageStyleGovern::Number => page.size.as_ref(),
+        PageStyleGovern::Offset | PageStyleGovern::Cursor => page.limit.as_ref(),
+        PageStyleGovern::None => None,
+    }
+}
+
+/// The argument for the size of a page and what is asked for where the caller does not say.
+pub(super) fn page_size(shared: Shared<'_>, govern: &OperationGovern) -> Checked<Option<(String, Value)>> {
+    let Some(choice) = &govern.page else { return Ok(None) };
+    let page = page_of(shared, choice)?;
+    Ok(size_of(page).and_then(|size| Some((size.clone(), Value::from(page.default?)))))
 }
 
 fn page_of<'a>(shared: Shared<'a>, choice: &'a PageChoice) -> Checked<&'a PageGovern> {

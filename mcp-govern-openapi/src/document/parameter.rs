@@ -97,6 +97,11 @@ impl Parameters {
                 schema.insert(kept.to_owned(), value.clone());
             }
         }
+        // Neither can be sent outside of a body, where to leave the argument out says the same: as an annotation it would invite
+        // a value that is refused.
+        if schema.get("default").is_some_and(|default| default.is_null() || *default == Value::Array(Vec::new())) {
+            schema.remove("default");
+        }
         let argument = argument_name(name, parameter.get("x-argument").and_then(Value::as_str))?;
         let required = parameter.get("required") == Some(&Value::Bool(true));
         let location = self.place(name, &argument, location, parameter, &mut schema)?;
@@ -271,6 +276,21 @@ mod tests {
         let parameters =
             one(json!({"name": "id", "in": "path", "required": true, "schema": {"type": "string"}})).unwrap();
         assert_eq!(parameters.arguments[0].schema["minLength"], 1);
+    }
+
+    #[test]
+    fn a_default_that_only_a_body_could_hold_is_not_shown() {
+        for (location, schema) in [
+            ("query", json!({"type": "array", "items": {"type": "string"}, "default": []})),
+            ("query", json!({"anyOf": [{"type": "string"}, {"type": "null"}], "default": null})),
+            ("header", json!({"type": ["string", "null"], "default": null})),
+            ("path", json!({"type": "string", "default": null})),
+        ] {
+            let parameter = json!({"name": "a", "in": location, "required": location == "path", "schema": schema});
+            assert!(!one(parameter).unwrap().arguments[0].schema.contains_key("default"), "{location} {schema}");
+        }
+        let kept = one(json!({"name": "a", "in": "query", "schema": {"type": "integer", "default": 3}})).unwrap();
+        assert_eq!(kept.arguments[0].schema["default"], 3);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 pub use self::rows::{RowAnswer, RowCaller, RowList};
 use crate::{
-    document::Document,
+    document::{Document, send},
     error::{DocumentError, DocumentErrorKind},
     row::Row,
 };
@@ -24,7 +24,8 @@ use crate::{
 /// - `spec` is constant. Its effect and risk are at least the highest of the rows that it uses; the builder checks it.
 /// - `run` reaches the vendor through [`RowCaller`] alone, which lets it call the rows that it named and no others.
 /// - `run` is dropped when the call is killed: what was sent stays sent, so the step that changes something comes last.
-/// - The arguments are checked against the recipe's schema already, defaults filled in.
+/// - The arguments are checked against the recipe's schema already, with what the spec sends for those left out filled in. A
+///   `default` in the schema is an annotation and fills in nothing.
 #[async_trait]
 pub trait Recipe: std::fmt::Debug + Send + Sync + 'static {
     /// What the recipe is, as reviewers and models see it.
@@ -57,6 +58,7 @@ pub struct RecipeSpec {
     description: String,
     input_schema: Value,
     borrowed: Vec<(String, String)>,
+    send: BTreeMap<String, Value>,
     output_schema: Option<Value>,
     effect: Effect,
     risk: Risk,
@@ -83,6 +85,7 @@ impl RecipeSpec {
             description: description.into(),
             input_schema: json!({"type": "object", "properties": {}, "additionalProperties": false}),
             borrowed: Vec::new(),
+            send: BTreeMap::new(),
             output_schema: None,
             effect: Effect::Read,
             risk: Risk::None,
@@ -110,7 +113,8 @@ impl RecipeSpec {
         self
     }
 
-    /// With arguments as a row has them: the same type, limits, default and description. None of them is required by this.
+    /// With arguments as a row has them: the same type, limits and description, and the same value where they are left out. None
+    /// of them is required by this.
     #[must_use]
     pub fn with_row_arguments(
         mut self,
@@ -130,6 +134,14 @@ impl RecipeSpec {
         if let Some(properties) = self.input_schema.get_mut("properties").and_then(Value::as_object_mut) {
             properties.insert(name, schema);
         }
+        self
+    }
+
+    /// With the value that an argument has where the caller leaves it out. It is part of the definition: reviewers see it, models
+    /// see it as the argument's default, and rules judge it.
+    #[must_use]
+    pub fn with_sent(mut self, name: impl Into<String>, value: Value) -> Self {
+        self.send.insert(name.into(), value);
         self
     }
 
@@ -193,6 +205,11 @@ impl RecipeSpec {
             return Err("uses no row".to_owned());
         }
         self.borrow(document)?;
+        for (name, value) in &self.send {
+            if let Some(Value::Object(property)) = self.input_schema.pointer_mut(&format!("/properties/{name}")) {
+                property.insert("default".to_owned(), value.clone());
+            }
+        }
         check_schema(&self.input_schema)?;
         for row in &rows {
             let (effect, risk) = (row.definition.effect, row.definition.risk);
@@ -206,7 +223,7 @@ impl RecipeSpec {
         let mut scopes: Vec<String> = rows.iter().flat_map(|row| row.definition.scopes.iter().cloned()).collect();
         scopes.sort();
         scopes.dedup();
-        Ok(ToolDefinition {
+        let definition = ToolDefinition {
             name: ToolName::new(&self.name).map_err(|error| error.to_string())?,
             title: self.title,
             description: self.description,
@@ -224,8 +241,11 @@ impl RecipeSpec {
                 version: self.version,
                 why: self.why,
                 uses: rows.iter().map(|row| row.name.clone()).collect(),
+                send: self.send,
             }),
-        })
+        };
+        send::check(&definition)?;
+        Ok(definition)
     }
 }
 
@@ -233,11 +253,19 @@ impl RecipeSpec {
     /// Puts the rows' arguments into the schema.
     fn borrow(&mut self, document: &Document) -> Result<(), String> {
         for (row, name) in &self.borrowed {
-            let schema = &used(document, row)?.definition.input_schema;
+            let definition = &used(document, row)?.definition;
+            let schema = &definition.input_schema;
             let property = schema.pointer(&format!("/properties/{name}"));
             let property = property.ok_or_else(|| format!("borrows `{name}`, which is no argument of `{row}`"))?;
             if let Some(properties) = self.input_schema.get_mut("properties").and_then(Value::as_object_mut) {
                 properties.insert(name.clone(), property.clone());
+            }
+            // An argument that the recipe requires is never left out; a value of the recipe's own stands before the row's.
+            let mut required = self.input_schema.get("required").and_then(Value::as_array).into_iter().flatten();
+            if let Some(value) = definition.send().get(name)
+                && !required.any(|required| required == name)
+            {
+                self.send.entry(name.clone()).or_insert_with(|| value.clone());
             }
         }
         Ok(())

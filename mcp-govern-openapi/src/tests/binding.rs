@@ -9,13 +9,13 @@ use serde_json::json;
 use url::Url;
 
 use super::*;
-use crate::bind::{BoundRequest, bind, with_defaults};
+use crate::bind::{BoundRequest, bind, with_sent};
 
 static SERVER: LazyLock<OpenApiServer> = LazyLock::new(|| server(PETS, &Script::new([])));
 
 fn bound(tool: &str, arguments: Value) -> Option<BoundRequest> {
     let row = SERVER.shared.document.row(&ToolName::new(tool).unwrap()).unwrap();
-    bind(row, &with_defaults(row, Cow::Owned(map(arguments))), &SERVER.base).ok()
+    bind(row, &with_sent(row, Cow::Owned(map(arguments))), &SERVER.base).ok()
 }
 
 /// Texts with everything that has ever broken out of somewhere.

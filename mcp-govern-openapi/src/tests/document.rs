@@ -145,6 +145,20 @@ fn every_fault_names_its_operation() {
         let error = faulty(from, to);
         assert!(error.contains(part) && error.contains("GET /status"), "{to}: {error}");
     }
+    for (send, part) in [
+        ("nothing: 1", "`send` names `nothing`, which is no argument"),
+        ("bornOn: x", "`send` names `bornOn`, which is no argument"),
+        ("type: x", "`send` names `type`, which is no argument"),
+        ("kind: x", "`send` names `kind`, which is fixed"),
+        ("name: x", "`send` of `name`: the argument is required"),
+        ("note: 1", "`send` of `note`: the argument must be of type string"),
+        ("note: null", "`send` of `note`"),
+    ] {
+        let to =
+            format!("{{effect: write, unwrap: pet, fixed: [{{in: body, name: kind, value: dog}}], send: {{{send}}},");
+        let error = faulty("{effect: write, unwrap: pet,", &to);
+        assert!(error.contains(part) && error.contains("POST /pets (create_pet)"), "{to}: {error}");
+    }
     for (from, to, part) in [
         ("style: offset, offset: offset", "style: offset, offset: from", "`page` names `from`"),
         ("name: tags, in: query", "name: q, in: query", "the parameter `q` is defined twice"),

@@ -72,6 +72,18 @@ async fn a_list_without_paging_and_a_bare_list_have_the_same_form() {
     assert_eq!(result(&unstated, "list_things", json!({})).await, json!({"value": "text"}));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_page_size_that_the_vendor_states_is_not_sent_and_tells_a_full_page_all_the_same() {
+    let page = "output: {items: ''}, page: {style: number, page: page, size: per_page}";
+    let document =
+        numbered(page).replace("per_page, in: query, schema: {", "per_page, in: query, schema: {default: 2, ");
+    let script = Script::new([json(200, json!([1, 2])), json(200, json!([3]))]);
+    let server = server(&document, &script);
+    assert_eq!(result(&server, "list_things", json!({})).await["next"], json!({"page": 2}));
+    assert_eq!(result(&server, "list_things", json!({"page": 2})).await["has_more"], json!(false));
+    assert!(script.seen().iter().all(|seen| !seen.uri.contains("per_page")), "{:?}", script.seen());
+}
+
 #[test]
 fn the_default_and_largest_page_are_shown_to_the_model() {
     let page = "output: {items: ''}, page: {style: number, page: page, size: per_page, default: 25, max: 100}";

@@ -102,6 +102,36 @@ fn a_recipe_is_one_tool_whose_preview_shows_the_first_request() {
 }
 
 #[test]
+fn what_a_recipe_sends_unasked_is_its_own_word_or_that_of_the_row_it_borrows_from() {
+    let pets = PETS.replace(
+        "x-govern: {effect: write, unwrap: pet,",
+        "x-govern: {effect: write, unwrap: pet, send: {note: by the shop, alias: x},",
+    );
+    let definition = |spec: RecipeSpec| {
+        let provider = builder(&pets, &Script::new([])).recipe(ClonePet(spec)).build()?;
+        Ok::<_, crate::DocumentError>(provider.catalogue().tool(&ToolName::new("clone_pet").unwrap()).unwrap().clone())
+    };
+    let borrowing = || spec().with_row_arguments("create_pet", ["note", "alias"]);
+    let made = definition(borrowing().with_sent("alias", json!(null)).with_required(["pet_id"])).unwrap();
+    assert_eq!(json!(made.send()), json!({"note": "by the shop", "alias": null}));
+    assert_eq!(made.input_schema["properties"]["note"]["default"], json!("by the shop"));
+    assert_eq!(made.input_schema["properties"]["alias"]["default"], json!(null));
+    let line = crate::catalog_line(&made, &"pet-shop".parse().unwrap());
+    assert_eq!(line["send"], json!({"note": "by the shop", "alias": null}));
+    // What the recipe requires is never left out.
+    let required = definition(borrowing().with_required(["pet_id", "note"])).unwrap();
+    assert_eq!(json!(required.send()), json!({"alias": "x"}));
+    for (spec, part) in [
+        (borrowing().with_sent("nothing", json!(1)), "`nothing`: the argument is no argument"),
+        (borrowing().with_sent("note", json!(1)), "must be of type string"),
+        (spec().with_sent("pet_id", json!("1")), "never left out"),
+    ] {
+        let error = definition(spec).unwrap_err();
+        assert!(error.to_string().contains(part), "{error}");
+    }
+}
+
+#[test]
 fn a_recipe_must_fit_its_rows() {
     let with = |spec: RecipeSpec| builder(PETS, &Script::new([])).recipe(ClonePet(spec)).build().map(|_| ());
     for (spec, part) in [

@@ -1,6 +1,7 @@
 //! A provider whose tools do what a test needs.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -80,6 +81,7 @@ fn tool(name: &str, effect: Effect, input: Value, output: Option<Value>, securit
         path: format!("/{name}"),
         arguments: Vec::new(),
         fixed: Vec::new(),
+        send: BTreeMap::new(),
         security: security.iter().map(ToString::to_string).collect(),
         content_type: None,
     });

@@ -39,11 +39,11 @@ impl Recipe for PostIncidentUpdate {
             "restore_components",
             json!({
                 "type": "boolean",
-                "default": false,
                 "description": "Whether every component of the incident that is not operational is set to operational, but for \
                                 those that components gives another status.",
             }),
         )
+        .with_sent("restore_components", json!(false))
         .with_required(["page_id", "incident_id", "body"])
         .with_effect(Effect::Write, false)
         .with_risk(Risk::Sensitive, "It publishes a statement to customers and can notify all subscribers.")

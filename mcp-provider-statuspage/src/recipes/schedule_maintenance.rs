@@ -58,11 +58,11 @@ impl Recipe for ScheduleMaintenance {
             "automatic",
             json!({
                 "type": "boolean",
-                "default": true,
                 "description": "Whether Statuspage starts and ends the maintenance by itself at the times of the window and \
                                 sets the components to under_maintenance and back. False leaves it to updates by hand.",
             }),
         )
+        .with_sent("automatic", json!(true))
         .with_required(["page_id", "name", "component_ids", "scheduled_for", "scheduled_until"])
         .with_effect(Effect::Write, false)
         .with_risk(Risk::Sensitive, "It publishes an announcement to customers and can notify all subscribers.")

@@ -1,7 +1,7 @@
 //! The tools, with the digests of their definitions.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     io::{self, Write},
     process::ExitCode,
@@ -15,6 +15,7 @@ use mcp_govern_core::{
     },
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{
     args::ToolsArguments,
@@ -85,6 +86,9 @@ struct Row {
     reviewed_by: Option<String>,
     /// The digests under which it may be called while it is approved.
     approvals: BTreeSet<Digest>,
+    /// What is sent for arguments that a caller leaves out.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    send: BTreeMap<String, Value>,
     /// Definitions of coming catalogues, to be reviewed ahead.
     staged: Vec<Digest>,
     client_types: Option<BTreeSet<ClientType>>,
@@ -141,6 +145,7 @@ impl Row {
             changed_at: tool.changed_at(),
             reviewed_by: tool.reviewed_by().map(|actor| actor.user.to_string()),
             approvals: tool.approvals().clone(),
+            send: tool.definition().send().clone(),
             staged: tool.staged().map(|(digest, _, _)| digest).collect(),
             client_types: tool.client_types().cloned(),
             toolsets: toolsets.map(|(id, _)| id.clone()).collect(),
