@@ -54,7 +54,7 @@ impl AuditKey {
     /// The keyed digest of arguments: over their RFC 8785 canonical JSON; where they have none (an integer beyond 2^53),
     /// over their JSON with sorted keys.
     pub fn arguments(&self, arguments: &Map<String, Value>) -> Digest {
-        self.mac(&arguments_message(arguments))
+        self.mac(ArgumentsMessage::of(arguments).bytes())
     }
 
     /// A text about a person, hashed.
@@ -76,15 +76,36 @@ impl fmt::Debug for AuditKey {
 }
 
 /// The message whose MAC is [`AuditKey::arguments`]: to make it costs little, so that the MAC can wait until it is needed.
-pub(crate) fn arguments_message(arguments: &Map<String, Value>) -> Vec<u8> {
-    // Room for most arguments, so that they are written in one go.
-    let mut message = Vec::with_capacity(256);
-    message.extend_from_slice(b"mcp-govern/arguments/v1\0");
-    if write_canonical_object(arguments, &mut message).is_ok() {
-        return message;
+#[derive(Debug)]
+pub(crate) struct ArgumentsMessage {
+    bytes: Vec<u8>,
+    /// How long the domain before the JSON text is.
+    domain: usize,
+}
+
+impl ArgumentsMessage {
+    pub(crate) fn of(arguments: &Map<String, Value>) -> Self {
+        const CANONICAL: &[u8] = b"mcp-govern/arguments/v1\0";
+        const AS_WRITTEN: &[u8] = b"mcp-govern/arguments-as-written/v1\0";
+        // Room for most arguments, so that they are written in one go.
+        let mut bytes = Vec::with_capacity(256);
+        bytes.extend_from_slice(CANONICAL);
+        if write_canonical_object(arguments, &mut bytes).is_ok() {
+            return Self { bytes, domain: CANONICAL.len() };
+        }
+        let written = serde_json::to_vec(arguments).unwrap_or_default();
+        Self { bytes: [AS_WRITTEN, &written].concat(), domain: AS_WRITTEN.len() }
     }
-    let written = serde_json::to_vec(arguments).unwrap_or_default();
-    [&b"mcp-govern/arguments-as-written/v1\0"[..], &written].concat()
+
+    /// The whole message.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// How many bytes the JSON text of the arguments has.
+    pub(crate) fn json_length(&self) -> usize {
+        self.bytes.len().saturating_sub(self.domain)
+    }
 }
 
 /// A text that a caller chose, fit for a record: at most 128 characters, control characters and look-invisible ones escaped.

@@ -60,6 +60,7 @@ impl Line<'_> {
             revision,
             arguments,
             arguments_digest,
+            arguments_bytes,
             credential,
         } = intent;
         self.json(r#"{"call":"#);
@@ -80,6 +81,7 @@ impl Line<'_> {
         self.value(arguments)?;
         self.json(r#","arguments_digest":"#);
         self.digest(arguments_digest);
+        self.optional(r#","arguments_bytes":"#, arguments_bytes.as_ref())?;
         self.json(r#","credential":"#);
         self.credential(credential)?;
         self.json("}");
@@ -266,8 +268,10 @@ mod tests {
         let credential = (sharing, any::<Option<u64>>(), prop::option::of(texts()))
             .prop_map(|(sharing, version, named)| CredentialUse::new(sharing, version, named));
         let digests = (digests(), digests());
-        (calls(), callers(), tools(), digests, ids, any::<u64>(), arguments(), credential).prop_map(
+        let arguments = (arguments(), any::<Option<u64>>());
+        (calls(), callers(), tools(), digests, ids, any::<u64>(), arguments, credential).prop_map(
             |(call, caller, tool, (digest, arguments_digest), (grant, profile), revision, arguments, credential)| {
+                let (arguments, arguments_bytes) = arguments;
                 AuditRecord::Intent(Box::new(CallIntent {
                     call,
                     caller,
@@ -278,6 +282,7 @@ mod tests {
                     revision: Revision(revision),
                     arguments,
                     arguments_digest,
+                    arguments_bytes,
                     credential,
                 }))
             },

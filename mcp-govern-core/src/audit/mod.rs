@@ -20,14 +20,14 @@ pub use self::{
     chain::{AuditChain, RecordError},
     key::{AuditKey, ReadableNames},
     record::{
-        AuditRecord, CallDenial, CallIntent, CallOutcome, CallResult, Caller, ChainedRecord, CredentialUse, RecordKind,
-        WriterMark,
+        AuditRecord, CallDenial, CallIntent, CallOutcome, CallResult, Caller, ChainedRecord, CredentialUse,
+        MAX_RECORDED_ARGUMENTS, RecordKind, WriterMark,
     },
     verify::{BreakKind, ChainBreak, Verification, Verifier, verify, verify_to},
     writer::AuditHealth,
 };
 pub(crate) use self::{
     commit::AuditCommitter,
-    key::{arguments_message, escaped},
+    key::{ArgumentsMessage, escaped},
     writer::{AuditWriter, Receipt, RecordUnavailable, SentFlag},
 };

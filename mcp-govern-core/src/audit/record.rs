@@ -12,6 +12,10 @@ use crate::{
     vocabulary::{CallId, ClientType, CredentialSharing, Digest, GrantId, ProfileId, Timestamp, ToolId},
 };
 
+/// How many bytes of arguments a record holds, as JSON. Of longer ones it holds the keyed digest and the length: the caller chooses
+/// how long they are, and the record is kept for years.
+pub const MAX_RECORDED_ARGUMENTS: usize = 4096;
+
 /// What kind of record it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -109,10 +113,13 @@ pub struct CallIntent {
     pub profile: ProfileId,
     /// The revision of the rules.
     pub revision: Revision,
-    /// The arguments, secrets and personal data redacted.
+    /// The arguments, secrets and personal data redacted; `null` where they are longer than [`MAX_RECORDED_ARGUMENTS`].
     pub arguments: Value,
     /// HMAC-SHA-256 of the canonical arguments under the tenant's key: plain hashes of short values can be guessed.
     pub arguments_digest: Digest,
+    /// How many bytes the canonical JSON of the arguments has, where they are too long for the record to hold them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arguments_bytes: Option<u64>,
     /// Whose credential the call uses.
     pub credential: CredentialUse,
 }
@@ -211,7 +218,8 @@ pub struct CallDenial {
     pub code: DenialCode,
     /// The revision of the rules.
     pub revision: Revision,
-    /// HMAC-SHA-256 of the canonical arguments under the tenant's key; absent when they have no canonical form.
+    /// HMAC-SHA-256 of the canonical arguments under the tenant's key; absent when nothing looked at them: the caller may not call
+    /// the tool, or they are larger or deeper than arguments may be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arguments_digest: Option<Digest>,
 }

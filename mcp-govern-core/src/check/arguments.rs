@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{
-    bounds::bounded,
+    bounds::{bounded, fits},
     fault::{MOST, faults, unknown_names},
     redact::{is_marked, redact_in_place},
     rules::{Bearing, bearing, fill_fixed, violation},
@@ -38,13 +38,16 @@ impl Checked {
         self.as_given
     }
 
-    /// The arguments as they may be put on record; `schema` is the one that they were checked against.
-    pub(crate) fn redacted(&self, schema: &Value) -> Value {
+    /// The arguments as they may be put on record, where their JSON text is no longer than `most` bytes; `schema` is the one that
+    /// they were checked against.
+    pub(crate) fn redacted_within(&self, schema: &Value, most: usize) -> Option<Value> {
         let mut arguments = Value::Object(self.arguments.as_map().clone());
         if !self.redacts_nothing {
             redact_in_place(schema, &mut arguments);
+            // What stands in place of a short value may be longer than the value.
+            return fits(&arguments, most).then_some(arguments);
         }
-        arguments
+        Some(arguments)
     }
 
     /// The arguments alone.
@@ -82,11 +85,19 @@ impl Checked {
 /// when no path's rules allow them; `rule_stale` when a rule names an argument that the tool no longer has. The remedy names
 /// every fault; no value that the caller gave is repeated.
 pub fn check(permit: &Permit, arguments: Map<String, Value>) -> Result<Checked, Denial> {
+    check_bounds(permit, &arguments)?;
+    check_bounded(permit, arguments)
+}
+
+/// The part of [`check`] that comes first: whether arguments are small enough to be looked at any further.
+pub(crate) fn check_bounds(permit: &Permit, arguments: &Map<String, Value>) -> Result<(), Denial> {
+    bounded(arguments).map_err(|fault| invalid(permit.exposed_name(), vec![fault]))
+}
+
+/// The rest of [`check`], for arguments that have passed [`check_bounds`].
+pub(crate) fn check_bounded(permit: &Permit, arguments: Map<String, Value>) -> Result<Checked, Denial> {
     let tool = permit.exposed_name();
     let schema = &*permit.definition().input_schema;
-    if let Err(fault) = bounded(&arguments) {
-        return Err(invalid(tool, vec![fault]));
-    }
     let unknown = unknown_names(&arguments, schema);
     if !unknown.is_empty() {
         return Err(invalid(tool, unknown));

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::denial::ArgumentFault;
@@ -34,11 +35,15 @@ pub(super) fn bounded(arguments: &Map<String, Value>) -> Result<(), ArgumentFaul
             }
         }
     }
-    let mut room = Room(MAX_BYTES);
-    if at_most > MAX_BYTES && serde_json::to_writer(&mut room, arguments).is_err() {
+    if at_most > MAX_BYTES && !fits(arguments, MAX_BYTES) {
         return fault("", format!("all arguments together must not be longer than {MAX_BYTES} bytes"));
     }
     Ok(())
+}
+
+/// Whether the JSON text of a value has at most so many bytes.
+pub(super) fn fits(value: &impl Serialize, most: usize) -> bool {
+    serde_json::to_writer(&mut Room(most), value).is_ok()
 }
 
 enum Excess {

@@ -22,4 +22,8 @@ pub use self::{
     redact::{REDACTED, redact},
     send::send_faults,
 };
-pub(crate) use self::{narrow::narrow_shown, schemas::Schemas};
+pub(crate) use self::{
+    arguments::{check_bounded, check_bounds},
+    narrow::narrow_shown,
+    schemas::Schemas,
+};

@@ -14,10 +14,10 @@ use super::{
 use crate::{
     access::{self, Admission, Permit, Refused, admit},
     audit::{
-        self, CallDenial, CallIntent, CallResult, CredentialUse, ReadableNames, Receipt, SentFlag, arguments_message,
-        escaped,
+        self, ArgumentsMessage, CallDenial, CallIntent, CallResult, CredentialUse, MAX_RECORDED_ARGUMENTS,
+        ReadableNames, Receipt, SentFlag, escaped,
     },
-    check::{Checked, check},
+    check::{Checked, check, check_bounded, check_bounds},
     denial::{Denial, DenialCode, Remedy},
     journal::{Revision, StoredCredential},
     provider::{
@@ -58,7 +58,7 @@ impl Governor {
         let Ok(receipt) = self.core.audit.intent(intent, Arc::clone(&sent)).await else {
             let (code, tool) = (DenialCode::RecordUnavailable, Some(permit.tool().clone()));
             let caller = self.core.recorded_caller(permit.caller(), trace.as_ref());
-            self.core.record_denial(&call, caller, &asked, permit.revision(), tool, code, digest);
+            self.core.record_denial(&call, caller, &asked, permit.revision(), tool, code, Some(digest));
             let message = "the call could not be put on record, so it was not made; try again later";
             return Err(told(call, Stop::Denied(Denial::new(code, message, Remedy::Retry))));
         };
@@ -182,26 +182,28 @@ impl Core {
     ) -> Result<Prepared, Denial> {
         let view = self.view();
         let caller = view.snapshot.resolve(principal);
-        let given = arguments_message(&arguments);
-        let recorded = |tool, code| {
+        let recorded = |tool, code, digest| {
             let caller = self.recorded_caller(&caller, trace);
-            self.record_denial(call, caller, asked, view.snapshot.revision(), tool, code, self.key.mac(&given));
+            self.record_denial(call, caller, asked, view.snapshot.revision(), tool, code, digest);
         };
+        // INVARIANT: arguments are looked at for a caller who may call the tool, and made a digest of where they are small enough
+        // (`arguments_of_somebody_who_may_not_call_are_not_looked_at`).
         let admitted = self.admit(&view, &caller, asked).map_err(|refused| {
-            recorded(refused.tool, refused.code);
+            recorded(refused.tool, refused.code, None);
             refused.public
         })?;
         let permit = &admitted.permit;
-        let checked =
-            check(permit, arguments).inspect_err(|denial| recorded(Some(permit.tool().clone()), denial.code()))?;
-        let digest = if checked.are_as_given() {
-            self.key.mac(&given)
-        } else {
-            self.key.arguments(checked.arguments().as_map())
-        };
+        let refused = |denial: &Denial, digest| recorded(Some(permit.tool().clone()), denial.code(), digest);
+        check_bounds(permit, &arguments).inspect_err(|denial| refused(denial, None))?;
+        let given = ArgumentsMessage::of(&arguments);
+        let checked = check_bounded(permit, arguments)
+            .inspect_err(|denial| refused(denial, Some(self.key.mac(given.bytes()))))?;
+        let sent = if checked.are_as_given() { given } else { ArgumentsMessage::of(checked.arguments().as_map()) };
+        let digest = self.key.mac(sent.bytes());
         let credential = self.credential_use(&admitted, principal);
         let caller = self.recorded_caller(&caller, trace);
-        let intent = Box::new(intent(call, caller, permit, &checked, digest, credential));
+        let arguments = RecordedArguments { digest, length: sent.json_length() };
+        let intent = Box::new(intent(call, caller, permit, &checked, &arguments, credential));
         Ok(Prepared { admitted, checked, digest, intent })
     }
 
@@ -277,18 +279,28 @@ impl Core {
         revision: Revision,
         tool: Option<ToolId>,
         code: DenialCode,
-        arguments_digest: Digest,
+        arguments_digest: Option<Digest>,
     ) {
         self.audit.denial(Box::new(CallDenial {
             call: call.clone(),
             caller,
-            name: escaped(&asked.to_string()),
+            name: match asked {
+                ToolRef::Exposed(name) => escaped(name),
+                ToolRef::Id(id) => id.to_string(),
+            },
             tool,
             code,
             revision,
-            arguments_digest: Some(arguments_digest),
+            arguments_digest,
         }));
     }
+}
+
+/// What the record says of arguments, whatever it holds of them.
+struct RecordedArguments {
+    digest: Digest,
+    /// How many bytes their canonical JSON has.
+    length: usize,
 }
 
 /// What is put on record before a call is made.
@@ -297,9 +309,14 @@ fn intent(
     caller: audit::Caller,
     permit: &Permit,
     checked: &Checked,
-    arguments_digest: Digest,
+    arguments: &RecordedArguments,
     credential: CredentialUse,
 ) -> CallIntent {
+    // INVARIANT: a record is small whatever the caller sent (`a_record_is_small_whatever_the_caller_sent`).
+    let kept = (arguments.length <= MAX_RECORDED_ARGUMENTS)
+        .then(|| checked.redacted_within(&permit.definition().input_schema, MAX_RECORDED_ARGUMENTS))
+        .flatten();
+    let length = u64::try_from(arguments.length).unwrap_or(u64::MAX);
     CallIntent {
         call: call.clone(),
         caller,
@@ -308,8 +325,9 @@ fn intent(
         grant: checked.grant().clone(),
         profile: checked.profile().clone(),
         revision: permit.revision(),
-        arguments: checked.redacted(&permit.definition().input_schema),
-        arguments_digest,
+        arguments_bytes: kept.is_none().then_some(length),
+        arguments: kept.unwrap_or(Value::Null),
+        arguments_digest: arguments.digest,
         credential,
     }
 }

@@ -14,6 +14,7 @@ mod kills;
 mod lists;
 mod load;
 mod nodes;
+mod small;
 mod unreadable;
 mod vendor;
 mod world;

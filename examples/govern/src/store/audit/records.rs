@@ -8,7 +8,7 @@ use std::{
 
 use mcp_govern_core::{
     Digest, Sent, Timestamp,
-    audit::{AuditRecord, CallResult, Caller, WriterMark},
+    audit::{AuditRecord, CallIntent, CallResult, Caller, WriterMark},
     ports::{AuditFilter, StoredRecord, WriterId},
 };
 use serde::Serialize;
@@ -139,7 +139,7 @@ impl Row {
             AuditRecord::Intent(intent) => Self {
                 who: who(&intent.caller),
                 client: intent.caller.client.clone(),
-                result: format!("begins, grant {}", intent.grant),
+                result: begins(&intent),
                 ..empty("intent")
             },
             AuditRecord::Outcome(outcome) => Self {
@@ -173,6 +173,12 @@ impl Row {
             self.result.clone(),
         ]
     }
+}
+
+/// How a call begins; arguments that are too long for a record are named by their length.
+fn begins(intent: &CallIntent) -> String {
+    let left_out = intent.arguments_bytes.map(|bytes| format!(", {bytes} bytes of arguments not kept"));
+    format!("begins, grant {}{}", intent.grant, left_out.unwrap_or_default())
 }
 
 fn who(caller: &Caller) -> String {
@@ -212,5 +218,25 @@ fn marked(mark: &WriterMark) -> String {
         WriterMark::DenialsLost { count } => format!("{count} denials came too fast to be written"),
         WriterMark::Closed => "the writer ends in order".to_owned(),
         _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn arguments_that_the_record_does_not_hold_are_named_by_their_length() {
+        let mut intent = json!({
+            "call": "call-1", "caller": {"user": Digest::ZERO, "client": "desktop"}, "tool": "acme/list_pages",
+            "digest": Digest::ZERO, "grant": "g-1", "profile": "staff", "revision": 1, "arguments": {"page_id": "p1"},
+            "arguments_digest": Digest::ZERO, "credential": {"sharing": "shared"},
+        });
+        assert_eq!(begins(&serde_json::from_value(intent.clone()).unwrap()), "begins, grant g-1");
+        (intent["arguments"], intent["arguments_bytes"]) = (json!(null), json!(900_000));
+        let told = begins(&serde_json::from_value(intent).unwrap());
+        assert_eq!(told, "begins, grant g-1, 900000 bytes of arguments not kept");
     }
 }
