@@ -2,21 +2,24 @@
 
 use std::{sync::Arc, time::Duration};
 
-use mcp_govern_core::{Governor, Secret};
+use mcp_govern_core::{Governor, Secret, check::MAX_BYTES};
 use rmcp::transport::streamable_http_server::StreamableHttpServerConfig;
 use tokio_util::sync::CancellationToken;
-use url::{Host, Url};
+use url::Url;
 
 use crate::{
     ConnectAccounts, McpServer, ServerError,
     connect::{ConnectDoor, Connector},
     face::{AccessRequests, Face, FaceOptions, Mark},
-    http::{BodyLimits, Door, MetadataUrls, Origins, ServeOptions},
+    http::{Addressing, BodyLimits, BodyRoom, Door, MetadataUrls, Origins, ServeLimits, Serving},
     identity::{Authenticate, TrustedProxies, jwt::discovery::is_safe},
     metrics::Metrics,
     seal::Sealer,
     server::Parts,
 };
+
+/// What a message has around the arguments of a call.
+const AROUND: usize = 64 << 10;
 
 /// Puts an [`McpServer`] together. Every bound has a default that fits a gateway for some hundred people.
 #[derive(Debug)]
@@ -26,8 +29,10 @@ pub struct McpServerBuilder {
     authenticate: Arc<dyn Authenticate>,
     public_url: Url,
     face: FaceOptions,
-    serve: ServeOptions,
+    serve: ServeLimits,
+    operations: usize,
     body: BodyLimits,
+    bodies: usize,
     hosts: Vec<String>,
     origins: Vec<String>,
     proxies: Option<TrustedProxies>,
@@ -36,6 +41,11 @@ pub struct McpServerBuilder {
 }
 
 impl McpServerBuilder {
+    /// How many connections [`McpServer::serve`] holds at a time when nothing else is said.
+    pub const MAX_CONNECTIONS: usize = 10_000;
+    /// How many connections [`McpServer::serve_operations`] holds at a time when nothing else is said.
+    pub const MAX_OPERATIONS_CONNECTIONS: usize = 128;
+
     pub(crate) fn new(governor: Governor, authenticate: Arc<dyn Authenticate>, public_url: Url) -> Self {
         Self {
             governor,
@@ -53,12 +63,18 @@ impl McpServerBuilder {
                 subscriptions: 1024,
                 access_requests: AccessRequests::Offered,
             },
-            serve: ServeOptions {
-                connections: 10_000,
+            serve: ServeLimits {
+                connections: Self::MAX_CONNECTIONS,
+                per_address: 512,
                 head_patience: Duration::from_secs(30),
+                write: Duration::from_secs(30),
+                stranger: Duration::from_secs(60),
+                stranger_requests: 100,
                 grace: Duration::from_secs(20),
             },
-            body: BodyLimits { bytes: 4 << 20, patience: Duration::from_secs(30) },
+            operations: Self::MAX_OPERATIONS_CONNECTIONS,
+            body: BodyLimits { bytes: MAX_BYTES + AROUND, patience: Duration::from_secs(30) },
+            bodies: 64 << 20,
             hosts: Vec::new(),
             origins: Vec::new(),
             proxies: None,
@@ -125,9 +141,16 @@ impl McpServerBuilder {
         self
     }
 
-    /// With another limit than 4 MiB for a request's body.
+    /// With another limit for a request's body than what a call's arguments may have (1 MiB) and 64 KiB around them.
     pub fn with_max_body_bytes(mut self, bytes: usize) -> Self {
         self.body.bytes = bytes;
+        self
+    }
+
+    /// With another limit than 64 MiB for the bodies of all requests that are under way together. One person may have a quarter of it.
+    /// A request that waits in vain for room is answered 503.
+    pub fn with_max_body_bytes_in_flight(mut self, bytes: usize) -> Self {
+        self.bodies = bytes;
         self
     }
 
@@ -149,6 +172,40 @@ impl McpServerBuilder {
         self
     }
 
+    /// With another number than 512 of connections that one address may have at a time in [`McpServer::serve`] (of IPv6: one network of
+    /// 64 bits); further ones are closed at once. Behind a trusted proxy the bound is on requests in flight by the client's address, and
+    /// further ones are answered 429.
+    pub fn with_max_connections_per_address(mut self, most: usize) -> Self {
+        self.serve.per_address = most;
+        self
+    }
+
+    /// With another time than thirty seconds for which an answer of [`McpServer::serve`] waits for the peer to read on. Then the connection
+    /// is closed.
+    pub fn with_write_timeout(mut self, timeout: Duration) -> Self {
+        self.serve.write = timeout;
+        self
+    }
+
+    /// With another age than a minute at which [`McpServer::serve`] closes a connection of which no request was authenticated, once it has
+    /// answered what was asked. Those of trusted proxies are left alone.
+    pub fn with_unauthenticated_timeout(mut self, age: Duration) -> Self {
+        self.serve.stranger = age;
+        self
+    }
+
+    /// With another number than 100 of requests that such a connection may send before it is closed.
+    pub fn with_max_unauthenticated_requests(mut self, most: usize) -> Self {
+        self.serve.stranger_requests = most;
+        self
+    }
+
+    /// With another number than 128 of connections that [`McpServer::serve_operations`] holds at a time. One address may have half of them.
+    pub fn with_max_operations_connections(mut self, most: usize) -> Self {
+        self.operations = most;
+        self
+    }
+
     /// With another time than twenty seconds that calls in flight have to end once [`McpServer::serve`] is told to stop.
     pub fn with_shutdown_grace(mut self, grace: Duration) -> Self {
         self.serve.grace = grace;
@@ -156,7 +213,8 @@ impl McpServerBuilder {
     }
 
     /// With further names (`tools.internal`, `10.0.0.7:8700`) under which clients reach the server. That of the public URL is always
-    /// accepted, and those of this machine where the public URL is on it. Every other `Host` is refused.
+    /// accepted, and those of this machine where the public URL is on it. Every other `Host` is refused, on every route. Health and metrics
+    /// answer under the names of this machine, too, and under the address at which the connection arrived.
     pub fn with_hosts(mut self, hosts: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.hosts.extend(hosts.into_iter().map(Into::into));
         self
@@ -193,7 +251,7 @@ impl McpServerBuilder {
     ///
     /// # Errors
     ///
-    /// When the public URL is not on https (http on loopback is fine) or holds a query; a bound is zero; an origin is none; the
+    /// When the public URL is not on https (http on loopback is fine) or holds a query; a bound is zero; a host or an origin is none; the
     /// state key is too short.
     pub fn build(self) -> Result<McpServer, ServerError> {
         let public = self.public_url;
@@ -202,6 +260,11 @@ impl McpServerBuilder {
             ("page size", self.face.page_size == 0),
             ("body limit", self.body.bytes == 0),
             ("number of connections", self.serve.connections == 0),
+            ("number of connections of an address", self.serve.per_address == 0),
+            ("number of connections for operations", self.operations == 0),
+            ("number of requests without authentication", self.serve.stranger_requests == 0),
+            ("time for the peer to read an answer", self.serve.write.is_zero()),
+            ("time for a connection to authenticate", self.serve.stranger.is_zero()),
             ("call deadline", self.face.call_deadline.is_zero()),
             ("time of a look at lists", self.face.recheck.is_zero()),
         ] {
@@ -209,15 +272,25 @@ impl McpServerBuilder {
                 return Err(ServerError::config(format!("the {bound} must not be zero")));
             }
         }
+        if self.bodies < self.body.bytes {
+            return Err(ServerError::config(
+                "the limit for all bodies must not be smaller than the one for a single body",
+            ));
+        }
         let origins = Origins::new(&public, &self.origins)?;
+        let addressing = Arc::new(Addressing::new(&public, &self.hosts, origins.clone())?);
         let sealer = Sealer::new(self.state_key.as_ref())?;
         let metrics = Metrics::new();
         let connector = self.connect.map(|connect| Connector::new(connect, sealer.clone(), &public)).transpose()?;
         let metadata = (!self.authenticate.authorization_servers().is_empty()).then(|| MetadataUrls::of(&public));
+        let operations =
+            ServeLimits { connections: self.operations, per_address: self.operations.div_ceil(2), ..self.serve };
+        let serving = Serving::new(self.serve, self.proxies.clone(), metrics.clone());
+        let operations = Serving::new(operations, None, metrics.clone());
         let door = Arc::new(Door {
             authenticate: self.authenticate,
             proxies: self.proxies,
-            limits: self.body,
+            bodies: BodyRoom::new(self.body, self.bodies),
             metadata_url: metadata.as_ref().map(|urls| urls.full.clone()),
             metrics: metrics.clone(),
             mark: Mark::random()?,
@@ -226,15 +299,27 @@ impl McpServerBuilder {
         let http = StreamableHttpServerConfig::default()
             .with_legacy_session_mode(false)
             .with_json_response(true)
-            .with_allowed_hosts(hosts(&public, self.hosts))
-            .with_allowed_origins(origins.texts())
-            .enforce_origin_validation()
+            // Both were held against the lists before the request came to the library.
+            .disable_allowed_hosts()
+            .disable_allowed_origins()
             .with_max_request_body_bytes(self.body.bytes)
             .with_cancellation_token(abort.clone());
         let face = Arc::new(Face::new(self.governor, self.face, sealer, connector.clone(), metrics));
         let connect = connector
             .map(|connector| Arc::new(ConnectDoor { face: Arc::clone(&face), door: Arc::clone(&door), connector }));
-        Ok(McpServer::new(Parts { face, door, connect, metadata, public, origins, http, serve: self.serve, abort }))
+        Ok(McpServer::new(Parts {
+            face,
+            door,
+            connect,
+            metadata,
+            public,
+            addressing,
+            origins,
+            http,
+            serving,
+            operations,
+            abort,
+        }))
     }
 }
 
@@ -255,25 +340,6 @@ fn check_public(url: &Url) -> Result<(), ServerError> {
     Ok(())
 }
 
-/// The names under which the server is reached.
-fn hosts(public: &Url, more: Vec<String>) -> Vec<String> {
-    let port = public.port();
-    let named = |host: &str| port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-    let own = public.host_str().unwrap_or_default();
-    let mut hosts = vec![named(own)];
-    let here = match public.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    if here {
-        hosts.extend(["localhost", "127.0.0.1", "[::1]"].map(named));
-    }
-    hosts.extend(more);
-    hosts
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -291,12 +357,5 @@ mod tests {
         ] {
             assert_eq!(check_public(&url.parse().unwrap()).is_ok(), fine, "{url}");
         }
-    }
-
-    #[test]
-    fn only_the_names_that_were_given_are_accepted() {
-        let url = |text: &str| text.parse::<Url>().unwrap();
-        assert_eq!(hosts(&url("https://tools.example.com/mcp"), vec!["inner".into()]), ["tools.example.com", "inner"]);
-        assert!(hosts(&url("http://127.0.0.1:8700/mcp"), Vec::new()).contains(&"localhost:8700".to_owned()));
     }
 }

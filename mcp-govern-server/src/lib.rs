@@ -9,6 +9,7 @@ mod identity;
 mod metrics;
 mod seal;
 mod server;
+mod shares;
 
 #[cfg(feature = "transport")]
 pub use self::identity::TransportJwks;

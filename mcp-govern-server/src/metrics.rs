@@ -24,10 +24,12 @@ struct Inner {
     denials: Family<Label, Counter>,
     refusals: Family<Label, Counter>,
     connects: Family<Label, Counter>,
+    cuts: Family<Label, Counter>,
     lists: Counter,
     seconds: Histogram,
     running: Gauge,
     subscriptions: Gauge,
+    connections: Gauge,
     ready: Gauge,
     revision: Gauge,
     on_record: Gauge,
@@ -46,6 +48,20 @@ pub(crate) enum CallEnd {
     Overdue,
 }
 
+/// Why a connection was refused, or closed although its peer would have kept it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// Its address has as many as one may have.
+    Address,
+    /// Nobody was authenticated over it in time.
+    Stranger,
+    /// The peer did not read what was answered.
+    NotRead,
+}
+
+/// A connection that is open.
+pub(crate) struct OpenConnection(Metrics);
+
 /// A call that runs.
 pub(crate) struct Running {
     metrics: Metrics,
@@ -56,9 +72,10 @@ pub(crate) struct Running {
 impl Metrics {
     pub(crate) fn new() -> Self {
         let mut registry = Registry::with_prefix("mcp_govern");
-        let (calls, denials, refusals, connects) =
-            (Family::default(), Family::default(), Family::default(), Family::default());
-        let (lists, running, subscriptions) = (Counter::default(), Gauge::default(), Gauge::default());
+        let (calls, denials, refusals, connects, cuts) =
+            (Family::default(), Family::default(), Family::default(), Family::default(), Family::default());
+        let (lists, running, subscriptions, connections) =
+            (Counter::default(), Gauge::default(), Gauge::default(), Gauge::default());
         let (ready, revision, on_record, faults) =
             (Gauge::default(), Gauge::default(), Gauge::default(), Gauge::default());
         let seconds = Histogram::new([0.005, 0.02, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0]);
@@ -70,6 +87,8 @@ impl Metrics {
         registry.register("call_seconds", "How long tool calls took", Histogram::clone(&seconds));
         registry.register("calls_running", "Tool calls that run", Gauge::clone(&running));
         registry.register("subscriptions", "Streams that are told of changes", Gauge::clone(&subscriptions));
+        registry.register("connections", "Connections that are open", Gauge::clone(&connections));
+        registry.register("connections_cut", "Connections refused or closed by reason", Family::clone(&cuts));
         registry.register("ready", "Whether calls are admitted", Gauge::clone(&ready));
         registry.register("revision", "The revision of the rules", Gauge::clone(&revision));
         registry.register(
@@ -84,10 +103,12 @@ impl Metrics {
             denials,
             refusals,
             connects,
+            cuts,
             lists,
             seconds,
             running,
             subscriptions,
+            connections,
             ready,
             revision,
             on_record,
@@ -118,6 +139,17 @@ impl Metrics {
         self.0.subscriptions.inc_by(by);
     }
 
+    /// A connection is open until the answer is dropped.
+    pub(crate) fn connected_peer(&self) -> OpenConnection {
+        self.0.connections.inc();
+        OpenConnection(self.clone())
+    }
+
+    /// A connection was refused or closed.
+    pub(crate) fn cut(&self, cut: Cut) {
+        self.0.cuts.get_or_create(&[("reason", cut.as_str())]).inc();
+    }
+
     /// Everything in the `OpenMetrics` text format.
     pub(crate) fn text(&self, status: &Status) -> Result<String, fmt::Error> {
         let inner = &*self.0;
@@ -134,6 +166,22 @@ impl Metrics {
 impl fmt::Debug for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Metrics(…)")
+    }
+}
+
+impl Cut {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Address => "address",
+            Self::Stranger => "unauthenticated",
+            Self::NotRead => "not_read",
+        }
+    }
+}
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.0.connections.dec();
     }
 }
 

@@ -25,7 +25,7 @@ use crate::{
     connect::{self, ConnectDoor},
     error::ServerErrorKind,
     face::{CURRENT, Caller, Face, Handler, Transport},
-    http::{self, Door, MetadataUrls, Origins, ServeOptions},
+    http::{self, Addressing, Audience, Door, Ends, MetadataUrls, Origins, Serving},
 };
 
 /// Governed tools over MCP. Cheap to clone; clones share everything.
@@ -42,9 +42,11 @@ pub(crate) struct Parts {
     pub(crate) connect: Option<Arc<ConnectDoor>>,
     pub(crate) metadata: Option<MetadataUrls>,
     pub(crate) public: Url,
+    pub(crate) addressing: Arc<Addressing>,
     pub(crate) origins: Origins,
     pub(crate) http: StreamableHttpServerConfig,
-    pub(crate) serve: ServeOptions,
+    pub(crate) serving: Arc<Serving>,
+    pub(crate) operations: Arc<Serving>,
     /// Requests in flight are dropped when this is cancelled.
     pub(crate) abort: CancellationToken,
 }
@@ -66,7 +68,7 @@ impl McpServer {
     /// The source address of a request is known where the router is served by [`McpServer::serve`], or with
     /// `into_make_service_with_connect_info::<SocketAddr>()`.
     pub fn router(&self) -> Router {
-        let Parts { face, door, connect, metadata, public, origins, http, .. } = &*self.parts;
+        let Parts { face, door, connect, metadata, public, addressing, origins, http, .. } = &*self.parts;
         let shared = Arc::clone(face);
         let factory = move || {
             // The task that serves a request has authenticated it. Without that nobody is served.
@@ -80,12 +82,14 @@ impl McpServer {
             path => path,
         };
         // On the route and not around the router: paths that nobody knows are the application's to answer.
-        let mut router = Router::new().route_service(path, origins.around(http::entrance(Arc::clone(door), protocol)));
+        let entrance = origins.around(http::entrance(Arc::clone(door), protocol));
+        let mut router = Router::new().route_service(path, addressing.around(Audience::Clients, entrance));
         if let Some(urls) = metadata {
-            router = router.merge(http::metadata(urls, public, face.name(), &*door.authenticate));
+            let metadata = http::metadata(urls, public, face.name(), &*door.authenticate);
+            router = router.merge(addressing.guard(Audience::Browsers, metadata));
         }
         if let Some(connect) = connect {
-            router = router.merge(connect::routes(Arc::clone(connect)));
+            router = router.merge(addressing.guard(Audience::Browsers, connect::routes(Arc::clone(connect))));
         }
         router
     }
@@ -93,22 +97,39 @@ impl McpServer {
     /// `/healthz` (the process answers) and `/readyz` (calls are admitted and put on record; 503 otherwise). They ask for no token and
     /// tell nothing about servers, tools or people.
     pub fn health_router(&self) -> Router {
-        http::health(Arc::clone(&self.parts.face))
+        self.parts.addressing.guard(Audience::Operations, http::health(Arc::clone(&self.parts.face)))
     }
 
     /// `/metrics`, in the `OpenMetrics` text format that Prometheus reads. It asks for no token: keep it from the outside.
     pub fn metrics_router(&self) -> Router {
-        http::metrics(Arc::clone(&self.parts.face))
+        self.parts.addressing.guard(Audience::Operations, http::metrics(Arc::clone(&self.parts.face)))
     }
 
     /// Serves a router over HTTP/1.1 until `shutdown` ends: this server's routes, and whatever the application has merged with them.
     ///
-    /// Small packets are sent at once, source addresses are known, the number of connections and the time for a request's head are
-    /// bounded. After `shutdown` nothing new is accepted, streams are closed, calls in flight have the grace to end.
+    /// Small packets are sent at once and source addresses are known. Bounded are: the connections, in all and of one address; the time for
+    /// a request's head; the time for which an answer waits for the peer to read on; and age and requests of a connection of which no
+    /// request was authenticated by this server (it is closed when what was asked is answered, so that an application's own routes work
+    /// over it, too). After `shutdown` nothing new is accepted, streams are closed, calls in flight have the grace to end.
     /// A connection that cannot be accepted is passed over.
     pub async fn serve(&self, listener: TcpListener, app: Router, shutdown: impl Future<Output = ()> + Send) {
-        let Parts { face, serve, abort, .. } = &*self.parts;
-        http::serve(listener, app, shutdown, *serve, face.closing(), abort).await;
+        let Parts { face, serving, abort, .. } = &*self.parts;
+        let ends = Ends { closing: face.closing(), abort };
+        Arc::clone(serving).run(listener, app, shutdown, &ends).await;
+    }
+
+    /// Serves a router on a listener of its own until `shutdown` ends, for those who operate the server: health and metrics answer there
+    /// however many connections [`McpServer::serve`] holds. The bounds are the same, but for the number of connections, which is its own
+    /// ([`McpServerBuilder::with_max_operations_connections`]). Its end closes nothing of [`McpServer::serve`].
+    pub async fn serve_operations(
+        &self,
+        listener: TcpListener,
+        app: Router,
+        shutdown: impl Future<Output = ()> + Send,
+    ) {
+        let (closing, abort) = (CancellationToken::new(), CancellationToken::new());
+        let ends = Ends { closing: &closing, abort: &abort };
+        Arc::clone(&self.parts.operations).run(listener, app, shutdown, &ends).await;
     }
 
     /// Ends streams that are told of changes, and answers `/readyz` with 503 from now on. Calls in flight go on. For an application that

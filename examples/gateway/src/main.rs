@@ -10,6 +10,7 @@ mod connect;
 mod credentials;
 mod demo;
 mod failure;
+mod files;
 mod follow;
 mod governance;
 mod identity;

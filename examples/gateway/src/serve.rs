@@ -15,11 +15,12 @@ use url::Url;
 
 use crate::{
     cli::{AuthMode, Cli},
-    config::{AccessRequests, Config},
+    config::{AccessRequests, Config, Http},
     connect::{OnThisMachine, SignIns},
     credentials::{self, ServerCredential},
     demo::{Demonstration, random_token},
     failure::Failure,
+    files::{self, Fit},
     follow,
     governance::{administrator, enact},
     identity::{AtTheDoor, Doorkeeper, authenticator, everybody, local_identity},
@@ -81,7 +82,8 @@ async fn over_http(
     let (node, place) = open(cli, config, credentials).await?;
 
     let builder = McpServer::builder(node.governor.clone(), AtTheDoor(Arc::clone(&doorkeeper)), public.clone());
-    let server = configured(builder, config)?.with_connect(sign_ins(config, mode, &node.stores)?).build()?;
+    let builder = fitted(configured(builder, config)?, &config.document.http);
+    let server = builder.with_connect(sign_ins(config, mode, &node.stores)?).build()?;
     let mut app = server.router();
     let aside = server.health_router().merge(server.metrics_router());
     let welcome = Welcome::new(config, &node.governor, mode, address, &public, &place)
@@ -89,7 +91,7 @@ async fn over_http(
         .with_token(demo_token.filter(|_| config.is_demonstration()));
     let (closed, closing) = watch::channel(false);
     let aside = if let Some(listener) = operations {
-        Some(tokio::spawn(serve_aside(listener, aside, closing)))
+        Some(tokio::spawn(serve_aside(server.clone(), listener, aside, closing)))
     } else {
         app = app.merge(aside);
         None
@@ -243,13 +245,59 @@ pub(crate) fn configured(builder: McpServerBuilder, config: &Config) -> Result<M
     if let Some(deadline) = http.call_deadline_seconds {
         builder = builder.with_call_deadline(seconds(deadline));
     }
+    Ok(bounded(builder, http))
+}
+
+/// The bounds that the file states.
+fn bounded(mut builder: McpServerBuilder, http: &Http) -> McpServerBuilder {
+    let seconds = Duration::from_secs;
     if let Some(bytes) = http.max_body_bytes {
         builder = builder.with_max_body_bytes(bytes);
+    }
+    if let Some(bytes) = http.max_body_bytes_in_flight {
+        builder = builder.with_max_body_bytes_in_flight(bytes);
     }
     if let Some(most) = http.max_connections {
         builder = builder.with_max_connections(most);
     }
-    Ok(builder)
+    if let Some(most) = http.max_connections_per_address {
+        builder = builder.with_max_connections_per_address(most);
+    }
+    if let Some(most) = http.max_operations_connections {
+        builder = builder.with_max_operations_connections(most);
+    }
+    if let Some(timeout) = http.idle_timeout_seconds {
+        builder = builder.with_idle_patience(seconds(timeout));
+    }
+    if let Some(timeout) = http.write_timeout_seconds {
+        builder = builder.with_write_timeout(seconds(timeout));
+    }
+    if let Some(timeout) = http.unauthenticated_timeout_seconds {
+        builder = builder.with_unauthenticated_timeout(seconds(timeout));
+    }
+    if let Some(most) = http.max_unauthenticated_requests {
+        builder = builder.with_max_unauthenticated_requests(most);
+    }
+    builder
+}
+
+/// With as many connections as the process can have open files for.
+fn fitted(builder: McpServerBuilder, http: &Http) -> McpServerBuilder {
+    let wanted = http.max_connections.unwrap_or(McpServerBuilder::MAX_CONNECTIONS);
+    let operations = http
+        .operations
+        .map_or(0, |_| http.max_operations_connections.unwrap_or(McpServerBuilder::MAX_OPERATIONS_CONNECTIONS));
+    let limit = files::raise_limit();
+    let fit = Fit::new(limit, wanted, operations);
+    let Some(needed) = fit.needed else { return builder };
+    tracing::warn!(
+        limit,
+        needed,
+        connections = fit.connections,
+        "the process may not have enough files open for `http.max_connections`: fewer connections are served; raise the hard limit \
+         (`ulimit -Hn`, `LimitNOFILE=`)"
+    );
+    builder.with_max_connections(fit.connections)
 }
 
 /// The vendors' sign-ins, with links that are taken once on all nodes.
@@ -307,13 +355,11 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
 }
 
 /// Health and metrics on a port of their own. They are served until the end, so that the end can be watched.
-async fn serve_aside(listener: TcpListener, app: axum::Router, mut closing: watch::Receiver<bool>) {
+async fn serve_aside(server: McpServer, listener: TcpListener, app: axum::Router, mut closing: watch::Receiver<bool>) {
     let stop = async move {
         let _ = closing.wait_for(|closed| *closed).await;
     };
-    if let Err(error) = axum::serve(listener, app).with_graceful_shutdown(stop).await {
-        tracing::error!(%error, "health and metrics are served no more");
-    }
+    server.serve_operations(listener, app, stop).await;
 }
 
 /// Flushes what was printed; whoever has gone away does not read it.

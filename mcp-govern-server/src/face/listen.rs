@@ -1,11 +1,6 @@
 //! Telling clients that their list of tools has changed.
 
-use std::{
-    collections::HashMap,
-    pin::pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use mcp_govern_core::{
     Denial, Principal, UserId,
@@ -18,7 +13,10 @@ use rmcp::{
 use tokio_util::sync::CancellationToken;
 
 use super::{Caller, Face};
-use crate::metrics::Metrics;
+use crate::{
+    metrics::Metrics,
+    shares::{Share, Shares},
+};
 
 /// How many streams one person may have open.
 const PER_PERSON: usize = 32;
@@ -26,51 +24,33 @@ const PER_PERSON: usize = 32;
 /// The streams that are open: bounded in all, and for each person.
 #[derive(Debug)]
 pub(super) struct Subscriptions {
-    most: usize,
-    open: Mutex<HashMap<UserId, usize>>,
+    open: Arc<Shares<UserId>>,
     metrics: Metrics,
 }
 
 /// One open stream.
 #[derive(Debug)]
 pub(super) struct Subscribed {
-    of: Arc<Subscriptions>,
-    user: UserId,
+    _share: Share<UserId>,
+    metrics: Metrics,
 }
 
 impl Subscriptions {
     pub(super) fn new(most: usize, metrics: Metrics) -> Self {
-        Self { most, open: Mutex::default(), metrics }
+        Self { open: Shares::new(most, PER_PERSON), metrics }
     }
 
     /// Room for one more stream, given back when the answer is dropped.
-    fn enter(self: &Arc<Self>, user: &UserId) -> Option<Subscribed> {
-        let mut open = self.lock();
-        let all: usize = open.values().sum();
-        let own = open.get(user).copied().unwrap_or(0);
-        if all >= self.most || own >= PER_PERSON {
-            return None;
-        }
-        open.insert(user.clone(), own + 1);
+    fn enter(&self, user: &UserId) -> Option<Subscribed> {
+        let share = self.open.take(user, 1)?;
         self.metrics.subscribed(1);
-        Some(Subscribed { of: Arc::clone(self), user: user.clone() })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<UserId, usize>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+        Some(Subscribed { _share: share, metrics: self.metrics.clone() })
     }
 }
 
 impl Drop for Subscribed {
     fn drop(&mut self) {
-        let mut open = self.of.lock();
-        if let Some(own) = open.get_mut(&self.user) {
-            *own = own.saturating_sub(1);
-            if *own == 0 {
-                open.remove(&self.user);
-            }
-        }
-        self.of.metrics.subscribed(-1);
+        self.metrics.subscribed(-1);
     }
 }
 
@@ -193,23 +173,5 @@ impl Face {
                 let _ = tokio::time::timeout(left, self.closing.cancelled()).await;
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_person_cannot_take_all_streams_and_each_is_given_back() {
-        let subscriptions = Arc::new(Subscriptions::new(40, Metrics::new()));
-        let user = |name: &str| UserId::new("idp", name).unwrap();
-        let held: Vec<_> = (0..PER_PERSON).map(|_| subscriptions.enter(&user("ada")).unwrap()).collect();
-        assert!(subscriptions.enter(&user("ada")).is_none());
-        let others: Vec<_> = (0..8).map(|_| subscriptions.enter(&user("bob")).unwrap()).collect();
-        assert!(subscriptions.enter(&user("eve")).is_none());
-        drop((held, others));
-        assert!(subscriptions.lock().is_empty());
-        assert!(subscriptions.enter(&user("ada")).is_some());
     }
 }

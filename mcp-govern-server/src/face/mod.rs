@@ -18,7 +18,7 @@ mod refusal;
 mod tool;
 mod verbatim;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use mcp_govern_core::Governor;
 use rmcp::model::{Implementation, ServerCapabilities, ServerConfig};
@@ -67,7 +67,7 @@ pub(crate) struct Face {
     shapes: ToolShapes,
     outputs: OutputSchemas,
     handshakes: Handshakes,
-    subscriptions: Arc<Subscriptions>,
+    subscriptions: Subscriptions,
     connector: Option<Connector>,
     metrics: Metrics,
     /// Streams end when this is cancelled; calls in flight finish.
@@ -89,7 +89,7 @@ impl Face {
         info.instructions.clone_from(&options.instructions);
         let server_info = serde_json::to_value(&info.server_info).unwrap_or_default();
         Self {
-            subscriptions: Arc::new(Subscriptions::new(options.subscriptions, metrics.clone())),
+            subscriptions: Subscriptions::new(options.subscriptions, metrics.clone()),
             governor,
             options,
             info,

@@ -10,10 +10,10 @@ use std::{
 };
 
 use axum::body::Bytes;
-use memchr::{memchr2, memmem};
+use memchr::memmem;
 use serde_json::{Value, value::RawValue};
 
-use crate::{ServerError, seal::random_bytes};
+use crate::{ServerError, http::behind_string, seal::random_bytes};
 
 /// How deep a text may be nested to go out as it is: every reader of JSON can follow it there.
 const DEEPEST: u32 = 64;
@@ -94,18 +94,6 @@ pub(super) fn is_plain(text: &str) -> bool {
         }
     }
     true
-}
-
-/// What stands behind a string of which the opening quote was read.
-fn behind_string(mut rest: &[u8]) -> &[u8] {
-    while let Some((_, found)) = memchr2(b'"', b'\\', rest).and_then(|at| rest.split_at_checked(at)) {
-        match found {
-            [b'"', behind @ ..] => return behind,
-            [_, _, behind @ ..] => rest = behind,
-            _ => break,
-        }
-    }
-    &[]
 }
 
 impl fmt::Debug for Mark {

@@ -1,19 +1,56 @@
 //! Reading a request's body, within bounds of size and time.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     body::{Body, Bytes, HttpBody},
     response::{IntoResponse, Response},
 };
-use http::StatusCode;
+use http::{StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use mcp_govern_core::UserId;
+
+use crate::shares::{Share, Shares};
+
+/// How long a body waits for room before its request is refused.
+const WAIT: Duration = Duration::from_secs(5);
 
 /// The bounds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BodyLimits {
     pub(crate) bytes: usize,
     pub(crate) patience: Duration,
+}
+
+/// Room for the bodies of all requests that are under way, a part of it for each person.
+#[derive(Debug)]
+pub(crate) struct BodyRoom {
+    limits: BodyLimits,
+    bytes: Arc<Shares<UserId>>,
+}
+
+impl BodyRoom {
+    /// Room for so many bytes in all. One person may have a quarter of them, and one body in any case.
+    pub(crate) fn new(limits: BodyLimits, all: usize) -> Self {
+        Self { limits, bytes: Shares::new(all, (all / 4).max(limits.bytes)) }
+    }
+
+    /// The whole body, and the room that it takes until that is dropped. An answer where there is no room, or the body cannot be read.
+    pub(crate) async fn read(&self, user: &UserId, body: Body) -> Result<(Bytes, Share<UserId>), Response> {
+        let hint = body.size_hint();
+        // What is not announced may become as long as is allowed.
+        let most = hint.exact().and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(self.limits.bytes);
+        if most > self.limits.bytes {
+            return Err(too_long(self.limits));
+        }
+        let Some(share) = self.bytes.take_within(user, most, WAIT).await else { return Err(no_room()) };
+        Ok((read_body(body, self.limits).await?, share))
+    }
+}
+
+fn no_room() -> Response {
+    let message = "too many bodies of requests are under way; try again when some of them were answered";
+    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "5")], message).into_response()
 }
 
 /// The whole body; an answer where it is too long, comes too slowly or breaks off.
@@ -57,6 +94,31 @@ mod tests {
     async fn a_body_that_never_ends_is_given_up() {
         let response = read_body(Body::new(Never), LIMITS).await.unwrap_err();
         assert_eq!(response.status(), StatusCode::REQUEST_TIMEOUT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn bodies_under_way_are_bounded_in_all_and_for_each_person() {
+        let room = BodyRoom::new(LIMITS, 40);
+        let user = |name: &str| UserId::new("idp", name).unwrap();
+        let body = || Body::from("0123456789");
+        let own = room.read(&user("ada"), body()).await.unwrap();
+        let refused = room.read(&user("ada"), body()).await.unwrap_err();
+        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert!(refused.headers().contains_key(header::RETRY_AFTER));
+        let mut others = Vec::new();
+        for name in ["bob", "eve", "joe"] {
+            others.push(room.read(&user(name), body()).await.unwrap());
+        }
+        assert_eq!(room.read(&user("zoe"), body()).await.unwrap_err().status(), StatusCode::SERVICE_UNAVAILABLE);
+        // A short body needs little room, and one of unknown length as much as it may become.
+        drop(own);
+        let long = room.read(&user("zoe"), Body::new(Never)).await.unwrap_err();
+        assert_eq!(long.status(), StatusCode::REQUEST_TIMEOUT);
+        let _short = room.read(&user("ada"), Body::from("1")).await.unwrap();
+        assert_eq!(
+            room.read(&user("zoe"), Body::new(Never)).await.unwrap_err().status(),
+            StatusCode::SERVICE_UNAVAILABLE
+        );
     }
 
     /// A body that neither comes nor ends.

@@ -9,9 +9,9 @@ use std::{
 use axum::{
     body::{Body, Bytes},
     extract::{ConnectInfo, Request},
-    response::Response,
+    response::{IntoResponse, Response},
 };
-use http::{HeaderMap, Method, header, request::Parts};
+use http::{HeaderMap, Method, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt as _, Full, combinators::BoxBody};
 use mcp_govern_core::Secret;
 use rmcp::transport::streamable_http_server::{StreamableHttpService, session::never::NeverSessionManager};
@@ -19,8 +19,11 @@ use tower::service_fn;
 
 use super::{
     answers::Answers,
-    body::{BodyLimits, read_body},
+    aside::{MOST_VALUES, first_step_aside, holds_few_values},
+    body::BodyRoom,
     challenge::refuse,
+    connection::Connection,
+    version,
 };
 use crate::{
     face::{CURRENT, Caller, Handler, Mark, Slot, Transport},
@@ -39,7 +42,7 @@ type BoxResponse = http::Response<BoxBody<Bytes, Infallible>>;
 pub(crate) struct Door {
     pub(crate) authenticate: Arc<dyn Authenticate>,
     pub(crate) proxies: Option<TrustedProxies>,
-    pub(crate) limits: BodyLimits,
+    pub(crate) bodies: BodyRoom,
     /// Where the metadata of RFC 9728 is.
     pub(crate) metadata_url: Option<String>,
     pub(crate) metrics: Metrics,
@@ -47,22 +50,23 @@ pub(crate) struct Door {
     pub(crate) mark: Mark,
 }
 
+/// A body that is longer is parsed on a thread for blocking work.
+const LONG: usize = 64 << 10;
+
 /// The protocol behind the door. Both are shared by all requests: to copy the protocol means to copy its configuration.
 pub(crate) fn entrance(door: Arc<Door>, protocol: Protocol) -> impl Answers {
     let inside = Arc::new((door, protocol));
     service_fn(move |request| {
         let inside = Arc::clone(&inside);
-        async move {
-            let (door, protocol) = &*inside;
-            Ok(enter(door, protocol, request).await)
-        }
+        async move { Ok(enter(inside, request).await) }
     })
 }
 
 /// Lets a request in: authenticated, without its token, read in full.
 ///
 /// INVARIANT: what is behind the door never sees the token (`the_token_never_reaches_the_protocol_or_the_vendor`).
-async fn enter(door: &Door, protocol: &Protocol, request: Request) -> Response {
+async fn enter(inside: Arc<(Arc<Door>, Protocol)>, request: Request) -> Response {
+    let door = &*inside.0;
     let (mut parts, body) = request.into_parts();
     let bearer = take_bearer(&mut parts.headers);
     let identified = match bearer {
@@ -76,23 +80,44 @@ async fn enter(door: &Door, protocol: &Protocol, request: Request) -> Response {
             return refuse(&error, door.metadata_url.as_deref(), &door.authenticate.scopes());
         }
     };
-    let body = if parts.method == Method::POST {
-        match read_body(body, door.limits).await {
-            Ok(bytes) => bytes,
+    // The room is given back when the request was answered: until then its arguments are in memory.
+    let (body, _room) = if parts.method == Method::POST {
+        match door.bodies.read(&identity.user, body).await {
+            Ok((bytes, room)) => (bytes, Some(room)),
             Err(response) => return response,
         }
     } else {
-        Bytes::new()
+        (Bytes::new(), None)
     };
     let expires = identity.expires;
     let transport = Transport::Http(door.mark.slot());
     let caller = Arc::new(Caller { principal: identity.into_principal(source), expires, transport });
-    let request = http::Request::from_parts(parts, Full::new(body));
-    let response = CURRENT.scope(Arc::clone(&caller), protocol.handle(request)).await;
+    let unknown = version::unknown(&parts.headers).map(|stated| (stated, body.clone()));
+    let long = body.len() > LONG;
+    let answering = answer(Arc::clone(&inside), Arc::clone(&caller), parts, body);
+    let response = if long { first_step_aside(answering).await } else { Some(answering.await) };
+    let Some(response) = response else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
+    if let Some((stated, request)) = unknown
+        && let Some(refusal) = version::refusal(response.status(), response.headers(), &stated, &request)
+    {
+        return (StatusCode::BAD_REQUEST, [(header::CONTENT_TYPE, "application/json")], refusal).into_response();
+    }
     match &caller.transport {
         Transport::Http(slot) => filled(response, slot).await,
         Transport::Stream(_) => response.map(Body::new),
     }
+}
+
+/// The protocol's answer to a request that was read in full.
+async fn answer(inside: Arc<(Arc<Door>, Protocol)>, caller: Arc<Caller>, parts: Parts, body: Bytes) -> BoxResponse {
+    if !holds_few_values(&body) {
+        let message = format!("the body holds more than {MOST_VALUES} JSON values");
+        let mut response = http::Response::new(BoxBody::new(Full::from(message)));
+        *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+        return response;
+    }
+    let request = http::Request::from_parts(parts, Full::new(body));
+    CURRENT.scope(caller, inside.1.handle(request)).await
 }
 
 /// The protocol's answer, with the result that waits in its slot.
@@ -111,7 +136,11 @@ impl Door {
         bearer: Option<&Secret>,
     ) -> Result<(Identity, Option<IpAddr>), AuthError> {
         let presented = self.presented(parts).with_bearer(bearer);
-        Ok((self.authenticate.authenticate(&presented).await?, presented.source()))
+        let identity = self.authenticate.authenticate(&presented).await?;
+        if let Some(connection) = Connection::of(&parts.extensions) {
+            connection.authenticate();
+        }
+        Ok((identity, presented.source()))
     }
 
     /// A request without its token, with the addresses that it comes from.

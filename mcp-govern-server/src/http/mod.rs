@@ -1,19 +1,28 @@
 //! What stands between the network and the protocol.
 
+mod addressing;
 mod answers;
+mod aside;
 mod body;
 mod challenge;
+mod connection;
 mod door;
 mod health;
+mod held;
 mod metadata;
 mod origins;
+mod seldom;
 mod serve;
+mod timely;
+mod version;
 
 pub(crate) use self::{
-    body::{BodyLimits, read_body},
+    addressing::{Addressing, Audience},
+    aside::behind_string,
+    body::{BodyLimits, BodyRoom, read_body},
     door::{Door, entrance, take_bearer},
     health::{health, metrics},
     metadata::{MetadataUrls, metadata},
     origins::Origins,
-    serve::{ServeOptions, serve},
+    serve::{Ends, ServeLimits, Serving},
 };

@@ -53,16 +53,6 @@ impl Origins {
         all.map(|text| read(text).ok_or_else(|| refused(text))).collect::<Result<_, _>>().map(Self)
     }
 
-    /// The same for the protocol library, which takes an origin without a port for one with any.
-    pub(crate) fn texts(&self) -> Vec<String> {
-        let text = |Origin { scheme, host, port }: &Origin| match port {
-            Port::Any => format!("{scheme}://{host}:*"),
-            Port::Exact(port) => format!("{scheme}://{host}:{port}"),
-            Port::None => format!("{scheme}://{host}"),
-        };
-        self.0.iter().map(text).collect()
-    }
-
     /// Whether a page of this origin may call.
     pub(crate) fn allows(&self, stated: &str) -> bool {
         let Some(stated) = Origin::read(stated) else { return false };
@@ -92,7 +82,7 @@ impl Origins {
     }
 
     /// Answers browsers that ask beforehand, and lets pages of these origins read the answers. It lets nobody in: a page needs a token
-    /// as every client does, and requests of other origins are refused by the protocol itself.
+    /// as every client does, and requests of other origins were refused before.
     fn layer(&self) -> CorsLayer {
         let origins = self.clone();
         let allows = move |stated: &HeaderValue, _: &Parts| stated.to_str().is_ok_and(|stated| origins.allows(stated));
@@ -165,13 +155,6 @@ mod tests {
         ] {
             assert_eq!(origins.allows(origin), allowed, "{origin}");
         }
-        let texts = [
-            "https://tools.example.com:443",
-            "https://app.example.com:443",
-            "http://localhost:*",
-            "vscode-webview://panel",
-        ];
-        assert_eq!(origins.texts(), texts);
     }
 
     #[test]

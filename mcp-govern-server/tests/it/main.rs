@@ -5,6 +5,7 @@ mod access;
 mod calls;
 mod connect;
 mod identity;
+mod ingress;
 mod jwt;
 mod listen;
 mod lists;

@@ -10,12 +10,16 @@ use rmcp::{
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::oneshot,
     task::JoinHandle,
+    time::timeout,
 };
 
-use crate::world::{World, modern_message, token};
+use crate::world::{World, get, modern_message, token};
+
+/// Longer than anything takes here; what waits longer hangs.
+const GENEROUS: Duration = Duration::from_secs(60);
 
 struct Served {
     world: World,
@@ -148,17 +152,80 @@ async fn a_body_that_comes_too_slowly_is_given_up() {
     assert_eq!(served.world.vendor.begun.load(Ordering::SeqCst), 0);
 }
 
+#[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_thousand_idle_connections_are_in_nobodys_way() {
-    let served = Served::new(|builder| builder).await;
+async fn idle_connections_of_one_address_are_in_nobody_elses_way() {
+    let served = Served::new(|builder| builder.with_max_connections_per_address(20)).await;
     let mut idle = Vec::new();
-    for _ in 0..1000 {
+    for _ in 0..60 {
         idle.push(served.connect().await);
     }
-    let mut stream = served.connect().await;
+    // Those beyond the bound are closed at once, not when they have been idle for long.
+    for stream in &mut idle[20..] {
+        assert!(read_some(stream).await.is_empty());
+    }
+    let other = TcpSocket::new_v4().unwrap();
+    other.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    let mut stream = other.connect(served.address).await.unwrap();
     served.whole(&mut stream, "acme_free").await;
     assert!(read_some(&mut stream).await.starts_with("HTTP/1.1 200"));
+    let metrics = served.world.send(get("/metrics")).await;
+    for line in ["connections 21", "connections_cut_total{reason=\"address\"} 40"] {
+        assert!(metrics.text().contains(line), "{line}\n{}", metrics.text());
+    }
+    // What an address gives back, it may have again.
     drop(idle);
+    let answer = timeout(GENEROUS, async {
+        loop {
+            let mut stream = served.connect().await;
+            let (head, body) = served.call("acme_free");
+            let _ = stream.write_all(format!("{head}{body}").as_bytes()).await;
+            let answer = read_some(&mut stream).await;
+            if !answer.is_empty() {
+                return answer;
+            }
+        }
+    });
+    assert!(answer.await.unwrap().starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn a_peer_that_asks_and_does_not_read_is_closed() {
+    let served = Served::new(|builder| {
+        let builder = builder.with_write_timeout(Duration::from_millis(200));
+        builder.with_max_unauthenticated_requests(usize::MAX)
+    })
+    .await;
+    let mut stream = served.connect().await;
+    let asks = format!("GET /metrics HTTP/1.1\r\nhost: {}\r\n\r\n", served.address).repeat(1000);
+    // Until the server has closed it: then there is nobody to write to.
+    let closed = async { while stream.write_all(asks.as_bytes()).await.is_ok() {} };
+    timeout(GENEROUS, closed).await.unwrap();
+    let metrics = served.world.send(get("/metrics")).await;
+    assert!(metrics.text().contains("connections_cut_total{reason=\"not_read\"} 1"), "{}", metrics.text());
+}
+
+#[tokio::test]
+async fn operations_are_served_while_the_other_listener_is_full() {
+    let full = Served::new(|builder| builder.with_max_connections(1)).await;
+    let _full = full.connect().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (server, app) = (full.world.server.clone(), full.world.server.health_router());
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = tokio::spawn(async move {
+        let shutdown = async {
+            let _ = stopped.await;
+        };
+        server.serve_operations(listener, app, shutdown).await;
+    });
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(format!("GET /readyz HTTP/1.1\r\nhost: {address}\r\n\r\n").as_bytes()).await.unwrap();
+    assert!(read_answer(&mut stream).await.contains("\"ready\":true"));
+    stop.send(()).unwrap();
+    serving.await.unwrap();
+    // The end of this listener is not the server's.
+    assert_eq!(full.world.send(get("/readyz")).await.status, 200);
 }
 
 #[tokio::test]
@@ -191,7 +258,7 @@ async fn connections_beyond_the_bound_wait_for_their_turn() {
     assert!(read_some(&mut first).await.starts_with("HTTP/1.1 200"));
     let mut second = served.connect().await;
     served.whole(&mut second, "acme_free").await;
-    let waits = tokio::time::timeout(Duration::from_millis(50), read_some(&mut second)).await;
+    let waits = timeout(Duration::from_millis(50), read_some(&mut second)).await;
     assert!(waits.is_err());
     drop(first);
     assert!(read_some(&mut second).await.starts_with("HTTP/1.1 200"));

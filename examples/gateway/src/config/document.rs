@@ -53,7 +53,14 @@ pub(crate) struct Http {
     pub(crate) call_deadline_seconds: Option<u64>,
     pub(crate) shutdown_grace_seconds: Option<u64>,
     pub(crate) max_body_bytes: Option<usize>,
+    pub(crate) max_body_bytes_in_flight: Option<usize>,
     pub(crate) max_connections: Option<usize>,
+    pub(crate) max_connections_per_address: Option<usize>,
+    pub(crate) max_operations_connections: Option<usize>,
+    pub(crate) idle_timeout_seconds: Option<u64>,
+    pub(crate) write_timeout_seconds: Option<u64>,
+    pub(crate) unauthenticated_timeout_seconds: Option<u64>,
+    pub(crate) max_unauthenticated_requests: Option<usize>,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]

@@ -15,7 +15,7 @@ use mcp_govern_core::{TenantId, blueprint::Blueprint};
 use url::Url;
 
 pub(crate) use self::{
-    document::{AccessRequests, Algorithm, Auth, Document, Jwt, Log, LogFormat, SignIn, Token},
+    document::{AccessRequests, Algorithm, Auth, Document, Http, Jwt, Log, LogFormat, SignIn, Token},
     secret::{SecretRef, StoreUrl, holds_password},
 };
 use crate::{

@@ -13,3 +13,4 @@ mod plan;
 mod refused;
 mod reload;
 mod restart;
+mod strangers;

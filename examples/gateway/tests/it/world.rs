@@ -71,6 +71,11 @@ impl Gateway {
         all.extend(arguments);
         let mut command = gateway(&all, environment);
         command.current_dir(folder);
+        Self::of(command).await
+    }
+
+    /// Starts it by a command.
+    pub(crate) async fn of(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let log: Arc<Mutex<Vec<Value>>> = Arc::default();
         let (kept, mut lines) = (Arc::clone(&log), BufReader::new(child.stderr.take().unwrap()).lines());
