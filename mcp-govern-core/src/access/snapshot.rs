@@ -231,7 +231,8 @@ impl Reach {
             | Event::RequestApproved(_)
             | Event::RequestDenied(_)
             | Event::RequestCancelled(_)
-            | Event::AuditAnchored(_) => Self::Nothing,
+            | Event::AuditAnchored(_)
+            | Event::JournalSealed(_) => Self::Nothing,
             Event::KillSwitchThrown(e) => Self::of_switch(&e.scope),
             Event::KillSwitchReleased(e) => Self::of_switch(&e.scope),
             Event::ProfileGranted(_)

@@ -1,6 +1,10 @@
 //! Verification of the other stream: the journal of governance acts.
 
-use crate::journal::{ActError, Head, StoredAct};
+use super::{AuditKey, SealsFound, seal::SealChecker};
+use crate::{
+    journal::{ActError, Head, StoredAct},
+    vocabulary::TenantId,
+};
 
 /// What verification of a journal found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,40 +14,103 @@ pub struct JournalVerification {
     pub head: Head,
     /// The first act that does not hold.
     pub broken: Option<ActError>,
+    /// What the seals say. Without a good one the chain alone was checked, which whoever can write the store can write anew.
+    pub seals: SealsFound,
 }
 
 impl JournalVerification {
-    /// Whether every act is as it was written.
+    /// Whether nothing was found. What was not looked at, because there was no key or no seal, is in
+    /// [`seals`](JournalVerification::seals).
     pub fn is_intact(&self) -> bool {
         self.broken.is_none()
     }
 }
 
 /// Verifies acts over their exact stored bytes, oldest first, from where the journal stood at `from`
-/// ([`Head::EMPTY`] for the whole journal). `anchor` is a head that was kept elsewhere and that the journal must hold.
+/// ([`Head::EMPTY`] for the whole journal). `anchor` is a head that was kept elsewhere and that the journal must hold. No seal is
+/// checked: [`JournalVerifier`] does that with the audit key.
 pub fn verify_acts<'a>(
     acts: impl IntoIterator<Item = &'a StoredAct>,
     from: Head,
     anchor: Option<Head>,
 ) -> JournalVerification {
-    let mut head = from;
-    for act in acts {
-        let checked = act.open(head).map(|_| act.head());
-        let anchored = checked.and_then(|at| match anchor {
-            Some(anchor) if anchor.revision == at.revision && anchor.hash != at.hash => {
-                Err(ActError::Tampered { revision: at.revision })
-            }
-            _ => Ok(at),
-        });
-        match anchored {
-            Ok(at) => head = at,
-            Err(error) => return JournalVerification { head, broken: Some(error) },
+    let mut verifier = anchor.into_iter().fold(JournalVerifier::new(from), JournalVerifier::with_anchor);
+    acts.into_iter().for_each(|act| verifier.push(act));
+    verifier.finish()
+}
+
+/// Verifies a journal act by act: for journals that are read in pages.
+#[derive(Debug, Clone)]
+pub struct JournalVerifier {
+    head: Head,
+    broken: Option<ActError>,
+    anchors: Vec<Head>,
+    seals: SealChecker,
+}
+
+impl JournalVerifier {
+    /// Begins where the journal stood at `from`: [`Head::EMPTY`] for the whole journal.
+    pub fn new(from: Head) -> Self {
+        Self { head: from, broken: None, anchors: Vec::new(), seals: SealChecker::new(None) }
+    }
+
+    /// With a head that was kept elsewhere, which the journal must hold; with another one, it must hold both.
+    #[must_use]
+    pub fn with_anchor(mut self, anchor: Head) -> Self {
+        self.anchors.push(anchor);
+        self
+    }
+
+    /// With the audit key of the tenant's nodes: from the first seal on, every act that anchors the audit must have a good one.
+    #[must_use]
+    pub fn with_key(mut self, tenant: &TenantId, key: &AuditKey) -> Self {
+        self.seals = SealChecker::new(Some((tenant.clone(), key.clone())));
+        self
+    }
+
+    /// Where the journal stands, as far as it holds.
+    pub fn head(&self) -> Head {
+        self.head
+    }
+
+    /// Whether the acts so far hold.
+    pub fn is_intact(&self) -> bool {
+        self.broken.is_none()
+    }
+
+    /// Takes the next act. After the first break nothing is looked at any more.
+    pub fn push(&mut self, stored: &StoredAct) {
+        if self.broken.is_none()
+            && let Err(error) = self.check(stored)
+        {
+            self.broken = Some(error);
         }
     }
-    let broken = anchor
-        .filter(|anchor| anchor.revision > head.revision)
-        .map(|anchor| ActError::Broken { revision: anchor.revision, expected: head.revision.next() });
-    JournalVerification { head, broken }
+
+    /// Says that the store has no next act although it should.
+    pub(crate) fn miss(&mut self) {
+        self.broken = self.broken.take().or(Some(ActError::Missing { revision: self.head.revision.next() }));
+    }
+
+    /// What was found.
+    pub fn finish(self) -> JournalVerification {
+        let Self { head, broken, anchors, seals } = self;
+        let (seals, foreign) = seals.finish();
+        let known = anchors.into_iter().map(|anchor| anchor.revision).max().filter(|known| *known > head.revision);
+        let cut = known.map(|revision| ActError::Broken { revision, expected: head.revision.next() });
+        JournalVerification { head, broken: broken.or(cut).or(foreign), seals }
+    }
+
+    fn check(&mut self, stored: &StoredAct) -> Result<(), ActError> {
+        let act = stored.open(self.head)?;
+        let at = stored.head();
+        if self.anchors.iter().any(|anchor| anchor.revision == at.revision && anchor.hash != at.hash) {
+            return Err(ActError::Tampered { revision: at.revision });
+        }
+        self.seals.push(&act)?;
+        self.head = at;
+        Ok(())
+    }
 }
 
 #[cfg(test)]

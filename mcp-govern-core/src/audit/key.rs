@@ -20,10 +20,11 @@ pub enum ReadableNames {
     Recorded,
 }
 
-/// The tenant's audit key: 32 bytes under which people and arguments are hashed.
+/// The tenant's audit key: 32 bytes under which people and arguments are hashed and the journal is sealed.
 ///
 /// Plain hashes of short values can be guessed; without the key these cannot. All nodes of a tenant need the same key, else
-/// the same person has another hash on each. The key is never written anywhere; `Debug` shows no part of it.
+/// the same person has another hash on each, and what one has sealed does not hold for another. The key is never written anywhere;
+/// `Debug` shows no part of it.
 #[derive(Clone)]
 pub struct AuditKey {
     keyed: Keyed,

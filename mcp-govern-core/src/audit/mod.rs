@@ -2,8 +2,9 @@
 //!
 //! Every record is one JSON object; each holds the hash of the one before, and a store keeps the exact bytes with their
 //! SHA-256. That makes the log *tamper-evident*, not immutable: [`verify`] finds the first record that was changed, moved,
-//! taken out or put in. Whoever can rewrite the whole store can rewrite a whole chain; an [`AuditHead`](crate::ports::AuditHead)
-//! that was kept elsewhere ([`verify_to`]) shows that too, and also that the newest records are gone.
+//! taken out or put in. Whoever can write the whole store can chain both streams anew: what shows that are the seals under the
+//! [`AuditKey`] that the journal carries ([`JournalVerifier`]), and an [`AuditHead`](crate::ports::AuditHead) that was kept
+//! elsewhere ([`verify_to`]), which shows also that the newest records are gone.
 
 mod acts;
 mod chain;
@@ -12,17 +13,19 @@ mod export;
 mod key;
 mod line;
 mod record;
+mod seal;
 mod verify;
 mod writer;
 
 pub use self::{
-    acts::{JournalVerification, verify_acts},
+    acts::{JournalVerification, JournalVerifier, verify_acts},
     chain::{AuditChain, RecordError},
     key::{AuditKey, ReadableNames},
     record::{
         AuditRecord, CallDenial, CallIntent, CallOutcome, CallResult, Caller, ChainedRecord, CredentialUse,
         MAX_RECORDED_ARGUMENTS, RecordKind, WriterMark,
     },
+    seal::SealsFound,
     verify::{BreakKind, ChainBreak, Verification, Verifier, verify, verify_to},
     writer::AuditHealth,
 };

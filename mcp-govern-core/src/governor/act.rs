@@ -2,7 +2,7 @@
 
 use super::{GovernError, GovernErrorKind, chores::Chore, core::Core};
 use crate::{
-    journal::{Act, Command, Decided, Event, Head, Revision, StoredAct, decide},
+    journal::{Act, Action, Command, Decided, Event, Head, Revision, State, StoredAct, decide},
     ports::{AppendError, StoreErrorKind},
     vocabulary::{Actor, Digest, ServerId},
 };
@@ -110,11 +110,34 @@ impl Core {
     /// What the command leads to from the state of the moment.
     fn decide(&self, actor: &Actor, command: &Command) -> Result<Next, GovernError> {
         let now = self.time.now();
-        self.with_state(|state| match decide(state, command, actor, now)? {
-            Decided::Events(events) => Ok(Next::Append(state.act(command, actor, now, events), state.head())),
-            Decided::AlreadyDone(revision) if state.command(&command.id).is_some() => Ok(Next::Known(revision)),
-            Decided::AlreadyDone(revision) => Ok(Next::Holds(revision)),
+        self.with_state(|state| {
+            let events = match decide(state, command, actor, now)? {
+                Decided::Events(events) => events,
+                Decided::AlreadyDone(revision) if state.command(&command.id).is_some() => {
+                    return Ok(Next::Known(revision));
+                }
+                // The chains have not moved, and the journal has: the seal is the act.
+                Decided::AlreadyDone(_) if self.seals(&command.action) && Self::rests_on_its_chain_alone(state) => {
+                    Vec::new()
+                }
+                Decided::AlreadyDone(revision) => return Ok(Next::Holds(revision)),
+            };
+            let mut act = state.act(command, actor, now, events);
+            if let Some(key) = self.sealing.as_ref().filter(|_| self.seals(&command.action)) {
+                key.seal_act(&self.tenant, &mut act)?;
+            }
+            Ok(Next::Append(act, state.head()))
         })
+    }
+
+    /// Whether an act is sealed: one that anchors the audit, where there is a key to seal it under.
+    fn seals(&self, action: &Action) -> bool {
+        self.sealing.is_some() && matches!(action, Action::AnchorAudit { .. })
+    }
+
+    /// Whether there are acts that no seal covers.
+    pub(super) fn rests_on_its_chain_alone(state: &State) -> bool {
+        state.head().revision > state.sealed().map_or(Revision::ZERO, |sealed| sealed.revision)
     }
 
     /// What a command did when it was carried out.

@@ -89,7 +89,9 @@ impl GovernorBuilder {
         self
     }
 
-    /// With the tenant's audit key. Without it a fresh one is drawn, and hashes of another life cannot be compared with this one's.
+    /// With the tenant's audit key, which outlives the process: with it the journal is sealed whenever the heads of the audit are put
+    /// on record, and [`Governor::verify_journal`] checks the seals. Without it a fresh one is drawn: hashes of another life cannot
+    /// be compared with this one's, and nothing is sealed.
     pub fn with_audit_key(mut self, key: AuditKey) -> Self {
         self.audit_key = Some(key);
         self
@@ -127,7 +129,8 @@ impl GovernorBuilder {
     }
 
     /// With another time than 15 minutes after which the heads of the audit chains that have moved are put on record in the
-    /// journal. What was recorded after the last anchor can be cut off unseen by whoever can also change the store's own heads.
+    /// journal, and the journal is sealed. What was recorded after the last anchor can be cut off unseen by whoever can also change
+    /// the store's own heads.
     pub fn with_audit_anchors_every(mut self, time: Duration) -> Self {
         self.rhythm.anchors = time;
         self
@@ -150,6 +153,8 @@ impl GovernorBuilder {
         let audit = AuditWriter::new(self.calls_in_flight, Arc::clone(&time));
         let writer = WriterId::random()?;
         let committer = AuditCommitter::new(&audit, Arc::clone(&stores.audit), writer.clone());
+        // A seal under a key that is lost with the process could never be checked.
+        let sealing = self.audit_key.clone();
         let key = match self.audit_key {
             Some(key) => key,
             None => AuditKey::random()?,
@@ -164,6 +169,7 @@ impl GovernorBuilder {
             audit,
             writer,
             key,
+            sealing,
             names: self.names,
             refresher: self.refresher,
             connect: self.connect,

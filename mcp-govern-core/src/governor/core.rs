@@ -61,6 +61,8 @@ pub(crate) struct Core {
     pub(crate) audit: AuditWriter,
     pub(crate) writer: WriterId,
     pub(crate) key: AuditKey,
+    /// The same key, where it outlives the process: under it the journal is sealed.
+    pub(crate) sealing: Option<AuditKey>,
     pub(crate) names: ReadableNames,
     pub(crate) refresher: Option<Arc<dyn CredentialRefresher>>,
     pub(crate) connect: Option<Arc<dyn ConnectUrls>>,
@@ -101,6 +103,7 @@ pub(super) struct Parts {
     pub(super) audit: AuditWriter,
     pub(super) writer: WriterId,
     pub(super) key: AuditKey,
+    pub(super) sealing: Option<AuditKey>,
     pub(super) names: ReadableNames,
     pub(super) refresher: Option<Arc<dyn CredentialRefresher>>,
     pub(super) connect: Option<Arc<dyn ConnectUrls>>,
@@ -113,7 +116,8 @@ pub(super) struct Parts {
 
 impl Core {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { tenant, stores, providers, time, pulse, audit, writer, key, names, refresher, connect, .. } = parts;
+        let Parts { tenant, stores, providers, time, pulse, audit, writer, key, sealing, .. } = parts;
+        let (names, refresher, connect) = (parts.names, parts.refresher, parts.connect);
         let state = parts.state;
         time.see(state.last_at());
         let view = View {
@@ -131,6 +135,7 @@ impl Core {
             audit,
             writer,
             key,
+            sealing,
             names,
             refresher,
             connect,

@@ -156,7 +156,8 @@ impl From<ActError> for GovernError {
             ActError::Unreadable { .. }
             | ActError::Tampered { .. }
             | ActError::Broken { .. }
-            | ActError::Missing { .. } => GovernErrorKind::Unreadable,
+            | ActError::Missing { .. }
+            | ActError::Seal { .. } => GovernErrorKind::Unreadable,
         };
         Self::caused(kind, error)
     }

@@ -19,7 +19,7 @@ use super::{
     core::Core,
 };
 use crate::{
-    journal::{Action, CHECKPOINT_FORM, CheckpointError, Command, Head, Revision, State},
+    journal::{Act, Action, CHECKPOINT_FORM, CheckpointError, Command, Head, Revision, Sealed, State},
     ports::{AuditHead, Checkpoint, Checkpoints, TenantStores, WriterId},
     vocabulary::{Actor, CommandId, Role, UserId},
 };
@@ -199,7 +199,7 @@ impl Core {
             let anchored = async {
                 let Some(_lease) = self.stores.lease.hold("audit-anchor", LEASE).await? else { return Ok(()) };
                 let heads = self.stores.audit.heads().await?;
-                self.anchor(heads).await
+                self.anchor(heads, Covering::Journal).await
             };
             if let Err::<(), GovernError>(error) = anchored.await {
                 tracing::warn!(%error, "the heads of the audit could not be put on record yet");
@@ -211,14 +211,21 @@ impl Core {
     pub(super) async fn keep_own_anchor(&self) {
         let anchored = async {
             let head = self.stores.audit.head(&self.writer).await?;
-            self.anchor([(self.writer.clone(), head)]).await
+            self.anchor([(self.writer.clone(), head)], Covering::Chains).await
         };
         if let Err::<(), GovernError>(error) = anchored.await {
             tracing::warn!(%error, "the end of the audit chain could not be put on record: another node will");
         }
     }
 
-    async fn anchor(&self, heads: impl IntoIterator<Item = (WriterId, AuditHead)>) -> Result<(), GovernError> {
+    async fn anchor(
+        &self,
+        heads: impl IntoIterator<Item = (WriterId, AuditHead)>,
+        covering: Covering,
+    ) -> Result<(), GovernError> {
+        if !self.may_anchor().await? {
+            return Ok(());
+        }
         let moved: Vec<(WriterId, AuditHead)> = self.with_state(|state| {
             let known = |writer: &WriterId| state.audit_anchors().get(writer).map_or(BARE, |anchor| anchor.sequence);
             heads.into_iter().filter(|(writer, head)| head.sequence > known(writer)).collect()
@@ -233,13 +240,55 @@ impl Core {
                 tracing::error!(%writer, sequence = head.sequence, "a chain of audit records does not end where its head says: verify it");
             }
         }
-        if sound.is_empty() {
+        let uncovered = self.sealing.is_some() && self.with_state(Self::rests_on_its_chain_alone);
+        if sound.is_empty() && !(covering == Covering::Journal && uncovered) {
             return Ok(());
         }
-        let command = Command::new(CommandId::random()?, Action::AnchorAudit { heads: sound });
-        self.act(&driver()?, &command, JustLoaded::Nothing).await?;
+        let (chains, command) = (sound.len(), CommandId::random()?);
+        let acted = self
+            .act(&driver()?, &Command::new(command, Action::AnchorAudit { heads: sound }), JustLoaded::Nothing)
+            .await?;
+        let Head { revision, hash } = self.with_state(State::head);
+        // Whoever keeps the log elsewhere keeps the head elsewhere. Another act may have come behind this one.
+        if revision == acted.revision {
+            tracing::info!(%revision, %hash, chains, sealed = self.sealing.is_some(), "the heads of the audit are on record");
+        } else {
+            tracing::info!(revision = %acted.revision, chains, sealed = self.sealing.is_some(), "the heads of the audit are on record");
+        }
         Ok(())
     }
+
+    /// Whether this node may vouch for the journal: a journal that others seal is not anchored without a seal, and what a seal
+    /// made by nobody precedes is not sealed.
+    async fn may_anchor(&self) -> Result<bool, GovernError> {
+        let Some(Sealed { revision, key, .. }) = self.with_state(State::sealed) else { return Ok(true) };
+        let Some(sealing) = &self.sealing else {
+            tracing::debug!("the journal is sealed by nodes that have an audit key of their own: they anchor it");
+            return Ok(false);
+        };
+        if key != sealing.id() {
+            tracing::warn!(%revision, "the last seal of the journal is under another audit key: every node needs the same one");
+            return Ok(true);
+        }
+        let before = Revision(revision.0.saturating_sub(1));
+        let stored = self.stores.journal.read(before, 1).await?.into_iter().next();
+        // The state follows from the acts that were read; here it is what the store holds now.
+        let act: Option<Act> = stored.and_then(|stored| serde_json::from_slice(stored.bytes()).ok());
+        let good = act.is_some_and(|act| act.revision == revision && sealing.has_sealed(&self.tenant, &act));
+        if !good {
+            tracing::error!(%revision, "the last seal of the journal is not one of the audit key: nothing is sealed behind it, verify it");
+        }
+        Ok(good)
+    }
+}
+
+/// What an anchor is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Covering {
+    /// The chains that have moved, and with a key the acts since the last seal, too.
+    Journal,
+    /// The chains that have moved: where none has, nothing is written.
+    Chains,
 }
 
 /// Who anchors: no person.

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::{GovernError, GovernErrorKind, Governor};
 use crate::{
-    audit::{AuditRecord, JournalVerification, RecordKind, Verification, Verifier, WriterMark, verify_acts},
-    journal::{ActError, Head},
+    audit::{AuditRecord, JournalVerification, JournalVerifier, RecordKind, Verification, Verifier, WriterMark},
+    journal::Head,
     ports::{AuditCursor, AuditFilter, AuditHead, AuditPage, StoreErrorKind, StoredRecord, WriterId},
     vocabulary::{Actor, CallId, Digest, Role, Timestamp, UserId},
 };
@@ -171,7 +171,9 @@ impl Governor {
     }
 
     /// Verifies the journal of governance acts from its beginning, against what this node has read of it and what the audit
-    /// chains say of it: each begins with where the journal stood. `anchor` is a head that was kept elsewhere besides.
+    /// chains say of it: each begins with where the journal stood. `anchor` is a head that was kept elsewhere besides. With an audit
+    /// key ([`GovernorBuilder::with_audit_key`](super::GovernorBuilder::with_audit_key)) the seals are checked, too; what they
+    /// vouch for is told in the answer.
     ///
     /// # Errors
     ///
@@ -182,38 +184,28 @@ impl Governor {
         anchor: Option<Head>,
     ) -> Result<JournalVerification, GovernError> {
         may_read(actor)?;
-        let mut anchors: Vec<Head> = anchor.into_iter().chain([self.journal_head()]).collect();
-        anchors.extend(self.vouched().await?);
-        let mut head = Head::EMPTY;
+        let anchors = anchor.into_iter().chain([self.journal_head()]).chain(self.vouched().await?);
+        let mut verifier = anchors.fold(JournalVerifier::new(Head::EMPTY), JournalVerifier::with_anchor);
+        if let Some(key) = &self.core.sealing {
+            verifier = verifier.with_key(&self.core.tenant, key);
+        }
         loop {
-            let page = match self.core.stores.journal.read(head.revision, PAGE).await {
+            let page = match self.core.stores.journal.read(verifier.head().revision, PAGE).await {
                 Ok(page) => page,
                 // The store itself sees that the next act is not there.
                 Err(error) if error.kind() == StoreErrorKind::Corrupt => {
                     tracing::error!(%error, "the journal is damaged");
-                    let missing = ActError::Missing { revision: head.revision.next() };
-                    return Ok(JournalVerification { head, broken: Some(missing) });
+                    verifier.miss();
+                    return Ok(verifier.finish());
                 }
                 Err(error) => return Err(error.into()),
             };
-            // A short page may end before a gap: only an empty one is the end.
-            if page.is_empty() {
-                let beyond = anchors.into_iter().map(|anchor| anchor.revision).max().filter(|at| *at > head.revision);
-                let expected = head.revision.next();
-                let broken = beyond.map(|revision| ActError::Broken { revision, expected });
-                return Ok(JournalVerification { head, broken });
-            }
             for act in &page {
-                let found = verify_acts([act], head, None);
-                let other = anchors.iter().any(|at| at.revision == act.revision() && at.hash != act.hash());
-                if !found.is_intact() {
-                    return Ok(found);
-                }
-                if other {
-                    let broken = Some(ActError::Tampered { revision: act.revision() });
-                    return Ok(JournalVerification { head, broken });
-                }
-                head = found.head;
+                verifier.push(act);
+            }
+            // A short page may end before a gap: only an empty one is the end.
+            if page.is_empty() || !verifier.is_intact() {
+                return Ok(verifier.finish());
             }
         }
     }

@@ -65,7 +65,7 @@ pub struct Act {
     pub events: Vec<Event>,
 }
 
-/// An act cannot be read: the state that it belongs to must not be used.
+/// An act cannot be read, so that the state that it belongs to must not be used; or verification finds that it does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ActError {
@@ -97,9 +97,36 @@ pub enum ActError {
         /// The revision.
         revision: Revision,
     },
+    /// The act anchors the audit, and the seal that should vouch for it does not. Only verification looks at seals.
+    #[error("revision {revision} {fault}")]
+    Seal {
+        /// The revision under which it is stored.
+        revision: Revision,
+        /// What is wrong with the seal.
+        fault: SealFault,
+    },
     /// The act cannot be written.
     #[error("the act has no JSON form: {0}")]
     Unwritable(String),
+}
+
+/// What is wrong with the seal of an act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum SealFault {
+    /// It anchors the audit and has no seal, although an act before it has one: it was not written by a node that has the key.
+    #[error("anchors the audit without a seal, and an act before it is sealed: it was written without the audit key")]
+    Missing,
+    /// The seal was not made under the key over this act in this tenant: it was made up, or copied, or the act was rewritten.
+    #[error("has a seal that the audit key did not make over it: this act, or what it rests on, was rewritten")]
+    Wrong,
+    /// The seal was made under another key than the one at hand.
+    #[error(
+        "is sealed under another audit key than the one given: either that is not the key of the nodes, or the journal was \
+         rewritten under a key of somebody else's"
+    )]
+    OtherKey,
 }
 
 /// An act as a store keeps it: the exact bytes, and their hash.

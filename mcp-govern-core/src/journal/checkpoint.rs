@@ -15,8 +15,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccessRequest, Client, Grant, Head, KillScope, Profile, RequestStatus, Revision, Server, State, StoredCredential,
-    Tool, ToolState, Toolset,
+    AccessRequest, Client, Grant, Head, KillScope, Profile, RequestStatus, Revision, Sealed, Server, State,
+    StoredCredential, Tool, ToolState, Toolset,
 };
 use crate::{
     ports::{AuditHead, WriterId},
@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// The number of the form; another number for every change of it, however small.
-pub const FORM: u32 = 1;
+pub const FORM: u32 = 2;
 
 /// A checkpoint cannot be written or read; the journal can.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -60,6 +60,8 @@ struct Saved {
     kills: BTreeSet<KillScope>,
     credentials: Vec<(ServerId, CredentialOwner, u64, CredentialFacts, i64)>,
     anchors: Vec<(WriterId, AuditHead)>,
+    anchored_at: Option<i64>,
+    sealed: Option<Sealed>,
     granted: Vec<ProfileId>,
     grantees: Vec<Grantee>,
     grantors: Vec<UserId>,
@@ -178,6 +180,8 @@ impl Saved {
                 (server, owner, credential.version, credential.facts.clone(), credential.at.as_millis())
             }),
             anchors: rows(&state.anchors, |writer, head| (writer, *head)),
+            anchored_at: state.anchored_at.map(Timestamp::as_millis),
+            sealed: state.sealed,
             granted: granted.all(),
             grantees: grantees.all(),
             grantors: grantors.all(),
@@ -225,6 +229,8 @@ impl Saved {
             kills: self.kills,
             credentials: self.credentials.into_iter().map(credential).collect(),
             anchors: self.anchors.into_iter().collect(),
+            anchored_at: self.anchored_at.map(Timestamp::from_millis),
+            sealed: self.sealed,
             commands: self.commands.into_iter().map(|(id, revision)| (id, Revision(revision))).collect(),
         })
     }

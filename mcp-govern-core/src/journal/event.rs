@@ -372,6 +372,14 @@ events! {
         /// The hash of that record.
         hash: Digest,
     }
+    /// This act, and with it the whole journal before it and the heads that it anchors, was sealed under the audit key, which no
+    /// store holds. It is the last event of its act; [`JournalVerifier`](crate::audit::JournalVerifier) checks it.
+    JournalSealed = "journal_sealed.v1" {
+        /// Which key it was ([`AuditKey::id`](crate::audit::AuditKey::id)).
+        key: Digest,
+        /// HMAC-SHA-256 over the tenant and the act without this event.
+        mac: Digest,
+    }
     /// A person left: grants, open requests, connections and personal clients end with this one event.
     UserOffboarded = "user_offboarded.v1" {
         /// The person.

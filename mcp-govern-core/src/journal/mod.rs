@@ -20,24 +20,26 @@ mod state;
 mod table;
 
 pub use self::{
-    act::{Act, ActError, Head, Revision, StoredAct},
+    act::{Act, ActError, Head, Revision, SealFault, StoredAct},
     checkpoint::{CheckpointError, FORM as CHECKPOINT_FORM},
     command::{Action, Command},
     decide::{Decided, SCHEMA, decide},
     event::{
         AccessRequested, AuditAnchored, CatalogueSynced, ClientClosed, ClientReopened, ClientSet, CredentialRemoved,
-        CredentialSet, Event, GovernanceActivated, GrantRevoked, KillScope, KillSwitchReleased, KillSwitchThrown,
-        ProfileChanged, ProfileCreated, ProfileDeleted, ProfileGranted, RequestApproved, RequestCancelled,
-        RequestDenied, SchemaActivated, ServerChanged, ServerPaused, ServerRegistered, ServerRemoved, ServerResumed,
-        SettingsChanged, ToolApproved, ToolApprovedAhead, ToolChanged, ToolClassified, ToolClientTypesSet,
-        ToolDisabled, ToolDiscovered, ToolGone, ToolReset, ToolReturned, ToolStaged, ToolsetBound, ToolsetCreated,
-        ToolsetDeleted, ToolsetLabelled, ToolsetToolsRemoved, ToolsetToolsSet, ToolsetUnbound, UserOffboarded,
+        CredentialSet, Event, GovernanceActivated, GrantRevoked, JournalSealed, KillScope, KillSwitchReleased,
+        KillSwitchThrown, ProfileChanged, ProfileCreated, ProfileDeleted, ProfileGranted, RequestApproved,
+        RequestCancelled, RequestDenied, SchemaActivated, ServerChanged, ServerPaused, ServerRegistered, ServerRemoved,
+        ServerResumed, SettingsChanged, ToolApproved, ToolApprovedAhead, ToolChanged, ToolClassified,
+        ToolClientTypesSet, ToolDisabled, ToolDiscovered, ToolGone, ToolReset, ToolReturned, ToolStaged, ToolsetBound,
+        ToolsetCreated, ToolsetDeleted, ToolsetLabelled, ToolsetToolsRemoved, ToolsetToolsSet, ToolsetUnbound,
+        UserOffboarded,
     },
     gains::{Gain, gains},
     refusal::{Refusal, RefusalKind},
     standing::{AccessChange, Standing},
     state::{
-        AccessRequest, Client, Grant, Profile, RequestStatus, Server, State, StoredCredential, Tool, ToolState, Toolset,
+        AccessRequest, Client, Grant, Profile, RequestStatus, Sealed, Server, State, StoredCredential, Tool, ToolState,
+        Toolset,
     },
     table::{RESTRICTIONS, Right, may},
 };

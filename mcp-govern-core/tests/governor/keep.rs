@@ -26,7 +26,9 @@ async fn a_node_that_ends_in_order_puts_the_end_of_its_chain_on_record() {
     let acts = world.stores.memory.tenant(&super::world::tenant()).journal;
     let last = acts.read(mcp_govern_core::journal::Revision(world.governor.revision().0 - 1), 1).await.unwrap();
     let act: mcp_govern_core::journal::Act = serde_json::from_slice(last[0].bytes()).unwrap();
-    assert!(matches!(&act.events[..], [Event::AuditAnchored(event)] if event.writer == writer));
+    assert!(
+        matches!(&act.events[..], [Event::AuditAnchored(event), Event::JournalSealed(_)] if event.writer == writer)
+    );
     assert_eq!(act.actor.user.to_string(), "driver (mcp-govern)");
     world.assert_intact().await;
 }

@@ -15,6 +15,7 @@ mod lists;
 mod load;
 mod nodes;
 mod small;
+mod seals;
 mod unreadable;
 mod vendor;
 mod world;

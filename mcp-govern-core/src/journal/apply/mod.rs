@@ -8,7 +8,7 @@
 mod access;
 mod tools;
 
-use super::{Act, ActError, Command, Event, Head, Server, State, StoredAct};
+use super::{Act, ActError, Command, Event, Head, Sealed, Server, State, StoredAct};
 use crate::{
     ports::AuditHead,
     vocabulary::{Actor, Digest, Timestamp},
@@ -113,6 +113,11 @@ impl State {
             Event::AuditAnchored(event) => {
                 let anchor = AuditHead { sequence: event.sequence, hash: event.hash };
                 self.anchors.insert(event.writer.clone(), anchor);
+                self.anchored_at = Some(act.at);
+            }
+            Event::JournalSealed(event) => {
+                self.sealed = Some(Sealed { revision: act.revision, key: event.key });
+                self.anchored_at = Some(act.at);
             }
 
             Event::ToolsetCreated(_)

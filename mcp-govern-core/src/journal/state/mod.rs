@@ -14,9 +14,20 @@ pub use self::{
 use super::{Head, KillScope, Revision};
 use crate::ports::{AuditHead, WriterId};
 use crate::vocabulary::{
-    ClientId, CommandId, CredentialOwner, GrantId, ProfileId, RequestId, ServerId, Settings, Timestamp, ToolId,
+    ClientId, CommandId, CredentialOwner, Digest, GrantId, ProfileId, RequestId, ServerId, Settings, Timestamp, ToolId,
     ToolsetId,
 };
+
+/// An act that was sealed under an audit key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Sealed {
+    /// The act's revision.
+    pub revision: Revision,
+    /// Which key it was ([`AuditKey::id`](crate::audit::AuditKey::id)).
+    pub key: Digest,
+}
 
 /// Everything that a tenant's acts have led to.
 #[derive(Debug, Clone)]
@@ -37,6 +48,10 @@ pub struct State {
     pub(crate) credentials: BTreeMap<(ServerId, CredentialOwner), StoredCredential>,
     /// Where the chain of a writer of audit records stood when it was last put on record.
     pub(crate) anchors: BTreeMap<WriterId, AuditHead>,
+    /// When the audit was last anchored.
+    pub(crate) anchored_at: Option<Timestamp>,
+    /// The newest act that was sealed.
+    pub(crate) sealed: Option<Sealed>,
     /// Every command that was carried out, and the revision it made.
     pub(crate) commands: HashMap<CommandId, Revision>,
 }
@@ -59,6 +74,8 @@ impl Default for State {
             kills: BTreeSet::new(),
             credentials: BTreeMap::new(),
             anchors: BTreeMap::new(),
+            anchored_at: None,
+            sealed: None,
             commands: HashMap::new(),
         }
     }
@@ -147,6 +164,17 @@ impl State {
     /// Where the chains of writers of audit records stood when they were last put on record: each must hold that record still.
     pub fn audit_anchors(&self) -> &BTreeMap<WriterId, AuditHead> {
         &self.anchors
+    }
+
+    /// When the heads of the audit, or the journal alone, were last put on record; never at first.
+    pub fn anchored_at(&self) -> Option<Timestamp> {
+        self.anchored_at
+    }
+
+    /// The newest act that was sealed under an audit key. Nothing is checked here:
+    /// [`JournalVerifier`](crate::audit::JournalVerifier) does.
+    pub fn sealed(&self) -> Option<Sealed> {
+        self.sealed
     }
 
     /// The revision that a command made.
