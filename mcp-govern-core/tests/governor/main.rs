@@ -14,6 +14,7 @@ mod kills;
 mod lists;
 mod load;
 mod nodes;
+mod seals;
 mod small;
 mod seals;
 mod unreadable;
