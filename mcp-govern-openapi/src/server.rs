@@ -170,6 +170,7 @@ impl OpenApiServer {
             limits: &self.shared.limits,
             policy: &self.shared.document.policy,
             scrubber: Scrubber::new(cx.credential),
+            person: self.shared.limiter.person(cx.user),
         };
         // Boxed: two pieces of memory that an allocator has at hand cost less than a large one that it has to look for.
         Box::pin(sender.exchange(&out, cx.observer, deadline)).await

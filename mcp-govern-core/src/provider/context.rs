@@ -5,6 +5,7 @@ use std::{fmt, time::Instant};
 use async_trait::async_trait;
 
 use super::{Credential, ProviderError};
+use crate::vocabulary::UserId;
 
 /// The W3C trace context of a call, carried to the audit record and the vendor request's span.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,6 +143,9 @@ pub struct CallContext<'a> {
     pub deadline: Option<Instant>,
     /// The trace that the call belongs to.
     pub trace: Option<&'a TraceContext>,
+    /// The person on whose behalf the call is made: what a vendor lets be sent is shared fairly between people. Absent where it is
+    /// nobody's call.
+    pub user: Option<&'a UserId>,
     /// Told how far a long call has come.
     pub progress: &'a dyn Progress,
     /// Told before each exchange.
@@ -151,7 +155,14 @@ pub struct CallContext<'a> {
 impl<'a> CallContext<'a> {
     /// With an observer and nothing else.
     pub fn new(observer: &'a dyn CallObserver) -> Self {
-        Self { credential: None, deadline: None, trace: None, progress: &NoProgress, observer }
+        Self { credential: None, deadline: None, trace: None, user: None, progress: &NoProgress, observer }
+    }
+
+    /// With the person on whose behalf the call is made.
+    #[must_use]
+    pub fn with_user(mut self, user: &'a UserId) -> Self {
+        self.user = Some(user);
+        self
     }
 
     /// With a credential.

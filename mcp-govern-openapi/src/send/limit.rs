@@ -1,4 +1,5 @@
-//! One limiter per credential and rate domain: it keeps below the vendor's rate, and waits when the vendor said so.
+//! One limiter per credential and rate domain: it keeps below the vendor's rate, lets people take turns, and waits when the vendor
+//! said so.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -8,13 +9,15 @@ use std::{
 };
 
 use http::{HeaderName, HeaderValue};
-use tokio::time::Instant;
+use mcp_govern_core::UserId;
+use tokio::time::{Instant, timeout_at};
 
+use super::turns::{Person, Ticket, Turns};
 use crate::document::policy::Rate;
 
 /// Counts what was sent, for all servers of a provider.
 ///
-/// Credentials are told apart by a hash under a random key of this process; the secret itself is not kept.
+/// Credentials and people are told apart by hashes under a random key of this process; neither is kept.
 #[derive(Debug, Default)]
 pub(crate) struct Limiter {
     hasher: RandomState,
@@ -30,18 +33,50 @@ pub(crate) struct LaneKey {
 
 #[derive(Debug, Default)]
 struct Lane {
-    /// When the requests of the current window were or will be sent, in order.
-    sent: VecDeque<Instant>,
+    /// When and for whom the requests of the current window were sent, in order.
+    sent: VecDeque<(Instant, Person)>,
+    /// How many of them each person has.
+    shares: HashMap<Person, usize>,
     /// The vendor asked for silence until then.
     blocked: Option<Instant>,
     used: Option<Instant>,
+    turns: Turns,
 }
 
-/// A place in the line. Dropping it before [`Slot::keep`] gives it back.
+/// What a request in a lane is asked with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wish<'a> {
+    pub(crate) key: &'a LaneKey,
+    pub(crate) rate: Option<Rate>,
+    pub(crate) person: Person,
+}
+
+/// How a request stands that has come to a lane.
 #[derive(Debug)]
-pub(crate) struct Slot<'a> {
+pub(crate) enum Joined<'a> {
+    /// It may be sent now.
+    Turn(Turn<'a>),
+    /// It waits.
+    Waiting(Place<'a>),
+    /// The person has too many waiting already. One more would have its turn at this time.
+    Crowded(Instant),
+}
+
+/// A place in the line. Dropping it gives it back.
+#[derive(Debug)]
+pub(crate) struct Place<'a> {
+    limiter: &'a Limiter,
+    wish: Wish<'a>,
+    ticket: Arc<Ticket>,
+    had_its_turn: bool,
+}
+
+/// The leave to send one request. Dropping it before [`Turn::keep`] gives it back.
+#[derive(Debug)]
+pub(crate) struct Turn<'a> {
     limiter: &'a Limiter,
     key: &'a LaneKey,
+    person: Person,
     at: Instant,
     counted: bool,
 }
@@ -50,6 +85,9 @@ pub(crate) struct Slot<'a> {
 const MOST_LANES: usize = 1_024;
 /// What a clock and a network may differ by.
 const MARGIN: Duration = Duration::from_millis(100);
+/// A person has fewer requests in a window than so many times those that are left in it. Whoever is alone has three quarters of it, so
+/// that there is room for the first requests of somebody else whatever one person sends.
+const TIMES_THE_FREE: usize = 3;
 
 impl Limiter {
     /// The lane of a credential (by the headers that it fills) at a base URL.
@@ -62,30 +100,40 @@ impl Limiter {
         LaneKey { credential: hasher.finish(), domain: domain.clone() }
     }
 
-    /// Takes the next free place in the line.
-    pub(crate) fn reserve<'a>(&'a self, key: &'a LaneKey, rate: Option<Rate>, now: Instant) -> Slot<'a> {
+    /// A person, as lanes tell people apart.
+    pub(crate) fn person(&self, user: Option<&UserId>) -> Person {
+        user.map(|user| self.hasher.hash_one(user))
+    }
+
+    /// Comes to the lane with a request.
+    pub(crate) fn join<'a>(&'a self, wish: Wish<'a>, now: Instant) -> Joined<'a> {
         let mut lanes = self.lock();
-        if !lanes.contains_key(key) {
-            if rate.is_none() {
-                return Slot { limiter: self, key, at: now, counted: false };
+        if !lanes.contains_key(wish.key) {
+            if wish.rate.is_none() {
+                let Wish { key, person, .. } = wish;
+                return Joined::Turn(Turn { limiter: self, key, person, at: now, counted: false });
             }
             make_room(&mut lanes, now);
         }
-        let lane = lanes.entry(key.clone()).or_default();
+        let lane = lanes.entry(wish.key.clone()).or_default();
         lane.used = Some(now);
-        let mut at = lane.blocked.map_or(now, |until| until.max(now));
-        if let Some(rate) = rate {
-            let window = rate.per + MARGIN;
-            while lane.sent.front().is_some_and(|first| *first + window <= now) {
-                lane.sent.pop_front();
-            }
-            let ahead = lane.sent.len().checked_sub(rate.requests).and_then(|index| lane.sent.get(index));
-            if let Some(ahead) = ahead {
-                at = at.max(*ahead + window);
-            }
-            lane.sent.push_back(at);
+        lane.forget(wish.rate, now);
+        // Those who wait while there is room are those who have had their share.
+        let others_first =
+            lane.turns.first_of_each().any(|ticket| lane.free_at(wish.rate, ticket.person(), 0, now) <= now);
+        let own_first = lane.turns.own_ahead(wish.person, None) > 0;
+        if !others_first && !own_first && lane.free_at(wish.rate, wish.person, 0, now) <= now {
+            return Joined::Turn(lane.send(self, wish, now));
         }
-        Slot { limiter: self, key, at, counted: rate.is_some() }
+        match lane.turns.join(wish.person) {
+            Some(ticket) => Joined::Waiting(Place { limiter: self, wish, ticket, had_its_turn: false }),
+            None => Joined::Crowded(lane.expected(wish, None, now)),
+        }
+    }
+
+    /// When one more request would have its turn, as things stand.
+    pub(crate) fn expected(&self, wish: Wish<'_>, now: Instant) -> Instant {
+        self.lock().get_mut(wish.key).map_or(now, |lane| lane.expected(wish, None, now))
     }
 
     /// The vendor asked for silence: nobody on this lane sends before `until`.
@@ -104,25 +152,158 @@ impl Limiter {
     }
 }
 
-impl Slot<'_> {
-    /// When its turn comes.
-    pub(crate) fn at(&self) -> Instant {
-        self.at
+impl Lane {
+    /// What has left the window is forgotten.
+    fn forget(&mut self, rate: Option<Rate>, now: Instant) {
+        let Some(rate) = rate else { return };
+        while let Some((_, person)) = self.sent.front().copied().filter(|(at, _)| *at + rate.per + MARGIN <= now) {
+            self.sent.pop_front();
+            self.give_back(person);
+        }
     }
 
+    /// When the person may send, with so many requests before, as far as the vendor's rate and silence and the person's share go.
+    fn free_at(&self, rate: Option<Rate>, person: Person, before: usize, now: Instant) -> Instant {
+        let silent = self.blocked.map_or(now, |until| until.max(now));
+        let Some(rate) = rate else { return silent };
+        let mut own = self.shares.get(&person).copied().unwrap_or(0) + before;
+        let mut free = rate.requests.saturating_sub(self.sent.len());
+        let mut at = silent;
+        for (sent, whose) in &self.sent {
+            if free > 0 && (person.is_none() || own < free.saturating_mul(TIMES_THE_FREE)) {
+                break;
+            }
+            at = at.max(*sent + rate.per + MARGIN);
+            free += 1;
+            own = own.saturating_sub(usize::from(*whose == person));
+        }
+        at
+    }
+
+    fn send<'a>(&mut self, limiter: &'a Limiter, wish: Wish<'a>, now: Instant) -> Turn<'a> {
+        let Wish { key, rate, person } = wish;
+        self.used = Some(now);
+        if rate.is_some() {
+            self.sent.push_back((now, person));
+            *self.shares.entry(person).or_default() += 1;
+        }
+        Turn { limiter, key, person, at: now, counted: rate.is_some() }
+    }
+
+    fn give_back(&mut self, person: Person) {
+        if let Some(share) = self.shares.get_mut(&person) {
+            *share = share.saturating_sub(1);
+            if *share == 0 {
+                self.shares.remove(&person);
+            }
+        }
+    }
+
+    /// When a ticket, or one more request of the person, has its turn as things stand.
+    fn expected(&mut self, wish: Wish<'_>, ticket: Option<&Arc<Ticket>>, now: Instant) -> Instant {
+        self.forget(wish.rate, now);
+        let own_ahead = self.turns.own_ahead(wish.person, ticket);
+        self.in_rotation(wish, ticket, now).max(self.free_at(wish.rate, wish.person, own_ahead, now))
+    }
+
+    /// When a ticket, or one more request of the person, has its turn where nobody has had a share yet.
+    fn in_rotation(&self, wish: Wish<'_>, ticket: Option<&Arc<Ticket>>, now: Instant) -> Instant {
+        let silent = self.blocked.map_or(now, |until| until.max(now));
+        let Some(rate) = wish.rate else { return silent };
+        let index = self.sent.len() + self.turns.ahead(wish.person, ticket);
+        let Some(beyond) = index.checked_sub(rate.requests) else { return silent };
+        // A request goes out one window after the one that stands so many places before it as a window holds.
+        let requests = rate.requests.max(1);
+        let windows = beyond / requests;
+        let window = rate.per + MARGIN;
+        let first = match self.sent.get(beyond % requests) {
+            Some((sent, _)) => (*sent + window).max(silent),
+            None => silent + window,
+        };
+        let more = window.checked_mul(u32::try_from(windows).unwrap_or(u32::MAX));
+        more.and_then(|more| first.checked_add(more)).unwrap_or_else(|| super::later(Duration::MAX))
+    }
+
+    /// Whoever may be next looks again.
+    fn ring(&self) {
+        self.turns.first_of_each().for_each(|ticket| ticket.bell.notify_one());
+    }
+}
+
+impl<'a> Place<'a> {
+    /// When its turn comes, as things stand. Others may give their places back, and those who come later have their turns too.
+    pub(crate) fn expected(&self, now: Instant) -> Instant {
+        let mut lanes = self.limiter.lock();
+        lanes.get_mut(self.wish.key).map_or(now, |lane| lane.expected(self.wish, Some(&self.ticket), now))
+    }
+
+    /// Waits for the turn.
+    pub(crate) async fn turn(mut self) -> Turn<'a> {
+        loop {
+            match self.look(Instant::now()) {
+                Ok(turn) => return turn,
+                // The time has come, or somebody rang.
+                Err(Some(at)) => drop(timeout_at(at, self.ticket.bell.notified()).await),
+                Err(None) => self.ticket.bell.notified().await,
+            }
+        }
+    }
+
+    /// The turn, if it is there; else when it may come, where that is not for others to say.
+    fn look(&mut self, now: Instant) -> Result<Turn<'a>, Option<Instant>> {
+        let Wish { key, rate, person } = self.wish;
+        let mut lanes = self.limiter.lock();
+        // INVARIANT: a lane in which somebody waits is kept (`a_lane_in_which_somebody_waits_is_kept`).
+        let lane = lanes.entry(key.clone()).or_default();
+        lane.forget(rate, now);
+        for first in lane.turns.first_of_each() {
+            let at = lane.free_at(rate, first.person(), 0, now);
+            if Arc::ptr_eq(first, &self.ticket) {
+                if at > now {
+                    return Err(Some(at));
+                }
+                lane.turns.had(person);
+                self.had_its_turn = true;
+                let turn = lane.send(self.limiter, self.wish, now);
+                lane.ring();
+                return Ok(turn);
+            }
+            // Whose turn is before this one, and who may send: that one rings.
+            if at <= now {
+                return Err(None);
+            }
+        }
+        Err(None)
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if !self.had_its_turn
+            && let Some(lane) = self.limiter.lock().get_mut(self.wish.key)
+        {
+            lane.turns.leave(&self.ticket);
+            lane.ring();
+        }
+    }
+}
+
+impl Turn<'_> {
     /// The request goes out now.
     pub(crate) fn keep(mut self) {
         self.counted = false;
     }
 }
 
-impl Drop for Slot<'_> {
+impl Drop for Turn<'_> {
     fn drop(&mut self) {
         if self.counted
             && let Some(lane) = self.limiter.lock().get_mut(self.key)
-            && let Some(index) = lane.sent.iter().rposition(|at| *at == self.at)
+            && let Some(index) = lane.sent.iter().rposition(|sent| *sent == (self.at, self.person))
         {
             lane.sent.remove(index);
+            lane.give_back(self.person);
+            lane.ring();
         }
     }
 }
@@ -131,85 +312,15 @@ fn make_room(lanes: &mut HashMap<LaneKey, Lane>, now: Instant) {
     if lanes.len() < MOST_LANES {
         return;
     }
-    lanes.retain(|_, lane| lane.blocked.is_some_and(|until| until > now) || !lane.sent.is_empty());
+    let waits = |lane: &Lane| !lane.turns.is_empty();
+    lanes.retain(|_, lane| waits(lane) || lane.blocked.is_some_and(|until| until > now) || !lane.sent.is_empty());
     while lanes.len() >= MOST_LANES {
-        let idle = lanes.iter().min_by_key(|(_, lane)| lane.used).map(|(key, _)| key.clone());
-        let Some(idle) = idle else { return };
+        let idle = lanes.iter().filter(|(_, lane)| !waits(lane)).min_by_key(|(_, lane)| lane.used);
+        let Some(idle) = idle.map(|(key, _)| key.clone()) else { return };
         lanes.remove(&idle);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[expect(clippy::unnecessary_wraps, reason = "written as the limiter takes it")]
-    fn rate(requests: usize, seconds: u64) -> Option<Rate> {
-        Some(Rate { requests, per: Duration::from_secs(seconds) })
-    }
-
-    fn key(limiter: &Limiter, secret: &str, domain: &str) -> LaneKey {
-        let credential = (http::header::AUTHORIZATION, HeaderValue::from_str(secret).unwrap());
-        limiter.key("https://x", &[credential], &Arc::from(domain))
-    }
-
-    fn wait(limiter: &Limiter, key: &LaneKey, rate: Option<Rate>, now: Instant) -> Duration {
-        let slot = limiter.reserve(key, rate, now);
-        let at = slot.at();
-        slot.keep();
-        at - now
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn no_stretch_of_the_window_holds_more_requests_than_allowed() {
-        let (limiter, start) = (Limiter::default(), Instant::now());
-        let key = key(&limiter, "a", "default");
-        let mut times = Vec::new();
-        for step in 0..40 {
-            let now = start + Duration::from_millis(step * 137);
-            times.push(now + wait(&limiter, &key, rate(5, 2), now));
-        }
-        for (index, time) in times.iter().enumerate() {
-            let within = times.iter().skip(index).take_while(|other| **other - *time < Duration::from_secs(2)).count();
-            assert!(within <= 5, "{within} requests within the window");
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn credentials_and_domains_do_not_wait_for_one_another() {
-        let (limiter, now) = (Limiter::default(), Instant::now());
-        let (a, b, other) = (key(&limiter, "a", "x"), key(&limiter, "b", "x"), key(&limiter, "a", "y"));
-        assert_eq!(wait(&limiter, &a, rate(1, 9), now), Duration::ZERO);
-        assert_eq!(wait(&limiter, &b, rate(1, 9), now), Duration::ZERO);
-        assert_eq!(wait(&limiter, &other, rate(1, 9), now), Duration::ZERO);
-        assert!(wait(&limiter, &a, rate(1, 9), now) >= Duration::from_secs(9));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_place_that_is_not_used_is_given_back() {
-        let (limiter, now) = (Limiter::default(), Instant::now());
-        let key = key(&limiter, "a", "x");
-        drop(limiter.reserve(&key, rate(1, 9), now));
-        assert_eq!(wait(&limiter, &key, rate(1, 9), now), Duration::ZERO);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn silence_that_the_vendor_asks_for_holds_for_everyone_on_the_lane() {
-        let (limiter, now) = (Limiter::default(), Instant::now());
-        let key = key(&limiter, "a", "x");
-        limiter.block(&key, now + Duration::from_secs(60), now);
-        assert_eq!(wait(&limiter, &key, None, now), Duration::from_secs(60));
-        assert_eq!(wait(&limiter, &key, None, now + Duration::from_secs(61)), Duration::ZERO);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_number_of_lanes_is_bounded() {
-        let (limiter, now) = (Limiter::default(), Instant::now());
-        for number in 0..3_000 {
-            let key = key(&limiter, &number.to_string(), "x");
-            wait(&limiter, &key, rate(1, 9), now);
-        }
-        assert!(limiter.lock().len() <= MOST_LANES);
-        assert!(!format!("{limiter:?}").contains("secret"));
-    }
-}
+#[path = "limit_tests.rs"]
+mod tests;

@@ -3,6 +3,7 @@
 mod limit;
 mod read;
 mod retry;
+mod turns;
 
 use std::{
     borrow::Cow,
@@ -18,13 +19,15 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, response
 use mcp_govern_core::{CallObserver, Exchange, ProviderError, ProviderErrorKind, Sent, VendorError};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use self::{
+    limit::{Joined, Turn, Wish},
+    read::{Overflow, ReadFault, read_body},
+    retry::{Ending, again, pause},
+    turns::{MOST_WAITING, Person},
+};
 pub(crate) use self::{
     limit::{LaneKey, Limiter},
     retry::Permission,
-};
-use self::{
-    read::{Overflow, ReadFault, read_body},
-    retry::{Ending, again, pause},
 };
 use crate::{
     decode::{
@@ -44,6 +47,8 @@ pub(crate) struct Sender<'a> {
     pub(crate) limits: &'a Limits,
     pub(crate) policy: &'a Policy,
     pub(crate) scrubber: Scrubber<'a>,
+    /// Who takes turns with others for a place in the lane.
+    pub(crate) person: Person,
 }
 
 /// A request, ready to go.
@@ -144,19 +149,7 @@ impl Sender<'_> {
         bell: Pin<&mut Sleep>,
         state: &mut State,
     ) -> Result<(), ProviderError> {
-        let (now, deadline) = (Instant::now(), bell.deadline());
-        let slot = self.limiter.reserve(&out.lane, out.rate, now);
-        if slot.at() >= deadline && slot.at() > now {
-            let wait = slot.at() - now;
-            let mut vendor = VendorError::new();
-            vendor.retry_after = Some(wait);
-            let text = format!("the rate limit leaves no room for this call; try again in {} s", seconds(wait));
-            return Err(state.error(ProviderErrorKind::RateLimited, text).with_vendor(vendor));
-        }
-        // A timer that is due already fires at the next tick only: most calls would wait a millisecond for nothing.
-        if slot.at() > now {
-            sleep_until(slot.at()).await;
-        }
+        let turn = self.turn(out, bell.as_mut(), state).await?;
         match before(bell, observer.sending().as_mut()).await {
             Err(TooLate) => {
                 Err(state.error(ProviderErrorKind::Timeout, "the deadline passed before the request was sent"))
@@ -166,9 +159,46 @@ impl Sender<'_> {
                 Err(refused.with_sent(sent).with_exchanges(state.exchanges()))
             }
             Ok(Ok(())) => {
-                slot.keep();
+                turn.keep();
                 state.attempts += 1;
                 Ok(())
+            }
+        }
+    }
+
+    /// Waits for a turn in the lane, unless it would come too late.
+    async fn turn<'a>(
+        &'a self,
+        out: &'a Outgoing<'_>,
+        bell: Pin<&mut Sleep>,
+        state: &State,
+    ) -> Result<Turn<'a>, ProviderError> {
+        let (now, deadline) = (Instant::now(), bell.deadline());
+        let wish = Wish { key: &out.lane, rate: out.rate, person: self.person };
+        let no_room = |at: Instant| {
+            let wait = at.saturating_duration_since(Instant::now());
+            state.limited(
+                wait,
+                &format!("the rate limit leaves no room for this call; try again in {} s", seconds(wait)),
+            )
+        };
+        match self.limiter.join(wish, now) {
+            // Most calls need no timer: one that is due already fires at the next tick only.
+            Joined::Turn(turn) => Ok(turn),
+            Joined::Waiting(place) => match place.expected(now) {
+                at if at >= deadline => Err(no_room(at)),
+                _ => match before(bell, pin!(place.turn())).await {
+                    Ok(turn) => Ok(turn),
+                    Err(TooLate) => Err(no_room(self.limiter.expected(wish, Instant::now()))),
+                },
+            },
+            Joined::Crowded(at) => {
+                let wait = at.saturating_duration_since(now);
+                let text = format!(
+                    "{MOST_WAITING} of your calls wait for the vendor's rate limit already; wait for them, or try again in {} s",
+                    seconds(wait)
+                );
+                Err(state.limited(wait, &text))
             }
         }
     }
@@ -333,6 +363,13 @@ impl State {
 
     fn error(&self, kind: ProviderErrorKind, text: impl Into<String>) -> ProviderError {
         ProviderError::new(kind, text).with_sent(self.sent).with_exchanges(self.exchanges())
+    }
+
+    /// Not sent, because the vendor's rate leaves no room before the deadline.
+    fn limited(&self, wait: Duration, text: &str) -> ProviderError {
+        let mut vendor = VendorError::new();
+        vendor.retry_after = Some(wait);
+        self.error(ProviderErrorKind::RateLimited, text).with_vendor(vendor)
     }
 
     fn finish(self, outcome: Attempt) -> Result<Answer, ProviderError> {
