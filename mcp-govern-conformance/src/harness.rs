@@ -6,7 +6,7 @@ use mcp_govern_core::{
     Actor, ClientId, ClientType, Clock, CommandId, Credential, CredentialSharing, Governor, GrantId, Grantee, Label,
     NewToolState, Principal, ProfileId, ProfileSpec, Provider, Role, ServerId, ServerSpec, Settings, SystemClock,
     TenantId, ToolId, ToolName, ToolsetBinding, ToolsetContent, ToolsetId, UserId,
-    governor::{CallError, CallRequest, CallSuccess, Probe},
+    governor::{CallError, CallLimits, CallRequest, CallSuccess, Probe},
     journal::{Action, Command},
     memory::MemoryStores,
     ports::{AuditFilter, Stores},
@@ -184,6 +184,8 @@ impl HarnessBuilder {
             .with_shared_stores(stores)
             .with_shared_provider(provider)
             .with_clock(self.clock)
+            // The one person of the harness makes every call.
+            .with_call_limits(CallLimits::unbounded())
             .open()
             .await;
         let (governor, driver) = opened.map_err(|error| Failure::new(format!("opening: {error}")))?;

@@ -70,7 +70,7 @@ denial_codes! {
     NoGrant = "no_grant",
     /// The caller held a profile with the tool; the grant has ended.
     GrantExpired = "grant_expired",
-    /// A quota is used up. Reserved: no quota is enforced yet.
+    /// The person or the AI client has as many calls in flight, or has begun as many lately, as one may.
     QuotaExceeded = "quota_exceeded",
     /// The arguments do not fit the tool's schema.
     InvalidArguments = "invalid_arguments",
@@ -105,6 +105,11 @@ pub enum Remedy {
     None,
     /// Try again later; the condition passes by itself.
     Retry,
+    /// Try again after this time; the condition has passed then.
+    RetryAfter {
+        /// After how many milliseconds.
+        milliseconds: u64,
+    },
     /// Ask an administrator.
     AskAdministrator,
     /// Wait until somebody has reviewed the tool.

@@ -1,6 +1,10 @@
 //! What the server counts.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use mcp_govern_core::governor::Status;
 use prometheus_client::{
@@ -22,6 +26,8 @@ struct Inner {
     registry: Registry,
     calls: Family<Label, Counter>,
     denials: Family<Label, Counter>,
+    bounds: Family<Label, Counter>,
+    unrecorded: Counter,
     refusals: Family<Label, Counter>,
     connects: Family<Label, Counter>,
     cuts: Family<Label, Counter>,
@@ -81,6 +87,13 @@ impl Metrics {
         let seconds = Histogram::new([0.005, 0.02, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0]);
         registry.register("calls", "Tool calls by how they ended", Family::clone(&calls));
         registry.register("denials", "Denied tool calls by code", Family::clone(&denials));
+        let (bounds, unrecorded) = (Family::<Label, Counter>::default(), Counter::default());
+        registry.register("bound_denials", "Tool calls denied by a bound on calls, by bound", Family::clone(&bounds));
+        registry.register(
+            "unrecorded_denials",
+            "Denials that are on record as a count, because one person had too many",
+            Counter::clone(&unrecorded),
+        );
         registry.register("refused_requests", "Requests without a good proof of identity", Family::clone(&refusals));
         registry.register("connects", "Attempts to connect an account by how they ended", Family::clone(&connects));
         registry.register("lists", "Lists of tools that were asked for", Counter::clone(&lists));
@@ -101,6 +114,8 @@ impl Metrics {
             registry,
             calls,
             denials,
+            bounds,
+            unrecorded,
             refusals,
             connects,
             cuts,
@@ -157,6 +172,10 @@ impl Metrics {
         inner.revision.set(i64::try_from(status.revision.0).unwrap_or(i64::MAX));
         inner.on_record.set(i64::try_from(status.calls_in_flight).unwrap_or(i64::MAX));
         inner.faults.set(i64::try_from(status.faults.len()).unwrap_or(i64::MAX));
+        for (bound, count) in &status.denied_by_bound {
+            inner.bounds.get_or_create(&[("bound", bound.as_str())]).inner().store(*count, Ordering::Relaxed);
+        }
+        inner.unrecorded.inner().store(status.denials_unrecorded, Ordering::Relaxed);
         let mut text = String::new();
         encode(&mut text, &inner.registry)?;
         Ok(text)

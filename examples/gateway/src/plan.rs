@@ -5,6 +5,7 @@ use std::{fmt::Display, io::Write, path::Path, process::ExitCode, sync::Arc};
 use mcp_govern_core::{
     Provider, TenantId,
     audit::{AuditKey, ReadableNames},
+    governor::CallLimits,
     journal::{AccessChange, Head, Revision},
     memory::MemoryStores,
     ports::{AppendError, Stores},
@@ -16,7 +17,7 @@ use crate::{
     config::Config,
     failure::Failure,
     governance::{Enacted, administrator, enact},
-    node::Node,
+    node::{Following, Node},
     providers,
     store::StorePlace,
 };
@@ -89,7 +90,8 @@ pub(crate) async fn open_copy(
     providers: &[Arc<dyn Provider>],
 ) -> Result<Node, Failure> {
     let stores: Arc<dyn Stores> = Arc::new(copy.clone());
-    Node::open(tenant.clone(), stores, providers, AuditKey::random()?, ReadableNames::Omitted).await
+    let (key, limits) = (AuditKey::random()?, CallLimits::default());
+    Node::open(tenant.clone(), stores, providers, key, ReadableNames::Omitted, limits, Following::Beside).await
 }
 
 /// Brings another file about in the copy.

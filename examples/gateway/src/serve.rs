@@ -25,7 +25,7 @@ use crate::{
     governance::{administrator, enact},
     identity::{AtTheDoor, Doorkeeper, authenticator, everybody, local_identity},
     log,
-    node::Node,
+    node::{Following, Node},
     plan::checked_providers,
     reload::Reloader,
     signals::Signals,
@@ -177,7 +177,9 @@ async fn open(cli: &Cli, config: &Config, credentials: &[ServerCredential]) -> R
     if place.is_memory() && !config.is_demonstration() {
         tracing::warn!("state is kept in memory: grants, reviews and the record are gone when the gateway ends");
     }
-    let node = Node::open(config.tenant()?, stores, &providers, audit_key, names).await?;
+    let limits = config.document.limits.of_calls();
+    let following = Following::Apart(place.clone());
+    let node = Node::open(config.tenant()?, stores, &providers, audit_key, names, limits, following).await?;
     let actor = administrator()?;
     let enacted = enact(&node.governor, &actor, &config.blueprint).await;
     let enacted = enacted.map_err(|error| Failure::from(error).at(config.name()))?;

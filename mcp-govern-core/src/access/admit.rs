@@ -93,7 +93,8 @@ impl Refused {
 /// The checks, in this order; the first that fails names the code: state readable · tenant activated · tenant kill switch ·
 /// snapshot fresh · source address · client known, open, not killed · client type allowed by the tenant · tool exists · server
 /// not paused · server kill switch · tool kill switch · tool approved under the loaded digest · client type allowed for the
-/// tool · grant. An unreadable state comes first, because nothing else that it says can be believed.
+/// tool · grant. An unreadable state comes first, because nothing else that it says can be believed. After these a call is held to
+/// what the person and the client may use of the node, which no snapshot knows.
 pub fn admit(snapshot: &Arc<Snapshot>, caller: &Caller, tool: ToolIndex, moment: &Moment) -> Admission {
     match snapshot.examine(caller, tool, moment) {
         Ok(()) => Admission::Permit(Permit::new(caller, tool, moment.now)),

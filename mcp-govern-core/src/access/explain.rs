@@ -14,7 +14,7 @@ use super::{
     snapshot::Snapshot,
 };
 use crate::{
-    denial::{DenialCode, Remedy},
+    denial::{Denial, DenialCode, Remedy},
     vocabulary::{ToolId, UserId},
 };
 
@@ -97,8 +97,23 @@ pub enum Check {
     ClientTypeOfTool,
     /// The caller holds a profile with the tool.
     Grant,
-    /// A quota is left. Reserved: no quota is enforced yet.
+    /// The person and the AI client have room for one more call. Each node counts its own calls.
     Quota,
+}
+
+impl Explanation {
+    /// With what this node counts, which no snapshot knows. A tool that does not exist has no calls.
+    pub(crate) fn with_quota(mut self, detail: String, denial: Option<&Denial>) -> Self {
+        for trace in &mut self.checks {
+            if trace.check == Check::Quota && trace.result == CheckResult::Passed {
+                trace.result = denial.map_or(CheckResult::Passed, |denial| CheckResult::Failed(denial.code()));
+                trace.remedy = denial.map(|denial| denial.remedy().clone());
+                detail.clone_into(&mut trace.detail);
+                self.denied = self.denied.or(denial.map(Denial::code));
+            }
+        }
+        self
+    }
 }
 
 impl Snapshot {
@@ -253,7 +268,7 @@ impl Snapshot {
         );
         let (code, detail) = self.trace_grant(caller, tool, moment);
         push(Check::Grant, code, detail, tool);
-        push(Check::Quota, None, "no quota is enforced".to_owned(), tool);
+        push(Check::Quota, None, "each node counts its own calls".to_owned(), tool);
     }
 
     fn trace_grant(&self, caller: &Caller, tool: &ToolRecord, moment: &Moment) -> (Option<DenialCode>, String) {

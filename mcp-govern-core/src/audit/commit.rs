@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     AuditChain, AuditHealth, AuditRecord, CallOutcome, CallResult, RecordKind, RecordUnavailable, WriterMark,
-    writer::{Acknowledge, AuditWriter, Entry, Fate, Shared},
+    writer::{Acknowledge, AuditWriter, Entry, Fate, Shared, Slot},
 };
 use crate::{
     denial::DenialCode,
@@ -37,6 +37,8 @@ pub(crate) struct AuditCommitter {
     doubt: Option<Batch>,
     /// Where records are written before they are sealed.
     scratch: Vec<u8>,
+    /// Whether the last marks are being written.
+    closing: bool,
 }
 
 /// Records that were sealed, and what is to be done once they are written.
@@ -53,7 +55,7 @@ enum Follow {
     /// Somebody waits, unless told already.
     Intent(Arc<Fate>, Option<Acknowledge>),
     /// The slot is given back by dropping it.
-    Outcome(Arc<Fate>, Option<tokio::sync::OwnedSemaphorePermit>),
+    Outcome(Arc<Fate>, Option<Slot>),
     Denial,
     Mark,
 }
@@ -72,6 +74,7 @@ impl AuditCommitter {
             backlog: VecDeque::new(),
             doubt: None,
             scratch: Vec::new(),
+            closing: false,
         }
     }
 
@@ -103,11 +106,16 @@ impl AuditCommitter {
     }
 
     async fn close(&mut self) {
-        let marks = self.denials_lost().into_iter().chain([WriterMark::Closed]);
+        // INVARIANT: nothing follows the last mark (`a_flood_of_denials_is_on_record_as_a_count_for_its_person`).
+        self.closing = true;
+        let marks = self.denials_lost().into_iter().chain(self.shared.withheld.all()).chain([WriterMark::Closed]);
         let at = self.shared.time.now();
         self.backlog.extend(marks.map(|mark| Entry::Mark { at, mark }));
-        if self.commit().await.is_err() {
-            tracing::warn!(writer = %self.writer, "the audit chain could not be closed in order");
+        while !self.backlog.is_empty() {
+            if self.commit().await.is_err() {
+                tracing::warn!(writer = %self.writer, "the audit chain could not be closed in order");
+                return;
+            }
         }
     }
 
@@ -156,15 +164,18 @@ impl AuditCommitter {
             };
             batch.push(&mut self.scratch, at, record, follow);
         }
-        if let Some(mark) = self.denials_lost() {
-            batch.push(&mut self.scratch, self.shared.time.now(), AuditRecord::Mark(mark), Follow::Mark);
+        if !self.closing && !batch.records.is_empty() {
+            let at = self.shared.time.now();
+            for mark in self.denials_lost().into_iter().chain(self.shared.withheld.due(at)) {
+                batch.push(&mut self.scratch, at, AuditRecord::Mark(mark), Follow::Mark);
+            }
         }
         batch
     }
 
     fn denials_lost(&self) -> Option<WriterMark> {
         let count = self.shared.denials_lost.swap(0, Ordering::AcqRel);
-        (count > 0).then_some(WriterMark::DenialsLost { count })
+        (count > 0).then_some(WriterMark::DenialsLost { count, user: None })
     }
 
     /// Whether no call is in flight. A slot whose outcome waits here belongs to no call any more.
@@ -257,7 +268,7 @@ impl AuditCommitter {
                     kept.push_back(Entry::Outcome { at, outcome, fate, slot });
                 }
                 (AuditRecord::Denial(denial), _) => kept.push_back(Entry::Denial { at, denial }),
-                (AuditRecord::Mark(WriterMark::DenialsLost { count }), _) => {
+                (AuditRecord::Mark(WriterMark::DenialsLost { count, user: None }), _) => {
                     self.shared.denials_lost.fetch_add(count, Ordering::AcqRel);
                 }
                 (AuditRecord::Mark(mark), _) => kept.push_back(Entry::Mark { at, mark }),

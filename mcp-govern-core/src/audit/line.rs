@@ -321,7 +321,11 @@ mod tests {
             AuditRecord::Denial(Box::new(CallDenial { call, caller, name, tool, code, revision, arguments_digest }))
         });
         let opened = digests().prop_map(|journal| WriterMark::Opened { revision: Revision(3), journal });
-        let marks = prop_oneof![opened, Just(WriterMark::DenialsLost { count: 9 }), Just(WriterMark::Closed)];
+        let marks = prop_oneof![
+            opened,
+            prop::option::of(digests()).prop_map(|user| WriterMark::DenialsLost { count: 9, user }),
+            Just(WriterMark::Closed)
+        ];
         prop_oneof![denials, marks.prop_map(AuditRecord::Mark)]
     }
 

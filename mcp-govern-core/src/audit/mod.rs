@@ -15,6 +15,7 @@ mod line;
 mod record;
 mod seal;
 mod verify;
+mod withheld;
 mod writer;
 
 pub use self::{

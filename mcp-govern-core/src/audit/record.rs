@@ -236,10 +236,14 @@ pub enum WriterMark {
         /// The journal's last hash: the two streams vouch for each other.
         journal: Digest,
     },
-    /// Denials came faster than they could be written: so many are not on record. Every one of those calls was denied.
+    /// Denials came faster than they are recorded: so many are not on record one by one. Every one of those calls was denied.
     DenialsLost {
         /// How many.
         count: u64,
+        /// The person's salted hash, where one person had more denials than are recorded of one; absent where all of them together
+        /// came faster than they could be written.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user: Option<Digest>,
     },
     /// The writer ended in order: nothing follows.
     Closed,

@@ -11,9 +11,9 @@ use std::{
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::{CallDenial, CallIntent, CallOutcome, CallResult, WriterMark};
+use super::{CallDenial, CallIntent, CallOutcome, CallResult, WriterMark, withheld::Withheld};
 use crate::{
-    governor::Time,
+    governor::{Share, Time},
     provider::{Exchange, Sent},
     vocabulary::{CallId, Digest, Timestamp, ToolId},
 };
@@ -83,9 +83,16 @@ pub(super) type Acknowledge = oneshot::Sender<Result<(), RecordUnavailable>>;
 #[derive(Debug)]
 pub(super) enum Entry {
     Intent { at: Timestamp, intent: Box<CallIntent>, fate: Arc<Fate>, ack: Acknowledge },
-    Outcome { at: Timestamp, outcome: Box<CallOutcome>, fate: Arc<Fate>, slot: Option<OwnedSemaphorePermit> },
+    Outcome { at: Timestamp, outcome: Box<CallOutcome>, fate: Arc<Fate>, slot: Option<Slot> },
     Denial { at: Timestamp, denial: Box<CallDenial> },
     Mark { at: Timestamp, mark: WriterMark },
+}
+
+/// The place of a call in flight, until its outcome is written: of all calls, of the person's and of the client's.
+#[derive(Debug)]
+pub(super) struct Slot {
+    _of_all: OwnedSemaphorePermit,
+    _share: Share,
 }
 
 #[derive(Debug)]
@@ -106,6 +113,8 @@ pub(super) struct Shared {
     pub(super) time: Arc<Time>,
     denials: AtomicUsize,
     pub(super) denials_lost: AtomicU64,
+    /// Those that one person had too many of.
+    pub(super) withheld: Withheld,
     closing: AtomicBool,
     health: Mutex<AuditHealth>,
 }
@@ -181,6 +190,7 @@ impl AuditWriter {
             time,
             denials: AtomicUsize::new(0),
             denials_lost: AtomicU64::new(0),
+            withheld: Withheld::default(),
             closing: AtomicBool::new(false),
             health: Mutex::new(AuditHealth::Writable),
         };
@@ -192,12 +202,14 @@ impl AuditWriter {
     pub(crate) async fn intent(
         &self,
         intent: Box<CallIntent>,
+        share: Share,
         sent: Arc<SentFlag>,
     ) -> Result<Receipt, RecordUnavailable> {
         if self.shared.is_closing() {
             return Err(RecordUnavailable);
         }
-        let slot = Arc::clone(&self.shared.slots).try_acquire_owned().map_err(|_| RecordUnavailable)?;
+        let of_all = Arc::clone(&self.shared.slots).try_acquire_owned().map_err(|_| RecordUnavailable)?;
+        let slot = Slot { _of_all: of_all, _share: share };
         let fate = Fate::written();
         let receipt = Receipt {
             shared: Arc::clone(&self.shared),
@@ -232,6 +244,11 @@ impl AuditWriter {
         if !self.shared.push(Entry::Denial { at: self.shared.time.now(), denial }) {
             self.shared.denial_written();
         }
+    }
+
+    /// Counts a denial that is not recorded by itself; the count is recorded with what is recorded next, after a while.
+    pub(crate) fn withhold_denial(&self, user: Digest) {
+        self.shared.withheld.count(user, self.shared.time.now());
     }
 
     /// Puts a mark on record.
@@ -269,7 +286,7 @@ pub(crate) struct Receipt {
     tool: ToolId,
     fate: Arc<Fate>,
     sent: Arc<SentFlag>,
-    slot: Option<OwnedSemaphorePermit>,
+    slot: Option<Slot>,
     began: Instant,
 }
 

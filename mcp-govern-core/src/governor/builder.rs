@@ -3,12 +3,13 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::{
-    ConnectUrls, CredentialRefresher, Driver, GovernError, GovernErrorKind, Governor, Pulse, Time,
+    CallLimits, ConnectUrls, CredentialRefresher, Driver, GovernError, GovernErrorKind, Governor, Pulse, Time,
     chores::Chore,
     core::{Core, Parts},
     driver::join_all,
     follow::replay,
     keep::{Keeping, Rhythm},
+    quota::Quotas,
     servers::Providers,
 };
 use crate::{
@@ -30,7 +31,7 @@ pub struct GovernorBuilder {
     max_staleness: Duration,
     audit_key: Option<AuditKey>,
     names: ReadableNames,
-    calls_in_flight: usize,
+    limits: CallLimits,
     refresher: Option<Arc<dyn CredentialRefresher>>,
     connect: Option<Arc<dyn ConnectUrls>>,
     rhythm: Rhythm,
@@ -46,7 +47,7 @@ impl GovernorBuilder {
             max_staleness: Duration::from_secs(5),
             audit_key: None,
             names: ReadableNames::default(),
-            calls_in_flight: 10_000,
+            limits: CallLimits::default(),
             refresher: None,
             connect: None,
             rhythm: Rhythm::default(),
@@ -105,7 +106,14 @@ impl GovernorBuilder {
 
     /// With another limit than 10,000 for calls in flight; what comes beyond is denied with `record_unavailable`.
     pub fn with_calls_in_flight(mut self, limit: usize) -> Self {
-        self.calls_in_flight = limit;
+        self.limits.in_flight = limit;
+        self
+    }
+
+    /// With other limits than the defaults of [`CallLimits`]: for calls in flight and their rate, of all, of one person and through
+    /// one AI client. They hold on this node alone.
+    pub fn with_call_limits(mut self, limits: CallLimits) -> Self {
+        self.limits = limits;
         self
     }
 
@@ -150,7 +158,7 @@ impl GovernorBuilder {
         let stores = self.stores.unwrap_or_else(|| Arc::new(MemoryStores::new())).open(&self.tenant).await?;
         let replayed = replay(&stores).await?;
         let time = Arc::new(Time::new(self.clock));
-        let audit = AuditWriter::new(self.calls_in_flight, Arc::clone(&time));
+        let audit = AuditWriter::new(self.limits.in_flight, Arc::clone(&time));
         let writer = WriterId::random()?;
         let committer = AuditCommitter::new(&audit, Arc::clone(&stores.audit), writer.clone());
         // A seal under a key that is lost with the process could never be checked.
@@ -165,6 +173,7 @@ impl GovernorBuilder {
             pulse: Pulse::new(stores.journal.freshness(), self.max_staleness),
             stores,
             providers,
+            quotas: Quotas::new(self.limits, Arc::clone(&time)),
             time,
             audit,
             writer,

@@ -5,7 +5,7 @@ use std::{pin::pin, sync::Arc};
 use serde_json::{Map, Value};
 
 use super::{
-    CallError, CallRequest, CallSuccess, Governor, ToolRef,
+    CallError, CallRequest, CallSuccess, Governor, Share, ToolRef,
     chores::Chore,
     core::{Core, View},
     servers::OpenServer,
@@ -30,7 +30,8 @@ use crate::{
 impl Governor {
     /// Calls a tool: the one way to a vendor.
     ///
-    /// In this order: admission; arguments against the schema and the rules; the intent on record, durable; a look whether a kill
+    /// In this order: admission; a place among the calls in flight and in the rate of the person and the client ([`CallLimits`](super::CallLimits));
+    /// arguments against the schema and the rules; the intent on record, durable; a look whether a kill
     /// switch was thrown meanwhile; the credential; the vendor; the outcome on record. A kill switch stops the call wherever it
     /// is; a grant that ends or a tool that is disabled lets it finish. Nothing is sent twice, except that a vendor which refused
     /// the credential, and so did nothing, is asked once more with a refreshed one.
@@ -41,7 +42,8 @@ impl Governor {
     /// # Errors
     ///
     /// A [`CallError`]: a denial with its code and remedy, or the provider's error. Either way the call is on record, unless the
-    /// audit log is not there: then nothing was sent.
+    /// audit log is not there: then nothing was sent. Denials beyond [`CallLimits::recorded_denials_per_person`](super::CallLimits::recorded_denials_per_person) are on record as
+    /// a count.
     pub async fn call(&self, principal: &Principal, request: CallRequest) -> Result<CallSuccess, CallError> {
         let call = self.core.next_call();
         // INVARIANT: the alarm is subscribed to before the view is loaded
@@ -49,13 +51,13 @@ impl Governor {
         let alarm = self.core.alarm.notified();
         let CallRequest { tool: asked, arguments, deadline, trace, progress } = request;
         let prepared = self.core.prepare(&call, principal, &asked, arguments, trace.as_ref());
-        let Prepared { admitted, checked, digest, intent } = match prepared {
+        let Prepared { admitted, share, checked, digest, intent } = match prepared {
             Ok(prepared) => prepared,
             Err(denial) => return Err(told(call, Stop::Denied(denial))),
         };
         let permit = &admitted.permit;
         let sent = SentFlag::new();
-        let Ok(receipt) = self.core.audit.intent(intent, Arc::clone(&sent)).await else {
+        let Ok(receipt) = self.core.audit.intent(intent, share, Arc::clone(&sent)).await else {
             let (code, tool) = (DenialCode::RecordUnavailable, Some(permit.tool().clone()));
             let caller = self.core.recorded_caller(permit.caller(), trace.as_ref());
             self.core.record_denial(&call, caller, &asked, permit.revision(), tool, code, Some(digest));
@@ -73,6 +75,7 @@ impl Governor {
         );
         let observer = Observer::new(&watched, Arc::clone(&sent));
         let cx = CallContext::new(&observer)
+            .with_user(&principal.user)
             .with_deadline(deadline)
             .with_trace(trace.as_ref())
             .with_progress(progress.as_deref().unwrap_or(&NoProgress));
@@ -138,6 +141,8 @@ pub(super) struct Admitted {
 /// A call that can be made once its intent is on record.
 struct Prepared {
     admitted: Admitted,
+    /// The person's and the client's part of the calls in flight.
+    share: Share,
     checked: Checked,
     /// The digest of the arguments that are sent.
     digest: Digest,
@@ -194,6 +199,11 @@ impl Core {
         })?;
         let permit = &admitted.permit;
         let refused = |denial: &Denial, digest| recorded(Some(permit.tool().clone()), denial.code(), digest);
+        let share = self.quotas.begin(self.user_hash(&principal.user), &principal.client).map_err(|used_up| {
+            let denial = used_up.denial();
+            refused(&denial, None);
+            denial
+        })?;
         check_bounds(permit, &arguments).inspect_err(|denial| refused(denial, None))?;
         let given = ArgumentsMessage::of(&arguments);
         let checked = check_bounded(permit, arguments)
@@ -204,7 +214,7 @@ impl Core {
         let caller = self.recorded_caller(&caller, trace);
         let arguments = RecordedArguments { digest, length: sent.json_length() };
         let intent = Box::new(intent(call, caller, permit, &checked, &arguments, credential));
-        Ok(Prepared { admitted, checked, digest, intent })
+        Ok(Prepared { admitted, share, checked, digest, intent })
     }
 
     /// Whether the principal may call the tool now.
@@ -281,6 +291,10 @@ impl Core {
         code: DenialCode,
         arguments_digest: Option<Digest>,
     ) {
+        if !self.quotas.records_denial(caller.user) {
+            self.audit.withhold_denial(caller.user);
+            return;
+        }
         self.audit.denial(Box::new(CallDenial {
             call: call.clone(),
             caller,

@@ -18,6 +18,7 @@ use super::{
     ConnectUrls, CredentialRefresher, GovernError, GovernErrorKind, Pulse, Time, ToolRef,
     chores::{Chore, Chores, Forget},
     keep::Keeping,
+    quota::Quotas,
     refresh::SingleFlight,
     servers::{OpenServer, Providers},
 };
@@ -59,6 +60,7 @@ pub(crate) struct Core {
     pub(crate) time: Arc<Time>,
     pub(crate) pulse: Pulse,
     pub(crate) audit: AuditWriter,
+    pub(crate) quotas: Quotas,
     pub(crate) writer: WriterId,
     pub(crate) key: AuditKey,
     /// The same key, where it outlives the process: under it the journal is sealed.
@@ -81,6 +83,8 @@ pub(crate) struct Core {
     pub(crate) generation: watch::Sender<u64>,
     /// Says that the driver has ended.
     pub(crate) ended: watch::Sender<bool>,
+    /// Says that the journal is followed no more.
+    pub(crate) unfollowed: watch::Sender<bool>,
     view: ArcSwap<View>,
     state: RwLock<Arc<State>>,
     desk: Mutex<Desk>,
@@ -101,6 +105,7 @@ pub(super) struct Parts {
     pub(super) time: Arc<Time>,
     pub(super) pulse: Pulse,
     pub(super) audit: AuditWriter,
+    pub(super) quotas: Quotas,
     pub(super) writer: WriterId,
     pub(super) key: AuditKey,
     pub(super) sealing: Option<AuditKey>,
@@ -116,7 +121,7 @@ pub(super) struct Parts {
 
 impl Core {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { tenant, stores, providers, time, pulse, audit, writer, key, sealing, .. } = parts;
+        let Parts { tenant, stores, providers, time, pulse, audit, quotas, writer, key, sealing, .. } = parts;
         let (names, refresher, connect) = (parts.names, parts.refresher, parts.connect);
         let state = parts.state;
         time.see(state.last_at());
@@ -133,6 +138,7 @@ impl Core {
             time,
             pulse,
             audit,
+            quotas,
             writer,
             key,
             sealing,
@@ -148,6 +154,7 @@ impl Core {
             revision: watch::Sender::new(state.head().revision),
             generation: watch::Sender::new(0),
             ended: watch::Sender::new(false),
+            unfollowed: watch::Sender::new(false),
             view: ArcSwap::from_pointee(view),
             state: RwLock::new(Arc::new(state)),
             desk: Mutex::new(Desk { forget: parts.forget, ..Desk::default() }),

@@ -10,8 +10,8 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-use super::core::Core;
-use crate::audit::AuditCommitter;
+use super::{Part, core::Core, watch::race};
+use crate::{audit::AuditCommitter, ports::Journal};
 
 /// Follows the journal, commits the audit in groups, and does what acts leave to be done. Without it every call is denied with
 /// `state_stale`.
@@ -20,25 +20,103 @@ use crate::audit::AuditCommitter;
 pub struct Driver {
     core: Arc<Core>,
     committer: AuditCommitter,
+    /// None once it has been taken out.
+    follower: Option<Follower>,
+}
+
+/// The part of a [`Driver`] that follows the journal: what makes rules fresh.
+///
+/// Beside the calls on one runtime it stands still while they keep every thread of that runtime busy, and after
+/// [`with_max_staleness`](crate::governor::GovernorBuilder::with_max_staleness) every call is denied. On a thread of its own, load
+/// cannot make rules stale:
+///
+/// ```no_run
+/// # use mcp_govern_core::{Governor, TenantId, memory::MemoryStores, ports::Stores};
+/// # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
+/// let tenant = TenantId::new("acme")?;
+/// # let stores = MemoryStores::new();
+/// # let open_stores = move || { let stores = stores.clone(); async move { Ok::<_, std::io::Error>(stores) } };
+/// let (governor, mut driver) = Governor::builder(tenant.clone()).with_stores(open_stores().await?).open().await?;
+/// if let Some(follower) = driver.take_follower() {
+///     std::thread::spawn(move || {
+///         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+///         runtime.block_on(async {
+///             // Connections and timers belong to the runtime that made them: this one has its own.
+///             let stores = open_stores().await?.open(&tenant).await.map_err(std::io::Error::other)?;
+///             follower.with_journal(stores.journal).run().await;
+///             Ok::<_, std::io::Error>(())
+///         })
+///     });
+/// }
+/// tokio::spawn(driver.run());
+/// # drop(governor);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+#[must_use = "run it: without it every call is denied as `state_stale`"]
+pub struct Follower {
+    core: Arc<Core>,
+    journal: Arc<dyn Journal>,
+}
+
+impl Follower {
+    /// Follows through another handle of the same journal: one that was opened on the runtime that follows.
+    pub fn with_journal(mut self, journal: Arc<dyn Journal>) -> Self {
+        self.journal = journal;
+        self
+    }
+
+    /// Runs until the driver has ended. Dropping it denies every call from then on and stops those in flight.
+    pub fn run(self) -> impl Future<Output = ()> + Send + 'static {
+        let mut ended = self.core.ended.subscribe();
+        let following = self.follow();
+        async move {
+            let _ = race(pin!(following), pin!(ended.wait_for(|ended| *ended))).await;
+        }
+    }
+
+    /// Follows without end.
+    fn follow(self) -> impl Future<Output = ()> + Send + 'static {
+        let Self { core, journal } = self;
+        // Made here and not in the future: one that is dropped before its first poll ends the follower too.
+        let following = Running::new(&core, Part::Follower);
+        async move {
+            let _following = following;
+            core.follow(&*journal).await;
+        }
+    }
 }
 
 impl Driver {
     pub(super) fn new(core: Arc<Core>, committer: AuditCommitter) -> Self {
-        Self { core, committer }
+        let follower = Follower { core: Arc::clone(&core), journal: Arc::clone(&core.stores.journal) };
+        Self { core, committer, follower: Some(follower) }
+    }
+
+    /// Takes the part out that follows the journal, to be run elsewhere: the driver then goes on without it. None where it was taken
+    /// out before.
+    pub fn take_follower(&mut self) -> Option<Follower> {
+        self.follower.take()
     }
 
     /// Runs until [`Governor::close`](crate::Governor::close) has been called and the calls in flight have ended. Spawn the
     /// future on any runtime, or poll it beside the calls; it needs neither timers nor I/O of its own. Dropping it denies every
-    /// call from then on and stops those in flight.
+    /// call from then on and stops those in flight. Where calls may keep a runtime busy, its [`Follower`] runs on another one.
     pub fn run(self) -> impl Future<Output = ()> + Send + 'static {
-        let Self { core, committer } = self;
-        core.pulse.start();
+        let Self { core, committer, follower } = self;
         // Made here and not in the future: one that is dropped before its first poll ends the driver too.
-        let running = Running(Arc::clone(&core));
+        let running = Running::new(&core, Part::Driver);
+        let following = follower.map(Follower::follow);
         async move {
             let _running = running;
             let mut commit = pin!(committer.run());
-            let mut follow = pin!(Arc::clone(&core).follow());
+            let mut follow = pin!(async {
+                match following {
+                    Some(following) => following.await,
+                    None => std::future::pending().await,
+                }
+            });
             let mut attend = pin!(Arc::clone(&core).attend_all());
             let bell = Arc::new(Bell::new());
             let beside = Waker::from(Arc::clone(&bell));
@@ -88,15 +166,29 @@ impl Wake for Bell {
     }
 }
 
-/// Says that the driver has ended, however it ends.
+/// Says that a part runs, and that it has ended, however it ends.
 #[derive(Debug)]
-struct Running(Arc<Core>);
+struct Running {
+    core: Arc<Core>,
+    part: Part,
+}
+
+impl Running {
+    fn new(core: &Arc<Core>, part: Part) -> Self {
+        core.pulse.start(part);
+        Self { core: Arc::clone(core), part }
+    }
+}
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.pulse.end();
-        self.0.raise_alarm();
-        self.0.ended.send_replace(true);
+        self.core.pulse.end(self.part);
+        self.core.raise_alarm();
+        let ended = match self.part {
+            Part::Driver => &self.core.ended,
+            Part::Follower => &self.core.unfollowed,
+        };
+        ended.send_replace(true);
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     journal::{Revision, State},
-    ports::{StoreErrorKind, TenantStores},
+    ports::{Journal, StoreErrorKind, TenantStores},
 };
 
 /// How many acts are read at once.
@@ -66,10 +66,15 @@ pub(super) async fn replay(stores: &TenantStores) -> Result<Replayed, GovernErro
 impl Core {
     /// Takes in what the journal holds beyond the state.
     pub(super) async fn catch_up(&self) -> Result<Vec<Chore>, GovernError> {
+        self.catch_up_from(&*self.stores.journal).await
+    }
+
+    /// [`Core::catch_up`], read through another handle of the same journal.
+    async fn catch_up_from(&self, journal: &dyn Journal) -> Result<Vec<Chore>, GovernError> {
         let mut chores = Vec::new();
         loop {
             let mut head = self.with_state(State::head);
-            let page = match self.stores.journal.read(head.revision, PAGE).await {
+            let page = match journal.read(head.revision, PAGE).await {
                 Ok(page) => page,
                 Err(error) => {
                     if error.kind() == StoreErrorKind::Corrupt {
@@ -106,14 +111,14 @@ impl Core {
     }
 
     /// Follows the journal until it becomes unreadable; then there is nothing more to follow.
-    pub(super) async fn follow(self: Arc<Self>) {
+    pub(super) async fn follow(&self, journal: &dyn Journal) {
         while self.view().unreadable.is_none() {
             let after = self.with_state(State::head).revision;
-            if let Err(error) = self.stores.journal.changed(after).await {
+            if let Err(error) = journal.changed(after).await {
                 self.out_of_touch(&error.into());
             }
             // Also after an error: what happened meanwhile is read before waiting again.
-            match self.catch_up().await {
+            match self.catch_up_from(journal).await {
                 Ok(chores) => {
                     self.chores.push(chores);
                     self.pulse.regain();

@@ -17,8 +17,10 @@ mod driver;
 mod error;
 mod follow;
 mod keep;
+mod limits;
 mod list;
 mod pulse;
+mod quota;
 mod records;
 mod refresh;
 mod request;
@@ -37,14 +39,19 @@ pub use self::{
     blueprint::Applied,
     builder::GovernorBuilder,
     credentials::{CredentialAccepted, Probe},
-    driver::Driver,
+    driver::{Driver, Follower},
     error::{GovernError, GovernErrorKind},
+    limits::{CallBound, CallLimits, CallRate},
     list::ListedTool,
     refresh::{ConnectUrls, CredentialRefresher},
     request::{CallError, CallFailure, CallRequest, CallSuccess, ToolRef},
     status::Status,
 };
-pub(crate) use self::{pulse::Pulse, time::Time};
+pub(crate) use self::{
+    pulse::{Part, Pulse},
+    quota::Share,
+    time::Time,
+};
 use crate::{
     access::Snapshot,
     journal::{Command, Head, Revision, State, StoredCredential},
@@ -117,7 +124,7 @@ impl Governor {
     /// When the driver has ended, so that nothing is followed any more.
     pub async fn reached(&self, revision: Revision) -> Result<(), GovernError> {
         let ended = || GovernError::new(GovernErrorKind::Unavailable, "the driver has ended: nothing is followed");
-        let (mut at, mut end) = (self.core.revision.subscribe(), self.core.ended.subscribe());
+        let (mut at, mut end) = (self.core.revision.subscribe(), self.core.unfollowed.subscribe());
         let reached = watch::race(pin!(at.wait_for(|at| *at >= revision)), pin!(end.wait_for(|ended| *ended))).await;
         match reached {
             Ok(Ok(_)) => Ok(()),
@@ -138,7 +145,7 @@ impl Governor {
     /// When the driver has ended, so that nothing is followed any more.
     pub async fn changed(&self, generation: u64) -> Result<u64, GovernError> {
         let ended = || GovernError::new(GovernErrorKind::Unavailable, "the driver has ended: nothing is followed");
-        let (mut at, mut end) = (self.core.generation.subscribe(), self.core.ended.subscribe());
+        let (mut at, mut end) = (self.core.generation.subscribe(), self.core.unfollowed.subscribe());
         match watch::race(pin!(at.wait_for(|at| *at != generation)), pin!(end.wait_for(|ended| *ended))).await {
             Ok(Ok(now)) => Ok(*now),
             Ok(Err(_)) | Err(_) => Err(ended()),
@@ -162,7 +169,7 @@ impl Governor {
     /// Waits for that; without a driver that runs there is nothing to wait for.
     pub async fn close(&self) {
         self.core.audit.close();
-        if self.core.pulse.is_running() {
+        if self.core.pulse.runs(Part::Driver) {
             let mut ended = self.core.ended.subscribe();
             let _ = ended.wait_for(|ended| *ended).await;
         }

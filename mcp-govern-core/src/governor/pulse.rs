@@ -11,15 +11,26 @@ const WAITING: u8 = 0;
 const RUNNING: u8 = 1;
 const ENDED: u8 = 2;
 
+/// What must run beside the calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// What commits the audit and does what acts leave to be done.
+    Driver,
+    /// What follows the journal.
+    Follower,
+}
+
 /// Whether this node knows that its rules are current.
 ///
-/// INVARIANT: without a driver that runs, nothing is fresh (`a_forgotten_driver_leaves_every_call_denied_as_stale`).
+/// INVARIANT: without a driver and a follower that run, nothing is fresh (`a_forgotten_driver_leaves_every_call_denied_as_stale`,
+/// `a_follower_that_was_taken_out_and_forgotten_leaves_every_call_denied_as_stale`).
 #[derive(Debug)]
 pub(crate) struct Pulse {
     how: Freshness,
     max_staleness: Duration,
     driver: AtomicU8,
-    /// Whether the driver waits in `changed` without an error.
+    follower: AtomicU8,
+    /// Whether the follower waits in `changed` without an error.
     in_touch: AtomicBool,
     base: Instant,
     /// When the journal was last confirmed, in nanoseconds after `base`.
@@ -32,22 +43,30 @@ impl Pulse {
             how,
             max_staleness,
             driver: AtomicU8::new(WAITING),
+            follower: AtomicU8::new(WAITING),
             in_touch: AtomicBool::new(true),
             base: Instant::now(),
             confirmed: AtomicU64::new(0),
         }
     }
 
-    pub(crate) fn start(&self) {
-        self.driver.store(RUNNING, Ordering::Release);
+    pub(crate) fn start(&self, part: Part) {
+        self.part(part).store(RUNNING, Ordering::Release);
     }
 
-    pub(crate) fn end(&self) {
-        self.driver.store(ENDED, Ordering::Release);
+    pub(crate) fn end(&self, part: Part) {
+        self.part(part).store(ENDED, Ordering::Release);
     }
 
-    pub(crate) fn is_running(&self) -> bool {
-        self.driver.load(Ordering::Acquire) == RUNNING
+    pub(crate) fn runs(&self, part: Part) -> bool {
+        self.part(part).load(Ordering::Acquire) == RUNNING
+    }
+
+    fn part(&self, part: Part) -> &AtomicU8 {
+        match part {
+            Part::Driver => &self.driver,
+            Part::Follower => &self.follower,
+        }
     }
 
     /// The journal has been read up to its end.
@@ -55,7 +74,7 @@ impl Pulse {
         self.note_now();
     }
 
-    /// The driver has read the journal up to its end and waits for changes again.
+    /// The follower has read the journal up to its end and waits for changes again.
     pub(crate) fn regain(&self) {
         self.note_now();
         self.in_touch.store(true, Ordering::Release);
@@ -70,7 +89,8 @@ impl Pulse {
     }
 
     pub(crate) fn freshness(&self) -> access::Freshness {
-        let fresh = self.is_running()
+        let fresh = self.runs(Part::Driver)
+            && self.runs(Part::Follower)
             && match self.how {
                 Freshness::Pushed => self.in_touch.load(Ordering::Acquire) || self.is_recent(),
                 Freshness::Confirmed => self.is_recent(),
@@ -95,25 +115,33 @@ mod tests {
 
     const HOUR: Duration = Duration::from_secs(3600);
 
+    fn start(pulse: &Pulse) {
+        [Part::Driver, Part::Follower].into_iter().for_each(|part| pulse.start(part));
+    }
+
     fn is_fresh(pulse: &Pulse) -> bool {
         pulse.freshness() == access::Freshness::Fresh
     }
 
     #[test]
-    fn nothing_is_fresh_before_the_driver_runs_and_after_it_ended() {
-        let pulse = Pulse::new(Freshness::Pushed, HOUR);
-        assert!(!is_fresh(&pulse));
-        pulse.start();
-        assert!(is_fresh(&pulse));
-        pulse.end();
-        assert!(!is_fresh(&pulse));
+    fn nothing_is_fresh_before_both_parts_run_and_after_one_of_them_ended() {
+        for (first, second) in [(Part::Driver, Part::Follower), (Part::Follower, Part::Driver)] {
+            let pulse = Pulse::new(Freshness::Pushed, HOUR);
+            assert!(!is_fresh(&pulse));
+            pulse.start(first);
+            assert!(!is_fresh(&pulse));
+            pulse.start(second);
+            assert!(is_fresh(&pulse));
+            pulse.end(first);
+            assert!(!is_fresh(&pulse));
+        }
     }
 
     #[test]
     fn a_lost_journal_is_trusted_for_the_allowed_time_and_no_longer() {
         for (max, fresh) in [(HOUR, true), (Duration::ZERO, false)] {
             let pulse = Pulse::new(Freshness::Pushed, max);
-            pulse.start();
+            start(&pulse);
             pulse.lose();
             assert_eq!(is_fresh(&pulse), fresh);
             pulse.confirm();
@@ -126,11 +154,11 @@ mod tests {
     #[test]
     fn where_readers_are_not_pushed_time_alone_counts() {
         let pulse = Pulse::new(Freshness::Confirmed, Duration::ZERO);
-        pulse.start();
+        start(&pulse);
         pulse.confirm();
         assert!(!is_fresh(&pulse));
         let pulse = Pulse::new(Freshness::Confirmed, HOUR);
-        pulse.start();
+        start(&pulse);
         pulse.lose();
         assert!(is_fresh(&pulse));
     }

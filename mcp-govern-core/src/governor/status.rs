@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::Governor;
+use super::{CallBound, Governor};
 use crate::{access::Freshness, audit::AuditHealth, journal::Revision, ports::WriterId, vocabulary::ServerId};
 
 /// How a governor is.
@@ -21,6 +21,10 @@ pub struct Status {
     pub writer: WriterId,
     /// How many calls are in flight, those included whose outcome waits to be written.
     pub calls_in_flight: usize,
+    /// How many calls each bound of a person or an AI client has denied since the governor was opened.
+    pub denied_by_bound: Vec<(CallBound, u64)>,
+    /// How many denials were counted and not recorded one by one, because one person had too many.
+    pub denials_unrecorded: u64,
     /// Servers that cannot be opened or discovered on this node, and why. Their tools are denied.
     pub faults: BTreeMap<ServerId, String>,
 }
@@ -49,6 +53,8 @@ impl Governor {
             audit: self.core.audit.health(),
             writer: self.core.writer.clone(),
             calls_in_flight: self.core.audit.in_flight(),
+            denied_by_bound: self.core.quotas.counts().to_vec(),
+            denials_unrecorded: self.core.quotas.unrecorded(),
             faults,
         }
     }

@@ -26,6 +26,11 @@ impl Time {
         self.see(self.clock.now())
     }
 
+    /// What the clock shows: it may jump in either direction.
+    pub(crate) fn clock(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// Takes note of a time, for example that of an act, and answers the largest.
     pub(crate) fn see(&self, at: Timestamp) -> Timestamp {
         let before = self.seen.fetch_max(at.as_millis(), Ordering::AcqRel);

@@ -140,7 +140,7 @@ async fn denials_that_come_faster_than_they_are_written_are_counted_on_record() 
     let records = world.records().await;
     let denials = records.iter().filter(|record| matches!(record, AuditRecord::Denial(_))).count();
     let lost = records.iter().find_map(|record| match record {
-        AuditRecord::Mark(WriterMark::DenialsLost { count }) => Some(*count),
+        AuditRecord::Mark(WriterMark::DenialsLost { count, user: None }) => Some(*count),
         _ => None,
     });
     assert_eq!(denials + usize::try_from(lost.unwrap()).unwrap(), 4_500);

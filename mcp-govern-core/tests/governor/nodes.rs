@@ -6,14 +6,15 @@ use mcp_govern_core::{
     DenialCode, Governor, NewToolState, Remedy, Sent,
     access::Freshness,
     audit::CallResult,
-    governor::GovernErrorKind,
-    journal::{Action, KillScope, ToolState},
+    governor::{GovernErrorKind, GovernorBuilder},
+    journal::{Action, KillScope, Revision, ToolState},
+    ports::Stores,
 };
 
 use super::{
     faults::AT_ONCE,
     vendor::{Acme, Turn, Vendor, release_one, release_two},
-    world::{World, call, code, grant, owner, principal, server, tenant, tool},
+    world::{World, audit_key, call, code, grant, owner, principal, server, tenant, tool},
 };
 
 /// A second node over the same stores, whose provider is of release two.
@@ -104,7 +105,7 @@ async fn a_forgotten_driver_leaves_every_call_denied_as_stale() {
     assert_eq!(governor.status().freshness, Freshness::Stale);
     drop(driver.run());
     assert_eq!(code(&call(&governor, "ann", "list_pages").await), "state_stale");
-    assert!(governor.reached(mcp_govern_core::journal::Revision(999)).await.is_err());
+    assert!(governor.reached(Revision(999)).await.is_err());
     governor.close().await;
 }
 
@@ -187,4 +188,48 @@ async fn a_server_that_could_not_be_discovered_is_tried_again_when_its_tools_are
     }
     later.call("ann", "list_pages").await.unwrap();
     assert!(later.governor.status().faults.is_empty());
+}
+
+#[tokio::test]
+async fn a_follower_that_was_taken_out_and_forgotten_leaves_every_call_denied_as_stale() {
+    let world = World::open().await;
+    let (governor, mut driver) = next_node(&world).open().await.unwrap();
+    let follower = driver.take_follower().unwrap();
+    assert!(driver.take_follower().is_none());
+    tokio::spawn(driver.run());
+    assert_eq!(code(&call(&governor, "ann", "list_pages").await), "state_stale");
+    let following = tokio::spawn(follower.run());
+    governor.reached(world.governor.revision()).await.unwrap();
+    call(&governor, "ann", "list_pages").await.unwrap();
+    following.abort();
+    following.await.unwrap_err();
+    assert_eq!(code(&call(&governor, "ann", "list_pages").await), "state_stale");
+    assert!(governor.reached(Revision(u64::MAX)).await.is_err(), "nothing is followed any more");
+    // What runs is still put on record, and the chain is closed.
+    governor.close().await;
+    assert!(governor.verify_audit(&owner(), &[]).await.unwrap().iter().all(|(_, found)| found.is_intact()));
+}
+
+#[tokio::test]
+async fn a_follower_of_its_own_sees_what_others_do_and_ends_with_its_driver() {
+    let world = World::open().await;
+    let (governor, mut driver) = next_node(&world).open().await.unwrap();
+    let journal = Stores::open(&world.stores, &tenant()).await.unwrap().journal;
+    let following = tokio::spawn(driver.take_follower().unwrap().with_journal(journal).run());
+    let driver = tokio::spawn(driver.run());
+    call(&governor, "ann", "list_pages").await.unwrap();
+    world.act(Action::Kill { scope: KillScope::Tenant }).await;
+    governor.reached(world.governor.revision()).await.unwrap();
+    assert_eq!(code(&call(&governor, "ann", "list_pages").await), "tenant_killed");
+    governor.close().await;
+    driver.await.unwrap();
+    following.await.unwrap();
+}
+
+fn next_node(world: &World) -> GovernorBuilder {
+    Governor::builder(tenant())
+        .with_stores(world.stores.clone())
+        .with_provider(Acme::new(world.vendor.clone()))
+        .with_clock(world.clock.clone())
+        .with_audit_key(audit_key())
 }

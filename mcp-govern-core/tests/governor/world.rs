@@ -7,7 +7,7 @@ use mcp_govern_core::{
     ManualClock, Principal, ProfileId, ProfileSpec, ProviderId, Role, Secret, ServerId, ServerSpec, Settings, TenantId,
     Timestamp, ToolId, ToolPrefix, ToolsetBinding, ToolsetContent, ToolsetEntry, ToolsetId, UserId,
     audit::{AuditRecord, CallResult},
-    governor::{Acted, CallError, CallRequest, CallSuccess, GovernError, Governor, GovernorBuilder, Probe},
+    governor::{Acted, CallError, CallLimits, CallRequest, CallSuccess, GovernError, Governor, GovernorBuilder, Probe},
     journal::{Action, Command, ToolState},
     ports::{AuditFilter, StoredRecord},
 };
@@ -125,6 +125,7 @@ impl World {
             .with_stores(stores.clone())
             .with_provider(Acme::new(vendor.clone()))
             .with_clock(clock.clone())
+            .with_call_limits(CallLimits::unbounded())
             .with_audit_key(audit_key());
         let (governor, driver) = configure(builder).open().await.unwrap();
         let driver = tokio::spawn(driver.run());

@@ -1,9 +1,12 @@
 //! For whoever operates the server.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use http::StatusCode;
-use mcp_govern_core::Secret;
+use mcp_govern_core::{
+    ManualClock, Secret,
+    governor::{CallLimits, CallRate},
+};
 use mcp_govern_server::{McpServer, ServerErrorKind};
 use serde_json::json;
 
@@ -52,6 +55,39 @@ async fn metrics_count_calls_and_name_nobody() {
         assert!(text.contains(line), "{line}\n{text}");
     }
     for name in ["ada", "eve", "desktop", "echo", "canary"] {
+        assert!(!text.contains(name), "{name}\n{text}");
+    }
+}
+
+#[tokio::test]
+async fn metrics_count_what_each_bound_denies_and_name_nobody() {
+    let few = CallLimits::default()
+        .with_rate_per_person(Some(CallRate::new(1, 2)))
+        .with_recorded_denials_per_person(Some(CallRate::new(1, 1)));
+    let ready = Governed::new(|builder| builder.with_call_limits(few).with_clock(Arc::<ManualClock>::default())).await;
+    let builder = McpServer::builder(ready.governor.clone(), tokens(), PUBLIC.parse().unwrap());
+    let world = ready.serve(builder);
+    for _ in 0..2 {
+        world.call("ada", "acme_echo", json!({"text": "x"})).await.result();
+    }
+    let denied = world.call("ada", "acme_echo", json!({"text": "x"})).await.result();
+    let told = &denied["_meta"]["io.github.mcp-govern/denial"];
+    assert_eq!(told["code"], "quota_exceeded");
+    assert_eq!(told["remedy"], json!({"action": "retry_after", "milliseconds": 1000}));
+    let text = denied["content"][0]["text"].as_str().unwrap();
+    assert_eq!(text, "your calls may begin at a rate of 1 a second, which is used up; call again in 1000 ms");
+    world.call("ada", "acme_echo", json!({"text": "x"})).await.result();
+    world.call("bob", "acme_echo", json!({"text": "x"})).await.result();
+    let text = world.send(get("/metrics")).await.text().to_owned();
+    for line in [
+        "mcp_govern_bound_denials_total{bound=\"person_rate\"} 2",
+        "mcp_govern_bound_denials_total{bound=\"client_rate\"} 0",
+        "mcp_govern_unrecorded_denials_total 1",
+        "mcp_govern_denials_total{code=\"quota_exceeded\"} 2",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    for name in ["ada", "bob", "desktop", "echo"] {
         assert!(!text.contains(name), "{name}\n{text}");
     }
 }

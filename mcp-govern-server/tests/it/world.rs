@@ -8,7 +8,7 @@ use http_body_util::BodyExt;
 use mcp_govern_core::{
     Actor, ClientId, CommandId, Governor, Role, Secret, TenantId, UserId,
     blueprint::Blueprint,
-    governor::GovernorBuilder,
+    governor::{CallLimits, GovernorBuilder},
     journal::{Action, Command},
     memory::MemoryStores,
     ports::{AuditFilter, Stores},
@@ -179,7 +179,9 @@ impl Governed {
 
     async fn open(stores: MemoryStores, configure: impl FnOnce(GovernorBuilder) -> GovernorBuilder) -> Self {
         let vendor = Arc::<Vendor>::default();
-        let builder = Governor::builder(tenant()).with_provider(FakeProvider::new(Arc::clone(&vendor)));
+        let builder = Governor::builder(tenant())
+            .with_provider(FakeProvider::new(Arc::clone(&vendor)))
+            .with_call_limits(CallLimits::unbounded());
         let (governor, driver) = configure(builder).open().await.unwrap();
         tokio::spawn(driver.run());
         governor.apply(&owner(), &blueprint()).await.unwrap();

@@ -5,6 +5,7 @@ mod audit;
 mod chains;
 mod checkpoints;
 mod conformance;
+mod follower;
 mod governed;
 mod journal;
 mod nodes;

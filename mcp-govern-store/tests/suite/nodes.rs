@@ -17,7 +17,7 @@ use mcp_govern_core::{
     RequestPreview, Role, Secret, SecretField, ServerConfig, ServerSpec, TenantId, Timestamp, ToolName, ToolOutput,
     ToolPrefix, ToolServer, UserId,
     audit::AuditKey,
-    governor::{Acted, CallError, CallRequest, CallSuccess, GovernError, GovernorBuilder},
+    governor::{Acted, CallError, CallLimits, CallRequest, CallSuccess, Follower, GovernError, GovernorBuilder},
     journal::{Action, Command},
     ports::Stores,
 };
@@ -181,12 +181,27 @@ pub(crate) async fn start_with(
     vendor: &Arc<Vendor>,
     configure: impl FnOnce(GovernorBuilder) -> GovernorBuilder,
 ) -> Result<Running, GovernError> {
-    let builder = Governor::builder(TenantId::new(TENANT).unwrap())
+    let (governor, driver) = configure(builder(stores, vendor)).open().await?;
+    Ok(Running { governor, driver: tokio::spawn(driver.run()) })
+}
+
+/// Starts a node whose follower is run elsewhere.
+pub(crate) async fn start_apart(
+    stores: Arc<dyn Stores>,
+    vendor: &Arc<Vendor>,
+    configure: impl FnOnce(GovernorBuilder) -> GovernorBuilder,
+) -> (Running, Follower) {
+    let (governor, mut driver) = configure(builder(stores, vendor)).open().await.unwrap();
+    let follower = driver.take_follower().unwrap();
+    (Running { governor, driver: tokio::spawn(driver.run()) }, follower)
+}
+
+fn builder(stores: Arc<dyn Stores>, vendor: &Arc<Vendor>) -> GovernorBuilder {
+    Governor::builder(TenantId::new(TENANT).unwrap())
         .with_shared_stores(stores)
         .with_provider(acme(vendor))
-        .with_audit_key(AuditKey::from_bytes([7; 32]));
-    let (governor, driver) = configure(builder).open().await?;
-    Ok(Running { governor, driver: tokio::spawn(driver.run()) })
+        .with_call_limits(CallLimits::unbounded())
+        .with_audit_key(AuditKey::from_bytes([7; 32]))
 }
 
 pub(crate) async fn start(stores: Arc<dyn Stores>, vendor: &Arc<Vendor>) -> Running {
@@ -238,6 +253,11 @@ impl Running {
         let journal = self.governor.verify_journal(&admin(), Some(self.governor.journal_head())).await.unwrap();
         assert!(journal.is_intact(), "{journal:?}");
     }
+}
+
+/// Calls the tool as the person who was granted it, wherever the node runs.
+pub(crate) async fn call_as_person(governor: &Governor) -> Result<CallSuccess, CallError> {
+    call(governor, "person").await
 }
 
 async fn call(governor: &Governor, person: &str) -> Result<CallSuccess, CallError> {

@@ -14,7 +14,7 @@ use mcp_govern_core::{
     NewToolState, Principal, ProfileId, ProfileSpec, ProviderId, Role, Secret, ServerId, ServerSpec, Settings,
     TenantId, ToolPrefix, ToolsetBinding, ToolsetContent, ToolsetId, UserId,
     audit::AuditKey,
-    governor::{CallRequest, Probe},
+    governor::{CallLimits, CallRequest, Probe},
     journal::{Action, Command},
 };
 use mcp_govern_openapi::OpenApiProvider;
@@ -156,7 +156,10 @@ async fn governed_call(governor: &Governor, person: &Principal) {
 pub(crate) async fn governor(address: SocketAddr) -> (Governor, Principal) {
     let provider = OpenApiProvider::from_document(DOCUMENT).expect("a document");
     let tenant = TenantId::new("bench").expect("an id");
-    let (governor, driver) = Governor::builder(tenant).with_provider(provider).open().await.expect("a governor");
+    let (governor, driver) = Governor::builder(tenant)
+        .with_provider(provider)
+        .with_call_limits(CallLimits::unbounded())
+        .open().await.expect("a governor");
     tokio::spawn(driver.run());
     let admin = Actor::new(UserId::new("bench", "admin").expect("an id"), [Role::Owner]);
     let user = UserId::new("bench", "ann").expect("an id");

@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
 use ipnet::IpNet;
-use mcp_govern_core::{ClientName, GroupId, Issuer, ServerId, SubjectId, TenantId, UserId};
+use mcp_govern_core::{
+    ClientName, GroupId, Issuer, ServerId, SubjectId, TenantId, UserId,
+    governor::{CallLimits, CallRate},
+};
 use serde::Deserialize;
 use url::Url;
 
@@ -20,6 +23,7 @@ pub(crate) struct Document {
     pub(crate) http: Http,
     pub(crate) auth: Auth,
     pub(crate) store: Store,
+    pub(crate) limits: Limits,
     pub(crate) log: Log,
     pub(crate) outbound: Outbound,
     /// The shared credentials, by server.
@@ -30,8 +34,8 @@ pub(crate) struct Document {
 
 impl Document {
     /// The tables of the file that are no governance.
-    pub(super) const TABLES: [&'static str; 9] =
-        ["tenant", "apis", "http", "auth", "store", "log", "outbound", "credentials", "connect"];
+    pub(super) const TABLES: [&'static str; 10] =
+        ["tenant", "apis", "http", "auth", "store", "limits", "log", "outbound", "credentials", "connect"];
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -153,6 +157,82 @@ pub(crate) struct Store {
     pub(crate) audit_key: Option<SecretRef>,
     pub(crate) readable_names: bool,
 }
+
+/// What one person and one AI client may use of this node. What is left out is as in `CallLimits`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Limits {
+    pub(crate) calls_in_flight: Option<usize>,
+    pub(crate) calls_in_flight_per_person: Option<usize>,
+    pub(crate) calls_in_flight_per_client: Option<usize>,
+    pub(crate) rate_per_person: Option<Rate>,
+    pub(crate) rate_per_client: Option<Rate>,
+    pub(crate) recorded_denials_per_person: Option<Rate>,
+}
+
+/// So many a second, after so many at once.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rate {
+    pub(crate) per_second: u32,
+    pub(crate) burst: u32,
+}
+
+impl Limits {
+    /// The limits as the governor takes them.
+    pub(crate) fn of_calls(&self) -> CallLimits {
+        let rate = |rate: Rate| CallRate::new(rate.per_second, rate.burst);
+        let mut limits = CallLimits::default();
+        limits.in_flight = self.calls_in_flight.unwrap_or(limits.in_flight);
+        limits.in_flight_per_person = self.calls_in_flight_per_person.or(limits.in_flight_per_person);
+        limits.in_flight_per_client = self.calls_in_flight_per_client.or(limits.in_flight_per_client);
+        limits.rate_per_person = self.rate_per_person.map(rate).or(limits.rate_per_person);
+        limits.rate_per_client = self.rate_per_client.map(rate).or(limits.rate_per_client);
+        let denials = self.recorded_denials_per_person.map(rate);
+        limits.recorded_denials_per_person = denials.or(limits.recorded_denials_per_person);
+        limits
+    }
+
+    /// What is wrong with them, one sentence each.
+    pub(super) fn faults(&self) -> Vec<String> {
+        let all = self.calls_in_flight.unwrap_or(CallLimits::default().in_flight);
+        let mut faults = Vec::new();
+        for (name, given, most, why) in [
+            ("calls_in_flight", self.calls_in_flight, MOST_CALLS, "that is more than a process can hold"),
+            (
+                "calls_in_flight_per_person",
+                self.calls_in_flight_per_person,
+                all / 10,
+                "a tenth of all, so that no person takes all",
+            ),
+            (
+                "calls_in_flight_per_client",
+                self.calls_in_flight_per_client,
+                all / 2,
+                "half of all, so that no client takes all",
+            ),
+        ] {
+            let most = most.max(1);
+            if given.is_some_and(|given| given == 0 || given > most) {
+                faults.push(format!("limits.{name}: expected 1 to {most} ({why})"));
+            }
+        }
+        for (name, rate) in [
+            ("rate_per_person", self.rate_per_person),
+            ("rate_per_client", self.rate_per_client),
+            ("recorded_denials_per_person", self.recorded_denials_per_person),
+        ] {
+            if rate.is_some_and(|rate| !(1..=1_000_000).contains(&rate.per_second) || rate.burst == 0) {
+                faults
+                    .push(format!("limits.{name}: expected `per_second` of 1 to 1000000 and a `burst` of at least 1"));
+            }
+        }
+        faults
+    }
+}
+
+/// More calls in flight than this are not held by one process.
+const MOST_CALLS: usize = 1_000_000;
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -31,6 +31,7 @@ pub(super) fn of(document: &Document, blueprint: &Blueprint) -> Vec<String> {
     {
         faults.push(format!("http.trusted_proxies: `{}` is no header", proxies.header.escape_debug()));
     }
+    faults.extend(document.limits.faults());
     faults
 }
 
@@ -56,6 +57,25 @@ mod tests {
     fn a_table_for_a_server_that_is_not_there_names_the_nearest_one() {
         let found = faults("[credentials.sharde]\nkey = { env = 'A' }");
         assert_eq!(found, ["credentials.sharde: there is no server `sharde`; did you mean `shared`?"]);
+    }
+
+    #[test]
+    fn limits_leave_room_for_others_and_let_something_begin() {
+        assert!(faults("[limits]\ncalls_in_flight_per_person = 1000\ncalls_in_flight_per_client = 5000").is_empty());
+        assert!(faults("[limits]\ncalls_in_flight = 5\ncalls_in_flight_per_person = 1").is_empty());
+        for (limit, expected) in [
+            ("calls_in_flight = 0", "limits.calls_in_flight: expected 1 to 1000000"),
+            (
+                "calls_in_flight_per_person = 1001",
+                "limits.calls_in_flight_per_person: expected 1 to 1000 (a tenth of all",
+            ),
+            ("calls_in_flight_per_client = 5001", "limits.calls_in_flight_per_client: expected 1 to 5000 (half of all"),
+            ("rate_per_person = { per_second = 0, burst = 1 }", "limits.rate_per_person: expected `per_second` of 1"),
+            ("rate_per_client = { per_second = 1, burst = 0 }", "limits.rate_per_client: expected"),
+        ] {
+            let found = faults(&format!("[limits]\n{limit}"));
+            assert!(found.len() == 1 && found[0].starts_with(expected), "{found:?}");
+        }
     }
 
     #[test]

@@ -121,6 +121,7 @@ impl Config {
                 old.auth.jwt.as_ref().map(|jwt| &jwt.issuer) != new.auth.jwt.as_ref().map(|jwt| &jwt.issuer),
             ),
             ("store", old.store != new.store),
+            ("limits", old.limits != new.limits),
             ("log", old.log != new.log),
             ("outbound", old.outbound != new.outbound),
             ("connect", old.connect != new.connect),
@@ -131,6 +132,8 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
+    use mcp_govern_core::governor::{CallLimits, CallRate};
+
     use super::*;
 
     fn config(text: &str) -> Config {
@@ -156,6 +159,15 @@ mod tests {
         assert_eq!(url("0.0.0.0:1").as_deref(), Some("http://127.0.0.1:1/mcp"));
         assert_eq!(url("[::1]:1").as_deref(), Some("http://[::1]:1/mcp"));
         assert_eq!(url("192.0.2.1:1"), None);
+    }
+
+    #[test]
+    fn limits_that_are_left_out_are_those_of_the_governor() {
+        let limits = |text: &str| config(text).document.limits.of_calls();
+        assert_eq!(limits(""), CallLimits::default());
+        let given = limits("[limits]\ncalls_in_flight = 50\nrate_per_person = { per_second = 3, burst = 9 }");
+        let expected = CallLimits::default().with_in_flight(50).with_rate_per_person(Some(CallRate::new(3, 9)));
+        assert_eq!(given, expected);
     }
 
     #[test]

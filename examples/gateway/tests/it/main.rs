@@ -9,6 +9,7 @@ mod clients;
 mod connect;
 mod demonstration;
 mod ending;
+mod hostile;
 mod plan;
 mod refused;
 mod reload;

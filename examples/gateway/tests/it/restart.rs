@@ -14,13 +14,13 @@ use serde_json::json;
 use crate::world::{ANN, Gateway, Site, code, until};
 
 /// Somebody who governs the same store from another process.
-struct Operator {
+pub(crate) struct Operator {
     governor: Governor,
     actor: Actor,
 }
 
 impl Operator {
-    async fn beside(site: &Site) -> Self {
+    pub(crate) async fn beside(site: &Site) -> Self {
         let keys = VaultKeys::from_file(site.path().join("vault.keys")).unwrap();
         let url = format!("sqlite:{}", site.path().join("gateway.db").display());
         let opened = mcp_govern_store::open(&url, OpenOptions::new().with_keys(keys).beside_others()).await.unwrap();
@@ -35,7 +35,7 @@ impl Operator {
         Self { governor, actor: Actor::new(UserId::new("os", "olga").unwrap(), [Role::Owner]) }
     }
 
-    async fn act(&self, action: Action) {
+    pub(crate) async fn act(&self, action: Action) {
         self.governor.act(&self.actor, Command::new(CommandId::random().unwrap(), action)).await.unwrap();
     }
 }

@@ -247,6 +247,9 @@ tokens = [
     {{ user = "ben", token = {{ file = "ben.token" }} }},
 ]
 
+[limits]
+rate_per_person = {{ per_second = 1000000, burst = 1000000 }}
+
 [credentials.status]
 api_key = {{ file = "status.key" }}
 

@@ -92,6 +92,7 @@ fn remedy(remedy: &Remedy) -> Option<String> {
     match remedy {
         Remedy::None => None,
         Remedy::Retry => Some("it passes by itself: try again later".to_owned()),
+        Remedy::RetryAfter { milliseconds } => Some(format!("it passes by itself: try again in {milliseconds} ms")),
         Remedy::AskAdministrator => Some("an administrator can change that".to_owned()),
         Remedy::WaitForReview { tool } => Some(format!("somebody must review it: govern diff {tool}")),
         Remedy::RequestAccess { profiles } => {

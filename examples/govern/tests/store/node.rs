@@ -7,7 +7,7 @@ use mcp_govern_core::{
     Actor, AuthMethodId, ClientId, Credential, DenialCode, Governor, Principal, Role, Secret, ServerId, TenantId,
     UserId,
     audit::{AuditKey, ReadableNames},
-    governor::{CallRequest, Probe},
+    governor::{CallLimits, CallRequest, Probe},
     journal::Revision,
 };
 use mcp_govern_store::{OpenOptions, OpenedStores, VaultKeys};
@@ -62,6 +62,7 @@ impl Node {
             .with_provider(Vendor::Statuspage.provider().unwrap())
             .with_audit_key(AuditKey::from_bytes([0x5a; 32]))
             .with_readable_names(ReadableNames::Omitted)
+            .with_call_limits(CallLimits::unbounded())
             .open()
             .await
             .unwrap();

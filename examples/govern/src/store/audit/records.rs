@@ -215,7 +215,10 @@ fn acted(sent: Sent) -> &'static str {
 fn marked(mark: &WriterMark) -> String {
     match mark {
         WriterMark::Opened { revision, .. } => format!("the writer begins, at revision {revision}"),
-        WriterMark::DenialsLost { count } => format!("{count} denials came too fast to be written"),
+        WriterMark::DenialsLost { count, user: None } => format!("{count} denials came too fast to be written"),
+        WriterMark::DenialsLost { count, user: Some(user) } => {
+            format!("{count} more denials of {} are counted here and not recorded one by one", hashed(user))
+        }
         WriterMark::Closed => "the writer ends in order".to_owned(),
         _ => String::new(),
     }

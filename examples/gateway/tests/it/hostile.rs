@@ -1,0 +1,149 @@
+//! One person with two read tools does what one person can do; another person's calls go on, and a kill switch takes effect.
+//!
+//! Three rounds by default; `MCP_GOVERN_HOSTILE_SECONDS=60` goes on for a minute. What the other person's calls take is printed
+//! (`--nocapture`), and not asserted: a busy machine is slow by itself.
+
+use std::time::{Duration, Instant};
+
+use mcp_govern_core::journal::{Action, KillScope};
+use reqwest::Client;
+use serde_json::{Value, json};
+use stand_ins::Fault;
+use tokio::{io::AsyncWriteExt, net::TcpStream, task::JoinSet};
+
+use crate::{
+    restart::Operator,
+    world::{ANN, BEN, Gateway, Site, client, code, until},
+};
+
+/// How long the vendor keeps a request for as long as the test needs it.
+const HANGS: Duration = Duration::from_secs(25);
+
+/// How far apart Ann's calls are once the first rounds are over: her part of the vendor's rate is a quarter of sixty a minute.
+const APART: Duration = Duration::from_secs(5);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_person_does_costs_another_little_and_a_kill_switch_takes_effect() {
+    let site = Site::new().await;
+    // The limits as they are shipped.
+    site.change("rate_per_person = { per_second = 1000000, burst = 1000000 }\n", "");
+    site.add("[grants.ben]\nprofile = \"look\"\ngrantee = { user = { issuer = \"local\", subject = \"ben\" } }\n");
+    let gateway = site.start().await;
+    let before = [ann(&gateway).await, ann(&gateway).await, ann(&gateway).await, ann(&gateway).await];
+
+    let seconds = std::env::var("MCP_GOVERN_HOSTILE_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+    let (start, mut last, mut rounds, mut during) = (Instant::now(), Instant::now(), 0, Vec::new());
+    while rounds < 3 || start.elapsed() < Duration::from_secs(seconds) {
+        let held = hold_connections(&gateway).await;
+        let flood = flood(&gateway);
+        if rounds < 3 || last.elapsed() > APART {
+            last = Instant::now();
+            // Not one of them is refused, whatever is under way.
+            during.push(ann(&gateway).await);
+            during.push(ann(&gateway).await);
+        }
+        let answers = flood.join_all().await;
+        assert!(answers.iter().any(|end| end == "quota_exceeded"), "nothing was bounded: {answers:?}");
+        drop(held);
+        rounds += 1;
+    }
+    println!("{rounds} rounds; another person's calls: before {}, during {}", told(before.into()), told(during));
+
+    // A call under way ends, and the next one is denied.
+    site.vendor.fail_times(3, &Fault::Delay(HANGS));
+    let asked = site.vendor.count();
+    let address = gateway.url().to_owned();
+    let call = async move { send(&client(), &address, ANN, "status_list_components", json!({"page_id": "p"})).await };
+    let under_way = tokio::spawn(call);
+    until("a call at the vendor", async || (site.vendor.count() > asked).then_some(())).await;
+    let operator = Operator::beside(&site).await;
+    operator.act(Action::Kill { scope: KillScope::Tenant }).await;
+    assert_eq!(code(&under_way.await.unwrap()), "call_killed");
+    assert_eq!(code(&gateway.call(ANN, "status_list_pages", json!({})).await), "tenant_killed");
+    let after = site.vendor.count();
+    for end in flood(&gateway).join_all().await {
+        assert!(["tenant_killed", "refused"].contains(&end.as_str()), "{end}");
+    }
+    assert_eq!(site.vendor.count(), after, "something was sent after the kill switch");
+    gateway.stop().await;
+
+    // The record holds no more than its bounds for all of it.
+    let size = std::fs::metadata(site.path().join("gateway.db")).unwrap().len();
+    println!("the store has {} KiB after {rounds} rounds", size / 1024);
+    assert!(rounds > 3 || size < 16 << 20, "{size} bytes");
+}
+
+/// One call of Ann's that must go well; how long it took.
+async fn ann(gateway: &Gateway) -> Duration {
+    let start = Instant::now();
+    let answer = gateway.call(ANN, "status_list_pages", json!({})).await;
+    assert_eq!(answer["result"]["isError"], false, "{answer}");
+    start.elapsed()
+}
+
+/// Everything that one person can send at once; how each ended.
+fn flood(gateway: &Gateway) -> JoinSet<String> {
+    let (large, long) = ("x".repeat(900_000), "%25".repeat(160));
+    let mut calls: Vec<(String, Value)> = Vec::new();
+    calls.extend((0..100).map(|_| ("status_list_pages".to_owned(), json!({}))));
+    calls.extend((0..5).map(|_| ("status_list_components".to_owned(), json!({"page_id": large}))));
+    calls.extend((0..5).map(|_| ("status_list_components".to_owned(), json!({"page_id": long}))));
+    calls.extend((0..20).map(|number| (format!("status_no_such_{number}"), json!({"page_id": large.get(..1_000)}))));
+    calls.push(("x".repeat(100_000), json!({"page_id": [large.get(..1_000); 20]})));
+    let (mut flood, client) = (JoinSet::new(), client());
+    for (tool, arguments) in calls {
+        let (address, client) = (gateway.url().to_owned(), client.clone());
+        flood.spawn(async move { end(&send(&client, &address, BEN, &tool, arguments).await) });
+    }
+    flood
+}
+
+/// Connections that send nothing, and some that ask and do not read the answer.
+async fn hold_connections(gateway: &Gateway) -> Vec<TcpStream> {
+    let address = gateway.facts["address"].as_str().unwrap();
+    let mut held = Vec::new();
+    for number in 0..60 {
+        // Beyond its bounds the gateway may refuse: that is as good.
+        let Ok(mut stream) = TcpStream::connect(address).await else { continue };
+        if number % 3 == 0 {
+            let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}).to_string();
+            let head = format!(
+                "POST /mcp HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {BEN}\r\ncontent-type: application/json\r\n\
+                 accept: application/json, text/event-stream\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            let _ = stream.write_all(head.as_bytes()).await;
+        }
+        held.push(stream);
+    }
+    held
+}
+
+async fn send(client: &Client, url: &str, token: &str, tool: &str, arguments: Value) -> Value {
+    let message =
+        json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": arguments}});
+    let request = client.post(url).header("accept", "application/json, text/event-stream");
+    match request.bearer_auth(token).json(&message).send().await {
+        Ok(answer) => answer.json().await.unwrap_or_default(),
+        Err(_) => Value::Null,
+    }
+}
+
+/// How a call ended, in a word: a denial's code, or what became of it.
+fn end(answer: &Value) -> String {
+    let result = &answer["result"];
+    match result["_meta"]["io.github.mcp-govern/denial"]["code"].as_str() {
+        Some(code) => code.to_owned(),
+        None if result["isError"] == false => "done".to_owned(),
+        None if result["isError"] == true => "failed".to_owned(),
+        None => "refused".to_owned(),
+    }
+}
+
+fn told(mut took: Vec<Duration>) -> String {
+    took.sort();
+    let at = |part: usize| {
+        took.get((took.len() * part / 100).min(took.len().saturating_sub(1))).copied().unwrap_or_default()
+    };
+    format!("p50 {:?}, p99 {:?} of {}", at(50), at(99), took.len())
+}
