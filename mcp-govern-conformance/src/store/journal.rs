@@ -149,7 +149,7 @@ pub async fn a_waiting_reader_wakes_when_another_node_appends(storage: &dyn Stor
     });
     tokio::task::yield_now().await;
     append(one.journal.as_ref(), Head::EMPTY, "news").await?;
-    let woken = tokio::time::timeout(Duration::from_secs(10), reader).await;
+    let woken = tokio::time::timeout(Duration::from_secs(60), reader).await;
     let act = woken.map_err(|_| Failure::new("the reader still waits after ten seconds"))?;
     let act = act.map_err(|error| Failure::new(error.to_string()))??;
     ensure!(act.revision() == Revision(1), "the reader got revision {}", act.revision());
@@ -164,7 +164,7 @@ pub async fn a_waiting_reader_wakes_when_another_node_appends(storage: &dyn Stor
 pub async fn a_reader_that_is_behind_does_not_wait(storage: &dyn Storage) -> Verdict {
     let stores = open(storage, TENANT).await?;
     append(stores.journal.as_ref(), Head::EMPTY, "first").await?;
-    let waited = tokio::time::timeout(Duration::from_secs(10), stores.journal.changed(Revision::ZERO)).await;
+    let waited = tokio::time::timeout(Duration::from_secs(60), stores.journal.changed(Revision::ZERO)).await;
     waited.map_err(|_| Failure::new("`changed` waits although there is something newer"))??;
     Ok(())
 }

@@ -134,11 +134,18 @@ async fn a_connection_that_sends_no_head_is_closed() {
         assert!(rest.is_empty() || rest.starts_with(b"HTTP/1.1 408"), "{}", String::from_utf8_lossy(&rest));
     }
     // One that was used and then falls silent, too.
-    let mut stream = served.connect().await;
-    served.whole(&mut stream, "acme_free").await;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await.unwrap();
-    assert!(answer.starts_with(b"HTTP/1.1 200"));
+    loop {
+        let mut stream = served.connect().await;
+        let (head, body) = served.call("acme_free");
+        // On a machine that is busy with other work it may be closed before it is used.
+        let written = stream.write_all(format!("{head}{body}").as_bytes()).await;
+        let mut answer = Vec::new();
+        let ended = stream.read_to_end(&mut answer).await;
+        if written.is_ok() && ended.is_ok() && answer.starts_with(b"HTTP/1.1 200") {
+            break;
+        }
+        assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 408"), "{}", String::from_utf8_lossy(&answer));
+    }
 }
 
 #[tokio::test]

@@ -13,7 +13,10 @@ use crate::chains::{Chain, act, tenant};
 /// Until it is killed.
 pub(crate) async fn work(folder: &Path) {
     let keys = VaultKeys::from_file(folder.join("vault.keys")).unwrap();
-    let stores = SqliteStores::open(folder.join("store.db"), SqliteOptions::new(keys)).await.unwrap();
+    let stores =
+        SqliteStores::open(folder.join("store.db"), SqliteOptions::new(keys).with_patience(Duration::from_mins(1)))
+            .await
+            .unwrap();
     let tenant_stores = stores.open(&tenant()).await.unwrap();
     let checkpoints = tenant_stores.checkpoints.clone().unwrap();
     tokio::join!(

@@ -54,18 +54,23 @@ async fn kill_and_look(rounds: u32) {
     let path = folder.path().join("store.db");
     let keys = VaultKeys::from_file_or_generate(folder.path().join("vault.keys")).unwrap();
     // Another process on the same file, all the while.
-    let other = SqliteStores::open(&path, SqliteOptions::new(keys.clone())).await.unwrap();
+    let other = SqliteStores::open(&path, patient(&keys)).await.unwrap();
     let tenant = other.open(&chains::tenant()).await.unwrap();
     let mut ledger = Ledger::default();
     for round in 1..=rounds {
         kill_after(folder.path(), random(200) + 1, &mut ledger);
         chains::grow(&*tenant.journal, 1).await;
-        let options = SqliteOptions::new(keys.clone()).with_integrity_check(IntegrityCheck::Always);
+        let options = patient(&keys).with_integrity_check(IntegrityCheck::Always);
         let stores = SqliteStores::open(&path, options).await.unwrap();
         ledger.hold(&stores, round).await;
         stores.close().await;
     }
     println!("test {NAME} ... ok ({rounds} rounds of kill -9; acknowledged and found: {ledger})");
+}
+
+/// As long as a machine that is busy with other work may need.
+fn patient(keys: &VaultKeys) -> SqliteOptions {
+    SqliteOptions::new(keys.clone()).with_patience(std::time::Duration::from_mins(1))
 }
 
 /// Starts a process that works on the file and kills it after it has acknowledged so many things.

@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use mcp_govern_core::{
     Digest,
     journal::{Head, Revision, StoredAct},
@@ -9,7 +7,7 @@ use mcp_govern_core::{
 use crate::{
     chains::{act, grow, tenant, whole_journal},
     on_every_store,
-    site::{Site, until},
+    site::{PATIENCE, Site, until},
 };
 
 on_every_store!(
@@ -113,10 +111,10 @@ async fn a_reader_is_told_that_nothing_has_changed(site: Site) {
     let journal = site.node().await.acme().await.journal;
     grow(&*journal, 1).await;
     for _ in 0..3 {
-        let told = tokio::time::timeout(Duration::from_secs(20), journal.changed(Revision(1))).await;
+        let told = tokio::time::timeout(PATIENCE, journal.changed(Revision(1))).await;
         told.expect("it is confirmed at least once per poll interval").unwrap();
     }
-    let known = tokio::time::timeout(Duration::from_secs(20), journal.changed(Revision::ZERO)).await;
+    let known = tokio::time::timeout(PATIENCE, journal.changed(Revision::ZERO)).await;
     known.expect("an act that is there already is no news to wait for").unwrap();
 }
 

@@ -27,6 +27,9 @@ use tokio::{
     task::JoinHandle,
 };
 
+/// For how long rules may be unconfirmed where that is not what a test is about: a machine may be busy with other work.
+const STEADY: Duration = Duration::from_mins(1);
+
 /// The tenant of the governors.
 pub(crate) const TENANT: &str = "harness";
 
@@ -205,7 +208,7 @@ fn builder(stores: Arc<dyn Stores>, vendor: &Arc<Vendor>) -> GovernorBuilder {
 }
 
 pub(crate) async fn start(stores: Arc<dyn Stores>, vendor: &Arc<Vendor>) -> Running {
-    start_with(stores, vendor, |builder| builder).await.unwrap()
+    start_with(stores, vendor, |builder| builder.with_max_staleness(STEADY)).await.unwrap()
 }
 
 pub(crate) fn admin() -> Actor {

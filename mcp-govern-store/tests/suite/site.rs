@@ -16,6 +16,9 @@ use tempfile::TempDir;
 
 use crate::chains::tenant;
 
+/// What an operation of a store may take where a test does not wait for it to be refused: a machine may be busy with other work.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+
 /// Where the stores are, the keys and the clock that all nodes share.
 pub(crate) struct Site {
     pub(crate) keys: VaultKeys,
@@ -62,7 +65,8 @@ impl Site {
             Place::Folder(_) => {
                 let options = SqliteOptions::new(keys.clone())
                     .with_clock(self.clock.clone())
-                    .with_poll(Duration::from_millis(20));
+                    .with_poll(Duration::from_millis(20))
+                    .with_patience(PATIENCE);
                 Node::Sqlite(SqliteStores::open(self.file(), options).await.unwrap())
             }
             #[cfg(feature = "postgres")]
@@ -70,6 +74,7 @@ impl Site {
                 let options = PostgresOptions::new(keys.clone())
                     .with_clock(self.clock.clone())
                     .with_poll(Duration::from_millis(50))
+                    .with_patience(PATIENCE)
                     .with_connections(4);
                 Node::Postgres(PostgresStores::connect(url, options).await.unwrap())
             }

@@ -9,10 +9,13 @@ use mcp_govern_core::{
 use mcp_govern_store::{IntegrityCheck, SqliteOptions, SqliteStores, VaultKeys};
 use sqlx::{Connection as _, SqliteConnection};
 
-use crate::chains::{Chain, act, grow, tenant, verified, whole_journal};
+use crate::{
+    chains::{Chain, act, grow, tenant, verified, whole_journal},
+    site::{PATIENCE, until},
+};
 
 fn options() -> SqliteOptions {
-    SqliteOptions::new(VaultKeys::generate().unwrap()).with_patience(Duration::from_millis(50))
+    SqliteOptions::new(VaultKeys::generate().unwrap()).with_patience(PATIENCE)
 }
 
 async fn open(path: &Path, options: SqliteOptions) -> (SqliteStores, TenantStores) {
@@ -114,8 +117,7 @@ async fn change(path: &Path, statement: &'static str) {
 async fn two_that_make_the_same_file_at_once_both_get_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.db");
-    let patient = || options().with_patience(Duration::from_secs(20));
-    let opened = (0..6).map(|_| tokio::spawn(SqliteStores::open(path.clone(), patient()))).collect::<Vec<_>>();
+    let opened = (0..6).map(|_| tokio::spawn(SqliteStores::open(path.clone(), options()))).collect::<Vec<_>>();
     for stores in opened {
         grow(&*stores.await.unwrap().unwrap().open(&tenant()).await.unwrap().journal, 1).await;
     }
@@ -266,10 +268,17 @@ async fn while_another_process_holds_the_file_reads_go_on_and_writes_are_refused
     let path = folder.path().join("store.db");
     let (_stores, tenant) = open(&path, options()).await;
     let acts = grow(&*tenant.journal, 2).await;
+    // Its writes are refused soon, and however long the machine takes for one, they are refused.
+    let (_hasty, impatient) = until(async || {
+        let stores = SqliteStores::open(&path, options().with_patience(Duration::from_millis(50))).await.ok()?;
+        let tenant = stores.open(&crate::chains::tenant()).await.ok()?;
+        Some((stores, tenant))
+    })
+    .await;
     let mut other = SqliteConnection::connect(&format!("sqlite://{}", path.display())).await.unwrap();
     sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
     for _ in 0..3 {
-        let refused = tenant.journal.append(acts[1].head(), &act(acts[1].head(), "late")).await;
+        let refused = impatient.journal.append(acts[1].head(), &act(acts[1].head(), "late")).await;
         assert!(
             matches!(&refused, Err(AppendError::Store(error)) if error.kind() == StoreErrorKind::Unavailable),
             "{refused:?}"

@@ -44,8 +44,15 @@ async fn what_opsgenie_refuses_later_is_rejected_with_its_reason() {
 async fn what_stays_open_is_a_pending_result_that_can_be_followed_up() {
     let (vendor, harness) = open_with(1_000).await;
     let arguments = json!({"identifier": OPEN, "identifier_type": "alias"});
-    let deadline = Instant::now() + Duration::from_millis(1_300);
-    let output = harness.call_until("close_alert", arguments, deadline).await.unwrap().output;
+    let mut answer = None;
+    for time in [1_300, 13_000, 60_000].map(Duration::from_millis) {
+        answer = Some(harness.call_until("close_alert", arguments.clone(), Instant::now() + time).await);
+        // On a machine that is busy with other work the deadline may pass before the vendor has accepted the request.
+        if matches!(answer, Some(Ok(_))) {
+            break;
+        }
+    }
+    let output = answer.unwrap().unwrap().output;
     let result = output.to_value().unwrap();
     assert_eq!(result["state"], "pending");
     assert!(result.get("result").is_none());

@@ -147,10 +147,19 @@ async fn what_is_no_answer_is_a_bad_answer() {
 #[tokio::test]
 async fn a_creation_without_an_alias_that_breaks_off_is_sent_once() {
     for (behaviour, kind) in [(Behaviour::NeverAnswers, Kind::Timeout), (Behaviour::CutMidBody, Kind::Network)] {
-        let vendor = RawServer::start(behaviour.clone()).await.unwrap();
-        let harness = harness_at(vendor.base_url(), keys("some-key", None)).await;
-        let time = Duration::from_millis(800);
-        let failed = failure_within(&harness, "create_alert", json!({"message": "Late"}), time).await;
+        let mut tried = None;
+        for time in [800, 8_000, 60_000].map(Duration::from_millis) {
+            let vendor = RawServer::start(behaviour.clone()).await.unwrap();
+            let harness = harness_at(vendor.base_url(), keys("some-key", None)).await;
+            let failed = failure_within(&harness, "create_alert", json!({"message": "Late"}), time).await;
+            let as_due = failed.kind == kind && !vendor.heads().is_empty();
+            tried = Some((vendor, failed));
+            // On a machine that is busy with other work the deadline may pass before the request has come as far as it will.
+            if as_due {
+                break;
+            }
+        }
+        let (vendor, failed) = tried.unwrap();
         assert_eq!(failed.kind, kind, "{behaviour:?}: {failed:?}");
         assert_ne!(failed.sent, Sent::No, "{behaviour:?}: {failed:?}");
         assert_eq!(vendor.heads().len(), 1, "{behaviour:?}");

@@ -120,7 +120,7 @@ async fn after_the_vendors_limit_the_next_call_is_kept_back() {
         success(&harness, "list_abilities", json!({})).await;
     }
     for count in [3, 3] {
-        let failed = failure_within(&harness, "list_abilities", json!({}), Duration::from_secs(4)).await;
+        let failed = failure_within(&harness, "list_abilities", json!({}), Duration::from_secs(20)).await;
         assert_eq!((failed.kind, failed.sent, vendor.count()), (Kind::RateLimited, Sent::No, count), "{failed:?}");
         assert!(failed.vendor.retry_after.is_some_and(|wait| wait > Duration::from_secs(30)), "{failed:?}");
     }
@@ -134,9 +134,19 @@ async fn a_write_that_breaks_off_is_sent_once_and_nobody_says_that_it_was_not() 
         (Behaviour::CutMidBody, Kind::Network),
         (Behaviour::GarbageStatusLine, Kind::Network),
     ] {
-        let vendor = RawServer::start(behaviour.clone()).await.unwrap();
-        let harness = harness_at(vendor.base_url(), Who::Account, "some-key").await;
-        let failed = failure_within(&harness, "create_incident", create(None), Duration::from_millis(800)).await;
+        let mut tried = None;
+        for time in [800, 8_000, 60_000].map(Duration::from_millis) {
+            let vendor = RawServer::start(behaviour.clone()).await.unwrap();
+            let harness = harness_at(vendor.base_url(), Who::Account, "some-key").await;
+            let failed = failure_within(&harness, "create_incident", create(None), time).await;
+            let as_due = failed.kind == kind && !vendor.heads().is_empty();
+            tried = Some((vendor, failed));
+            // On a machine that is busy with other work the deadline may pass before the request has come as far as it will.
+            if as_due {
+                break;
+            }
+        }
+        let (vendor, failed) = tried.unwrap();
         assert_eq!(failed.kind, kind, "{behaviour:?}: {failed:?}");
         assert_ne!(failed.sent, Sent::No, "{behaviour:?}: {failed:?}");
         assert_eq!(vendor.heads().len(), 1, "{behaviour:?}");

@@ -150,10 +150,10 @@ async fn sixty_requests_a_minute_are_kept_to_beforehand() {
         success(&harness, tool, arguments.clone()).await;
     }
     for (tool, arguments) in calls.clone() {
-        let failed = failure_within(&harness, tool, arguments, Duration::from_secs(2)).await;
+        let failed = failure_within(&harness, tool, arguments, Duration::from_secs(20)).await;
         assert_eq!((failed.kind, failed.sent), (Kind::RateLimited, Sent::No), "{tool}");
     }
-    let failed = failure_within(&harness, "list_pages", json!({}), Duration::from_secs(2)).await;
+    let failed = failure_within(&harness, "list_pages", json!({}), Duration::from_secs(20)).await;
     assert!(failed.vendor.retry_after.is_some(), "{failed:?}");
     assert_eq!(vendor.count(), 60, "the request that would be refused was sent");
 }
@@ -179,10 +179,20 @@ async fn a_write_that_breaks_off_is_sent_once_and_nobody_says_that_it_was_not() 
         (Behaviour::CutMidBody, Kind::Network),
         (Behaviour::GarbageStatusLine, Kind::Network),
     ] {
-        let vendor = RawServer::start(behaviour.clone()).await.unwrap();
-        let harness = harness_at(vendor.base_url().join("v1").unwrap(), "some-key", &["create_incident"]).await;
-        let (tool, arguments) = write();
-        let failed = failure_within(&harness, tool, arguments, Duration::from_millis(800)).await;
+        let mut tried = None;
+        for time in [800, 8_000, 60_000].map(Duration::from_millis) {
+            let vendor = RawServer::start(behaviour.clone()).await.unwrap();
+            let harness = harness_at(vendor.base_url().join("v1").unwrap(), "some-key", &["create_incident"]).await;
+            let (tool, arguments) = write();
+            let failed = failure_within(&harness, tool, arguments, time).await;
+            let as_due = failed.kind == kind && !vendor.heads().is_empty();
+            tried = Some((vendor, failed));
+            // On a machine that is busy with other work the deadline may pass before the request has come as far as it will.
+            if as_due {
+                break;
+            }
+        }
+        let (vendor, failed) = tried.unwrap();
         assert_eq!(failed.kind, kind, "{behaviour:?}: {failed:?}");
         assert_ne!(failed.sent, Sent::No, "{behaviour:?}: {failed:?}");
         assert_eq!(vendor.heads().len(), 1, "{behaviour:?}");
