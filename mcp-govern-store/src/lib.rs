@@ -37,6 +37,6 @@ pub use self::{
 };
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use self::{
-    open::{MissingStore, OpenOptions, OpenedStores, open},
+    open::{MissingStore, OpenOptions, OpenedStores, Plaintext, open},
     reseal::Resealed,
 };

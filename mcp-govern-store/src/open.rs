@@ -24,6 +24,16 @@ pub enum MissingStore {
     Refuse,
 }
 
+/// Whether a PostgreSQL server on another machine may be spoken to without TLS, where its URL demands it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Plaintext {
+    /// Such a URL is refused (`Invalid`).
+    #[default]
+    Refused,
+    /// It is taken at its word, with a warning: where the way to the database is protected by other means, such as a tunnel.
+    Allowed,
+}
+
 /// How stores are opened, whichever they are; what is left unsaid is as [`SqliteOptions`] and [`PostgresOptions`] have it.
 #[derive(Debug, Clone, Default)]
 pub struct OpenOptions {
@@ -33,6 +43,8 @@ pub struct OpenOptions {
     clock: Option<Arc<dyn Clock>>,
     poll: Option<Duration>,
     patience: Option<Duration>,
+    largest: Option<u64>,
+    plaintext: Plaintext,
 }
 
 impl OpenOptions {
@@ -83,6 +95,22 @@ impl OpenOptions {
         self.patience = Some(patience);
         self
     }
+
+    /// With a size in bytes that a SQLite file does not outgrow: a write beyond it fails as it does on a full disk. No limit by
+    /// default; what PostgreSQL may use is for its administrator to limit.
+    #[must_use]
+    pub fn with_largest_size(mut self, bytes: u64) -> Self {
+        self.largest = Some(bytes);
+        self
+    }
+
+    /// With another answer to the URL of a PostgreSQL server that may send everything unencrypted over a network; it is refused by
+    /// default.
+    #[must_use]
+    pub fn with_plaintext(mut self, plaintext: Plaintext) -> Self {
+        self.plaintext = plaintext;
+        self
+    }
 }
 
 /// Durable stores that a URL named. Clones share everything.
@@ -105,12 +133,13 @@ enum Target<'a> {
 }
 
 /// Opens the stores that a URL names: `sqlite:PATH` (also `sqlite://PATH`), or `postgres://user:password@host:port/database`
-/// with the parameters that libpq knows. Within a tokio runtime.
+/// with the parameters that libpq knows. Within a tokio runtime. A PostgreSQL server on another machine is reached over TLS whose
+/// certificate is verified, unless the URL says otherwise ([`Plaintext`]).
 ///
 /// # Errors
 ///
-/// - `Invalid`: the text is no such URL, this build has no such database, or the store is not there and
-///   [`MissingStore::Refuse`] was said.
+/// - `Invalid`: the text is no such URL, this build has no such database, the store is not there and [`MissingStore::Refuse`] was
+///   said, or everything would be sent unencrypted and [`Plaintext::Allowed`] was not said.
 /// - Else as [`SqliteStores::open`] and [`PostgresStores::connect`].
 pub async fn open(url: &str, options: OpenOptions) -> Result<OpenedStores, StoreError> {
     match target(url)? {
@@ -138,12 +167,13 @@ impl OpenOptions {
         options.clock = self.clock.unwrap_or(options.clock);
         options.poll = self.poll.unwrap_or(options.poll);
         options.patience = self.patience.unwrap_or(options.patience);
+        options.largest = self.largest;
         options
     }
 
     #[cfg(feature = "postgres")]
     fn for_postgres(self) -> PostgresOptions {
-        let mut options = PostgresOptions::without_keys().with_missing(self.missing);
+        let mut options = PostgresOptions::without_keys().with_missing(self.missing).with_plaintext(self.plaintext);
         options.keys = self.keys;
         options.clock = self.clock.or(options.clock);
         options.poll = self.poll.unwrap_or(options.poll);

@@ -50,7 +50,7 @@ pub(crate) async fn run(
     let mut findings = Findings::default();
     let providers = findings.take(checked_providers(config)).unwrap_or_default();
     let credentials = findings.take(credentials::resolve(config)).unwrap_or_default();
-    let store = findings.take(StorePlace::of(config, cli.store.as_deref()));
+    let store = findings.take(StorePlace::of(config, &cli.store));
     if !providers.is_empty() {
         let node = open_copy(&config.tenant()?, &MemoryStores::new(), &providers).await?;
         look(&node, config, cli, &mut findings).await?;

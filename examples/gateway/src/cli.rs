@@ -26,9 +26,8 @@ pub(crate) struct Cli {
     /// The configuration file
     #[arg(long, short, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Where state is kept: `memory`, `sqlite:<path>` or `postgres://…`
-    #[arg(long, global = true, value_name = "URL")]
-    pub(crate) store: Option<String>,
+    #[command(flatten)]
+    pub(crate) store: StoreFlags,
     /// Write JSON for machines: one object on standard output, and a log of JSON lines
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -48,6 +47,18 @@ pub(crate) enum Command {
         #[arg(value_enum)]
         kind: KeyKind,
     },
+}
+
+/// Which store, over what the file says.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct StoreFlags {
+    /// Where state is kept: `memory`, `sqlite:<path>` or `postgres://…`; with a password in it, it belongs into the file as
+    /// `store.url = { env = "NAME" }`
+    #[arg(long = "store", global = true, value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// Speak to a database on another machine without TLS where its URL says so: for tunnels
+    #[arg(long, global = true)]
+    pub(crate) insecure_postgres: bool,
 }
 
 /// What counts for serving and stands over the file.

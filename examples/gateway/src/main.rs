@@ -65,7 +65,7 @@ async fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         None => Box::pin(serve::run(cli)).await,
         Some(Command::Plan(flags)) => {
             let config = plan::required(cli.config.as_deref())?;
-            plan::run(&config, cli.store.as_deref(), flags, cli.json, &mut out).await
+            plan::run(&config, &cli.store, flags, cli.json, &mut out).await
         }
         Some(Command::Check(flags)) => {
             let config = plan::required(cli.config.as_deref())?;

@@ -13,7 +13,7 @@ use mcp_govern_core::{
 use serde::Serialize;
 
 use crate::{
-    cli::PlanFlags,
+    cli::{PlanFlags, StoreFlags},
     config::Config,
     failure::Failure,
     governance::{Enacted, administrator, enact},
@@ -43,7 +43,7 @@ struct Plan<'a> {
 /// Plans by playing the file through on a copy of the journal in memory: tools that only a sync would find are in it too.
 pub(crate) async fn run(
     config: &Config,
-    store: Option<&str>,
+    store: &StoreFlags,
     flags: &PlanFlags,
     json: bool,
     out: &mut (impl Write + Send),
@@ -105,7 +105,7 @@ async fn play_through(old: &Config, tenant: &TenantId, copy: &MemoryStores) -> R
 /// Copies what the store holds, and says what that is.
 async fn copy_journal(
     config: &Config,
-    store: Option<&str>,
+    store: &StoreFlags,
     tenant: &TenantId,
     copy: &MemoryStores,
 ) -> Result<String, Failure> {

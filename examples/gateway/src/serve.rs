@@ -15,7 +15,7 @@ use url::Url;
 
 use crate::{
     cli::{AuthMode, Cli},
-    config::{AccessRequests, Config, Http},
+    config::{AccessRequests, Config, Http, holds_password},
     connect::{OnThisMachine, SignIns},
     credentials::{self, ServerCredential},
     demo::{Demonstration, random_token},
@@ -171,7 +171,15 @@ async fn open(cli: &Cli, config: &Config, credentials: &[ServerCredential]) -> R
     let providers = checked_providers(config)?;
     // A client that starts a demonstration of its own does so wherever it happens to be, and may start several.
     let own = (cli.serve.stdio && config.is_demonstration()).then_some("memory");
-    let place = StorePlace::of(config, cli.store.as_deref().or(own))?;
+    let mut flags = cli.store.clone();
+    flags.url = flags.url.or(own.map(str::to_owned));
+    let place = StorePlace::of(config, &flags)?;
+    if cli.store.url.as_deref().is_some_and(holds_password) {
+        tracing::warn!(
+            "the password in `--store` stands in the list of processes, where every user of this machine can read it: write \
+             `store.url = {{ env = \"NAME\" }}` or `{{ file = \"path\" }}` into the file instead"
+        );
+    }
     let names = if config.document.store.readable_names { ReadableNames::Recorded } else { ReadableNames::Omitted };
     let (stores, audit_key) = (place.open().await?, place.audit_key()?);
     if place.is_memory() && !config.is_demonstration() {

@@ -7,9 +7,10 @@ use std::{
 };
 
 use mcp_govern_core::{Secret, audit::AuditKey, memory::MemoryStores, ports::Stores};
-use mcp_govern_store::{MissingStore, OpenOptions, VaultKeys, write_new_secret};
+use mcp_govern_store::{MissingStore, OpenOptions, Plaintext, VaultKeys, write_new_secret};
 
 use crate::{
+    cli::StoreFlags,
     config::{Config, SecretRef, StoreUrl, holds_password},
     failure::Failure,
     random,
@@ -26,6 +27,7 @@ pub(crate) struct StorePlace {
     target: Target,
     vault_keys: Option<SecretRef>,
     audit_key: Option<SecretRef>,
+    plaintext: Plaintext,
     base: PathBuf,
 }
 
@@ -39,10 +41,10 @@ enum Target {
 impl StorePlace {
     /// What the flag says, else the file; else a SQLite file beside the configuration, and for the demonstration one in a folder of
     /// its own.
-    pub(crate) fn of(config: &Config, flag: Option<&str>) -> Result<Self, Failure> {
+    pub(crate) fn of(config: &Config, flags: &StoreFlags) -> Result<Self, Failure> {
         let store = &config.document.store;
         let base = config.base().to_owned();
-        let target = match (flag, &store.url) {
+        let target = match (flags.url.as_deref(), &store.url) {
             // A path on the command line is meant from where the command is given.
             (Some(text), _) => Target::parse(&Secret::new(text), Path::new(""))?,
             (None, Some(StoreUrl::Here(text))) => Target::parse(&Secret::new(text), &base)?,
@@ -62,7 +64,9 @@ impl StorePlace {
                 )));
             }
         }
-        Ok(Self { target, vault_keys, audit_key, base })
+        let insecure = flags.insecure_postgres || store.insecure_postgres;
+        let plaintext = if insecure { Plaintext::Allowed } else { Plaintext::Refused };
+        Ok(Self { target, vault_keys, audit_key, plaintext, base })
     }
 
     /// Opens the stores; a file, or the tables of a database, are made where they are not there.
@@ -74,7 +78,7 @@ impl StorePlace {
                 Failure::from(error).at(format!("{DEMONSTRATION} (`--store memory` keeps nothing)"))
             })?;
         }
-        self.open_with(OpenOptions::new()).await
+        self.open_with(self.options()).await
     }
 
     /// Opens the stores as they are, for looking at them beside the gateway that uses them. None where there is nothing to look at.
@@ -83,11 +87,15 @@ impl StorePlace {
             Target::Memory => Ok(None),
             Target::Sqlite(path) if !path.exists() => Ok(None),
             Target::Sqlite(_) | Target::Postgres(_) => {
-                let options = OpenOptions::new().beside_others().with_missing(MissingStore::Refuse);
+                let options = self.options().beside_others().with_missing(MissingStore::Refuse);
                 let url = self.url();
                 Ok(Some(Arc::new(mcp_govern_store::open(url.expose(), options).await?)))
             }
         }
+    }
+
+    fn options(&self) -> OpenOptions {
+        OpenOptions::new().with_plaintext(self.plaintext)
     }
 
     async fn open_with(&self, options: OpenOptions) -> Result<Arc<dyn Stores>, Failure> {
@@ -223,7 +231,13 @@ mod tests {
 
     fn target(text: &str) -> Result<String, String> {
         let target = Target::parse(&Secret::new(text), Path::new("/etc/gateway"));
-        let place = |target| StorePlace { target, vault_keys: None, audit_key: None, base: PathBuf::new() };
+        let place = |target| StorePlace {
+            target,
+            vault_keys: None,
+            audit_key: None,
+            plaintext: Plaintext::default(),
+            base: PathBuf::new(),
+        };
         target.map(|target| place(target).shown()).map_err(|failure| failure.to_string())
     }
 
@@ -247,6 +261,7 @@ mod tests {
             target: Target::Sqlite(path.clone()),
             vault_keys: None,
             audit_key: None,
+            plaintext: Plaintext::default(),
             base: folder.path().to_owned(),
         };
         assert!(place.open_if_there().await.unwrap().is_none());

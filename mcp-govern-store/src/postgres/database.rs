@@ -19,6 +19,7 @@ use sqlx::{
 };
 
 use super::{
+    encryption,
     fault::{self, Access, Connection, fault},
     listen::Listening,
     options::PostgresOptions,
@@ -58,9 +59,10 @@ struct Session {
 
 impl Database {
     pub(crate) async fn connect(url: &str, options: PostgresOptions) -> Result<Self, StoreError> {
-        let PostgresOptions { keys: _, missing, clock, poll, patience, connections, schema } = options;
+        let PostgresOptions { keys: _, missing, clock, poll, patience, connections, schema, plaintext } = options;
         check_schema(&schema)?;
-        let connect = parse(url)?;
+        let variable = std::env::var("PGSSLMODE").ok();
+        let connect = encryption::secured(parse(url)?, url, variable.as_deref(), plaintext)?;
         let session = Session { schema: schema.clone(), patience };
         // Making the tables may take longer than an operation, and so may waiting for another node that makes them.
         tokio::time::timeout(patience.saturating_mul(6), prepare(&connect, &session, missing))

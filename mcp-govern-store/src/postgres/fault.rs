@@ -82,6 +82,12 @@ fn classify(error: &sqlx::Error, access: Access) -> (StoreErrorKind, String, Con
             (Unavailable, "a value cannot be sent".to_owned(), Connection::Usable)
         }
         sqlx::Error::Configuration(why) => (Unavailable, why.to_string(), Connection::Lost),
+        // Nothing was sent: the connection is made before anything else.
+        sqlx::Error::Tls(why) => {
+            let what = "no connection that is encrypted and verified can be made";
+            let hint = "see `sslmode` and `sslrootcert` of the URL";
+            (Unavailable, format!("{what} ({why}): {hint}"), Connection::Lost)
+        }
         sqlx::Error::Io(error) => (lost, format!("the connection failed ({error})"), Connection::Lost),
         _ => (lost, "the connection failed".to_owned(), Connection::Lost),
     }

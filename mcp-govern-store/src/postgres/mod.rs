@@ -3,6 +3,7 @@
 mod audit;
 mod checkpoint;
 mod database;
+mod encryption;
 mod fault;
 mod journal;
 mod lease;

@@ -2,7 +2,10 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use mcp_govern_core::Clock;
 
-use crate::{keys::VaultKeys, open::MissingStore};
+use crate::{
+    keys::VaultKeys,
+    open::{MissingStore, Plaintext},
+};
 
 /// How PostgreSQL stores are opened.
 #[derive(Clone)]
@@ -14,6 +17,7 @@ pub struct PostgresOptions {
     pub(crate) patience: Duration,
     pub(crate) connections: u32,
     pub(crate) schema: String,
+    pub(crate) plaintext: Plaintext,
 }
 
 impl PostgresOptions {
@@ -33,6 +37,7 @@ impl PostgresOptions {
             patience: Duration::from_secs(5),
             connections: 8,
             schema: "mcp_govern".to_owned(),
+            plaintext: Plaintext::default(),
         }
     }
 
@@ -80,11 +85,18 @@ impl PostgresOptions {
         self.schema = schema.into();
         self
     }
+
+    /// With another answer to a URL that may send everything unencrypted over a network; it is refused by default.
+    #[must_use]
+    pub fn with_plaintext(mut self, plaintext: Plaintext) -> Self {
+        self.plaintext = plaintext;
+        self
+    }
 }
 
 impl fmt::Debug for PostgresOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { keys, missing, clock, poll, patience, connections, schema } = self;
+        let Self { keys, missing, clock, poll, patience, connections, schema, plaintext } = self;
         f.debug_struct("PostgresOptions")
             .field("keys", keys)
             .field("missing", missing)
@@ -93,6 +105,17 @@ impl fmt::Debug for PostgresOptions {
             .field("patience", patience)
             .field("connections", connections)
             .field("schema", schema)
+            .field("plaintext", plaintext)
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_another_node_decides_is_looked_for_at_least_twice_a_second() {
+        assert!(PostgresOptions::without_keys().poll <= Duration::from_millis(500));
     }
 }

@@ -118,3 +118,13 @@ impl fmt::Debug for SqliteOptions {
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_another_node_decides_is_looked_for_at_least_twice_a_second() {
+        assert!(SqliteOptions::without_keys().poll <= Duration::from_millis(500));
+    }
+}

@@ -5,6 +5,8 @@ mod audit;
 mod chains;
 mod checkpoints;
 mod conformance;
+#[cfg(feature = "postgres")]
+mod encryption;
 mod follower;
 mod governed;
 mod journal;

@@ -156,6 +156,8 @@ pub(crate) struct Store {
     pub(crate) vault_keys: Option<SecretRef>,
     pub(crate) audit_key: Option<SecretRef>,
     pub(crate) readable_names: bool,
+    /// Whether a database on another machine may be spoken to without TLS where the URL says so.
+    pub(crate) insecure_postgres: bool,
 }
 
 /// What one person and one AI client may use of this node. What is left out is as in `CallLimits`.

@@ -8,7 +8,7 @@ use std::{
 
 use example_vendors::Environment;
 use mcp_govern_core::{Actor, Role, Secret, TenantId, UserId, audit::AuditKey};
-use mcp_govern_store::VaultKeys;
+use mcp_govern_store::{Plaintext, VaultKeys};
 
 use super::args::StoreArguments;
 use crate::failure::Failure;
@@ -35,7 +35,19 @@ impl<'a> Place<'a> {
                 "say which store: `--store sqlite:PATH`, `--store postgres://user@host/database` or GOVERN_STORE",
             )
         })?;
+        if arguments.store.as_deref().is_some_and(holds_password) {
+            let _ = writeln!(
+                io::stderr(),
+                "govern: the password in `--store` stands in the list of processes, where every user of this machine can read it: \
+                 put the URL into GOVERN_STORE, or the password into a password file of PostgreSQL (PGPASSFILE)"
+            );
+        }
         Ok(Self { arguments, environment, url: Secret::new(url) })
+    }
+
+    /// Whether a database on another machine may be spoken to without TLS.
+    pub(crate) fn plaintext(&self) -> Plaintext {
+        if self.arguments.insecure_postgres { Plaintext::Allowed } else { Plaintext::Refused }
     }
 
     /// The store's URL. It may hold a password.
@@ -99,6 +111,15 @@ impl<'a> Place<'a> {
     }
 }
 
+/// Whether the URL of a database has a password in it.
+fn holds_password(url: &str) -> bool {
+    let Some((_, rest)) = url.split_once("://") else { return false };
+    let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let authority = place.split('/').next().unwrap_or_default();
+    let named = authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'));
+    named || query.split('&').any(|pair| pair.starts_with("password="))
+}
+
 fn sqlite_path(url: &str) -> Option<&Path> {
     let path = url.strip_prefix("sqlite:")?;
     Some(Path::new(path.strip_prefix("//").unwrap_or(path)))
@@ -152,6 +173,18 @@ mod tests {
         assert_eq!((place.url(), place.tenant().unwrap().as_str()), ("sqlite:b.db", "acme"));
         let refused = Place::of(&none, &Environment::of([])).unwrap_err().to_string();
         assert!(refused.contains("--store") && refused.contains("GOVERN_STORE"), "{refused}");
+    }
+
+    #[test]
+    fn a_password_in_a_url_is_seen() {
+        for url in ["postgres://me:canary@db/x", "postgres://db/x?a=b&password=canary", "postgresql://me:a@b:c@db"] {
+            assert!(holds_password(url), "{url}");
+        }
+        for url in
+            ["postgres://me@db:5432/x?application_name=a:b@c", "postgres://db/x", "sqlite:a:b@c.db", "sqlite://a.db"]
+        {
+            assert!(!holds_password(url), "{url}");
+        }
     }
 
     #[test]

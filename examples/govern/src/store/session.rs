@@ -107,7 +107,7 @@ impl Session {
 
 /// Opens the stores beside those who use them.
 pub(crate) async fn open_stores(place: &Place<'_>, missing: MissingStore) -> Result<OpenedStores, Failure> {
-    let mut options = OpenOptions::new().beside_others().with_missing(missing);
+    let mut options = OpenOptions::new().beside_others().with_missing(missing).with_plaintext(place.plaintext());
     if let Some(keys) = place.vault_keys()? {
         options = options.with_keys(keys);
     }

@@ -28,6 +28,9 @@ pub(crate) struct StoreArguments {
     /// `sqlite:PATH` or `postgres://…`; with a password it belongs into `GOVERN_STORE`
     #[arg(long, global = true, value_name = "URL")]
     pub(crate) store: Option<String>,
+    /// Speak to a database on another machine without TLS where its URL says so: for tunnels
+    #[arg(long, global = true)]
+    pub(crate) insecure_postgres: bool,
     /// The tenant [default: default]
     #[arg(long, global = true)]
     pub(crate) tenant: Option<String>,
