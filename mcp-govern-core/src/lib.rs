@@ -17,6 +17,7 @@ mod vocabulary;
 
 pub use self::{
     causes::with_causes,
+    check::CallRules,
     denial::{ArgumentFault, Denial, DenialCode, Remedy},
     governor::Governor,
     provider::{

@@ -24,6 +24,8 @@ mod decode;
 #[cfg(feature = "engine")]
 mod document;
 #[cfg(feature = "engine")]
+mod held;
+#[cfg(feature = "engine")]
 mod limits;
 #[cfg(feature = "engine")]
 mod poll;

@@ -3,15 +3,15 @@
 use std::borrow::Cow;
 
 use http::{HeaderMap, StatusCode};
-use mcp_govern_core::{CallContext, Exchange, ProviderError, ProviderErrorKind, Sent, VendorError};
+use mcp_govern_core::{CallContext, CallRules, Exchange, ProviderError, ProviderErrorKind, Sent, VendorError};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, Value, value::RawValue};
 use tokio::time::{Instant, sleep_until};
 
 use crate::{
     authorize::Scheme,
-    bind::with_sent,
     decode::{Scrubber, error, error::header_matches},
+    reach::KeptText,
     row::{Pending, PollPlan, Row},
     send::{Answer, later},
     server::{OpenApiServer, RowResult},
@@ -24,6 +24,7 @@ impl OpenApiServer {
         row: &Row,
         plan: &PollPlan,
         accepted: Answer,
+        rules: &CallRules,
         cx: &CallContext<'_>,
         deadline: Instant,
     ) -> Result<RowResult, ProviderError> {
@@ -35,10 +36,17 @@ impl OpenApiServer {
             return pending(plan, None, note, exchanges);
         };
         let arguments = Map::from_iter([(plan.argument.clone(), Value::from(id.as_str()))]);
-        let arguments = with_sent(asked, Cow::Owned(arguments));
-        let end = deadline.min(later(plan.wait));
         let scrubber = Scrubber::new(cx.credential);
         let shown = scrubber.clean(id);
+        // The vendor has accepted the request by now: that nobody may ask what became of it does not undo it.
+        let arguments = match self.hold(asked, Cow::Owned(arguments), rules) {
+            Ok(arguments) => arguments,
+            Err(error) => {
+                let note = format!("The vendor accepted the request. Its outcome could not be asked for ({error}).");
+                return pending(plan, Some(&shown), note, exchanges);
+            }
+        };
+        let end = deadline.min(later(plan.wait));
         let mut turn = 0;
         let note = loop {
             let next = later(plan.every);
@@ -64,7 +72,10 @@ impl OpenApiServer {
                     exchanges.push(answer.exchange.clone());
                     match outcome(plan, &answer, scrubber) {
                         Outcome::Pending => {}
-                        Outcome::Applied(text) => return applied(plan, asked, &shown, &text, exchanges),
+                        Outcome::Applied(text) => {
+                            let kept = self.reach.keep(asked, rules, &text);
+                            return applied(plan, asked, &shown, &text, kept, exchanges);
+                        }
                         Outcome::Failed(why) => return Err(self.rejected(row, why, exchanges)),
                         Outcome::Unknown => {
                             let text = self.refusal(asked, answer, scrubber).to_string();
@@ -136,9 +147,18 @@ fn applied(
     asked: &Row,
     id: &str,
     text: &str,
+    kept: Result<Option<KeptText>, String>,
     exchanges: Vec<Exchange>,
 ) -> Result<RowResult, ProviderError> {
-    let mut text = Cow::Borrowed(text);
+    let (mut text, mut notes) = (Cow::Borrowed(text), Vec::new());
+    match kept {
+        Ok(None) => {}
+        Ok(Some(kept)) => text = Cow::Owned(kept.text),
+        Err(fault) => {
+            notes.push(format!("The request was carried out. Its result is not shown: the vendor {fault}."));
+            text = Cow::Borrowed("null");
+        }
+    }
     if asked.output.secrets.iter().any(|secret| secret.may_touch(&text))
         && let Ok(mut tree) = serde_json::from_str::<Value>(&text)
     {
@@ -147,7 +167,7 @@ fn applied(
     }
     let result = plan.result.as_ref().and_then(|result| result.find(&text).ok().flatten());
     let result = result.and_then(|result| serde_json::from_str::<&RawValue>(result).ok());
-    finish(&Reached { state: "applied", key: &plan.argument, id: Some(id), result }, Vec::new(), exchanges)
+    finish(&Reached { state: "applied", key: &plan.argument, id: Some(id), result }, notes, exchanges)
 }
 
 fn pending(
@@ -162,7 +182,7 @@ fn pending(
 
 fn finish(reached: &Reached<'_>, notes: Vec<String>, exchanges: Vec<Exchange>) -> Result<RowResult, ProviderError> {
     match serde_json::value::to_raw_value(reached) {
-        Ok(content) => Ok(RowResult { content, notes, exchanges }),
+        Ok(content) => Ok(RowResult { content, notes, exchanges, is_narrowed: false }),
         Err(error) => {
             let error = ProviderError::new(ProviderErrorKind::Internal, error.to_string());
             Err(error.with_sent(Sent::Yes).with_exchanges(exchanges))

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use mcp_govern_core::{CredentialFacts, ProviderError, RequestPreview, ToolName};
+use mcp_govern_core::{CallRules, CredentialFacts, ProviderError, RequestPreview, ToolName};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -19,17 +19,18 @@ impl OpenApiServer {
         &self,
         name: &ToolName,
         arguments: &Map<String, Value>,
+        rules: &CallRules,
         facts: &CredentialFacts,
     ) -> Result<RequestPreview, ProviderError> {
         let recipe = match self.tool(name)? {
-            Tool::Row(row) => return self.show_row(row, arguments.clone(), facts),
+            Tool::Row(row) => return self.show_row(row, arguments, rules, facts),
             Tool::Recipe(recipe) => recipe,
         };
         let uses: Vec<String> = recipe.uses().iter().map(|row| format!("`{row}`")).collect();
         let note = format!("`{name}` is made of several requests, one after the other: {}.", uses.join(", "));
         match recipe.first_request(arguments) {
             Some((row, arguments)) => {
-                let preview = self.show(&row, &arguments, facts)?;
+                let preview = self.show(&row, &arguments, rules, facts)?;
                 Ok(preview.with_note(note).with_note("Only the first of them is shown."))
             }
             None => Ok(RequestPreview::new("", &self.base).with_note(note)),
@@ -39,11 +40,12 @@ impl OpenApiServer {
     fn show_row(
         &self,
         row: &Row,
-        arguments: Map<String, Value>,
+        arguments: &Map<String, Value>,
+        rules: &CallRules,
         facts: &CredentialFacts,
     ) -> Result<RequestPreview, ProviderError> {
-        let mut arguments = self.filled(row, Cow::Owned(arguments)).into_owned();
-        hide_secrets(&row.definition.input_schema, &mut arguments);
+        let arguments = self.hold(row, Cow::Borrowed(arguments), rules)?;
+        let arguments = arguments.masked(|arguments| hide_secrets(&row.definition.input_schema, arguments));
         let bound = self.bind(row, &arguments)?;
         let mut preview = RequestPreview::new(row.method.as_str(), bound.url);
         for (name, value) in &bound.headers {

@@ -1,18 +1,18 @@
 //! Does a credential work, whose is it, what may it do?
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::LazyLock};
 
 use mcp_govern_core::{
-    CallContext, Credential, CredentialFacts, CredentialReport, CredentialVerdict, NoObserver, ProbeContext,
+    CallContext, CallRules, Credential, CredentialFacts, CredentialReport, CredentialVerdict, NoObserver, ProbeContext,
     ProviderError, ProviderErrorKind, Sent,
 };
-use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use crate::{
     authorize::Scheme,
     decode::{Kept, Scrubber, decode, error::one_line},
     document::ProbePlan,
+    held::Held,
     row::Row,
     send::Answer,
     server::OpenApiServer,
@@ -23,6 +23,10 @@ const LONGEST_FACT: usize = 200;
 
 /// Facts that say whom the vendor sees, the best one first.
 const IDENTITY: [&str; 7] = ["authorized_as", "user_email", "email", "user_name", "user", "account", "organization"];
+
+/// A probe is an act of whoever governs, with arguments that the document states: it is within the server's limits, and no rule
+/// of a caller's path stands on it.
+static NO_CALL: LazyLock<CallRules> = LazyLock::new(CallRules::default);
 
 /// What the reads of one scheme say together.
 enum Verdict {
@@ -110,9 +114,9 @@ impl OpenApiServer {
         let scrubber = Scrubber::new(Some(credential));
         for plan in self.plans(credential).filter(|plan| plan.more) {
             let Some(row) = self.shared.document.row(&plan.row) else { continue };
-            let arguments = self.filled(row, Cow::Borrowed(&plan.arguments));
             // Where the configuration does not fill it in there is nothing to ask.
-            if row.required.iter().any(|argument| !arguments.contains_key(argument)) {
+            let Ok(arguments) = self.hold(row, Cow::Borrowed(&plan.arguments), &NO_CALL) else { continue };
+            if row.required.iter().any(|argument| !arguments.as_map().contains_key(argument)) {
                 continue;
             }
             let scheme = plan.scheme.map_or(Scheme::Own, Scheme::Only);
@@ -132,7 +136,7 @@ impl OpenApiServer {
         &self,
         plan: &ProbePlan,
         row: &Row,
-        arguments: &Map<String, Value>,
+        arguments: &Held<'_>,
         answer: &Answer,
         scrubber: Scrubber<'_>,
         facts: &mut CredentialFacts,
@@ -143,7 +147,7 @@ impl OpenApiServer {
             let error = ProviderError::new(ProviderErrorKind::BadAnswer, format!("probing: {text}"));
             error.with_sent(Sent::Yes).with_exchanges(vec![answer.exchange.clone()])
         };
-        decode(row, arguments, status, headers, body, scrubber, Kept { reach: &self.reach, rules: &[] })
+        decode(row, arguments.as_map(), status, headers, body, scrubber, Kept { reach: &self.reach, rules: &NO_CALL })
             .map_err(broken)?;
         let text = String::from_utf8_lossy(&answer.body);
         let missing = self.reach.missing(row, &text);
@@ -151,7 +155,8 @@ impl OpenApiServer {
             format!("The credential does not see the `{argument}` `{value}`, to which the server is limited.")
         });
         let remarks = remarks.chain(plan.remark.clone()).collect();
-        let text = self.reach.keep(row, &[], &text).map_err(broken)?.unwrap_or_else(|| text.into_owned());
+        let text =
+            self.reach.keep(row, &NO_CALL, &text).map_err(broken)?.map_or_else(|| text.into_owned(), |kept| kept.text);
         for (name, fact) in &plan.facts {
             if let Some(value) = fact.text(&text).filter(|value| !value.is_empty()) {
                 facts.more.insert(name.clone(), one_line(&scrubber.clean(value), LONGEST_FACT));
@@ -183,7 +188,7 @@ impl OpenApiServer {
         let mut unsettled = None;
         for plan in plans {
             let Some(row) = self.shared.document.row(&plan.row) else { continue };
-            let arguments = self.filled(row, Cow::Borrowed(&plan.arguments));
+            let arguments = self.hold(row, Cow::Borrowed(&plan.arguments), &NO_CALL)?;
             let answer = self.request(row, &arguments, &cx, scheme.map_or(Scheme::Own, Scheme::Only), deadline).await;
             let answer = match answer {
                 Err(error) if error.kind() == ProviderErrorKind::Unauthorized => {

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use mcp_govern_core::{ArgumentRule, Constraint};
+use mcp_govern_core::{ArgumentRule, CallRules, Constraint};
 use serde_json::{Map, Value};
 use url::Url;
 
@@ -40,6 +40,14 @@ struct Limit {
     argument: String,
     allowed: Vec<String>,
     others: OthersGovern,
+}
+
+/// An answer after it was kept to what may be seen.
+#[derive(Debug)]
+pub(crate) struct KeptText {
+    pub(crate) text: String,
+    /// Whether something was left out.
+    pub(crate) is_narrowed: bool,
 }
 
 #[derive(Debug)]
@@ -137,11 +145,12 @@ impl Reach {
 
     /// Leaves out of an answer what lies outside, or is not allowed by the rules of whoever asked. `None` when there is nothing that
     /// could be left out.
-    pub(crate) fn keep(&self, row: &Row, rules: &[ArgumentRule], text: &str) -> Result<Option<String>, String> {
+    pub(crate) fn keep(&self, row: &Row, rules: &CallRules, text: &str) -> Result<Option<KeptText>, String> {
         let mut tree: Option<Value> = None;
+        let mut is_narrowed = false;
         for keep in &row.keep {
             let limit = self.limit(&keep.argument);
-            let rules: Vec<&ArgumentRule> = rules.iter().filter(|rule| rule.argument == keep.argument).collect();
+            let rules: Vec<&ArgumentRule> = rules.on(&keep.argument).collect();
             if limit.is_none() && rules.is_empty() {
                 continue;
             }
@@ -153,13 +162,14 @@ impl Reach {
                 Some(read) => read,
                 None => serde_json::from_str(text).map_err(|_| "sent JSON that cannot be read".to_owned())?,
             };
-            if !keep.apply(&mut read, is_allowed) {
+            match keep.apply(&mut read, is_allowed) {
+                Some(left_out) => is_narrowed |= left_out > 0,
                 // What cannot be found cannot be left out: nothing is shown then.
-                return Err(format!("sent nothing of which `{}` could be told", keep.argument));
+                None => return Err(format!("sent nothing of which `{}` could be told", keep.argument)),
             }
             tree = Some(read);
         }
-        Ok(tree.map(|tree| tree.to_string()))
+        Ok(tree.map(|tree| KeptText { text: tree.to_string(), is_narrowed }))
     }
 
     /// The values to which the server is limited and that an answer does not hold.
@@ -184,23 +194,26 @@ impl Reach {
 }
 
 impl Keep {
-    /// Whether one of the places was there.
-    fn apply(&self, tree: &mut Value, is_allowed: impl Fn(&str) -> bool) -> bool {
-        let mut found = false;
+    /// How much was left out; nothing when none of the places was there.
+    fn apply(&self, tree: &mut Value, is_allowed: impl Fn(&str) -> bool) -> Option<usize> {
+        let mut left_out: Option<usize> = None;
         for at in &self.at {
-            match tree.pointer_mut(&at.to_string()) {
+            let gone = match tree.pointer_mut(&at.to_string()) {
                 Some(Value::Array(items)) => {
+                    let before = items.len();
                     items.retain(|item| self.id_of(item).is_some_and(&is_allowed));
-                    found = true;
+                    before - items.len()
                 }
                 Some(Value::Object(members)) => {
+                    let before = members.len();
                     members.retain(|id, _| is_allowed(id));
-                    found = true;
+                    before - members.len()
                 }
-                _ => {}
-            }
+                _ => continue,
+            };
+            left_out = Some(left_out.unwrap_or_default() + gone);
         }
-        found
+        left_out
     }
 
     fn seen(&self, tree: &Value) -> Vec<String> {

@@ -10,7 +10,7 @@ use crate::{
     bind::{BodyPlan, HeaderParam, PathTemplate, QueryParam},
     check::Check,
     decode::{ListPlan, Pointer, SecretPath},
-    document::scope::Keep,
+    document::{keys::Keys, scope::Keep},
 };
 
 /// One operation, compiled.
@@ -46,6 +46,7 @@ pub(crate) struct Row {
     /// The role of the origin that it goes to; the server's base URL when absent.
     pub(crate) origin: Option<String>,
     pub(crate) keep: Vec<Keep>,
+    pub(crate) keys: Keys,
     pub(crate) stated: Stated,
 }
 

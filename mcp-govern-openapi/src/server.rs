@@ -10,7 +10,7 @@ use std::{
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderValue, Uri};
 use mcp_govern_core::{
-    ArgumentRule, AuthMethodId, AuthorizedCall, CallContext, Catalogue, CheckedArguments, Clock, Credential,
+    ArgumentRule, AuthMethodId, AuthorizedCall, CallContext, CallRules, Catalogue, CheckedArguments, Clock, Credential,
     CredentialFacts, CredentialReport, DiscoverContext, Effect, Exchange, ProbeContext, ProviderError,
     ProviderErrorKind, RequestPreview, Sent, ToolName, ToolOutput, ToolServer,
 };
@@ -20,9 +20,10 @@ use url::Url;
 
 use crate::{
     authorize::Scheme,
-    bind::{BoundRequest, bind, with_sent},
+    bind::{BoundRequest, bind},
     decode::{Kept, Scrubber, decode, error, trim},
     document::{Document, policy::Throttle},
+    held::Held,
     limits::Limits,
     reach::Reach,
     recipe::{Entry, Recipes},
@@ -64,6 +65,8 @@ pub(crate) struct RowResult {
     pub(crate) content: Box<RawValue>,
     pub(crate) notes: Vec<String>,
     pub(crate) exchanges: Vec<Exchange>,
+    /// Whether something was left out that the server's limits or the rules on the call do not allow.
+    pub(crate) is_narrowed: bool,
 }
 
 /// What a tool is made of.
@@ -79,14 +82,14 @@ impl OpenApiServer {
         &self,
         name: &ToolName,
         arguments: &Map<String, Value>,
-        rules: &[ArgumentRule],
+        rules: &CallRules,
         cx: &CallContext<'_>,
     ) -> Result<ToolOutput, ProviderError> {
         let deadline = self.deadline(cx.deadline);
         let tool = self.tool(name)?;
         let (result, paging) = match tool {
             // Boxed, as polling is: most calls are one request, and theirs is the memory that is moved about.
-            Tool::Recipe(recipe) => (Box::pin(self.run_recipe(recipe, arguments, cx, deadline)).await?, None),
+            Tool::Recipe(recipe) => (Box::pin(self.run_recipe(recipe, arguments, rules, cx, deadline)).await?, None),
             Tool::Row(row) => {
                 let paging = match &row.output.shape {
                     Shape::List(plan) => Some(&plan.page),
@@ -117,13 +120,38 @@ impl OpenApiServer {
         &self,
         row: &Row,
         arguments: &Map<String, Value>,
-        rules: &[ArgumentRule],
+        rules: &CallRules,
         cx: &CallContext<'_>,
         deadline: Instant,
     ) -> Result<RowResult, ProviderError> {
-        let arguments = self.filled(row, Cow::Borrowed(arguments));
+        let arguments = self.hold(row, Cow::Borrowed(arguments), rules)?;
+        let Some(asked) = self.replaced(row, rules) else {
+            return self.run_held(row, &arguments, rules, cx, deadline).await;
+        };
+        let before = Box::pin(self.look_before(row, asked, &arguments, rules, cx, deadline)).await?;
+        match Box::pin(self.run_held(row, &arguments, rules, cx, deadline)).await {
+            Ok(mut result) => {
+                result.exchanges.splice(0..0, before);
+                Ok(result)
+            }
+            Err(error) => {
+                let exchanges = before.into_iter().chain(error.exchanges().iter().cloned()).collect();
+                Err(error.with_sent(Sent::Yes).with_exchanges(exchanges))
+            }
+        }
+    }
+
+    /// Runs a row with arguments that may be sent.
+    async fn run_held(
+        &self,
+        row: &Row,
+        arguments: &Held<'_>,
+        rules: &CallRules,
+        cx: &CallContext<'_>,
+        deadline: Instant,
+    ) -> Result<RowResult, ProviderError> {
         let scrubber = Scrubber::new(cx.credential);
-        let answer = match self.request(row, &arguments, cx, Scheme::Own, deadline).await {
+        let answer = match self.request(row, arguments, cx, Scheme::Own, deadline).await {
             Ok(answer) => answer,
             Err(error) => return Err(unsettled(row, error)),
         };
@@ -132,16 +160,16 @@ impl OpenApiServer {
         }
         let mut notes: Vec<String> = self.shared.document.policy.warnings(&answer.headers).map(str::to_owned).collect();
         if let (Some(plan), http::StatusCode::ACCEPTED) = (&row.poll, answer.status) {
-            let mut result = Box::pin(self.poll(row, plan, answer, cx, deadline)).await?;
+            let mut result = Box::pin(self.poll(row, plan, answer, rules, cx, deadline)).await?;
             result.notes.splice(0..0, notes);
             return Ok(result);
         }
         let exchanges = vec![answer.exchange];
         let kept = Kept { reach: &self.reach, rules };
-        match decode(row, &arguments, answer.status, &answer.headers, &answer.body, scrubber, kept) {
+        match decode(row, arguments.as_map(), answer.status, &answer.headers, &answer.body, scrubber, kept) {
             Ok(decoded) => {
                 notes.extend(decoded.notes);
-                Ok(RowResult { content: decoded.content, notes, exchanges })
+                Ok(RowResult { content: decoded.content, notes, exchanges, is_narrowed: decoded.is_narrowed })
             }
             Err(text) => {
                 let text = format!("`{}`: the vendor {text}", row.name);
@@ -151,11 +179,46 @@ impl OpenApiServer {
         }
     }
 
+    /// The read that tells what a row replaces, where rules say that not all of it may be touched.
+    fn replaced(&self, row: &Row, rules: &CallRules) -> Option<&Row> {
+        let bears = row.keys.stand_for.iter().any(|argument| rules.on(argument).next().is_some());
+        row.keys.replaces.as_ref().filter(|_| bears).and_then(|read| self.shared.document.row(read))
+    }
+
+    /// Looks at what a row replaces. Answers with the exchanges of that look.
+    ///
+    /// INVARIANT: what a rule does not let be seen is not taken away by leaving it out
+    /// (`what_lies_outside_of_a_rule_is_not_taken_away_by_a_whole_that_leaves_it_out`).
+    async fn look_before(
+        &self,
+        row: &Row,
+        asked: &Row,
+        arguments: &Held<'_>,
+        rules: &CallRules,
+        cx: &CallContext<'_>,
+        deadline: Instant,
+    ) -> Result<Vec<Exchange>, ProviderError> {
+        let own = arguments.as_map().iter().filter(|(name, _)| asked.takes(name));
+        let own: Map<String, Value> = own.map(|(name, value)| (name.clone(), value.clone())).collect();
+        let own = self.hold(asked, Cow::Owned(own), rules)?;
+        let found = self.run_held(asked, &own, rules, cx, deadline).await?;
+        if !found.is_narrowed {
+            return Ok(found.exchanges);
+        }
+        let text = format!(
+            "`{}`: a rule does not allow it: what is there now reaches beyond the rule, and what the call does not name would be \
+             taken away",
+            row.name
+        );
+        let error = ProviderError::new(ProviderErrorKind::RuleViolated, text).with_sent(Sent::Yes);
+        Err(error.with_exchanges(found.exchanges))
+    }
+
     /// Sends one request of a row; the answer may have any status.
     pub(crate) async fn request(
         &self,
         row: &Row,
-        arguments: &Map<String, Value>,
+        arguments: &Held<'_>,
         cx: &CallContext<'_>,
         scheme: Scheme,
         deadline: Instant,
@@ -180,11 +243,12 @@ impl OpenApiServer {
     fn outgoing<'a>(
         &self,
         row: &'a Row,
-        arguments: &Map<String, Value>,
+        arguments: &Held<'_>,
         credential: Option<&Credential>,
         scheme: Scheme,
     ) -> Result<Outgoing<'a>, ProviderError> {
         let mut bound = self.bind(row, arguments)?;
+        let arguments = arguments.as_map();
         let others = bound.headers.len();
         self.authorize(row, credential, scheme, &mut bound.headers)?;
         let secrets = bound.headers.get(others..).unwrap_or_default();
@@ -203,13 +267,6 @@ impl OpenApiServer {
         })
     }
 
-    /// The arguments with everything that need not be given.
-    pub(crate) fn filled<'a>(&self, row: &Row, arguments: Cow<'a, Map<String, Value>>) -> Cow<'a, Map<String, Value>> {
-        let mut arguments = with_sent(row, arguments);
-        self.reach.fill(row, &mut arguments);
-        arguments
-    }
-
     /// The base URL that a row's requests go to.
     fn base_of(&self, row: &Row, arguments: &Map<String, Value>) -> Result<&str, ProviderError> {
         match &row.origin {
@@ -218,9 +275,9 @@ impl OpenApiServer {
         }
     }
 
-    /// Checks and binds the arguments, what is sent for those left out filled in already.
-    pub(crate) fn bind(&self, row: &Row, arguments: &Map<String, Value>) -> Result<BoundRequest, ProviderError> {
-        self.reach.hold(row, arguments).map_err(|text| invalid(row, &text))?;
+    /// Checks and binds the arguments.
+    pub(crate) fn bind(&self, row: &Row, arguments: &Held<'_>) -> Result<BoundRequest, ProviderError> {
+        let arguments = arguments.as_map();
         if !row.checks.is_empty() {
             let now = self.shared.clock.now();
             row.checks.iter().try_for_each(|check| check.hold(arguments, now)).map_err(|text| invalid(row, &text))?;
@@ -296,7 +353,7 @@ impl ToolServer for OpenApiServer {
 
     async fn invoke(&self, call: &AuthorizedCall, cx: CallContext<'_>) -> Result<ToolOutput, ProviderError> {
         let arguments = call.arguments();
-        self.execute(call.tool().name(), arguments.as_map(), arguments.rules_beside(), &cx).await
+        self.execute(call.tool().name(), arguments.as_map(), arguments.rules(), &cx).await
     }
 
     async fn probe(&self, cx: ProbeContext<'_>) -> Result<CredentialReport, ProviderError> {
@@ -309,7 +366,7 @@ impl ToolServer for OpenApiServer {
         arguments: &CheckedArguments,
         facts: &CredentialFacts,
     ) -> Result<RequestPreview, ProviderError> {
-        self.show(tool, arguments.as_map(), facts)
+        self.show(tool, arguments.as_map(), arguments.rules(), facts)
     }
 }
 
@@ -364,7 +421,7 @@ fn unsettled(row: &Row, error: ProviderError) -> ProviderError {
     }
 }
 
-fn invalid(row: &Row, text: &str) -> ProviderError {
+pub(crate) fn invalid(row: &Row, text: &str) -> ProviderError {
     ProviderError::new(ProviderErrorKind::InvalidArguments, format!("`{}`: {text}", row.name))
 }
 
@@ -404,7 +461,7 @@ mod tests {
     fn futures_can_move_between_threads() {
         fn is_send<T: Send>(_: &T) {}
         fn check(server: &OpenApiServer, name: &ToolName, map: &Map<String, Value>, cx: &CallContext<'_>) {
-            is_send(&server.execute(name, map, &[], cx));
+            is_send(&server.execute(name, map, &CallRules::default(), cx));
         }
         let _ = check;
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{caller::Caller, shelf::ToolRecord, snapshot::Snapshot, tool_view::ToolIndex};
 use crate::{
-    check::Schemas,
+    check::{CallRules, Schemas},
     journal::Revision,
     vocabulary::{
         ArgumentRule, CredentialSharing, Digest, GrantId, ProfileId, ServerId, Timestamp, ToolDefinition, ToolId,
@@ -27,8 +27,8 @@ pub struct Path<'a> {
     profile: &'a ProfileId,
     toolset: &'a ToolsetId,
     until: Option<Timestamp>,
-    binding_rules: &'a [ArgumentRule],
-    entry_rules: &'a [ArgumentRule],
+    binding_rules: &'a Arc<[ArgumentRule]>,
+    entry_rules: Option<&'a Arc<[ArgumentRule]>>,
 }
 
 impl Permit {
@@ -97,6 +97,12 @@ impl Permit {
         self.snapshot().shelf.server(self.record().server).map_or(&[], |server| &server.rules)
     }
 
+    /// The rules that stand on a call along a path.
+    pub(crate) fn rules_along(&self, path: &Path<'_>) -> CallRules {
+        let server = self.snapshot().shelf.server(self.record().server).map(|server| &server.rules);
+        CallRules::of(server, path.binding_rules, path.entry_rules)
+    }
+
     /// Whether the tool once had an argument that its definition no longer has.
     pub fn once_had(&self, argument: &str) -> bool {
         self.record().gone.iter().any(|gone| **gone == *argument)
@@ -144,12 +150,12 @@ impl<'a> Path<'a> {
 
     /// The rules of the tool's entry in the toolset.
     pub fn entry_rules(&self) -> &'a [ArgumentRule] {
-        self.entry_rules
+        self.entry_rules.map_or(&[], |rules| rules)
     }
 
     /// The rules of the binding, then those of the entry.
     pub fn rules(&self) -> impl Iterator<Item = &'a ArgumentRule> + use<'a> {
-        self.binding_rules.iter().chain(self.entry_rules)
+        self.binding_rules.iter().chain(self.entry_rules())
     }
 }
 
@@ -171,7 +177,7 @@ impl Snapshot {
             })
         });
         bound.flat_map(move |(profile, binding_rules, toolset, grants)| {
-            let entry_rules = toolset.rules.get(&tool).map_or(&[][..], |rules| rules);
+            let entry_rules = toolset.rules.get(&tool);
             grants.iter().filter(move |held| held.until.holds(now)).map(move |held| Path {
                 grant: &held.grant,
                 profile: &profile.id,

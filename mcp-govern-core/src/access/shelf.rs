@@ -142,21 +142,21 @@ pub(super) struct ServerRecord {
     pub(super) paused: bool,
     pub(super) killed: bool,
     pub(super) sharing: CredentialSharing,
-    pub(super) rules: Box<[ArgumentRule]>,
+    pub(super) rules: Arc<[ArgumentRule]>,
 }
 
 #[derive(Debug)]
 pub(super) struct ToolsetRecord {
     pub(super) id: ToolsetId,
     /// The rules of entries that have any.
-    pub(super) rules: HashMap<u32, Box<[ArgumentRule]>>,
+    pub(super) rules: HashMap<u32, Arc<[ArgumentRule]>>,
 }
 
 #[derive(Debug)]
 pub(super) struct ProfileRecord {
     pub(super) id: ProfileId,
     /// The bound toolsets with the bindings' rules, in order.
-    pub(super) bindings: Box<[(u32, Box<[ArgumentRule]>)]>,
+    pub(super) bindings: Box<[(u32, Arc<[ArgumentRule]>)]>,
     /// Every tool of the bound toolsets.
     pub(super) tools: IdSet,
     pub(super) visibility: ProfileVisibility,
@@ -164,9 +164,9 @@ pub(super) struct ProfileRecord {
 
 impl ProfileRecord {
     /// The rules of a toolset's binding.
-    pub(super) fn binding(&self, toolset: u32) -> Option<&[ArgumentRule]> {
+    pub(super) fn binding(&self, toolset: u32) -> Option<&Arc<[ArgumentRule]>> {
         let at = self.bindings.binary_search_by_key(&toolset, |(bound, _)| *bound).ok()?;
-        self.bindings.get(at).map(|(_, rules)| &**rules)
+        self.bindings.get(at).map(|(_, rules)| rules)
     }
 }
 

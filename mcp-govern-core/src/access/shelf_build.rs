@@ -180,12 +180,12 @@ fn follows(tool: &ToolRecord, up_to: Option<Effect>) -> bool {
     tool.state == ToolState::Approved && tame
 }
 
-fn entry_rules(toolset: &Toolset, by_id: &HashMap<ToolId, u32>) -> HashMap<u32, Box<[ArgumentRule]>> {
+fn entry_rules(toolset: &Toolset, by_id: &HashMap<ToolId, u32>) -> HashMap<u32, Arc<[ArgumentRule]>> {
     let ToolsetContent::Chosen(entries) = &toolset.content else {
         return HashMap::new();
     };
     let with_rules = entries.iter().filter(|(_, entry)| !entry.rules.is_empty());
-    with_rules.filter_map(|(tool, entry)| Some((*by_id.get(tool)?, entry.rules.clone().into_boxed_slice()))).collect()
+    with_rules.filter_map(|(tool, entry)| Some((*by_id.get(tool)?, Arc::from(entry.rules.as_slice())))).collect()
 }
 
 fn set_toolsets(tools: &mut [ToolRecord], members: &HashMap<crate::ToolsetId, (u32, Bits)>) {
@@ -214,7 +214,7 @@ fn profiles(state: &State, members: &HashMap<crate::ToolsetId, (u32, Bits)>, too
                 continue;
             };
             union.add(bits);
-            bindings.push((*index, binding.rules.clone().into_boxed_slice()));
+            bindings.push((*index, Arc::from(binding.rules.as_slice())));
         }
         bindings.sort_by_key(|(toolset, _)| *toolset);
         records.push(ProfileRecord {

@@ -57,6 +57,11 @@ impl<'a> ToolView<'a> {
         self.tool.digest
     }
 
+    /// Whether the tool once had an argument that its definition no longer has.
+    pub fn once_had(&self, argument: &str) -> bool {
+        self.tool.gone.iter().any(|gone| **gone == *argument)
+    }
+
     /// The state of its approval.
     pub fn state(&self) -> ToolState {
         self.tool.state

@@ -4,16 +4,17 @@ use serde_json::{Map, Value};
 
 use super::{
     bounds::{bounded, fits},
-    fault::{MOST, faults, unknown_names},
-    redact::{is_marked, redact_in_place},
-    rules::{Bearing, bearing, fill_fixed, violation},
+    call_rules::CallRules,
+    fault::{MOST, faults, told, unknown_names},
+    redact::redact_in_place,
+    rules::{Bearing, bearing, fill_fixed, property, violations},
     schemas::Compiled,
 };
 use crate::{
     access::Permit,
     denial::{ArgumentFault, Denial, DenialCode, Remedy},
     provider::CheckedArguments,
-    vocabulary::{ArgumentRule, GrantId, ProfileId, ToolsetId},
+    vocabulary::{ArgumentRule, Binding, GrantId, ProfileId, ToolId, ToolsetId},
 };
 
 /// Arguments that may be sent, and the path whose rules they satisfy.
@@ -77,7 +78,9 @@ impl Checked {
 /// Along a path: the values that its rules fix are filled in, then those that the definition sends for an argument that is left
 /// out ([`ToolDefinition::send`](crate::ToolDefinition::send)), then the whole is validated (Draft 2020-12, formats asserted),
 /// then every rule of server, binding and entry must hold, and an argument that a rule names must be there. A schema's `default`
-/// is an annotation: nothing is filled in for it.
+/// is an annotation: nothing is filled in for it. Keys that stand for an argument ([`KEYS_OF`](super::KEYS_OF)) are held to the
+/// rule one by one. The rules go along with the arguments ([`CheckedArguments::rules`]), so that what a tool sends by itself can
+/// be held to them too.
 ///
 /// # Errors
 ///
@@ -110,7 +113,7 @@ pub(crate) fn check_bounded(permit: &Permit, arguments: Map<String, Value>) -> R
     while let Some(path) = paths.next() {
         // The last path takes the arguments themselves: most callers have one path only.
         let tried = if paths.peek().is_none() { left.take() } else { left.clone() };
-        match trial.run(tried.unwrap_or_default(), permit.server_rules().iter().chain(path.rules())) {
+        match trial.run(tried.unwrap_or_default(), permit.rules_along(&path)) {
             Ok((arguments, as_given)) => {
                 return Ok(Checked {
                     arguments,
@@ -154,47 +157,45 @@ struct Trial<'a> {
 
 impl Trial<'_> {
     /// Answers with what is sent, and whether that is what the caller gave.
-    fn run<'r>(
-        &self,
-        mut arguments: Map<String, Value>,
-        rules: impl Iterator<Item = &'r ArgumentRule>,
-    ) -> Result<(CheckedArguments, bool), Failure> {
-        let (rules, beside) = self.standing(rules)?;
+    fn run(&self, mut arguments: Map<String, Value>, rules: CallRules) -> Result<(CheckedArguments, bool), Failure> {
+        self.stand(&rules)?;
         let given = arguments.len();
-        let filled = fill_fixed(&mut arguments, &rules);
+        let filled = fill_fixed(&mut arguments, rules.iter(), self.schema);
         self.fill_sent(&mut arguments);
         let as_given = arguments.len() == given;
         let arguments = self.validated(arguments, &filled)?;
-        let violations = rules.iter().filter_map(|rule| self.violated(rule, arguments.get(&rule.argument)));
+        let violations = rules.iter().flat_map(|rule| violations(rule, self.schema, &arguments));
         let violations: Vec<ArgumentFault> = violations.take(MOST).collect();
         if !violations.is_empty() {
             return Err(Failure::Violated(violations));
         }
-        Ok((CheckedArguments::new(arguments, beside), as_given))
+        Ok((CheckedArguments::new(arguments, rules), as_given))
     }
 
-    /// The rules that apply, and those on arguments that the tool does not have; unless one of these denies such tools.
-    fn standing<'r>(
-        &self,
-        rules: impl Iterator<Item = &'r ArgumentRule>,
-    ) -> Result<(Vec<&'r ArgumentRule>, Vec<ArgumentRule>), Failure> {
-        let (mut standing, mut beside) = (Vec::new(), Vec::new());
-        for rule in rules {
-            let name = &rule.argument;
-            match bearing(rule, |name| self.property(name).is_some(), |name| self.permit.once_had(name)) {
-                Bearing::Applies => standing.push(rule),
-                Bearing::LeftAlone => beside.push(rule.clone()),
-                Bearing::Stale => {
-                    let sentence = format!("a rule guards the argument `{name}`, which the tool no longer has");
-                    return Err(Failure::Closed(DenialCode::RuleStale, sentence));
-                }
-                Bearing::Absent => {
-                    let sentence = format!("a rule guards the argument `{name}`, which the tool does not have");
-                    return Err(Failure::Closed(DenialCode::RuleViolated, sentence));
-                }
+    /// Refuses where a rule on an argument that the tool does not have denies such tools, or where the tool once had it. The rows
+    /// of a recipe are asked the same of the rules that hold for every tool: the recipe is no way around them.
+    fn stand(&self, rules: &CallRules) -> Result<(), Failure> {
+        for rule in rules.iter() {
+            let bearing =
+                bearing(rule, |name| property(self.schema, name).is_some(), |name| self.permit.once_had(name));
+            dead(rule, bearing, "the tool")?;
+        }
+        let Binding::Recipe(recipe) = &self.permit.definition().binding else { return Ok(()) };
+        if rules.of_every_tool().next().is_none() {
+            return Ok(());
+        }
+        let snapshot = self.permit.snapshot();
+        for name in &recipe.uses {
+            let row = ToolId::new(self.permit.server().clone(), name.clone());
+            // A row that is not there is the business of admission, which asks for all of them.
+            let Some(row) = snapshot.tool(&row).and_then(|row| snapshot.view(row)) else { continue };
+            let schema = &row.definition().input_schema;
+            for rule in rules.of_every_tool() {
+                let bearing = bearing(rule, |name| property(schema, name).is_some(), |name| row.once_had(name));
+                dead(rule, bearing, &format!("`{}`, which it uses,", row.exposed_name()))?;
             }
         }
-        Ok((standing, beside))
+        Ok(())
     }
 
     fn fill_sent(&self, arguments: &mut Map<String, Value>) {
@@ -219,23 +220,17 @@ impl Trial<'_> {
             _ => Err(Failure::Invalid(Vec::new())),
         }
     }
+}
 
-    fn violated(&self, rule: &ArgumentRule, value: Option<&Value>) -> Option<ArgumentFault> {
-        let fault = match value {
-            None => "is required by a rule".to_owned(),
-            Some(value) => {
-                let fault = violation(&rule.constraint, value)?;
-                // What a rule allows of a secret or personal argument is not told.
-                let marked = self.property(&rule.argument).and_then(Value::as_object).is_some_and(is_marked);
-                if marked { "is outside of what a rule allows".to_owned() } else { fault }
-            }
-        };
-        Some(ArgumentFault { argument: rule.argument.clone(), fault })
-    }
-
-    fn property(&self, name: &str) -> Option<&Value> {
-        self.schema.get("properties")?.get(name)
-    }
+/// Whether a rule lets nothing pass, whatever the caller gives.
+fn dead(rule: &ArgumentRule, bearing: Bearing, what: &str) -> Result<(), Failure> {
+    let name = &rule.argument;
+    let (code, has) = match bearing {
+        Bearing::Applies | Bearing::LeftAlone => return Ok(()),
+        Bearing::Stale => (DenialCode::RuleStale, "no longer has"),
+        Bearing::Absent => (DenialCode::RuleViolated, "does not have"),
+    };
+    Err(Failure::Closed(code, format!("a rule guards the argument `{name}`, which {what} {has}")))
 }
 
 /// Whose fault it is: a value that a rule filled in is not the caller's to correct.
@@ -282,18 +277,4 @@ impl Failure {
 fn invalid(tool: &str, faults: Vec<ArgumentFault>) -> Denial {
     let sentence = format!("the arguments do not fit `{tool}`: {}", told(&faults));
     Denial::new(DenialCode::InvalidArguments, sentence, Remedy::CorrectArguments { faults })
-}
-
-/// The first faults in one line; the remedy holds them all.
-fn told(faults: &[ArgumentFault]) -> String {
-    const TOLD: usize = 5;
-    let told = faults.iter().take(TOLD).map(|fault| match fault.argument.as_str() {
-        "" => fault.fault.clone(),
-        name => format!("`{name}` {}", fault.fault),
-    });
-    let mut text = told.collect::<Vec<_>>().join("; ");
-    if faults.len() > TOLD {
-        text.push_str("; and more");
-    }
-    text
 }

@@ -28,6 +28,20 @@ pub(super) fn unknown_names(arguments: &Map<String, Value>, schema: &Value) -> V
     unknown.take(MOST).map(|name| unknown_name("", name, schema)).collect()
 }
 
+/// The first faults in one line; the remedy holds them all.
+pub(super) fn told(faults: &[ArgumentFault]) -> String {
+    const TOLD: usize = 5;
+    let told = faults.iter().take(TOLD).map(|fault| match fault.argument.as_str() {
+        "" => fault.fault.clone(),
+        name => format!("`{name}` {}", fault.fault),
+    });
+    let mut text = told.collect::<Vec<_>>().join("; ");
+    if faults.len() > TOLD {
+        text.push_str("; and more");
+    }
+    text
+}
+
 fn of_error(error: &ValidationError<'_>, schema: &Value) -> Vec<ArgumentFault> {
     let place = error.instance_path().as_str();
     let one = |text: String| vec![ArgumentFault { argument: named(place), fault: text }];

@@ -6,6 +6,7 @@
 
 mod arguments;
 mod bounds;
+mod call_rules;
 mod fault;
 mod narrow;
 mod narrowing;
@@ -18,8 +19,10 @@ mod send;
 pub use self::{
     arguments::{Checked, check},
     bounds::{MAX_BYTES, MAX_DEPTH},
+    call_rules::CallRules,
     narrow::narrow,
     redact::{REDACTED, redact},
+    rules::KEYS_OF,
     send::send_faults,
 };
 pub(crate) use self::{

@@ -2,7 +2,18 @@
 
 use serde_json::{Map, Number, Value, map::Entry};
 
-use crate::vocabulary::{AbsentArgument, ArgumentRule, Constraint};
+use super::redact::is_marked;
+use crate::{
+    denial::ArgumentFault,
+    vocabulary::{AbsentArgument, ArgumentRule, Constraint},
+};
+
+/// The keyword of a property that names things of another argument: `"x-keys-of": "page_id"` says that each key of the map, or
+/// each item of the list, is what `page_id` is elsewhere. A rule on `page_id` then holds for each of them.
+///
+/// It does not make the property that argument: what a rule says of tools without the argument
+/// ([`AbsentArgument`]) stays in force, and a property that is left out names nothing.
+pub const KEYS_OF: &str = "x-keys-of";
 
 /// What a rule means for a tool whose schema is at hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +49,67 @@ impl Constraint {
     }
 }
 
+/// A property of a tool's input schema.
+pub(super) fn property<'s>(schema: &'s Value, name: &str) -> Option<&'s Value> {
+    schema.get("properties")?.get(name)
+}
+
+/// Everything in the arguments that a rule does not allow: the value of its argument, and keys of others that stand for it.
+///
+/// INVARIANT: a call and the rows of a recipe are judged by this one function
+/// (`nothing_is_sent_through_a_recipe_that_a_direct_call_would_have_been_denied`).
+pub(super) fn violations(rule: &ArgumentRule, schema: &Value, arguments: &Map<String, Value>) -> Vec<ArgumentFault> {
+    let mut faults = Vec::new();
+    let mut add = |property: Option<&Value>, name: &str, fault: String| {
+        // What a rule allows of a secret or personal argument is not told.
+        let marked = property.and_then(Value::as_object).is_some_and(is_marked);
+        let fault = if marked { "is outside of what a rule allows".to_owned() } else { fault };
+        faults.push(ArgumentFault { argument: name.to_owned(), fault });
+    };
+    if let Some(own) = property(schema, &rule.argument) {
+        let fault = match arguments.get(&rule.argument) {
+            None => Some("is required by a rule".to_owned()),
+            Some(value) => violation(&rule.constraint, value),
+        };
+        if let Some(fault) = fault {
+            add(Some(own), &rule.argument, fault);
+        }
+    }
+    for (name, keyed) in keyed(schema, &rule.argument) {
+        let Some(value) = arguments.get(name) else { continue };
+        if let Some(fault) = violation_of_keys(&rule.constraint, value) {
+            add(
+                Some(keyed),
+                name,
+                format!("names something that a rule on `{}` does not allow: each {fault}", rule.argument),
+            );
+        }
+    }
+    faults
+}
+
+/// The properties whose keys or items stand for an argument.
+fn keyed<'s>(schema: &'s Value, argument: &str) -> impl Iterator<Item = (&'s String, &'s Value)> {
+    let properties = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
+    properties.filter(move |(_, property)| property.get(KEYS_OF).and_then(Value::as_str) == Some(argument))
+}
+
+/// What is wrong with the first key of a map or item of a list that is not allowed. Anything else stands for itself.
+fn violation_of_keys(constraint: &Constraint, value: &Value) -> Option<String> {
+    let one = |key: &Value| match constraint {
+        // A list is what the argument is elsewhere: here its items come one by one.
+        Constraint::Subset(allowed) => (!allowed.contains(key)).then(|| format!("must be one of {}", listed(allowed))),
+        Constraint::Fixed(fixed) => (key != fixed).then(|| "must be what the rule sets".to_owned()),
+        other => violation(other, key),
+    };
+    match value {
+        Value::Null => None,
+        Value::Object(members) => members.keys().find_map(|key| one(&Value::from(key.as_str()))),
+        Value::Array(items) => items.iter().find_map(one),
+        plain => one(plain),
+    }
+}
+
 /// What is wrong with a value under a constraint; none when it is allowed. Values are compared exactly: `1`, `1.0` and `"1"` are
 /// three, and so are two texts that look alike.
 pub(super) fn violation(constraint: &Constraint, value: &Value) -> Option<String> {
@@ -60,16 +132,29 @@ pub(super) fn violation(constraint: &Constraint, value: &Value) -> Option<String
     }
 }
 
+/// The values that rules fix of arguments that the schema has.
+pub(super) fn fixed<'a>(
+    rules: impl Iterator<Item = &'a ArgumentRule>,
+    schema: &'a Value,
+) -> impl Iterator<Item = (&'a str, &'a Value)> {
+    rules.filter_map(move |rule| match &rule.constraint {
+        Constraint::Fixed(value) if property(schema, &rule.argument).is_some() => Some((rule.argument.as_str(), value)),
+        _ => None,
+    })
+}
+
 /// Fills in the values that rules fix and answers with their names. What the caller gave otherwise is left for [`violation`] to
 /// find.
-pub(super) fn fill_fixed<'a>(arguments: &mut Map<String, Value>, rules: &[&'a ArgumentRule]) -> Vec<&'a str> {
+pub(super) fn fill_fixed<'a>(
+    arguments: &mut Map<String, Value>,
+    rules: impl Iterator<Item = &'a ArgumentRule>,
+    schema: &'a Value,
+) -> Vec<&'a str> {
     let mut filled = Vec::new();
-    for rule in rules {
-        if let (Constraint::Fixed(value), Entry::Vacant(place)) =
-            (&rule.constraint, arguments.entry(rule.argument.as_str()))
-        {
+    for (name, value) in fixed(rules, schema) {
+        if let Entry::Vacant(place) = arguments.entry(name) {
             place.insert(value.clone());
-            filled.push(rule.argument.as_str());
+            filled.push(name);
         }
     }
     filled
@@ -163,13 +248,16 @@ mod tests {
     #[test]
     fn a_fixed_value_is_filled_in_and_another_is_refused_without_being_told() {
         let rule = ArgumentRule::new("page", Constraint::Fixed(json!("hidden-page")));
+        let schema = json!({"properties": {"page": {}}});
         let mut arguments = Map::new();
-        assert_eq!(fill_fixed(&mut arguments, &[&rule]), ["page"]);
+        let other = json!({"properties": {"other": {}}});
+        assert!(fill_fixed(&mut arguments, [&rule].into_iter(), &other).is_empty());
+        assert_eq!(fill_fixed(&mut arguments, [&rule].into_iter(), &schema), ["page"]);
         assert_eq!(arguments.get("page"), Some(&json!("hidden-page")));
         let fault = violation(&rule.constraint, &json!("other")).unwrap();
         assert!(!fault.contains("hidden-page") && !fault.contains("other"), "{fault}");
         let mut given = Map::from_iter([("page".to_owned(), json!("other"))]);
-        assert!(fill_fixed(&mut given, &[&rule]).is_empty());
+        assert!(fill_fixed(&mut given, [&rule].into_iter(), &schema).is_empty());
         assert_eq!(given.get("page"), Some(&json!("other")));
     }
 

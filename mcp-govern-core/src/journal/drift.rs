@@ -3,7 +3,10 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::vocabulary::{DriftAction, DriftPolicy, ToolDefinition};
+use crate::{
+    check::KEYS_OF,
+    vocabulary::{DriftAction, DriftPolicy, ToolDefinition},
+};
 
 /// How much a change matters, weakest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -135,6 +138,8 @@ impl Place {
                 | "anyOf"
                 | "oneOf"
                 | "propertyNames" => Self::Schema,
+                // Where a rule bears on the keys of a map, to lose the word is to lose the rule.
+                KEYS_OF => Self::Data(Grade::Rebound),
                 _ => Self::Data(Grade::Contract),
             },
         }

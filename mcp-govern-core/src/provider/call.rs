@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::vocabulary::{ArgumentRule, CallId, ToolDefinition, ToolId, UserId};
+use crate::{
+    check::CallRules,
+    vocabulary::{CallId, ToolDefinition, ToolId, UserId},
+};
 
 /// Arguments that fit the tool's schema and every rule, with what the definition sends for those that were left out.
 ///
@@ -12,12 +15,12 @@ use crate::vocabulary::{ArgumentRule, CallId, ToolDefinition, ToolId, UserId};
 #[derive(Debug, Clone, PartialEq)]
 pub struct CheckedArguments {
     map: Map<String, Value>,
-    beside: Vec<ArgumentRule>,
+    rules: CallRules,
 }
 
 impl CheckedArguments {
-    pub(crate) fn new(map: Map<String, Value>, beside: Vec<ArgumentRule>) -> Self {
-        Self { map, beside }
+    pub(crate) fn new(map: Map<String, Value>, rules: CallRules) -> Self {
+        Self { map, rules }
     }
 
     /// The value of an argument.
@@ -30,10 +33,10 @@ impl CheckedArguments {
         &self.map
     }
 
-    /// The rules of the call's path on arguments that the tool does not have, and that let it be called all the same. A provider
-    /// that can tell of parts of an answer what the argument would be leaves out those that the rules do not allow.
-    pub fn rules_beside(&self) -> &[ArgumentRule] {
-        &self.beside
+    /// The rules that stand on the call. The arguments satisfy them already; whatever else a provider sends on behalf of the call
+    /// must satisfy them too, and what it reads on an argument that a tool does not have is to be narrowed by them.
+    pub fn rules(&self) -> &CallRules {
+        &self.rules
     }
 }
 

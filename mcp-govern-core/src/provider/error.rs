@@ -29,6 +29,9 @@ pub enum ProviderErrorKind {
     UnknownTool,
     /// The arguments cannot be bound, or the vendor calls them wrong: correct them.
     InvalidArguments,
+    /// A rule on the call does not allow what the tool would send by itself; nothing of that was sent. Give arguments that lead
+    /// elsewhere, or ask whoever made the rule.
+    RuleViolated,
     /// The vendor refuses the credential: replace it.
     Unauthorized,
     /// The credential may not do this: use another key or ask for the rights named in the message.
@@ -64,6 +67,7 @@ impl ProviderErrorKind {
             Self::Config => "config",
             Self::UnknownTool => "unknown_tool",
             Self::InvalidArguments => "invalid_arguments",
+            Self::RuleViolated => "rule_violated",
             Self::Unauthorized => "unauthorized",
             Self::Forbidden => "forbidden",
             Self::PlanLimit => "plan_limit",

@@ -84,8 +84,9 @@ pub trait ToolServer: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Contract
     ///
-    /// [`CallObserver::sending`] is told before each exchange and waited for; when it refuses, nothing is sent. The call's
-    /// arguments are checked against the schema already.
+    /// - [`CallObserver::sending`] is told before each exchange and waited for; when it refuses, nothing is sent.
+    /// - The call's arguments are checked against the schema and the rules already. A tool that makes the arguments of other
+    ///   tools by itself holds those to [`CheckedArguments::rules`] before anything of them is sent.
     ///
     /// # Errors
     ///

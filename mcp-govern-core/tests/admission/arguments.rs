@@ -324,7 +324,8 @@ fn a_rule_on_an_argument_that_the_tool_never_had_denies_unless_it_says_otherwise
     assert_eq!(sent(&lenient, json!({})), json!({"limit": 20}));
     // The provider is told of it: it may be able to keep the answer to it.
     let checked = call(&lenient, json!({})).unwrap();
-    let [beside] = checked.arguments().rules_beside() else { panic!("{checked:?}") };
+    let rules: Vec<_> = checked.arguments().rules().on("region").collect();
+    let [beside] = *rules else { panic!("{checked:?}") };
     assert!(
         beside.argument == "region"
             && beside.constraint.allows(&json!("eu"))
@@ -436,4 +437,98 @@ fn without_rules_and_own_keywords_the_definitions_own_schema_is_shown() {
     let index = world.snapshot.tool(&tool("s/search")).unwrap();
     let schema = world.snapshot.input_schema(&caller, index, &world.moment()).unwrap();
     assert!(std::sync::Arc::ptr_eq(&schema, &world.snapshot.view(index).unwrap().definition().input_schema));
+}
+
+/// A tool whose map and list name what `page_id` is elsewhere.
+fn keyed() -> ToolDefinition {
+    takes(
+        "search",
+        &json!({
+            "roles": {"type": "object", "x-keys-of": "page_id", "additionalProperties": {"type": "boolean"}},
+            "revoke": {"type": "array", "x-keys-of": "page_id", "items": {"type": "string"}},
+            "secret": {"type": "array", "x-keys-of": "page_id", "writeOnly": true, "items": {"type": "string"}},
+        }),
+    )
+}
+
+#[test]
+fn keys_that_stand_for_an_argument_are_held_to_a_rule_on_it() {
+    let constraints = || {
+        [
+            Constraint::OneOf(vec![json!("p1"), json!("p2")]),
+            Constraint::Subset(vec![json!("p1"), json!("p2")]),
+            Constraint::Pattern(Pattern::new("p[12]").unwrap()),
+        ]
+    };
+    for constraint in constraints() {
+        let mut world = world(vec![], vec![ArgumentRule::new("page_id", constraint).with_absent_allowed()], vec![]);
+        world.sync("s", 2, vec![keyed()]);
+        world.approve(&["s/search"]);
+        // It once had `page_id` itself: that is stale, whatever its keys stand for.
+        assert_eq!(call(&world, json!({})).unwrap_err().code(), DenialCode::RuleStale);
+    }
+    let rules = |constraint| vec![ArgumentRule::new("page_id", constraint).with_absent_allowed()];
+    let fresh = |rules: Vec<ArgumentRule>| {
+        let mut world = World::new();
+        world.server("s", |spec: ServerSpec| spec);
+        world.sync("s", 1, vec![keyed()]);
+        world.approve(&["s/search"]);
+        way(&mut world, "way", rules, vec![]);
+        world
+    };
+    for constraint in constraints() {
+        let world = fresh(rules(constraint));
+        for good in [json!({}), json!({"roles": {}}), json!({"roles": {"p1": true, "p2": false}, "revoke": ["p2"]})] {
+            assert_eq!(sent(&world, good.clone()), good);
+        }
+        for (bad, argument) in [
+            (json!({"roles": {"p1": true, "hidden": true}}), "roles"),
+            (json!({"roles": {"P1": true}}), "roles"),
+            (json!({"revoke": ["p1", "hidden"]}), "revoke"),
+            (json!({"secret": ["hidden"]}), "secret"),
+        ] {
+            let (code, named, text) = fault(&world, bad.clone());
+            assert_eq!((code, named.as_str()), (DenialCode::RuleViolated, argument), "{bad}");
+            assert!(!text.contains("hidden"), "{text}");
+            assert_eq!(text.contains("page_id"), argument != "secret", "{text}");
+        }
+    }
+    let world = fresh(rules(Constraint::Fixed(json!("p1"))));
+    assert_eq!(sent(&world, json!({"revoke": ["p1"]})), json!({"revoke": ["p1"]}), "nothing is filled in");
+    assert_eq!(fault(&world, json!({"revoke": ["p2"]})).0, DenialCode::RuleViolated);
+    // The keys are not the argument: a rule that denies tools without it denies this one.
+    let strict = fresh(vec![one_of("page_id", &json!(["p1"]))]);
+    assert_eq!(call(&strict, json!({"revoke": ["p1"]})).unwrap_err().code(), DenialCode::RuleViolated);
+    assert!(!shown(&world).to_string().contains("x-keys-of"), "the model is not shown our own words");
+}
+
+#[test]
+fn a_rule_that_would_deny_a_row_whatever_it_is_given_denies_every_recipe_over_it() {
+    let page = || json!({"page_id": {"type": "string"}});
+    let composed = || ToolDefinition { input_schema: takes("all", &page()).input_schema, ..recipe("all", &["search"]) };
+    let build = |binding: Vec<ArgumentRule>, entry: Vec<ArgumentRule>, rows: &[Value]| {
+        let mut world = World::new();
+        world.server("s", |spec: ServerSpec| spec);
+        for (version, properties) in (1..).zip(rows) {
+            world.sync("s", version, vec![takes("search", properties), composed()]);
+            world.approve(if version == 1 { &["s/search", "s/all"] } else { &["s/search"] });
+        }
+        world.toolset("way", &[]);
+        world.entry("way", "s/all", entry);
+        world.profile("way", ProfileVisibility::Nobody);
+        world.bind("way", "way", binding);
+        world.grant("way", "way", Grantee::User(user("ann")), None);
+        let permit = world.ask(&principal("ann"), "s/all").unwrap();
+        check(&permit, map(json!({"page_id": "p1"}))).map(drop).map_err(|denial| (denial.code(), denial.to_string()))
+    };
+    let rule = || one_of("page_id", &json!(["p1"]));
+    let without = json!({"query": {"type": "string"}});
+    assert_eq!(build(vec![rule()], vec![], &[page()]), Ok(()));
+    let (code, text) = build(vec![rule()], vec![], &[without.clone()]).unwrap_err();
+    assert_eq!(code, DenialCode::RuleViolated);
+    assert!(text.contains("`s_search`, which it uses, does not have"), "{text}");
+    let (code, _) = build(vec![rule().with_absent_allowed()], vec![], &[page(), without.clone()]).unwrap_err();
+    assert_eq!(code, DenialCode::RuleStale);
+    assert_eq!(build(vec![rule().with_absent_allowed()], vec![], &[without.clone()]), Ok(()));
+    assert_eq!(build(vec![], vec![rule()], &[without]), Ok(()), "a rule of the entry was made for the recipe");
 }

@@ -54,6 +54,11 @@ fn every_field_has_its_grade() {
             Grade::Contract,
             Box::new(|tool| schema(tool, "/properties/description", json!({"type": "string"}))),
         ),
+        (
+            "/input_schema/properties/page_id/x-keys-of",
+            Grade::Rebound,
+            Box::new(|tool| schema(tool, "/properties/page_id/x-keys-of", json!("team_id"))),
+        ),
         ("/input_schema/required", Grade::Contract, Box::new(|tool| schema(tool, "/required", json!([])))),
         ("/output_schema", Grade::Contract, Box::new(|tool| tool.output_schema = Some(Arc::new(json!({}))))),
         (

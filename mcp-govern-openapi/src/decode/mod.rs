@@ -10,7 +10,7 @@ use std::borrow::Cow;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use http::{HeaderMap, StatusCode, header};
-use mcp_govern_core::{ArgumentRule, Effect};
+use mcp_govern_core::{CallRules, Effect};
 use serde_json::{Map, Value, json, value::RawValue};
 
 pub(crate) use self::{
@@ -29,6 +29,8 @@ use crate::{
 pub(crate) struct Decoded {
     pub(crate) content: Box<RawValue>,
     pub(crate) notes: Vec<String>,
+    /// Whether something was left out that lies outside of what the answer is kept to.
+    pub(crate) is_narrowed: bool,
 }
 
 /// What an answer is kept to.
@@ -36,8 +38,8 @@ pub(crate) struct Decoded {
 pub(crate) struct Kept<'a> {
     /// What the server is limited to.
     pub(crate) reach: &'a Reach,
-    /// What the rules on the call allow of arguments that the row does not have.
-    pub(crate) rules: &'a [ArgumentRule],
+    /// The rules on the call: they say what may be seen of arguments that the row does not have.
+    pub(crate) rules: &'a CallRules,
 }
 
 /// Reads a good answer. The result is always a JSON object.
@@ -65,10 +67,11 @@ pub(crate) fn decode(
             if let Some(clean) = scrubber.scrub(&text) {
                 text = Cow::Owned(clean);
             }
+            let mut is_narrowed = false;
             if let Some(kept) = kept.reach.keep(row, kept.rules, &text)? {
-                text = Cow::Owned(kept);
+                (text, is_narrowed) = (Cow::Owned(kept.text), kept.is_narrowed);
             }
-            decode_json(row, arguments, &text)
+            decode_json(row, arguments, &text).map(|decoded| Decoded { is_narrowed, ..decoded })
         }
         Accepts::Text => {
             let text = scrubber.clean(String::from_utf8_lossy(body).into_owned());
@@ -141,14 +144,14 @@ fn decode_list(row: &Row, plan: &ListPlan, arguments: &Map<String, Value>, text:
         &dropped
     };
     let list = plan.decode(raw_items, count, text, arguments).map_err(broken)?;
-    Ok(Decoded { content: list.content, notes: list.note.into_iter().collect() })
+    Ok(Decoded { content: list.content, notes: list.note.into_iter().collect(), is_narrowed: false })
 }
 
 /// A result that is an object stays as it is; a list becomes one, and so does a plain value.
 fn object(row: &Row, content: Box<RawValue>) -> Result<Decoded, String> {
     let content = if row.output.drop.is_empty() { content } else { drop_members(&content, &row.output.drop)? };
     match content.get().as_bytes().first() {
-        Some(b'{') => Ok(Decoded { content, notes: Vec::new() }),
+        Some(b'{') => Ok(Decoded { content, notes: Vec::new(), is_narrowed: false }),
         Some(b'[') => wrap(&format!("{{\"items\":{content},\"has_more\":false,\"next\":null}}")),
         _ => wrap(&format!("{{\"value\":{content}}}")),
     }
@@ -156,7 +159,7 @@ fn object(row: &Row, content: Box<RawValue>) -> Result<Decoded, String> {
 
 fn wrap(text: &str) -> Result<Decoded, String> {
     let content = RawValue::from_string(text.to_owned()).map_err(|error| error.to_string())?;
-    Ok(Decoded { content, notes: Vec::new() })
+    Ok(Decoded { content, notes: Vec::new(), is_narrowed: false })
 }
 
 fn whole(text: &str) -> Result<Box<RawValue>, serde_json::Error> {
@@ -183,7 +186,7 @@ fn nothing(row: &Row, status: StatusCode) -> Result<Decoded, String> {
 
 fn raw(value: &Value) -> Result<Decoded, String> {
     let content = serde_json::value::to_raw_value(value).map_err(|error| error.to_string())?;
-    Ok(Decoded { content, notes: Vec::new() })
+    Ok(Decoded { content, notes: Vec::new(), is_narrowed: false })
 }
 
 fn text_of(body: &[u8]) -> Result<&str, String> {

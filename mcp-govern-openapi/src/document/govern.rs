@@ -19,6 +19,9 @@ pub(crate) struct OperationGovern {
     pub(crate) unwrap: Option<String>,
     pub(crate) origin: Option<String>,
     pub(crate) keep: Vec<KeepGovern>,
+    /// Arguments whose keys or items name things of another argument, which is the value.
+    pub(crate) keys_of: BTreeMap<String, String>,
+    pub(crate) replaces: Option<String>,
     pub(crate) page: Option<PageChoice>,
     pub(crate) output: Option<OutputGovern>,
     #[serde(rename = "async")]

@@ -9,6 +9,7 @@ pub(crate) mod security;
 pub(crate) mod send;
 
 mod body;
+pub(crate) mod keys;
 mod lint;
 mod operation;
 mod output;
@@ -150,6 +151,15 @@ impl Document {
                 return Err(format!("`x-when: {method}` is no auth method"));
             }
         }
+        for argument in &row.keys.stand_for {
+            if !self.rows.iter().any(|row| row.takes(argument)) {
+                return Err(format!("`keys_of` names `{argument}`, which is an argument of no operation"));
+            }
+        }
+        if let Some(read) = &row.keys.replaces {
+            let asked = self.row(read).ok_or_else(|| format!("`replaces` names `{read}`, which is no operation"))?;
+            check_replaces(row, asked)?;
+        }
         let Some(poll) = &row.poll else { return Ok(()) };
         let asked =
             self.row(&poll.row).ok_or_else(|| format!("`async.poll` names `{}`, which is no operation", poll.row))?;
@@ -161,6 +171,22 @@ impl Document {
             [only] if *only == poll.argument => Ok(()),
             _ => Err(format!("`async.poll: {}` must be askable with `{}` alone", poll.row, poll.argument)),
         }
+    }
+}
+
+/// The read must tell what there is, with the arguments of the operation that replaces it.
+fn check_replaces(row: &Row, asked: &Row) -> Checked<()> {
+    let name = &asked.name;
+    if asked.definition.effect != mcp_govern_core::Effect::Read || asked.poll.is_some() {
+        return Err(format!("`replaces: {name}` must be a plain read"));
+    }
+    if let Some(missing) = asked.required.iter().find(|argument| !row.takes(argument)) {
+        return Err(format!("`replaces: {name}` needs `{missing}`, which is no argument here"));
+    }
+    let tells = |argument: &String| asked.keep.iter().any(|keep| keep.argument == *argument);
+    match row.keys.stand_for.iter().find(|argument| !tells(argument)) {
+        Some(argument) => Err(format!("`replaces: {name}` has no `keep` that tells `{argument}`")),
+        None => Ok(()),
     }
 }
 

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use super::{
     body,
     govern::{IdempotentGovern, OperationGovern, PageGovern, PollGovern},
+    keys::Keys,
     names::to_snake,
     output::{output_plan, page_size},
     parameter::{Argument, Parameters},
@@ -76,6 +77,7 @@ pub(crate) fn compile<'a>(shared: Shared<'a>, at: Stands<'a>, govern: &Operation
     let fixed = fixed_values(govern, &mut body)?;
     let output = output_plan(shared, govern, &mut arguments)?;
     let send = send::read(govern, page_size(shared, govern)?, body.as_ref(), &mut arguments)?;
+    let keys = Keys::read(govern, &mut arguments)?;
     let keep = Keep::read_all(shared.scopes, &govern.keep, &output)?;
     let mut of_answer = Schemas::new(shared.components, Side::Output);
     let responses = Responses::read(shared.components, &mut of_answer, at.node.get("responses"))?;
@@ -153,6 +155,7 @@ pub(crate) fn compile<'a>(shared: Shared<'a>, at: Stands<'a>, govern: &Operation
         },
         origin: origin.map(|origin| origin.role.clone()),
         keep,
+        keys,
         definition: Arc::new(definition),
     })
 }

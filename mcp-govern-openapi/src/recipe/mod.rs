@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use async_trait::async_trait;
 use mcp_govern_core::{
     Annotations, Binding, CallContext, Effect, ProviderError, RecipeBinding, Risk, ToolDefinition, ToolName,
+    check::KEYS_OF,
 };
 use serde_json::{Map, Value, json};
 
@@ -142,6 +143,17 @@ impl RecipeSpec {
     #[must_use]
     pub fn with_sent(mut self, name: impl Into<String>, value: Value) -> Self {
         self.send.insert(name.into(), value);
+        self
+    }
+
+    /// With an argument whose keys (of a map) or items (of a list) are what `stands_for` is elsewhere: a rule on that holds for each
+    /// of them. For an argument of [`RecipeSpec::with_argument`] or of the input schema.
+    #[must_use]
+    pub fn with_keys_of(mut self, argument: &str, stands_for: impl Into<String>) -> Self {
+        let property = self.input_schema.pointer_mut("/properties").and_then(|all| all.get_mut(argument));
+        if let Some(property) = property.and_then(Value::as_object_mut) {
+            property.insert(KEYS_OF.to_owned(), Value::from(stands_for.into()));
+        }
         self
     }
 

@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use mcp_govern_core::{CallContext, Exchange, ProviderError, ProviderErrorKind, Sent, ToolName};
+use mcp_govern_core::{CallContext, CallRules, Exchange, ProviderError, ProviderErrorKind, Sent, ToolName};
 use serde_json::{Map, Value, value::RawValue};
 use tokio::time::Instant;
 
@@ -20,6 +20,7 @@ use crate::{
 pub struct RowCaller<'a> {
     server: &'a OpenApiServer,
     uses: &'a [ToolName],
+    rules: &'a CallRules,
     cx: &'a CallContext<'a>,
     deadline: Instant,
     record: Mutex<Record>,
@@ -38,6 +39,9 @@ struct Record {
 pub struct RowAnswer {
     /// The result in the form that the row's own tool gives it.
     pub content: Box<RawValue>,
+    /// Whether a part was left out that the rules on the call, or the server's limits, do not allow to be seen. A recipe that
+    /// writes back what it read must not do so then: what it did not see would be lost.
+    pub is_narrowed: bool,
 }
 
 impl RowAnswer {
@@ -100,24 +104,28 @@ impl RowCaller<'_> {
     /// As [`RowCaller::call`] before it sends.
     pub fn check(&self, row: &str, arguments: Map<String, Value>) -> Result<(), ProviderError> {
         let row = self.named(row)?;
-        self.server.bind(row, &self.server.filled(row, Cow::Owned(arguments))).map(drop)
+        let arguments = self.server.hold(row, Cow::Owned(arguments), self.rules)?;
+        self.server.bind(row, &arguments).map(drop)
     }
 
     /// Calls a row that the recipe named in its spec.
     ///
+    /// The rules on the call hold for the row as if it had been called by its own name: what they fix is filled in, what they do
+    /// not allow is refused before it is sent, and what they do not allow to be seen is left out of the answer.
+    ///
     /// # Errors
     ///
-    /// What the row's own tool would answer; [`ProviderErrorKind::Internal`] for a row that was not named.
+    /// What the row's own tool would answer; [`ProviderErrorKind::RuleViolated`] where a rule does not allow the arguments; [`ProviderErrorKind::Internal`] for a row that was not named.
     pub async fn call(&self, row: &str, arguments: Map<String, Value>) -> Result<RowAnswer, ProviderError> {
         let named = self.named(row)?;
-        let result = self.server.run_row(named, &arguments, &[], self.cx, self.deadline).await;
+        let result = self.server.run_row(named, &arguments, self.rules, self.cx, self.deadline).await;
         let mut record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
         match result {
             Ok(result) => {
                 record.sent = Sent::Yes;
                 record.exchanges.extend(result.exchanges);
                 record.notes.extend(result.notes);
-                Ok(RowAnswer { content: result.content })
+                Ok(RowAnswer { content: result.content, is_narrowed: result.is_narrowed })
             }
             Err(error) => {
                 record.sent = record.sent.max(error.sent());
@@ -143,11 +151,12 @@ impl OpenApiServer {
         &self,
         entry: &Entry,
         arguments: &Map<String, Value>,
+        rules: &CallRules,
         cx: &CallContext<'_>,
         deadline: Instant,
     ) -> Result<RowResult, ProviderError> {
         let record = Mutex::new(Record { exchanges: Vec::new(), notes: Vec::new(), sent: Sent::No });
-        let rows = RowCaller { server: self, uses: entry.uses(), cx, deadline, record };
+        let rows = RowCaller { server: self, uses: entry.uses(), rules, cx, deadline, record };
         let outcome = tokio::time::timeout_at(deadline, entry.recipe.run(&rows, arguments, cx)).await;
         let record = rows.record.into_inner().unwrap_or_else(PoisonError::into_inner);
         let name = &entry.definition.name;
@@ -171,6 +180,6 @@ impl OpenApiServer {
         };
         let content = serde_json::value::to_raw_value(&value)
             .map_err(|error| fail(ProviderErrorKind::Internal, error.to_string()).with_sent(record.sent))?;
-        Ok(RowResult { content, notes: record.notes, exchanges: record.exchanges })
+        Ok(RowResult { content, notes: record.notes, exchanges: record.exchanges, is_narrowed: false })
     }
 }

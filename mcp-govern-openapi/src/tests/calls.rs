@@ -116,14 +116,14 @@ async fn without_a_usable_credential_nothing_is_sent_and_the_message_says_so() {
         (Some(&other), ProviderErrorKind::Config, "`oauth`"),
     ] {
         let cx = CallContext::new(&NoObserver).with_credential(credential);
-        let error = server.execute(&name, &map(json!({})), &[], &cx).await.unwrap_err();
+        let error = server.execute(&name, &map(json!({})), &CallRules::default(), &cx).await.unwrap_err();
         assert_eq!((error.kind(), error.sent()), (kind, Sent::No));
         assert!(error.message().contains(part) && !error.message().contains("canary"), "{error}");
     }
     assert!(script.seen().is_empty());
     // What the document opens to everybody needs none, and shows none.
     let cx = CallContext::new(&NoObserver).with_credential(Some(&empty));
-    server.execute(&ToolName::new("get_status").unwrap(), &map(json!({})), &[], &cx).await.unwrap();
+    server.execute(&ToolName::new("get_status").unwrap(), &map(json!({})), &CallRules::default(), &cx).await.unwrap();
     assert!(!script.only().headers.contains_key("authorization"));
 }
 
@@ -158,7 +158,7 @@ async fn a_credential_that_is_welcome_but_not_needed_is_shown_when_there_is_one(
     let server = server(&document, &script);
     call(&server, "get_status", json!({})).await.unwrap();
     let cx = CallContext::new(&NoObserver);
-    server.execute(&ToolName::new("get_status").unwrap(), &map(json!({})), &[], &cx).await.unwrap();
+    server.execute(&ToolName::new("get_status").unwrap(), &map(json!({})), &CallRules::default(), &cx).await.unwrap();
     let shown: Vec<bool> = script.seen().iter().map(|seen| seen.headers.contains_key("authorization")).collect();
     assert_eq!(shown, [true, false]);
 }
@@ -291,7 +291,9 @@ fn a_preview_is_the_request_with_the_secret_masked() {
     let server = server(PETS, &script);
     let mut facts = CredentialFacts::new();
     facts.fields.insert("api_key".into());
-    let show = |tool: &str, arguments| server.show(&ToolName::new(tool).unwrap(), &map(arguments), &facts);
+    let show = |tool: &str, arguments| {
+        server.show(&ToolName::new(tool).unwrap(), &map(arguments), &CallRules::default(), &facts)
+    };
     let preview = show("create_pet", json!({"name": "Mia"})).unwrap();
     assert_eq!((preview.method.as_str(), preview.url.as_str()), ("POST", "https://pets.example/v1/pets"));
     assert!(preview.headers.contains(&("authorization".into(), "Key ***".into())));
@@ -303,7 +305,9 @@ fn a_preview_is_the_request_with_the_secret_masked() {
     assert_eq!(error.kind(), ProviderErrorKind::InvalidArguments);
     facts.fields.clear();
     facts.fields.insert("other".into());
-    let preview = server.show(&ToolName::new("get_pet").unwrap(), &map(json!({"pet_id": "1"})), &facts).unwrap();
+    let preview = server
+        .show(&ToolName::new("get_pet").unwrap(), &map(json!({"pet_id": "1"})), &CallRules::default(), &facts)
+        .unwrap();
     assert!(preview.notes.iter().any(|note| note.contains("`api_key` is not filled in")), "{:?}", preview.notes);
     assert!(script.seen().is_empty());
 }

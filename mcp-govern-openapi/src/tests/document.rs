@@ -295,7 +295,7 @@ async fn configuration_fills_a_header_for_its_own_method_alone() {
     let server = provider.open_server(&oauth).unwrap();
     let token = Credential::new(oauth.auth_method.clone()).with_field("access_token", Secret::new("t-1"));
     let cx = CallContext::new(&NoObserver).with_credential(Some(&token));
-    server.execute(&ToolName::new("make_thing").unwrap(), &map(json!({})), &[], &cx).await.unwrap();
+    server.execute(&ToolName::new("make_thing").unwrap(), &map(json!({})), &CallRules::default(), &cx).await.unwrap();
     let seen = &script.seen()[1];
     assert!(!seen.headers.contains_key("from"));
     assert_eq!(seen.headers["authorization"], "Bearer t-1");

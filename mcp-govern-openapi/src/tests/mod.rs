@@ -10,6 +10,7 @@ mod probing;
 mod reach;
 mod recipes;
 mod retrying;
+mod rules;
 
 use std::{
     collections::VecDeque,
@@ -25,8 +26,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use mcp_govern_core::{
-    AuthMethodId, CallContext, CallObserver, Credential, NoObserver, ProviderError, ProviderErrorKind, Secret,
-    ServerSpec, ToolName, ToolOutput, ToolPrefix,
+    AuthMethodId, CallContext, CallObserver, CallRules, Credential, NoObserver, ProviderError, ProviderErrorKind,
+    Secret, ServerSpec, ToolName, ToolOutput, ToolPrefix,
 };
 use serde_json::{Map, Value};
 
@@ -220,7 +221,7 @@ pub(super) fn map(value: Value) -> Map<String, Value> {
 pub(super) async fn call(server: &OpenApiServer, tool: &str, arguments: Value) -> Result<ToolOutput, ProviderError> {
     let credential = credential();
     let cx = CallContext::new(&NoObserver).with_credential(Some(&credential));
-    server.execute(&ToolName::new(tool).unwrap(), &map(arguments), &[], &cx).await
+    server.execute(&ToolName::new(tool).unwrap(), &map(arguments), &CallRules::default(), &cx).await
 }
 
 /// The result as a tree.

@@ -117,7 +117,8 @@ async fn a_call_that_is_killed_while_waiting_says_that_the_request_was_sent() {
     let (counter, credential) = (Counter::allowing(2), credential());
     let cx = CallContext::new(&counter).with_credential(Some(&credential));
     let name = ToolName::new("close_alert").unwrap();
-    let error = server(ALERTS, &script).execute(&name, &map(json!({"id": "a"})), &[], &cx).await.unwrap_err();
+    let error =
+        server(ALERTS, &script).execute(&name, &map(json!({"id": "a"})), &CallRules::default(), &cx).await.unwrap_err();
     assert_eq!((error.kind(), error.sent()), (ProviderErrorKind::Cancelled, Sent::Yes));
     assert_eq!(error.exchanges().len(), 2);
 }

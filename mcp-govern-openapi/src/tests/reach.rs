@@ -144,7 +144,7 @@ async fn a_limited_server_sends_nothing_beyond_its_limit() {
         assert_eq!((error.kind(), error.sent()), (ProviderErrorKind::InvalidArguments, Sent::No), "{arguments}");
         assert!(error.to_string().contains("`shop_id` must be `a` or `b`"), "{error}");
         let name = ToolName::new(tool).unwrap();
-        assert!(server.show(&name, &map(arguments), &CredentialFacts::new()).is_err());
+        assert!(server.show(&name, &map(arguments), &CallRules::default(), &CredentialFacts::new()).is_err());
     }
     for tool in ["list_bills", "get_view"] {
         assert_eq!(failure(&server, tool, json!({})).await.kind(), ProviderErrorKind::UnknownTool, "{tool}");
@@ -200,6 +200,7 @@ async fn another_host_is_one_of_the_configuration_and_sees_no_credential() {
     let shown = server.show(
         &ToolName::new("get_view").unwrap(),
         &map(json!({"window_host": "w.example"})),
+        &CallRules::default(),
         &CredentialFacts::new(),
     );
     assert_eq!(shown.unwrap().url, "https://w.example/view.json");

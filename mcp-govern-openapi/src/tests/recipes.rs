@@ -94,7 +94,8 @@ fn a_recipe_is_one_tool_whose_preview_shows_the_first_request() {
     let name = ToolName::new("clone_pet").unwrap();
     let definition = server.catalogue.tool(&name).unwrap();
     assert!(matches!(&definition.binding, Binding::Recipe(recipe) if recipe.uses.len() == 2));
-    let preview = server.show(&name, &map(json!({"pet_id": "7"})), &CredentialFacts::new()).unwrap();
+    let preview =
+        server.show(&name, &map(json!({"pet_id": "7"})), &CallRules::default(), &CredentialFacts::new()).unwrap();
     assert!(preview.url.ends_with("/pets/7") && preview.notes.len() == 2, "{preview:?}");
     let line = crate::catalog_line(definition, &"pet-shop".parse().unwrap());
     assert_eq!(line["uses"], json!(["get_pet", "create_pet"]));

@@ -181,7 +181,10 @@ async fn the_deadline_holds_whatever_the_vendor_does() {
     let sooner = Instant::now() + Duration::from_secs(3);
     let cx = CallContext::new(&NoObserver).with_credential(Some(&credential)).with_deadline(Some(sooner.into_std()));
     let start = Instant::now();
-    server.execute(&ToolName::new("get_pet").unwrap(), &map(json!({"pet_id": "1"})), &[], &cx).await.unwrap_err();
+    server
+        .execute(&ToolName::new("get_pet").unwrap(), &map(json!({"pet_id": "1"})), &CallRules::default(), &cx)
+        .await
+        .unwrap_err();
     assert!(start.elapsed() <= Duration::from_secs(4));
 }
 
@@ -200,14 +203,14 @@ async fn the_observer_is_asked_before_each_attempt_and_its_no_is_final() {
     let script = Script::new([cut(), good()]);
     let counter = Counter::allowing(9);
     let cx = CallContext::new(&counter).with_credential(Some(&credential));
-    server(PETS, &script).execute(&name, &arguments, &[], &cx).await.unwrap();
+    server(PETS, &script).execute(&name, &arguments, &CallRules::default(), &cx).await.unwrap();
     assert_eq!(counter.told(), 2);
 
     for (allowed, sent) in [(0, Sent::No), (1, Sent::Maybe)] {
         let script = Script::new([cut(), good()]);
         let counter = Counter::allowing(allowed);
         let cx = CallContext::new(&counter).with_credential(Some(&credential));
-        let error = server(PETS, &script).execute(&name, &arguments, &[], &cx).await.unwrap_err();
+        let error = server(PETS, &script).execute(&name, &arguments, &CallRules::default(), &cx).await.unwrap_err();
         assert_eq!((error.kind(), error.sent()), (ProviderErrorKind::Cancelled, sent));
         assert_eq!(script.seen().len(), allowed);
         assert_eq!(error.exchanges().len(), allowed);

@@ -57,6 +57,8 @@ impl Recipe for ChangeUserPermissions {
                 "description": "Identifiers of the pages that the person shall no longer manage.",
             }),
         )
+        .with_keys_of("set", "page_id")
+        .with_keys_of("revoke", "page_id")
         .with_argument(
             "confirm",
             json!({
@@ -87,7 +89,13 @@ impl Recipe for ChangeUserPermissions {
             return Err(invalid(NAME, format!("`set` and `revoke` both name `{both}`")));
         }
         let person = pick(arguments, &["organization_id", "user_id"]);
-        let before = read(&rows.call("get_user_permissions", person.clone()).await?.to_value()?)?;
+        let found = rows.call("get_user_permissions", person.clone()).await?;
+        if found.is_narrowed {
+            let text = "a rule does not allow it: the person has rights on pages outside of the rule, which writing the whole \
+                        back would take away";
+            return Err(refuse(NAME, ProviderErrorKind::RuleViolated, text));
+        }
+        let before = read(&found.to_value()?)?;
         if let Some(other) = revoke.iter().find(|page| !before.holds(page)) {
             let text = format!("`revoke` names `{other}`, which the person does not have: see get_user_permissions");
             return Err(invalid(NAME, text));

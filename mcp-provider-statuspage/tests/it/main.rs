@@ -43,6 +43,8 @@ mod requests;
 #[cfg(test)]
 mod results;
 #[cfg(test)]
+mod rules;
+#[cfg(test)]
 mod scope;
 #[cfg(test)]
 mod setup;

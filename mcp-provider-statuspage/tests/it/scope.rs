@@ -203,23 +203,6 @@ async fn what_a_rule_lets_be_listed_is_kept_to_the_pages_of_the_rule() {
 }
 
 #[tokio::test]
-async fn rights_on_pages_that_a_rule_hides_are_not_taken_away_by_a_change() {
-    let vendor = StatuspageStandIn::start().await;
-    let rule = ArgumentRule::new("page_id", Constraint::Fixed(json!(PAGE))).with_absent_allowed();
-    let spec = spec(vendor.base_url()).with_config(ORGANIZATION_ID, StatuspageStandIn::ORGANIZATION).with_rules([rule]);
-    let builder = Harness::shared_builder(provider(), spec).with_credential(credential(&vendor.good_key()));
-    let harness = builder.with_only(["change_user_permissions"]).open().await.unwrap();
-    let mut change = json!({"user_id": StatuspageStandIn::USER, "set": {PAGE: {"maintenance_manager": false, "page_configuration": true}}});
-    let shown = call(&harness, "change_user_permissions", change.clone()).await;
-    assert_eq!(shown["revoked"], json!([]));
-    change["confirm"] = shown["confirm"].clone();
-    call(&harness, "change_user_permissions", change).await;
-    let written = vendor.requests().pop().unwrap();
-    assert_eq!(written.method(), "PUT");
-    assert!(written.json().unwrap()["pages"].get(SECOND).is_some(), "{:?}", written.json());
-}
-
-#[tokio::test]
 async fn another_list_of_pages_counts_at_once_and_needs_no_other_review() {
     let vendor = StatuspageStandIn::start().await;
     let spec = spec(vendor.base_url());

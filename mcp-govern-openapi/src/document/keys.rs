@@ -1,0 +1,39 @@
+//! Arguments that name things of another argument: the keys of a map, the items of a list.
+
+use mcp_govern_core::{ToolName, check::KEYS_OF};
+use serde_json::Value;
+
+use super::{govern::OperationGovern, names::to_snake, parameter::Argument, refs::Checked};
+
+/// What an operation states of the keys of its arguments.
+#[derive(Debug, Default)]
+pub(crate) struct Keys {
+    /// The arguments that keys of this operation stand for.
+    pub(crate) stand_for: Vec<String>,
+    /// The read that tells what a call replaces. What the call does not name is taken away, so that under a rule this is looked at
+    /// first.
+    pub(crate) replaces: Option<ToolName>,
+}
+
+impl Keys {
+    /// Reads `keys_of` and `replaces`, and writes the first into the schemas of the arguments: it is part of what is reviewed.
+    pub(super) fn read(govern: &OperationGovern, arguments: &mut [Argument]) -> Checked<Self> {
+        let mut keys = Self::default();
+        for (name, stands_for) in &govern.keys_of {
+            if arguments.iter().any(|argument| argument.name == *stands_for) {
+                return Err(format!("`keys_of` names `{stands_for}`, which is an argument of the operation itself"));
+            }
+            let argument = arguments.iter_mut().find(|argument| argument.name == *name);
+            let argument = argument.ok_or_else(|| format!("`keys_of` names `{name}`, which is no argument"))?;
+            argument.schema.insert(KEYS_OF.to_owned(), Value::from(stands_for.as_str()));
+            keys.stand_for.push(stands_for.clone());
+        }
+        if let Some(read) = &govern.replaces {
+            if keys.stand_for.is_empty() {
+                return Err("`replaces` needs `keys_of`, which says whose keys are replaced".to_owned());
+            }
+            keys.replaces = Some(ToolName::new(to_snake(read)).map_err(|error| format!("`replaces`: {error}"))?);
+        }
+        Ok(keys)
+    }
+}
