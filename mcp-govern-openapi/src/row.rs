@@ -10,7 +10,7 @@ use crate::{
     bind::{BodyPlan, HeaderParam, PathTemplate, QueryParam},
     check::Check,
     decode::{ListPlan, Pointer, SecretPath},
-    document::{keys::Keys, scope::Keep},
+    document::{instead::Instead, keys::Keys, scope::Keep},
 };
 
 /// One operation, compiled.
@@ -33,6 +33,7 @@ pub(crate) struct Row {
     pub(crate) body: Option<BodyPlan>,
     pub(crate) required: Vec<String>,
     pub(crate) checks: Vec<Check>,
+    pub(crate) instead: Vec<Instead>,
     /// Alternatives, in the order in which they are tried; each lists the indexes of the schemes that it needs. None at all where
     /// the row needs no credential.
     pub(crate) security: Vec<Vec<usize>>,

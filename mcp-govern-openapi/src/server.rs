@@ -8,7 +8,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use http::{HeaderMap, HeaderValue, Uri};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use mcp_govern_core::{
     ArgumentRule, AuthMethodId, AuthorizedCall, CallContext, CallRules, Catalogue, CheckedArguments, Clock, Credential,
     CredentialFacts, CredentialReport, DiscoverContext, Effect, Exchange, ProbeContext, ProviderError,
@@ -22,7 +22,7 @@ use crate::{
     authorize::Scheme,
     bind::{BoundRequest, bind},
     decode::{Kept, Scrubber, decode, error, trim},
-    document::{Document, policy::Throttle},
+    document::{Document, instead, policy::Throttle},
     held::Held,
     limits::Limits,
     reach::Reach,
@@ -159,7 +159,7 @@ impl OpenApiServer {
             return Err(unsettled(row, self.refusal(row, answer, scrubber)));
         }
         let mut notes: Vec<String> = self.shared.document.policy.warnings(&answer.headers).map(str::to_owned).collect();
-        if let (Some(plan), http::StatusCode::ACCEPTED) = (&row.poll, answer.status) {
+        if let (Some(plan), StatusCode::ACCEPTED) = (&row.poll, answer.status) {
             let mut result = Box::pin(self.poll(row, plan, answer, rules, cx, deadline)).await?;
             result.notes.splice(0..0, notes);
             return Ok(result);
@@ -277,7 +277,7 @@ impl OpenApiServer {
 
     /// Checks and binds the arguments.
     pub(crate) fn bind(&self, row: &Row, arguments: &Held<'_>) -> Result<BoundRequest, ProviderError> {
-        let arguments = arguments.as_map();
+        let arguments = &*instead::meant(&row.instead, arguments.as_map()).map_err(|text| invalid(row, &text))?;
         if !row.checks.is_empty() {
             let now = self.shared.clock.now();
             row.checks.iter().try_for_each(|check| check.hold(arguments, now)).map_err(|text| invalid(row, &text))?;
@@ -286,7 +286,8 @@ impl OpenApiServer {
             plan.page.check(arguments).map_err(|text| invalid(row, &text))?;
         }
         let base = self.base_of(row, arguments)?;
-        let mut bound = bind(row, arguments, base).map_err(|text| invalid(row, &text))?;
+        let arguments = instead::sent(&row.instead, arguments);
+        let mut bound = bind(row, &arguments, base).map_err(|text| invalid(row, &text))?;
         for header in &row.config_headers {
             if header.when.as_ref().is_some_and(|method| *method != self.method) {
                 continue;
@@ -315,6 +316,14 @@ impl OpenApiServer {
         if status.is_redirection() {
             text.push_str(": it points elsewhere, and redirects are not followed");
         }
+        if let Some(path) = self.other_path(row).filter(|_| status == StatusCode::NOT_FOUND) {
+            let _ = write!(
+                text,
+                ". The addresses of {title} are below `{path}`, and the base URL of this server, `{}`, is not: without that \
+                 everything is not found",
+                self.base
+            );
+        }
         if refusal.kind == ProviderErrorKind::RateLimited {
             let wait = policy.wait(headers).or_else(|| policy.wait_default().filter(|_| throttled));
             refusal.vendor.retry_after = wait;
@@ -324,6 +333,15 @@ impl OpenApiServer {
         }
         let error = ProviderError::new(refusal.kind, text).with_sent(answer.sent);
         error.with_exchanges(vec![answer.exchange]).with_vendor(refusal.vendor)
+    }
+
+    /// The path below which the document's addresses are, where the server's own base URL has another.
+    fn other_path(&self, row: &Row) -> Option<&str> {
+        let stated = self.shared.document.base.as_ref().filter(|_| row.origin.is_none())?;
+        let path = stated.path().trim_end_matches('/');
+        let regions = &self.shared.document.info.regions;
+        let own = regions.iter().any(|region| region.base_url.as_str().trim_end_matches('/') == self.base);
+        (!own && !path.is_empty() && !self.base.ends_with(path)).then_some(path)
     }
 
     /// A tool of this server.

@@ -55,8 +55,29 @@ fn of_error(error: &ValidationError<'_>, schema: &Value) -> Vec<ArgumentFault> {
             let name = property.as_str().unwrap_or_default();
             vec![ArgumentFault { argument: below(place, name), fault: "is required".to_owned() }]
         }
-        kind => one(sentence(kind)),
+        kind => one(own_sentence(error, schema).unwrap_or_else(|| sentence(kind))),
     }
+}
+
+/// What the schema itself says of a value that does not fit it (`x-fault`), where the keyword says it to machines alone.
+fn own_sentence(error: &ValidationError<'_>, schema: &Value) -> Option<String> {
+    let mechanical = matches!(
+        error.kind(),
+        Kind::Pattern { .. }
+            | Kind::MinItems { .. }
+            | Kind::MinProperties { .. }
+            | Kind::MaxProperties { .. }
+            | Kind::PropertyNames { .. }
+            | Kind::Not { .. }
+            | Kind::AnyOf { .. }
+            | Kind::OneOfNotValid { .. }
+            | Kind::OneOfMultipleValid { .. }
+    );
+    if !mechanical {
+        return None;
+    }
+    let (node, _) = error.schema_path().as_str().rsplit_once('/')?;
+    schema.pointer(node)?.get("x-fault")?.as_str().map(str::to_owned)
 }
 
 fn unknown_name(place: &str, name: &str, schema: &Value) -> ArgumentFault {
@@ -98,6 +119,9 @@ fn sentence(kind: &Kind) -> String {
         Kind::ExclusiveMinimum { limit } => format!("must be more than {limit}"),
         Kind::ExclusiveMaximum { limit } => format!("must be less than {limit}"),
         Kind::MultipleOf { multiple_of } => format!("must be a multiple of {multiple_of}"),
+        Kind::MinLength { limit: 1 } | Kind::MinItems { limit: 1 } | Kind::MinProperties { limit: 1 } => {
+            "must not be empty".to_owned()
+        }
         Kind::MinLength { limit } => format!("must have at least {limit} characters"),
         Kind::MaxLength { limit } => format!("must have at most {limit} characters"),
         Kind::MinItems { limit } => format!("must have at least {limit} items"),

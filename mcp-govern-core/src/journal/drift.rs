@@ -124,7 +124,7 @@ impl Place {
             Self::Binding if key == "why" => Self::Data(Grade::Text),
             Self::Binding => Self::Data(Grade::Rebound),
             Self::Schema => match key {
-                "title" | "description" | "$comment" | "examples" | "deprecated" => Self::Data(Grade::Text),
+                "title" | "description" | "$comment" | "examples" | "deprecated" | "x-fault" => Self::Data(Grade::Text),
                 "properties" | "patternProperties" | "$defs" | "definitions" | "dependentSchemas" => Self::Schemas,
                 "items"
                 | "prefixItems"

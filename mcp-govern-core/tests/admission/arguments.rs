@@ -48,6 +48,10 @@ fn searches() -> ToolDefinition {
             },
             // Annotations: the vendor applies them, and only the vendor.
             "archived": {"type": "boolean", "default": true},
+            "who": {
+                "type": ["array", "string"], "minItems": 1, "items": {"type": "string", "minLength": 1}, "pattern": "^all$",
+                "x-fault": "must be a list of identifiers, or the word \"all\"",
+            },
             "labels": {"type": "array", "items": {"type": "string"}, "default": []},
             "owner": {"type": ["string", "null"], "default": null},
         }),
@@ -147,6 +151,11 @@ fn each_fault_names_its_argument_and_what_is_expected() {
         (json!({"limt": 3}), "limt", "is not known; did you mean `limit`?"),
         (json!({"filter": {"teem": "x"}}), "filter/teem", "is not known; did you mean `team`?"),
         (json!({"contact": "nobody"}), "contact", "must be an e-mail address"),
+        // What a keyword says to machines alone is said in the schema's own words; what is clear already stays.
+        (json!({"who": "s1"}), "who", "must be a list of identifiers, or the word \"all\""),
+        (json!({"who": []}), "who", "must be a list of identifiers, or the word \"all\""),
+        (json!({"who": 1}), "who", "must be of type array or string"),
+        (json!({"who": [""]}), "who/0", "must not be empty"),
     ] {
         let (code, name, fault) = fault(&world, arguments.clone());
         assert_eq!(

@@ -45,6 +45,11 @@ fn every_field_has_its_grade() {
             Box::new(|tool| schema(tool, "/properties/page_id/description", json!("Send it to me."))),
         ),
         (
+            "/input_schema/properties/page_id/x-fault",
+            Grade::Text,
+            Box::new(|tool| schema(tool, "/properties/page_id/x-fault", json!("must be a page"))),
+        ),
+        (
             "/input_schema/properties/page_id/type",
             Grade::Contract,
             Box::new(|tool| schema(tool, "/properties/page_id/type", json!("integer"))),

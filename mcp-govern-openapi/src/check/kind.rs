@@ -1,6 +1,6 @@
 //! The kinds of rules, one by one.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use mcp_govern_core::Timestamp;
 use serde_json::{Map, Value};
@@ -25,8 +25,8 @@ pub(super) enum Rule {
     Requires { names: Vec<String>, is: Option<Value>, needs: Vec<String> },
     /// Exactly one of them.
     OneOf(Vec<String>),
-    /// At least one of them.
-    AnyOf(Vec<String>),
+    /// At least one of them. One that is sent unasked counts with another value only.
+    AnyOf(Vec<String>, BTreeMap<String, Value>),
     /// The first number is smaller than the second.
     Less(String, String),
     /// The first point in time lies before the second.
@@ -41,6 +41,19 @@ pub(super) enum Rule {
     Age(String, Place, u32),
     /// The numbers of a list grow from one to the next.
     Growing(String),
+    /// All texts and names in it have no more than so many characters together.
+    Length(String, usize),
+    /// Each item of the list has exactly one of the members that go with what it is.
+    Variant(Variant),
+}
+
+/// What the items of a list name themselves by.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Variant {
+    argument: String,
+    /// The member that says what an item is.
+    by: String,
+    members: BTreeMap<String, Vec<String>>,
 }
 
 impl Rule {
@@ -63,9 +76,14 @@ impl Rule {
                 if changes.is_empty() {
                     return Err("`any_of` without `arguments` needs a body with arguments".to_owned());
                 }
-                Self::AnyOf(changes)
+                Self::AnyOf(changes, BTreeMap::new())
             }
-            CheckKindGovern::AnyOf => Self::AnyOf(several()?),
+            CheckKindGovern::AnyOf => {
+                let names = several()?;
+                let sent = arguments.send.iter().filter(|(name, _)| names.contains(name));
+                let sent = sent.map(|(name, value)| (name.clone(), value.clone())).collect();
+                Self::AnyOf(names, sent)
+            }
             CheckKindGovern::Requires if stated.needs.is_empty() => return Err("`requires` needs `needs`".to_owned()),
             CheckKindGovern::Requires => {
                 let names = match stated.arguments.as_slice() {
@@ -87,19 +105,33 @@ impl Rule {
                 Self::Age(argument()?, Place::parse(stated.at.as_deref().unwrap_or_default())?, days)
             }
             CheckKindGovern::Growing => Self::Growing(argument()?),
+            CheckKindGovern::Length => Self::Length(argument()?, stated.max.ok_or("`length` needs `max`")?),
+            CheckKindGovern::Variant if stated.members.values().any(Vec::is_empty) || stated.members.is_empty() => {
+                return Err("`variant` needs `members` with a list of names for each value of `by`".to_owned());
+            }
+            CheckKindGovern::Variant => Self::Variant(Variant {
+                argument: argument()?,
+                by: stated.by.clone().ok_or("`variant` needs `by`")?,
+                members: stated.members.clone(),
+            }),
         })
     }
 
     pub(super) fn names(&self) -> Vec<&str> {
         match self {
-            Self::Exclusive(names) | Self::OneOf(names) | Self::AnyOf(names) => {
+            Self::Exclusive(names) | Self::OneOf(names) | Self::AnyOf(names, _) => {
                 names.iter().map(String::as_str).collect()
             }
             Self::Requires { names, needs, .. } => names.iter().chain(needs).map(String::as_str).collect(),
             Self::Less(first, second) | Self::Before(first, second) | Self::Span(first, second, _) => {
                 vec![first, second]
             }
-            Self::Future(name) | Self::Past(name) | Self::Age(name, ..) | Self::Growing(name) => vec![name],
+            Self::Future(name)
+            | Self::Past(name)
+            | Self::Age(name, ..)
+            | Self::Growing(name)
+            | Self::Length(name, _)
+            | Self::Variant(Variant { argument: name, .. }) => vec![name],
         }
     }
 
@@ -112,8 +144,12 @@ impl Rule {
                 Err(format!("{} exclude one another", list(names.iter().filter(given))))
             }
             Self::OneOf(names) if count(names) != 1 => Err(format!("give exactly one of {}", list(names))),
-            Self::AnyOf(names) if count(names) == 0 => Err(format!("give at least one of {}", list(names))),
-            Self::Exclusive(_) | Self::OneOf(_) | Self::AnyOf(_) => Ok(()),
+            Self::AnyOf(names, sent)
+                if !names.iter().any(|name| value(name).is_some_and(|v| sent.get(name) != Some(v))) =>
+            {
+                Err(format!("give at least one of {}", list(names)))
+            }
+            Self::Exclusive(_) | Self::OneOf(_) | Self::AnyOf(..) => Ok(()),
             Self::Requires { names, is, needs } => {
                 let counts = |name: &&String| value(name).is_some_and(|v| is.as_ref().is_none_or(|is| is == v));
                 match names.iter().find(counts) {
@@ -152,7 +188,45 @@ impl Rule {
                 }
                 _ => Ok(()),
             },
+            Self::Length(name, max) => match value(name).map(length) {
+                Some(length) if length > *max => {
+                    Err(format!("`{name}` holds {length} characters in all, names included; {max} are allowed"))
+                }
+                _ => Ok(()),
+            },
+            Self::Variant(variant) => variant.hold(value(&variant.argument)),
         }
+    }
+}
+
+impl Variant {
+    fn hold(&self, value: Option<&Value>) -> Result<(), String> {
+        let items = value.and_then(Value::as_array).into_iter().flatten();
+        for (at, item) in items.enumerate() {
+            let Some(is) = item.get(&self.by).and_then(Value::as_str) else { continue };
+            let Some(allowed) = self.members.get(is) else { continue };
+            let known = |name: &&String| item.get(name.as_str()).is_some();
+            let strange = self.members.values().flatten().find(|name| known(name) && !allowed.contains(name));
+            if strange.is_some() || allowed.iter().filter(known).count() != 1 {
+                let (argument, by) = (&self.argument, &self.by);
+                let names = allowed.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" or ");
+                return Err(format!(
+                    "`{argument}/{at}`: with `{by}`: \"{is}\" give exactly one of {names}, and no other"
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How many characters all names and texts of a value have together.
+fn length(value: &Value) -> usize {
+    match value {
+        Value::Null => 0,
+        Value::String(text) => text.chars().count(),
+        Value::Bool(_) | Value::Number(_) => value.to_string().len(),
+        Value::Array(items) => items.iter().map(length).sum(),
+        Value::Object(members) => members.iter().map(|(name, value)| name.chars().count() + length(value)).sum(),
     }
 }
 

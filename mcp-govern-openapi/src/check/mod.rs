@@ -7,6 +7,8 @@ mod time;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+
 use mcp_govern_core::Timestamp;
 use serde_json::{Map, Value};
 
@@ -31,6 +33,8 @@ pub(crate) struct Arguments<'a> {
     pub(crate) all: &'a [&'a str],
     /// Those of the body that nothing fills in by itself: what a change is about.
     pub(crate) changes: &'a [&'a str],
+    /// What is sent for those that are left out.
+    pub(crate) send: &'a BTreeMap<String, Value>,
 }
 
 impl Check {

@@ -6,7 +6,8 @@ const ALL: [&str; 4] = ["a", "b", "c", "status"];
 
 fn check(stated: Value) -> Checked<Check> {
     let stated: CheckGovern = serde_json::from_value(stated).unwrap();
-    Check::parse(&stated, Arguments { all: &ALL, changes: &["a", "b"] })
+    let send = BTreeMap::from([("c".to_owned(), json!(false))]);
+    Check::parse(&stated, Arguments { all: &ALL, changes: &["a", "b"], send: &send })
 }
 
 fn holds(stated: Value, arguments: Value) -> Result<(), String> {
@@ -49,6 +50,89 @@ fn a_change_must_change_something() {
 }
 
 #[test]
+fn what_is_sent_unasked_is_a_change_with_another_value_alone() {
+    let any = json!({"kind": "any_of", "arguments": ["a", "c"]});
+    assert!(holds(any.clone(), json!({"a": 1, "c": false})).is_ok());
+    assert!(holds(any.clone(), json!({"c": true})).is_ok());
+    assert_eq!(holds(any, json!({"c": false})).unwrap_err(), "give at least one of `a`, `c`");
+}
+
+#[test]
+fn a_span_of_times_is_measured_in_calendar_months_and_needs_both_ends() {
+    let span = json!({"kind": "span", "argument": "a", "other": "b", "months": 6});
+    for (since, until) in [
+        ("2026-01-31T10:00:00Z", "2026-07-31T10:00:00Z"),
+        ("2026-05-01T00:00:00+02:00", "2026-10-30T22:00:00Z"),
+        ("2026-08-31T00:00:00Z", "2027-02-28T00:00:00Z"),
+    ] {
+        assert_eq!(holds(span.clone(), json!({"a": since, "b": until})), Ok(()), "{since} {until}");
+    }
+    for (since, until) in [
+        ("2026-01-31T10:00:00Z", "2026-07-31T10:00:01Z"),
+        ("2026-05-01T00:00:00+02:00", "2026-10-30T22:00:01Z"),
+        ("2020-01-01T00:00:00Z", "2026-01-01T00:00:00Z"),
+    ] {
+        let fault = holds(span.clone(), json!({"a": since, "b": until})).unwrap_err();
+        assert_eq!(fault, "`a` and `b` may lie 6 calendar months apart at most", "{since} {until}");
+    }
+    assert!(holds(span.clone(), json!({"a": "2001-01-01T00:00:00Z"})).is_ok());
+    assert!(holds(span, json!({"b": "2001-01-01T00:00:00Z"})).is_ok());
+}
+
+#[test]
+fn a_day_that_does_not_exist_is_none() {
+    let span = json!({"kind": "span", "argument": "a", "other": "b", "months": 6});
+    for (arguments, name) in [
+        (json!({"a": "2026-02-30"}), "a"),
+        (json!({"a": "2026-13"}), "a"),
+        (json!({"a": "2026-01-01", "b": "2026-02-29"}), "b"),
+    ] {
+        let fault = holds(span.clone(), arguments.clone()).unwrap_err();
+        assert_eq!(fault, format!("`{name}` is no day, month or year that exists"), "{arguments}");
+    }
+    assert!(holds(span, json!({"a": "2024-02-29", "b": "2024-03"})).is_ok());
+}
+
+#[test]
+fn a_length_counts_the_characters_of_names_and_texts() {
+    let length = json!({"kind": "length", "argument": "a", "max": 8});
+    for good in [json!({"äbc": "défgh"}), json!("12345678"), json!({"a": ["b", {"c": 12345}]}), json!({}), json!(null)]
+    {
+        assert_eq!(holds(length.clone(), json!({"a": good})), Ok(()), "{good}");
+    }
+    for bad in [json!({"äbc": "défghi"}), json!("123456789"), json!({"a": ["b", {"c": 123_456}]})] {
+        let fault = holds(length.clone(), json!({"a": bad})).unwrap_err();
+        assert_eq!(fault, "`a` holds 9 characters in all, names included; 8 are allowed", "{bad}");
+    }
+    assert!(holds(length, json!({})).is_ok());
+}
+
+#[test]
+fn each_item_has_one_of_the_members_that_go_with_what_it_is() {
+    let variant = json!({"kind": "variant", "argument": "a", "by": "type",
+        "members": {"team": ["id", "name"], "user": ["id", "username"]}});
+    for good in [
+        json!([]),
+        json!([{"type": "team", "name": "t"}, {"type": "user", "username": "u"}, {"type": "user", "id": "1"}]),
+        json!([{"type": "other", "name": "left to the schema"}]),
+    ] {
+        assert_eq!(holds(variant.clone(), json!({"a": good})), Ok(()), "{good}");
+    }
+    for bad in [
+        json!([{"type": "user", "name": "u"}]),
+        json!([{"type": "user"}]),
+        json!([{"type": "user", "id": "1", "username": "u"}]),
+        json!([{"type": "user", "id": "1", "name": "u"}]),
+    ] {
+        let fault = holds(variant.clone(), json!({"a": bad})).unwrap_err();
+        let due = "`a/0`: with `type`: \"user\" give exactly one of `id` or `username`, and no other";
+        assert_eq!(fault, due, "{bad}");
+    }
+    let second = json!([{"type": "team", "id": "1"}, {"type": "team", "username": "t"}]);
+    assert!(holds(variant, json!({"a": second})).unwrap_err().starts_with("`a/1`: with `type`: \"team\""));
+}
+
+#[test]
 fn a_text_of_its_own_takes_the_place_of_the_sentence() {
     let stated = json!({"kind": "exclusive", "arguments": ["a", "b"], "when": {"b": false}, "text": "`a` needs `b`"});
     assert_eq!(holds(stated, json!({"a": 1, "b": false})).unwrap_err(), "`a` needs `b`");
@@ -79,13 +163,9 @@ fn times_are_compared_as_times_and_not_as_text() {
 #[test]
 fn a_span_counts_calendar_months_from_the_first_day_to_the_last() {
     let span = json!({"kind": "span", "argument": "a", "other": "b", "months": 6});
-    for (start, end) in [
-        ("2026-01-01", "2026-07-01"),
-        ("2026-03", "2026-08"),
-        ("2025-08-31", "2026-02-28"),
-        ("2026-05", "2026-05"),
-        ("2026-05-01", "not a day"),
-    ] {
+    for (start, end) in
+        [("2026-01-01", "2026-07-01"), ("2026-03", "2026-08"), ("2025-08-31", "2026-02-28"), ("2026-05", "2026-05")]
+    {
         assert_eq!(holds(span.clone(), json!({"a": start, "b": end})), Ok(()), "{start} {end}");
     }
     for (start, end) in [("2026-01-01", "2026-07-02"), ("2026-01", "2026-07"), ("2026", "2026"), ("1970", "2026-01-01")]
@@ -153,11 +233,19 @@ fn a_check_that_makes_no_sense_is_an_error() {
         (json!({"kind": "growing", "argument": "nope"}), "`nope`"),
         (json!({"kind": "future", "argument": "nope"}), "`nope`"),
         (json!({"kind": "past", "argument": "a", "is": true}), "`is`"),
+        (json!({"kind": "length", "argument": "a"}), "max"),
+        (json!({"kind": "variant", "argument": "a", "by": "type"}), "members"),
+        (json!({"kind": "variant", "argument": "a", "by": "type", "members": {"x": []}}), "members"),
+        (json!({"kind": "variant", "argument": "a", "members": {"x": ["id"]}}), "by"),
         (json!({"kind": "future", "argument": "a", "when": {"nope": 1}}), "`nope`"),
     ] {
         let error = check(stated.clone()).unwrap_err();
         assert!(error.contains(part), "{stated}: {error}");
     }
     let stated: CheckGovern = serde_json::from_value(json!({"kind": "any_of"})).unwrap();
-    assert!(Check::parse(&stated, Arguments { all: &ALL, changes: &[] }).unwrap_err().contains("body"));
+    assert!(
+        Check::parse(&stated, Arguments { all: &ALL, changes: &[], send: &BTreeMap::new() })
+            .unwrap_err()
+            .contains("body")
+    );
 }

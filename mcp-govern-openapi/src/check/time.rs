@@ -48,8 +48,9 @@ impl Span {
         Self { months }
     }
 
-    /// Holds two days against the length. Each may be a year, a month or a day: a range begins with the first day that its
-    /// start means and ends with the last one that its end means. Without an end it ends today.
+    /// Holds two days, or two points in time, against the length. A day may be a year or a month: a range begins with the first
+    /// day that its start means and ends with the last one that its end means, and without an end it ends today. Of points in
+    /// time both must be there: where a range without its end leads is the vendor's to say. Days that do not exist are refused.
     pub(super) fn hold(
         self,
         first: (&str, Option<&Value>),
@@ -57,6 +58,18 @@ impl Span {
         now: Timestamp,
     ) -> Result<(), String> {
         let days = |value: Option<&Value>| value.and_then(Value::as_str).and_then(days_of);
+        match (first.1.and_then(moment), last.1.and_then(moment)) {
+            (None, None) => {}
+            (Some(since), Some(until)) if self.is_exceeded(since, until) => return Err(self.too_long(first.0, last.0)),
+            _ => return Ok(()),
+        }
+        let no_day = |(name, value): (&str, Option<&Value>)| {
+            let given = value.and_then(Value::as_str)?;
+            days_of(given).is_none().then(|| format!("`{name}` is no day, month or year that exists"))
+        };
+        if let Some(fault) = no_day(first).or_else(|| no_day(last)) {
+            return Err(fault);
+        }
         let end = match last.1 {
             None => Some(today(now)),
             given => days(given).map(|(_, last)| last),
@@ -70,10 +83,22 @@ impl Span {
         }
         let reach = start.saturating_add(i64::from(self.months).months());
         if reach < end {
-            let (first, last, months) = (first.0, last.0, self.months);
-            return Err(format!("`{first}` and `{last}` may lie {months} calendar months apart at most"));
+            return Err(self.too_long(first.0, last.0));
         }
         Ok(())
+    }
+
+    fn is_exceeded(self, since: Timestamp, until: Timestamp) -> bool {
+        let zoned = |time: Timestamp| {
+            let time = jiff::Timestamp::from_millisecond(time.as_millis()).ok()?;
+            Some(time.to_zoned(jiff::tz::TimeZone::UTC))
+        };
+        let reach = zoned(since).and_then(|since| since.checked_add(i64::from(self.months).months()).ok());
+        reach.zip(zoned(until)).is_some_and(|(reach, until)| reach < until)
+    }
+
+    fn too_long(self, first: &str, last: &str) -> String {
+        format!("`{first}` and `{last}` may lie {} calendar months apart at most", self.months)
     }
 }
 

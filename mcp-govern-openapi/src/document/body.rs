@@ -107,6 +107,10 @@ impl Reader {
         }
         for member in members.shown {
             let part = self.part(&member)?;
+            if let Some(same) = member.source.get("x-same-as") {
+                self.repeat(member.name, same, wrapper.is_some())?;
+                continue;
+            }
             let stated = member.source.get("x-argument").and_then(Value::as_str);
             let argument = argument_name(&member.name, stated)?;
             let Value::Object(schema) = member.shown.schema else {
@@ -125,6 +129,16 @@ impl Reader {
                 part,
             });
         }
+        Ok(())
+    }
+
+    /// A member that has the value of an argument which another member has already.
+    fn repeat(&mut self, name: String, same: &Value, wrapped: bool) -> Checked<()> {
+        let known = same.as_str().and_then(|same| self.plan.fields.iter().find(|field| field.argument == same));
+        let Some(field) = known.filter(|_| self.plan.kind == BodyKind::Json) else {
+            return Err(format!("`{name}`: `x-same-as` names no argument that stands before it in a JSON body"));
+        };
+        self.plan.fields.push(BodyField { name, wrapped, ..field.clone() });
         Ok(())
     }
 
@@ -236,6 +250,7 @@ mod tests {
             ("application/json", object(json!({"x-filename-of": "b"})), None, "multipart bodies only"),
             ("multipart/form-data", object(json!({"type": "string", "format": "binary"})), None, "base64"),
             ("multipart/form-data", json!({"type": "array"}), None, "form needs"),
+            ("application/json", object(json!({"x-same-as": "b"})), None, "`x-same-as` names no argument"),
             (
                 "application/x-www-form-urlencoded",
                 object(json!({"type": "object", "x-wraps": "b", "properties": {"b": {}}})),

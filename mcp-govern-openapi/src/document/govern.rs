@@ -32,6 +32,8 @@ pub(crate) struct OperationGovern {
     pub(crate) fixed: Vec<FixedGovern>,
     /// What is sent for an argument that is left out, by the argument's name.
     pub(crate) send: BTreeMap<String, Value>,
+    /// Arguments that say in so many words what an empty list or map, or nothing at all, would do.
+    pub(crate) instead: Vec<InsteadGovern>,
     pub(crate) retry: RetryGovern,
     pub(crate) checks: Vec<CheckGovern>,
 }
@@ -138,6 +140,19 @@ pub(crate) struct FixedGovern {
     pub(crate) value: Value,
 }
 
+/// An argument that takes the place of an empty value.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct InsteadGovern {
+    /// The argument, a flag.
+    pub(crate) argument: String,
+    /// The list or map in whose place it is given.
+    pub(crate) of: String,
+    pub(crate) description: String,
+    /// What is sent as the list or map: an empty one. Nothing is sent where this is left out.
+    pub(crate) send: Option<Value>,
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RetryGovern {
@@ -158,6 +173,13 @@ pub(crate) struct CheckGovern {
     pub(crate) is: Option<Value>,
     /// `span`: how many calendar months.
     pub(crate) months: Option<u32>,
+    /// `length`: how many characters.
+    pub(crate) max: Option<usize>,
+    /// `variant`: the member of each item that says what it is.
+    pub(crate) by: Option<String>,
+    /// `variant`: of which members an item has exactly one, by what it is.
+    #[serde(default)]
+    pub(crate) members: BTreeMap<String, Vec<String>>,
     /// `age`: how many days.
     pub(crate) days: Option<u32>,
     /// `age`: where in the argument the times stand.
@@ -182,6 +204,8 @@ pub(crate) enum CheckKindGovern {
     Span,
     Age,
     Growing,
+    Length,
+    Variant,
 }
 
 /// `x-govern` of a security scheme.

@@ -1,6 +1,7 @@
 //! The document: read, checked and compiled once; nothing of it is looked up by text afterwards.
 
 pub(crate) mod govern;
+pub(crate) mod instead;
 pub(crate) mod names;
 pub(crate) mod policy;
 pub(crate) mod refs;

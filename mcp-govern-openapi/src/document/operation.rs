@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use super::{
     body,
     govern::{IdempotentGovern, OperationGovern, PageGovern, PollGovern},
+    instead::{self, Instead},
     keys::Keys,
     names::to_snake,
     output::{output_plan, page_size},
@@ -73,6 +74,7 @@ pub(crate) fn compile<'a>(shared: Shared<'a>, at: Stands<'a>, govern: &Operation
     arguments.extend(origin.map(Origin::argument));
     let before_body = arguments.len();
     let mut body = body_of(shared, &mut schemas, at.node, govern, &mut arguments)?;
+    let instead = instead::read(govern, body.as_ref(), &mut arguments)?;
     refuse_collisions(&arguments)?;
     let fixed = fixed_values(govern, &mut body)?;
     let output = output_plan(shared, govern, &mut arguments)?;
@@ -97,6 +99,7 @@ pub(crate) fn compile<'a>(shared: Shared<'a>, at: Stands<'a>, govern: &Operation
         let (of_body, fixed_in_body) = plan.bindings();
         bound.extend(of_body);
         always.extend(fixed_in_body);
+        always.extend(instead.iter().filter_map(Instead::stated));
         content_type = plan.content_type.to_str().ok().map(str::to_owned);
     }
     let class = Class::of(govern, &method, &repeat)?;
@@ -141,6 +144,7 @@ pub(crate) fn compile<'a>(shared: Shared<'a>, at: Stands<'a>, govern: &Operation
         body,
         required: arguments.iter().filter(|a| a.required).map(|a| a.name.clone()).collect(),
         checks,
+        instead,
         security,
         repeat,
         throttled: govern.retry.throttled,
@@ -204,7 +208,7 @@ fn checks_of(
     let of_body = arguments.get(before_body..).unwrap_or_default().iter();
     let changes = of_body.filter(|a| !send.contains_key(&a.name) && !a.required).map(|a| a.name.as_str());
     let changes: Vec<&str> = changes.collect();
-    let arguments = Arguments { all: &all, changes: &changes };
+    let arguments = Arguments { all: &all, changes: &changes, send };
     govern.checks.iter().map(|check| Check::parse(check, arguments)).collect()
 }
 

@@ -61,8 +61,10 @@ const MAPS: [&str; 2] = ["patternProperties", "dependentSchemas"];
 /// Keywords that are not shown to a model: they cost tokens and say nothing that holds.
 const HIDDEN: [&str; 9] =
     ["$ref", "example", "examples", "externalDocs", "xml", "discriminator", "readOnly", "nullable", "$comment"];
+/// Keywords of our own that core reads: what is personal, and what is said of a value that does not fit.
+const OWN: [&str; 2] = ["x-personal", "x-fault"];
 /// What is kept of a member's own schema for whoever binds it.
-const MEMBER: [&str; 5] = ["x-argument", "x-filename-of", "contentEncoding", "contentMediaType", "format"];
+const MEMBER: [&str; 6] = ["x-argument", "x-filename-of", "x-same-as", "contentEncoding", "contentMediaType", "format"];
 /// Keywords that refer in ways that are not supported.
 const REFUSED: [&str; 7] = ["$dynamicRef", "$dynamicAnchor", "$anchor", "$id", "$defs", "definitions", "$recursiveRef"];
 
@@ -211,7 +213,7 @@ impl<'a> Schemas<'a> {
         let mut codec = Codec::Same;
         for (key, value) in object {
             let key = key.as_str();
-            if HIDDEN.contains(&key) || (key.starts_with("x-") && key != "x-personal") {
+            if HIDDEN.contains(&key) || (key.starts_with("x-") && !OWN.contains(&key)) {
                 continue;
             }
             let within = |error| format!("`{key}`: {error}");
@@ -301,7 +303,7 @@ impl<'a> Schemas<'a> {
             Value::Object(schema) => schema.clone(),
             _ => Map::new(),
         };
-        for kept in ["title", "description", "default", "deprecated", "x-personal"] {
+        for kept in ["title", "description", "default", "deprecated", "x-personal", "x-fault"] {
             if let Some(value) = object.get(kept) {
                 schema.insert(kept.to_owned(), value.clone());
             }

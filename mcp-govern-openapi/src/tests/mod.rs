@@ -4,6 +4,7 @@ mod binding;
 mod calls;
 mod document;
 mod hostile;
+mod instead;
 mod paging;
 mod polling;
 mod probing;

@@ -89,7 +89,7 @@ async fn a_list_is_asked_for_in_words_that_pagerduty_knows() {
         ("list_incidents", json!({"status": "triggered"}), &["status", "statuses"]),
         ("list_incidents", json!({"statuses": "triggered"}), &["statuses"]),
         ("list_incidents", json!({"statuses": ["open"]}), &["statuses", "triggered"]),
-        ("list_incidents", json!({"statuses": []}), &["statuses", "at least 1"]),
+        ("list_incidents", json!({"statuses": []}), &["`statuses` must not be empty"]),
         ("list_incidents", json!({"priorities": ["P1"]}), &["priorities"]),
         ("list_incidents", json!({"sort_by": ["created_at"]}), &["sort_by"]),
         ("list_incidents", json!({"sort_by": ["a:asc", "b:asc", "c:asc"]}), &["sort_by"]),

@@ -1,0 +1,112 @@
+//! Arguments that say in so many words what an empty list or map, or nothing at all, would do: everything is taken away, or the
+//! whole page is meant. A model that leaves a list out or passes an empty one seldom means that.
+
+use std::borrow::Cow;
+
+use mcp_govern_core::{FixedValue, Location};
+use serde_json::{Map, Value, json};
+
+use super::{
+    govern::{InsteadGovern, OperationGovern},
+    parameter::Argument,
+    refs::Checked,
+};
+use crate::bind::BodyPlan;
+
+/// An argument that takes the place of an empty value.
+#[derive(Debug)]
+pub(crate) struct Instead {
+    argument: String,
+    of: String,
+    /// What is sent as the list or map; nothing at all when absent.
+    send: Option<Value>,
+    /// Whether one of the two must be given.
+    needed: bool,
+    /// The list's or map's place in the body.
+    place: String,
+}
+
+/// Reads `instead`: adds its arguments, and refuses the empty values in whose place they are given.
+pub(super) fn read(
+    govern: &OperationGovern,
+    body: Option<&BodyPlan>,
+    arguments: &mut Vec<Argument>,
+) -> Checked<Vec<Instead>> {
+    let read = |stated: &InsteadGovern| one(stated, body, arguments);
+    govern.instead.iter().map(read).collect()
+}
+
+fn one(stated: &InsteadGovern, body: Option<&BodyPlan>, arguments: &mut Vec<Argument>) -> Checked<Instead> {
+    let InsteadGovern { argument, of, description, send } = stated;
+    let fields = body.map(BodyPlan::bindings).map(|(bound, _)| bound).unwrap_or_default();
+    let place = fields.into_iter().find(|field| field.argument == *of).map(|field| field.name);
+    let target = arguments.iter_mut().find(|argument| argument.name == *of);
+    let (Some(place), Some(target)) = (place, target) else {
+        return Err(format!("`instead.of: {of}` names no argument of the body"));
+    };
+    let least = match (target.schema.get("type").and_then(Value::as_str), send) {
+        (Some("array"), None) => "minItems",
+        (Some("array"), Some(Value::Array(items))) if items.is_empty() => "minItems",
+        (Some("object"), None) => "minProperties",
+        (Some("object"), Some(Value::Object(members))) if members.is_empty() => "minProperties",
+        _ => return Err(format!("`instead.of: {of}` must be a list or a map, and `send` an empty one or left out")),
+    };
+    let fault = format!("must hold at least one element: where none is meant, give `{argument}`: true instead");
+    target.schema.insert(least.to_owned(), json!(1));
+    target.schema.insert("x-fault".to_owned(), json!(fault));
+    let needed = target.required || send.is_none();
+    target.required = false;
+    let flag = json!({"type": "boolean", "description": description});
+    let schema = flag.as_object().cloned().unwrap_or_default();
+    arguments.push(Argument { name: argument.clone(), schema, required: false });
+    Ok(Instead { argument: argument.clone(), of: of.clone(), send: send.clone(), needed, place })
+}
+
+impl Instead {
+    /// The value as a reviewer sees it.
+    pub(crate) fn stated(&self) -> Option<FixedValue> {
+        let value = json!({"argument": self.argument, "value": self.send.as_ref()?});
+        Some(FixedValue { location: Location::Body, name: self.place.clone(), value })
+    }
+
+    fn hold(&self, arguments: &Map<String, Value>) -> Result<(), String> {
+        let Self { argument, of, .. } = self;
+        match (arguments.contains_key(of), arguments.contains_key(argument)) {
+            (true, true) => Err(format!("`{of}` and `{argument}` exclude one another")),
+            (false, false) if self.needed => Err(format!("give `{of}`, or `{argument}`: true where that is meant")),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The arguments without those flags that are off, which say nothing.
+///
+/// # Errors
+///
+/// When a flag and what it takes the place of are given both, or neither where one of them is needed.
+pub(crate) fn meant<'a>(
+    all: &[Instead],
+    arguments: &'a Map<String, Value>,
+) -> Result<Cow<'a, Map<String, Value>>, String> {
+    let mut arguments = Cow::Borrowed(arguments);
+    for instead in all {
+        if arguments.get(&instead.argument).is_some_and(|value| *value != Value::Bool(true)) {
+            arguments.to_mut().remove(&instead.argument);
+        }
+        instead.hold(&arguments)?;
+    }
+    Ok(arguments)
+}
+
+/// The arguments as they are bound: each flag replaced by what it says.
+pub(crate) fn sent<'a>(all: &[Instead], arguments: &'a Map<String, Value>) -> Cow<'a, Map<String, Value>> {
+    let mut arguments = Cow::Borrowed(arguments);
+    for instead in all {
+        if arguments.contains_key(&instead.argument) {
+            let arguments = arguments.to_mut();
+            arguments.remove(&instead.argument);
+            arguments.extend(instead.send.clone().map(|value| (instead.of.clone(), value)));
+        }
+    }
+    arguments
+}
