@@ -3,7 +3,7 @@
 use mcp_govern_core::{DenialCode, ProviderErrorKind, Sent};
 use serde_json::{Value, json};
 
-use crate::setup::open;
+use crate::setup::{OPEN, call, open};
 
 /// A tool, its arguments, and words that the refusal must hold.
 type Row = (&'static str, Value, &'static [&'static str]);
@@ -35,7 +35,24 @@ async fn what_opsgenie_would_refuse_is_refused_here_with_the_field_named() {
         ("create_alert", json!({"message": "x", "priority": "P6"}), &["priority", "P5"]),
         ("create_alert", json!({"message": "x", "tags": vec!["t"; 21]}), &["tags", "20"]),
         ("create_alert", json!({"message": "x", "details": {"a": 1}}), &["details"]),
-        ("create_alert", json!({"message": "x", "responders": [{"type": "team"}]}), &["responders"]),
+        ("create_alert", json!({"message": "x", "details": {"a": "x".repeat(8_000)}}), &["details", "8001", "8000"]),
+        ("create_alert", json!({"message": "x", "details": {}}), &["`details` must not be empty"]),
+        ("create_alert", json!({"message": "x", "responders": []}), &["`responders` must not be empty"]),
+        (
+            "create_alert",
+            json!({"message": "x", "responders": [{"type": "team"}]}),
+            &["`responders/0`", "`id` or `name`"],
+        ),
+        (
+            "create_alert",
+            json!({"message": "x", "responders": [{"type": "team", "id": "a"}, {"type": "user", "name": "Ann"}]}),
+            &["`responders/1`", "`id` or `username`"],
+        ),
+        (
+            "create_alert",
+            json!({"message": "x", "visible_to": [{"type": "team", "username": "ann@example.com"}]}),
+            &["`visible_to/0`", "`id` or `name`"],
+        ),
         ("create_alert", json!({"message": "x", "responders": [{"type": "all", "id": "x"}]}), &["responders"]),
         (
             "create_alert",
@@ -70,6 +87,18 @@ async fn an_identifier_keeps_its_slashes_and_cannot_leave_its_place_in_the_path(
 }
 
 #[tokio::test]
+async fn a_file_keeps_the_name_that_people_gave_it() {
+    let (vendor, harness) = open().await;
+    for name in ["log (1).txt", "Größe.log", "a&b=c;d, 100 %.log", "報告.pdf"] {
+        let arguments = json!({"identifier": OPEN, "identifier_type": "alias", "file": "bGluZQ==", "file_name": name});
+        assert_eq!(call(&harness, "add_alert_attachment", arguments).await["name"], json!(name));
+        let sent = String::from_utf8_lossy(vendor.last_request().unwrap().body()).into_owned();
+        assert!(sent.contains(&format!("filename=\"{name}\"")), "{sent}");
+    }
+    assert_eq!(vendor.violations(), Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn an_attachment_is_base64_of_bounded_size_with_a_plain_name() {
     let with = |file: &str, name: &str| json!({"identifier": "x", "file": file, "file_name": name});
     each_is_refused(vec![
@@ -77,6 +106,7 @@ async fn an_attachment_is_base64_of_bounded_size_with_a_plain_name() {
         ("add_alert_attachment", with("bGluZQ==", "../a.log"), &["file_name"]),
         ("add_alert_attachment", with("bGluZQ==", "a\"b.log"), &["file_name"]),
         ("add_alert_attachment", with("bGluZQ==", "a\r\nb.log"), &["file_name"]),
+        ("add_alert_attachment", with("bGluZQ==", ".htaccess"), &["`file_name` must be a plain file name"]),
         ("add_alert_attachment", with(&"QUFB".repeat(250_001), "a.log"), &["file"]),
     ])
     .await;

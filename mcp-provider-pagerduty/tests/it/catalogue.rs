@@ -54,6 +54,22 @@ fn a_key_may_be_shared_and_a_token_is_its_owners_alone() {
     assert_eq!(methods, [(API_KEY, vec![API_KEY_FIELD], true), (OAUTH, vec![ACCESS_TOKEN_FIELD], false)]);
 }
 
+/// An empty list or map is seldom what was meant: none goes out unless an argument of its own says so.
+#[test]
+fn no_list_or_map_of_a_change_may_be_empty() {
+    let provider = provider().unwrap();
+    for tool in provider.catalogue().tools.iter().filter(|tool| tool.effect != Effect::Read) {
+        for (name, property) in tool.input_schema["properties"].as_object().unwrap() {
+            let is = |kind: &str| {
+                property["type"] == kind || property["type"].as_array().is_some_and(|all| all.contains(&kind.into()))
+            };
+            let bounded = |key: &str| property[key].as_u64().is_some_and(|least| least > 0);
+            assert!(!is("array") || bounded("minItems"), "`{}`: `{name}` may be an empty list", tool.name);
+            assert!(!is("object") || bounded("minProperties"), "`{}`: `{name}` may be an empty map", tool.name);
+        }
+    }
+}
+
 /// Run with `UPDATE=1` to write the table anew.
 #[test]
 fn the_readme_lists_every_tool() {

@@ -91,7 +91,13 @@ async fn a_list_is_asked_for_in_words_that_pagerduty_knows() {
         ("list_incidents", json!({"statuses": ["open"]}), &["statuses", "triggered"]),
         ("list_incidents", json!({"statuses": []}), &["`statuses` must not be empty"]),
         ("list_incidents", json!({"priorities": ["P1"]}), &["priorities"]),
-        ("list_incidents", json!({"sort_by": ["created_at"]}), &["sort_by"]),
+        ("list_incidents", json!({"sort_by": ["title:asc"]}), &["`sort_by/0` must be incident_number, created_at"]),
+        ("list_incidents", json!({"sort_by": ["created_at:down"]}), &["sort_by"]),
+        (
+            "list_incidents",
+            json!({"since": "2026-01-01T00:00:00Z", "until": "2026-07-01T00:00:01Z"}),
+            &["`since` and `until` may lie 6 calendar months apart at most"],
+        ),
         ("list_incidents", json!({"sort_by": ["a:asc", "b:asc", "c:asc"]}), &["sort_by"]),
         ("list_incidents", json!({"since": "2026-03-14"}), &["since"]),
         (

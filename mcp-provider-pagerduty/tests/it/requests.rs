@@ -90,14 +90,14 @@ fn incidents(ids: &Ids) -> Vec<Case> {
             json!({
                 "statuses": ["triggered", "acknowledged"], "service_ids": [SERVICE, "PHLGATE"], "team_ids": ["PTMPLAT"],
                 "user_ids": ["PUSMARI"], "urgencies": ["high"], "priority_ids": ["PPRIO02"], "incident_key": "a/b c",
-                "since": SINCE, "until": UNTIL, "time_zone": "Asia/Tokyo", "sort_by": ["urgency:desc", "incident_number:asc"],
+                "since": SINCE, "until": UNTIL, "time_zone": "Asia/Tokyo", "sort_by": ["urgency:desc", "incident_number"],
                 "include": ["services", "assignees"], "limit": 10, "offset": 20, "total": false,
             }),
             "GET",
             format!(
                 "/incidents?statuses%5B%5D=triggered&statuses%5B%5D=acknowledged&service_ids%5B%5D={SERVICE}&service_ids%5B%5D=PHLGATE&\
                  team_ids%5B%5D=PTMPLAT&user_ids%5B%5D=PUSMARI&urgencies%5B%5D=high&priority_ids%5B%5D=PPRIO02&incident_key=a%2Fb%20c&\
-                 {RANGE}&time_zone=Asia%2FTokyo&sort_by=urgency%3Adesc,incident_number%3Aasc&include%5B%5D=services&\
+                 {RANGE}&time_zone=Asia%2FTokyo&sort_by=urgency%3Adesc,incident_number&include%5B%5D=services&\
                  include%5B%5D=assignees&limit=10&offset=20&total=false"
             ),
         ),

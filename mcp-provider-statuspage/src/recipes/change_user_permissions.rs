@@ -117,7 +117,11 @@ impl Recipe for ChangeUserPermissions {
             return Err(refuse(NAME, ProviderErrorKind::Conflict, text));
         }
         let mut write = person;
-        write.insert("pages".to_owned(), after.to_json());
+        if after.is_empty() {
+            write.insert("no_pages".to_owned(), Value::Bool(true));
+        } else {
+            write.insert("pages".to_owned(), after.to_json());
+        }
         let answer = rows.call("replace_user_permissions", write).await?.to_value()?;
         let settled = Rights::read(&answer).is_some_and(|now| now.is_same(&after));
         Ok(report(&before, &after, State::Written { settled }))

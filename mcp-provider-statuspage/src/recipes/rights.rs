@@ -39,6 +39,11 @@ impl Rights {
         Some(Self { pages })
     }
 
+    /// Whether there is no page at all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.pages.is_empty()
+    }
+
     pub(super) fn holds(&self, page: &str) -> bool {
         self.pages.contains_key(page)
     }

@@ -37,6 +37,11 @@ async fn an_incident_and_a_maintenance_do_not_mix() {
         ("create_incident", json!({"name": "x", "status": "in_progress", "scheduled_for": FOR}), &["scheduled_until"]),
         ("create_incident", json!({"name": "x", "status": "resolved", "scheduled_for": FOR, "scheduled_until": UNTIL}), &["status", "scheduled_for"]),
         ("create_incident", json!({"name": "x", "scheduled_until": UNTIL}), &["scheduled_for"]),
+        (
+            "create_incident",
+            json!({"name": "x", "scheduled_for": FOR, "scheduled_until": UNTIL}),
+            &["`status`: \"scheduled\""],
+        ),
         ("create_incident", json!({"name": "x", "scheduled_auto_completed": true}), &["scheduled_auto_completed", "scheduled_for"]),
         (
             "create_incident",
@@ -63,6 +68,16 @@ async fn a_past_incident_has_a_day_and_no_components() {
     each_is_refused(vec![
         ("create_incident", json!({"name": "x", "backfilled": true}), &["backfill_date"]),
         ("create_incident", json!({"name": "x", "backfill_date": "2026-03-14"}), &["backfilled"]),
+        (
+            "create_incident",
+            json!({"name": "x", "backfilled": true, "backfill_date": "2026-02-30"}),
+            &["`backfill_date` must be a date such as"],
+        ),
+        (
+            "create_incident",
+            json!({"name": "x", "backfilled": true, "backfill_date": "Oct 1 2026"}),
+            &["`backfill_date` must be a date such as"],
+        ),
         (
             "create_incident",
             json!({"name": "x", "backfilled": true, "backfill_date": "2026-03-14", "components": {"c": "operational"}}),
@@ -113,8 +128,8 @@ async fn a_change_that_changes_nothing_is_refused() {
         ("update_incident", json!({"incident_id": "i", "deliver_notifications": true}), &["status"]),
         (
             "edit_incident_update",
-            json!({"incident_id": "i", "incident_update_id": "u", "deliver_notifications": true}),
-            &["body"],
+            json!({"incident_id": "i", "incident_update_id": "u", "deliver_notifications": false}),
+            &["body", "wants_twitter_update"],
         ),
         ("update_metric", json!({"metric_id": "m"}), &["name"]),
         ("update_metric_provider", json!({"metrics_provider_id": "p"}), &["metric_base_uri"]),
@@ -151,12 +166,17 @@ async fn many_subscribers_are_named_or_all_are_meant() {
     for tool in ["unsubscribe_subscribers", "reactivate_subscribers", "resend_confirmation_mails"] {
         each_is_refused(vec![
             (tool, json!({}), &["subscribers"]),
-            (tool, json!({"subscribers": "everybody"}), &["subscribers"]),
-            (tool, json!({"subscribers": []}), &["subscribers"]),
-            (tool, json!({"subscribers": many}), &["subscribers", "100"]),
+            (
+                tool,
+                json!({"subscribers": "everybody"}),
+                &["`subscribers` must be a list of identifiers", "the word \"all\""],
+            ),
+            (tool, json!({"subscribers": []}), &["`subscribers` must be a list of identifiers"]),
         ])
         .await;
     }
+    // Statuspage bounds the list where people are unsubscribed, and nowhere else.
+    each_is_refused(vec![("unsubscribe_subscribers", json!({"subscribers": many}), &["subscribers", "100"])]).await;
 }
 
 #[tokio::test]
@@ -173,7 +193,8 @@ async fn times_of_metrics_are_seconds_and_days_of_uptime_are_days() {
             json!({"points": {"m": [{"timestamp": 1, "value": 1, "unit": "ms"}]}}),
             &["points"],
         ),
-        ("get_component_uptime", uptime("1969"), &["start"]),
+        ("get_component_uptime", uptime("2026-02-30"), &["`start` is no day, month or year that exists"]),
+        ("get_component_uptime", uptime("1969"), &["`start` must be a year, a month or a day"]),
         ("get_component_uptime", uptime("2026-13"), &["start"]),
         ("get_component_uptime", uptime("2026-3"), &["start"]),
         ("get_component_uptime", uptime("2026-03-14T00:00:00Z"), &["start"]),
@@ -191,6 +212,7 @@ async fn what_belongs_together_is_given_together() {
         ),
         ("create_metric_provider", json!({"type": "Datadog", "api_key": "k"}), &["metric_base_uri"]),
         ("create_metric_provider", json!({"type": "Librato", "email": "a@example.com"}), &["api_token"]),
+        ("create_metric_provider", json!({"type": "Pingdom", "application_key": "k"}), &["api_token"]),
         ("create_metric_provider", json!({"type": "Nagios"}), &["type", "Datadog"]),
         ("create_component_group", json!({"name": "x"}), &["components"]),
         ("create_component_group", json!({"name": "x", "components": []}), &["components"]),
@@ -200,18 +222,48 @@ async fn what_belongs_together_is_given_together() {
     .await;
 }
 
+/// An empty list or map is seldom what was meant, and what it does is said by an argument of its own.
+#[tokio::test]
+async fn nothing_is_emptied_by_an_empty_list_or_map() {
+    let user = |fields: Value| {
+        let mut fields = fields;
+        fields["page_access_user_id"] = json!("u");
+        fields
+    };
+    let group = |fields: Value| {
+        let mut fields = fields;
+        fields["page_access_group_id"] = json!("g");
+        fields
+    };
+    each_is_refused(vec![
+        ("replace_page_access_user_components", user(json!({"component_ids": []})), &["`no_components`: true"]),
+        ("replace_page_access_user_components", user(json!({})), &["`component_ids`", "`no_components`: true"]),
+        ("replace_page_access_user_metrics", user(json!({"metric_ids": []})), &["`no_metrics`: true"]),
+        ("update_page_access_user", user(json!({"page_access_group_ids": []})), &["`no_page_access_groups`: true"]),
+        ("replace_page_access_group_components", group(json!({"component_ids": []})), &["`no_components`: true"]),
+        ("update_page_access_group", group(json!({"metric_ids": []})), &["`no_metrics`: true"]),
+        ("update_page_access_group", group(json!({"no_metrics": true, "metric_ids": ["m"]})), &["exclude one another"]),
+        ("update_page_access_group", group(json!({"no_metrics": false})), &["give at least one of"]),
+        ("update_subscriber", json!({"subscriber_id": "s"}), &["`component_ids`", "`everything`: true"]),
+        ("update_subscriber", json!({"subscriber_id": "s", "component_ids": []}), &["`everything`: true"]),
+        ("create_incident", json!({"name": "x", "components": {}}), &["`components` must not be empty"]),
+        ("update_incident", json!({"incident_id": "i", "component_ids": []}), &["`component_ids` must not be empty"]),
+    ])
+    .await;
+}
+
 #[tokio::test]
 async fn forgetting_the_pages_of_a_person_revokes_nothing() {
     let (vendor, harness) = open_only(&["replace_user_permissions"]).await;
-    for pages in [json!(null), json!({"p": {"admin": true}}), json!({"p": {"incident_manager": "yes"}})] {
-        let mut arguments = json!({"organization_id": "o", "user_id": "u"});
-        if !pages.is_null() {
-            arguments["pages"] = pages;
-        }
+    for pages in [json!({}), json!({"p": {"admin": true}}), json!({"p": {"incident_manager": "yes"}})] {
+        let arguments = json!({"organization_id": "o", "user_id": "u", "pages": pages});
         let error = harness.call("replace_user_permissions", arguments).await.unwrap_err();
         assert_eq!(error.code(), Some(DenialCode::InvalidArguments), "{error}");
         assert!(error.to_string().contains("pages"), "{error}");
     }
+    let error =
+        harness.call("replace_user_permissions", json!({"organization_id": "o", "user_id": "u"})).await.unwrap_err();
+    assert!(error.to_string().contains("give `pages`, or `no_pages`: true where that is meant"), "{error}");
     assert_eq!(vendor.count(), 0);
 }
 

@@ -70,6 +70,16 @@ async fn nobody_gets_mail_unless_it_was_asked_for() {
 }
 
 #[tokio::test]
+async fn the_description_of_a_component_group_is_kept() {
+    let (vendor, harness) = open_only(&["create_component_group", "get_component_group"]).await;
+    let fields = json!({"page_id": PAGE, "name": "Money", "components": ["c13billing11"], "description": "Bills."});
+    let made = call(&harness, "create_component_group", fields).await;
+    let read = json!({"page_id": PAGE, "component_group_id": made["id"]});
+    assert_eq!(call(&harness, "get_component_group", read).await["description"], json!("Bills."));
+    assert_eq!(vendor.violations(), Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn subscribers_are_paged_from_zero_and_everything_else_from_one() {
     let (vendor, harness) = open_only(&["list_metrics", "list_subscribers"]).await;
     let arguments = json!({"page_id": PAGE, "state": "all", "limit": 20});

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::component::{Component, Kind};
-use super::fields::{ids, is_missing, text, whole, wrapped};
+use super::fields::{ids, is_missing, text, wrapped};
 use super::page::Page;
 use super::replies::{json_body, no_such_operation, not_found, paged, plain, refuse};
 use super::{Statuspage, shapes};
@@ -105,7 +105,8 @@ impl Page {
             }
             if component.id == id {
                 text(&fields, "name").unwrap_or_default().clone_into(&mut component.name);
-                if let Some(description) = text(&whole(body), "description") {
+                // What stands beside the wrapper, where the vendor's reference puts it, is passed over.
+                if let Some(description) = text(&fields, "description") {
                     component.description = Some(description.to_owned());
                 }
                 component.updated = now;

@@ -114,12 +114,13 @@ impl MetricsProvider {
     }
 }
 
-/// Which credentials each type cannot do without; about Pingdom the sources disagree, so nothing is asked there.
+/// Which credentials each type cannot do without.
 fn needs(fields: &Map<String, Value>) -> Vec<String> {
     let needed: &[&str] = match text(fields, "type") {
         None => &["type"],
         Some("Datadog" | "NewRelic") => &["api_key", "metric_base_uri"],
         Some("Librato") => &["email", "api_token"],
+        Some("Pingdom") => &["api_token"],
         Some(_) => &[],
     };
     needed.iter().filter(|name| is_missing(fields, name)).map(|name| format!("{name} can't be blank")).collect()

@@ -51,12 +51,21 @@ pub(super) fn groups() -> Vec<Case> {
         Case::new("create_page_access_group", of_page(fields.clone()), "POST", list)
             .json(json!({"page_access_group": fields})),
         Case::new("get_page_access_group", of(json!({})), "GET", one.clone()),
-        Case::new("update_page_access_group", of(json!({"page_access_user_ids": []})), "PATCH", one.clone())
+        Case::new("update_page_access_group", of(json!({"no_page_access_users": true})), "PATCH", one.clone())
             .json(json!({"page_access_group": {"page_access_user_ids": []}})),
+        Case::new(
+            "update_page_access_group",
+            of(json!({"no_components": true, "no_metrics": true, "name": "Ports"})),
+            "PATCH",
+            one.clone(),
+        )
+        .json(json!({"page_access_group": {"name": "Ports", "component_ids": [], "metric_ids": []}})),
         Case::new("delete_page_access_group", of(json!({})), "DELETE", one.clone()),
         Case::new("list_page_access_group_components", of(json!({})), "GET", format!("{shown}?per_page=25")),
         // The vendor turns the usual verbs round: POST replaces, PATCH adds.
         Case::new("replace_page_access_group_components", of(named.clone()), "POST", shown.clone()).json(named.clone()),
+        Case::new("replace_page_access_group_components", of(json!({"no_components": true})), "POST", shown.clone())
+            .json(json!({"component_ids": []})),
         Case::new("add_page_access_group_components", of(named.clone()), "PATCH", shown.clone()).json(named),
         Case::new(
             "remove_page_access_group_components",
@@ -90,9 +99,16 @@ pub(super) fn organization() -> Vec<Case> {
             "replace_user_permissions",
             of(json!({"user_id": StandIn::USER, "pages": rights})),
             "PUT",
-            permissions,
+            permissions.clone(),
         )
         .json(json!({"pages": rights})),
+        Case::new(
+            "replace_user_permissions",
+            of(json!({"user_id": StandIn::USER, "no_pages": true})),
+            "PUT",
+            permissions,
+        )
+        .json(json!({"pages": {}})),
         Case::new("list_organization_users", of(json!({})), "GET", format!("{base}/users?per_page=25")),
         Case::new("create_organization_user", of(person.clone()), "POST", format!("{base}/users"))
             .json(json!({"user": person}))

@@ -37,7 +37,7 @@ pub(super) fn people() -> Vec<Case> {
             "email": "new@customer.example.com", "page_access_group_ids": ["pag2carriers"], "subscribe_to_components": false,
         }})),
         Case::new("get_page_access_user", of_ingrid(json!({})), "GET", ingrid("")),
-        Case::new("update_page_access_user", of_ingrid(json!({"page_access_group_ids": []})), "PATCH", ingrid(""))
+        Case::new("update_page_access_user", of_ingrid(json!({"no_page_access_groups": true})), "PATCH", ingrid(""))
             .json(json!({"page_access_user": {"page_access_group_ids": []}})),
         Case::new("delete_page_access_user", of_ingrid(json!({})), "DELETE", ingrid("")),
     ]
@@ -51,6 +51,13 @@ pub(super) fn components() -> Vec<Case> {
         // The vendor turns the usual verbs round: POST replaces, PATCH adds.
         Case::new("replace_page_access_user_components", of_ingrid(named.clone()), "POST", shown.clone())
             .json(named.clone()),
+        Case::new(
+            "replace_page_access_user_components",
+            of_ingrid(json!({"no_components": true})),
+            "POST",
+            shown.clone(),
+        )
+        .json(json!({"component_ids": []})),
         Case::new("add_page_access_user_components", of_ingrid(named.clone()), "PATCH", shown.clone()).json(named),
         Case::new(
             "remove_page_access_user_components",
@@ -78,6 +85,8 @@ pub(super) fn metrics() -> Vec<Case> {
         Case::new("list_page_access_user_metrics", of_ingrid(json!({})), "GET", format!("{shown}?per_page=25")),
         Case::new("replace_page_access_user_metrics", of_ingrid(named.clone()), "POST", shown.clone())
             .json(named.clone()),
+        Case::new("replace_page_access_user_metrics", of_ingrid(json!({"no_metrics": true})), "POST", shown.clone())
+            .json(json!({"metric_ids": []})),
         Case::new("add_page_access_user_metrics", of_ingrid(named.clone()), "PATCH", shown.clone()).json(named.clone()),
         given(Case::new("remove_page_access_user_metrics", of_ingrid(named.clone()), "DELETE", shown.clone()))
             .json(named),

@@ -66,9 +66,12 @@ pub(super) fn component_groups() -> Vec<Case> {
     let of = |fields: Value| of("component_group_id", ID, fields);
     let fields =
         json!({"name": "Money", "components": ["c13billing11", "c14payments2"], "description": "Bills and payments."});
-    // The description stands beside the wrapper.
+    // The description goes into the wrapper, where it counts, and beside it, where the reference puts it.
     let sent = json!({
-        "component_group": {"name": "Money", "components": ["c13billing11", "c14payments2"]}, "description": "Bills and payments.",
+        "component_group": {
+            "name": "Money", "components": ["c13billing11", "c14payments2"], "description": "Bills and payments.",
+        },
+        "description": "Bills and payments.",
     });
     vec![
         Case::new("list_component_groups", of_page(json!({})), "GET", page("/component-groups?per_page=25")),

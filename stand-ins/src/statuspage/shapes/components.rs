@@ -18,11 +18,15 @@ pub(in super::super) const COMPONENT: Shape = Shape::Object(&[Field::required(
     ]),
 )]);
 
-/// `POST` and `PATCH` of a group; the description stands outside the wrapper.
+/// `POST` and `PATCH` of a group. The reference puts the description outside of the wrapper, and it counts inside.
 pub(in super::super) const GROUP: Shape = Shape::Object(&[
     Field::required(
         "component_group",
-        Shape::Object(&[Field::required("name", TEXT), Field::required("components", IDS)]),
+        Shape::Object(&[
+            Field::required("name", TEXT),
+            Field::required("components", IDS),
+            Field::optional("description", TEXT),
+        ]),
     ),
     Field::optional("description", TEXT),
 ]);

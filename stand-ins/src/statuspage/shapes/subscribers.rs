@@ -51,12 +51,15 @@ pub(in super::super) const CHANGED: Shape = Shape::Object(&[Field::optional("com
 /// `DELETE` of a page's subscriber.
 pub(in super::super) const END: &[Param] = &[Param::once("skip_unsubscription_notification", Shape::Flag)];
 
-/// At most a hundred ids, or the word for every subscriber.
-const MANY: Shape = Shape::Either(&[Shape::List(1, 100, &TEXT), Shape::OneOf(&["all"])]);
+/// Ids, or the word for every subscriber.
+const MANY: Shape = Shape::Either(&[Shape::List(1, usize::MAX, &TEXT), Shape::OneOf(&["all"])]);
+
+/// At most a hundred ids, or the word for every subscriber: the bound stands at this operation alone.
+const UP_TO_A_HUNDRED: Shape = Shape::Either(&[Shape::List(1, 100, &TEXT), Shape::OneOf(&["all"])]);
 
 /// `POST …/subscribers/unsubscribe`.
 pub(in super::super) const UNSUBSCRIBE: Shape = Shape::Object(&[
-    Field::required("subscribers", MANY),
+    Field::required("subscribers", UP_TO_A_HUNDRED),
     Field::optional("type", TYPE),
     Field::optional("state", STATE),
     Field::optional("skip_unsubscription_notification", Shape::Flag),
