@@ -13,7 +13,7 @@ use crate::{
 
 const KEY: &str = "the-right-key-of-the-vendor";
 
-/// A read succeeds, names its exchanges, and leaves an intent and an outcome.
+/// A read succeeds, tells that it is about to send, names its exchanges, and leaves an intent and an outcome.
 ///
 /// # Errors
 ///
@@ -30,6 +30,8 @@ pub async fn a_call_reaches_the_vendor_and_is_on_record(case: &dyn ProviderCase)
     let exchange = &output.exchanges[0];
     ensure!(exchange.status.is_some_and(|status| (200..300).contains(&status)), "the exchange is {exchange:?}");
     ensure!(exchange.path.starts_with('/'), "the exchange's path is `{}`", exchange.path);
+    let untold = harness.governor().status().untold;
+    ensure!(untold.is_empty(), "it sent without asking `CallObserver::sending` before: {untold:?}");
     harness.close().await;
     let records = harness.records().await?;
     for kind in ["intent.v1", "outcome.v1"] {

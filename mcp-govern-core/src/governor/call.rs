@@ -1,6 +1,9 @@
 //! The governed call: admitted, checked, put on record, authorised, sent, its end put on record.
 
-use std::{pin::pin, sync::Arc};
+use std::{
+    pin::pin,
+    sync::{Arc, PoisonError},
+};
 
 use serde_json::{Map, Value};
 
@@ -82,6 +85,9 @@ impl Governor {
         let ended = if let Some(code) = watched.stopped() {
             Err(halted(code, &sent))
         } else {
+            if self.core.is_untold(tool) {
+                sent.raise();
+            }
             let work = pin!(self.core.authorised(&admitted, principal, &authorized, cx));
             match race(work, pin!(watched.until_stopped(alarm))).await {
                 Ok(Err(Stop::Failed(error))) if error.kind() == ProviderErrorKind::Cancelled => {
@@ -91,6 +97,7 @@ impl Governor {
                 Err(code) => Err(halted(code, &sent)),
             }
         };
+        let ended = self.core.settle(tool, ended, &sent);
         match record_outcome(receipt, ended) {
             Ok(output) => {
                 tracing::debug!(%call, %tool, "a call was made");
@@ -237,6 +244,33 @@ impl Core {
                 Err(NotAdmitted { public, code: refused.code(), tool })
             }
         }
+    }
+
+    /// What is known of sending when a call has ended, where its error does not state it.
+    ///
+    /// INVARIANT: what was let send is never on record as not sent, unless the provider states it
+    /// (`the_record_says_sent_no_only_where_nothing_was_let_send_or_the_provider_states_it`).
+    fn settle(&self, tool: &ToolId, ended: Result<ToolOutput, Stop>, sent: &SentFlag) -> Result<ToolOutput, Stop> {
+        match ended {
+            Err(Stop::Failed(error)) => Err(Stop::Failed(error.settled(sent.get()))),
+            Ok(output) if sent.get() == Sent::No => {
+                let mut untold = self.untold.write().unwrap_or_else(PoisonError::into_inner);
+                if untold.insert(tool.clone()) {
+                    tracing::warn!(
+                        %tool,
+                        "the provider made a call without telling that it was about to send: kill switches cannot stop it there, \
+                         and its failures count as ones that may have acted"
+                    );
+                }
+                Ok(output)
+            }
+            ended => ended,
+        }
+    }
+
+    /// Whether the tool has succeeded without telling that it sends.
+    fn is_untold(&self, tool: &ToolId) -> bool {
+        self.untold.read().unwrap_or_else(PoisonError::into_inner).contains(tool)
     }
 
     /// A tool whose server could not be discovered is asked for: the driver tries again.

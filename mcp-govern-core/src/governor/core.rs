@@ -27,7 +27,7 @@ use crate::{
     audit::{AuditKey, AuditWriter, ReadableNames},
     journal::{Act, Event, Head, KillScope, Revision, State},
     ports::{TenantStores, WriterId},
-    vocabulary::{CallId, Catalogue, Digest, ServerId, TenantId, UserId},
+    vocabulary::{CallId, Catalogue, Digest, ServerId, TenantId, ToolId, UserId},
 };
 
 /// What calls read: published whole, never locked.
@@ -71,6 +71,8 @@ pub(crate) struct Core {
     pub(crate) chores: Chores,
     pub(crate) keeping: Keeping,
     pub(crate) refreshing: SingleFlight,
+    /// Tools that have succeeded without telling that they send: of their failures nothing is known.
+    pub(crate) untold: RwLock<BTreeSet<ToolId>>,
     /// Local acts take turns: they would only get in each other's way. The driver does not take a turn.
     pub(crate) turn: tokio::sync::Mutex<()>,
     /// Local changes of credentials take turns, so that a clean-up never meets a secret whose act is still to come.
@@ -148,6 +150,7 @@ impl Core {
             chores: Chores::default(),
             keeping: parts.keeping,
             refreshing: SingleFlight::default(),
+            untold: RwLock::default(),
             turn: tokio::sync::Mutex::default(),
             vault_turn: tokio::sync::Mutex::default(),
             alarm: Notify::new(),

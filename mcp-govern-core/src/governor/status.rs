@@ -1,9 +1,18 @@
 //! How a governor is, for health checks.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, PoisonError},
+};
 
 use super::{CallBound, Governor};
-use crate::{access::Freshness, audit::AuditHealth, journal::Revision, ports::WriterId, vocabulary::ServerId};
+use crate::{
+    access::Freshness,
+    audit::AuditHealth,
+    journal::Revision,
+    ports::WriterId,
+    vocabulary::{ServerId, ToolId},
+};
 
 /// How a governor is.
 #[derive(Debug, Clone)]
@@ -27,6 +36,10 @@ pub struct Status {
     pub denials_unrecorded: u64,
     /// Servers that cannot be opened or discovered on this node, and why. Their tools are denied.
     pub faults: BTreeMap<ServerId, String>,
+    /// Tools that have succeeded on this node without telling that they were about to send, against the contract of
+    /// [`CallObserver`](crate::CallObserver): no kill switch stops them there, and their failures count as ones that may have
+    /// acted.
+    pub untold: BTreeSet<ToolId>,
 }
 
 impl Status {
@@ -56,6 +69,7 @@ impl Governor {
             denied_by_bound: self.core.quotas.counts().to_vec(),
             denials_unrecorded: self.core.quotas.unrecorded(),
             faults,
+            untold: self.core.untold.read().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }
 }

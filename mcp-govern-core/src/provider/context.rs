@@ -45,7 +45,11 @@ impl TraceContext {
 /// Told before each exchange with the vendor.
 #[async_trait]
 pub trait CallObserver: fmt::Debug + Send + Sync {
-    /// An exchange is about to be sent.
+    /// An exchange is about to be sent, or something else that acts is about to be done.
+    ///
+    /// From here on a call that fails counts as one that may have acted, unless its error states otherwise. A tool that succeeds
+    /// without this having been asked is told of in the log, and counts as one that may have acted, whatever becomes of its
+    /// further calls.
     ///
     /// # Errors
     ///

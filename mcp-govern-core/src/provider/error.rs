@@ -131,7 +131,8 @@ impl VendorError {
 pub struct ProviderError {
     kind: ProviderErrorKind,
     message: String,
-    sent: Sent,
+    /// As it was stated; absent where what is known of sending is the observer's to say.
+    sent: Option<Sent>,
     exchanges: Vec<Exchange>,
     vendor: Option<Box<VendorError>>,
     #[source]
@@ -139,15 +140,36 @@ pub struct ProviderError {
 }
 
 impl ProviderError {
-    /// A failure before anything was sent.
+    /// A failure. Whether anything was sent is left to what the governor saw: [`Sent::Maybe`] from the moment at which
+    /// [`CallObserver::sending`](super::CallObserver::sending) let the call through, [`Sent::No`] before it.
     pub fn new(kind: ProviderErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), sent: Sent::No, exchanges: Vec::new(), vendor: None, source: None }
+        Self { kind, message: message.into(), sent: None, exchanges: Vec::new(), vendor: None, source: None }
     }
 
-    /// With what is known about sending.
+    /// With what the provider knows about sending, which is taken for true: [`Sent::No`] only where it is certain that the vendor
+    /// did nothing, such as when no connection came about.
     #[must_use]
     pub fn with_sent(mut self, sent: Sent) -> Self {
-        self.sent = sent;
+        self.sent = Some(sent);
+        self
+    }
+
+    /// The same error, with what is `known` about sending where it states nothing.
+    #[must_use]
+    pub(crate) fn settled(mut self, known: Sent) -> Self {
+        self.sent.get_or_insert(known);
+        self
+    }
+
+    /// The same error, as the end of a call of which an earlier attempt had failed with `first`.
+    #[must_use]
+    pub(crate) fn after(mut self, first: &Self) -> Self {
+        if self.exchanges.is_empty() {
+            // It was ended on our side: what the vendor said is not to be covered by that.
+            self.message = format!("{}; before that: {}", self.message, first.message);
+        }
+        self.sent = self.sent.map(|sent| first.sent.map_or(sent, |first| first.max(sent)));
+        self.exchanges.splice(0..0, first.exchanges.iter().cloned());
         self
     }
 
@@ -182,8 +204,14 @@ impl ProviderError {
         &self.message
     }
 
-    /// Whether the vendor may have acted.
+    /// Whether the vendor may have acted. In the error of a governed call it is always known; elsewhere it is what the provider
+    /// stated, and `No` where it stated nothing.
     pub fn sent(&self) -> Sent {
+        self.sent.unwrap_or(Sent::No)
+    }
+
+    /// What the provider stated about sending: for whoever makes another error of this one.
+    pub fn stated_sent(&self) -> Option<Sent> {
         self.sent
     }
 

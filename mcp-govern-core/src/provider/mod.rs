@@ -53,7 +53,8 @@ pub trait Provider: fmt::Debug + Send + Sync + 'static {
 /// - No method blocks the thread. Futures may be dropped at any await: nothing is left half-done but what was sent.
 /// - A secret of the credential goes into the vendor request and nowhere else: not into errors, logs, outputs, previews or
 ///   `Debug`.
-/// - Every error says whether anything was sent ([`ProviderError::sent`]).
+/// - [`CallObserver::sending`] is told before anything may act, also where that is no request. An error after it counts as "may
+///   have acted", and one before it as "nothing was done", unless [`ProviderError::with_sent`] states what is known.
 /// - Retries are the server's own business, within the deadline; the caller never repeats `invoke`, except once after a
 ///   rejected credential was refreshed.
 #[async_trait]

@@ -231,7 +231,9 @@ async fn refreshing() -> (World, Arc<Refresher>) {
 async fn a_refused_credential_is_refreshed_once_and_the_call_made_once_more() {
     let (world, refresher) = refreshing().await;
     world.vendor.will(Turn::RefuseCredential(0));
-    world.call("ann", "create_page").await.unwrap();
+    let done = world.call("ann", "create_page").await.unwrap();
+    let statuses: Vec<_> = done.output.exchanges.iter().filter_map(|exchange| exchange.status).collect();
+    assert_eq!(statuses, [401, 200], "both attempts are on record");
     assert_eq!(keys_seen(&world), [KEY, "fresh-1"]);
     world.call("ann", "create_page").await.unwrap();
     assert_eq!(keys_seen(&world), [KEY, "fresh-1", "fresh-1"]);
@@ -245,7 +247,22 @@ async fn a_credential_that_is_refused_again_fails_the_call() {
     world.vendor.will(Turn::RefuseCredential(0));
     let error = world.call("ann", "create_page").await.unwrap_err();
     assert_eq!(error.provider_error().unwrap().kind(), ProviderErrorKind::Unauthorized);
+    assert_eq!(error.provider_error().unwrap().exchanges().len(), 2);
     assert_eq!(world.vendor.seen().len(), 2);
+}
+
+#[tokio::test]
+async fn an_attempt_that_ends_on_our_side_does_not_hide_what_the_vendor_answered_to_the_one_before() {
+    let (world, _) = refreshing().await;
+    for (stated, sent) in [(Some(Sent::No), Sent::Yes), (None, Sent::Maybe)] {
+        world.vendor.will(Turn::RefuseCredential(0));
+        world.vendor.will(Turn::Break { told: false, stated });
+        let error = world.call("ann", "create_page").await.unwrap_err();
+        assert_eq!(error.to_string(), "it broke off; before that: the key is refused");
+        let failed = error.provider_error().unwrap();
+        assert_eq!((failed.kind(), failed.sent()), (ProviderErrorKind::Internal, sent));
+        assert_eq!(failed.exchanges().len(), 1);
+    }
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ mod lists;
 mod load;
 mod nodes;
 mod seals;
+mod sent;
 mod shares;
 mod small;
 mod unreadable;

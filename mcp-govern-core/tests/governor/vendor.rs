@@ -28,6 +28,10 @@ pub(crate) enum Turn {
     RefuseCredential(usize),
     /// Fails after sending.
     Fail(ProviderErrorKind, Sent),
+    /// Fails after sending, or without having told of it, and states what was sent, or nothing of that.
+    Break { told: bool, stated: Option<Sent> },
+    /// Succeeds without having told that it sends.
+    SucceedUntold,
 }
 
 /// One call as the vendor saw it.
@@ -175,7 +179,10 @@ impl ToolServer for AcmeServer {
         if let Some(Turn::WaitBeforeSending) = turn {
             self.vendor.pause().await;
         }
-        cx.observer.sending().await?;
+        let untold = matches!(turn, Some(Turn::SucceedUntold | Turn::Break { told: false, .. }));
+        if !untold {
+            cx.observer.sending().await?;
+        }
         self.vendor.note(call, cx.credential);
         match turn {
             Some(Turn::Wait) => self.vendor.pause().await,
@@ -192,7 +199,11 @@ impl ToolServer for AcmeServer {
             Some(Turn::Fail(kind, sent)) => {
                 return Err(ProviderError::new(kind, "it failed").with_sent(sent).with_exchanges(vec![exchange(500)]));
             }
-            Some(Turn::WaitBeforeSending) | None => {}
+            Some(Turn::Break { stated, .. }) => {
+                let error = ProviderError::new(ProviderErrorKind::Internal, "it broke off");
+                return Err(stated.into_iter().fold(error, ProviderError::with_sent));
+            }
+            Some(Turn::WaitBeforeSending | Turn::SucceedUntold) | None => {}
         }
         let content = to_raw_value(&json!({"did": call.tool().name(), "for": call.user().subject})).unwrap();
         Ok(ToolOutput::new(content, vec![exchange(200)]))

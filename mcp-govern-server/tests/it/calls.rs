@@ -215,6 +215,36 @@ async fn many_calls_of_many_people_never_mix() {
 }
 
 #[tokio::test]
+async fn a_model_is_warned_wherever_the_vendor_may_have_acted() {
+    let world = World::new().await;
+    let mut calls = 0;
+    for (told, stated, sent) in [
+        ("", "unknown", "maybe"),
+        ("", "no", "no"),
+        ("", "maybe", "maybe"),
+        ("", "yes", "yes"),
+        ("untold ", "unknown", "no"),
+        ("untold ", "no", "no"),
+        ("untold ", "maybe", "maybe"),
+        ("untold ", "yes", "yes"),
+    ] {
+        let text = format!("{told}broken off, sent {stated}");
+        let result = world.call("ada", "acme_echo", json!({ "text": text })).await.result();
+        let failure = &result["structuredContent"]["failure"];
+        assert_eq!((&failure["kind"], &failure["sent"]), (&json!("internal"), &json!(sent)), "{text}");
+        let shown = result["content"][0]["text"].as_str().unwrap();
+        assert_eq!(shown.contains("look before you try again"), sent == "maybe", "{text}: {shown}");
+        calls += 1;
+        assert_eq!(world.outcomes(calls).await[calls - 1]["result"]["sent"], json!(sent), "{text}");
+    }
+    // A success that nothing was told of leaves the failures after it in doubt.
+    world.call("ada", "acme_echo", json!({"text": "untold success"})).await.result();
+    let text = "untold broken off, sent unknown";
+    let result = world.call("ada", "acme_echo", json!({ "text": text })).await.result();
+    assert_eq!(result["structuredContent"]["failure"]["sent"], json!("maybe"));
+}
+
+#[tokio::test]
 async fn a_fault_in_a_provider_ends_its_own_call_alone() {
     let world = World::new().await;
     let params = || json!({"name": "acme_free", "arguments": {"text": "break"}});

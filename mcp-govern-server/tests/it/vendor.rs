@@ -142,7 +142,16 @@ impl ToolServer for FakeServer {
     }
 
     async fn invoke(&self, call: &AuthorizedCall, cx: CallContext<'_>) -> Result<ToolOutput, ProviderError> {
-        cx.observer.sending().await?;
+        let text = call.arguments().get("text").and_then(Value::as_str).unwrap_or_default();
+        let (told, text) = text.strip_prefix("untold ").map_or((true, text), |text| (false, text));
+        if told {
+            cx.observer.sending().await?;
+        }
+        if let Some(stated) = text.strip_prefix("broken off, sent ") {
+            let error = ProviderError::new(ProviderErrorKind::Internal, "it broke off");
+            let stated = serde_json::from_value(stated.into()).ok();
+            return Err(stated.into_iter().fold(error, ProviderError::with_sent));
+        }
         self.vendor.begun.fetch_add(1, Ordering::SeqCst);
         if let Some(trace) = cx.trace {
             self.vendor.traces.lock().unwrap().push(trace.traceparent().to_owned());
