@@ -38,15 +38,13 @@ impl Core {
         };
         // Rare and large: boxed, so that no call carries the place for it.
         match Box::pin(self.refreshed(open, &owner, &stale)).await {
-            Some(fresh) => {
-                match server.invoke(call, cx.with_credential(Some(&fresh.credential))).await {
-                    Ok(mut output) => {
-                        output.exchanges.splice(0..0, error.exchanges().iter().cloned());
-                        Ok(output)
-                    }
-                    Err(again) => Err(Stop::Failed(again.after(&error))),
+            Some(fresh) => match server.invoke(call, cx.with_credential(Some(&fresh.credential))).await {
+                Ok(mut output) => {
+                    output.exchanges.splice(0..0, error.exchanges().iter().cloned());
+                    Ok(output)
                 }
-            }
+                Err(again) => Err(Stop::Failed(again.after(&error))),
+            },
             None => Err(Stop::Failed(error)),
         }
     }

@@ -256,7 +256,8 @@ impl<'a> Place<'a> {
         // INVARIANT: a lane in which somebody waits is kept (`a_lane_in_which_somebody_waits_is_kept`).
         let lane = lanes.entry(key.clone()).or_default();
         lane.forget(rate, now);
-        for first in lane.turns.first_of_each() {
+        let firsts: Vec<_> = lane.turns.first_of_each().cloned().collect();
+        for first in &firsts {
             let at = lane.free_at(rate, first.person(), 0, now);
             if Arc::ptr_eq(first, &self.ticket) {
                 if at > now {

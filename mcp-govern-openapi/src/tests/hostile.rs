@@ -184,7 +184,7 @@ async fn headers_without_end_are_bounded() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_at_the_address_proves_that_nothing_was_sent() {
     let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let error = pet(&at(&format!("http://{address}"))).await;
+    let error = pet(&at(&format!("http://{address}"), Duration::from_secs(60))).await;
     assert_eq!((error.kind(), error.sent()), (ProviderErrorKind::Network, Sent::No));
 }
 
@@ -197,7 +197,7 @@ async fn the_credential_does_not_follow_a_redirect() {
         let location = format!("{}/v1/pets/1", elsewhere.uri());
         let answer = ResponseTemplate::new(status).insert_header("location", location.as_str());
         Mock::given(method("GET")).respond_with(answer).mount(&vendor).await;
-        let error = pet(&at(&format!("{}/v1", vendor.uri()))).await;
+        let error = pet(&at(&format!("{}/v1", vendor.uri()), Duration::from_secs(60))).await;
         assert_eq!(error.kind(), ProviderErrorKind::BadAnswer, "{status}");
     }
     assert!(elsewhere.received_requests().await.unwrap().is_empty());
@@ -214,7 +214,7 @@ async fn over_the_real_transport_a_call_is_what_the_document_says() {
         .expect(2)
         .mount(&vendor)
         .await;
-    let server = at(&format!("{}/v1/", vendor.uri()));
+    let server = at(&format!("{}/v1/", vendor.uri()), Duration::from_secs(60));
     for _ in 0..2 {
         assert_eq!(result(&server, "get_pet", json!({"pet_id": "a b"})).await, json!({"id": 1}));
     }
@@ -230,6 +230,6 @@ async fn what_fails_at_first_and_then_works_is_a_result() {
     fail.mount(&vendor).await;
     let answer = ResponseTemplate::new(200).set_body_json(json!({"pet": {"id": 1}}));
     Mock::given(method("GET")).respond_with(answer).mount(&vendor).await;
-    let output = call(&at(&vendor.uri()), "get_pet", json!({"pet_id": "1"})).await.unwrap();
+    let output = call(&at(&vendor.uri(), Duration::from_secs(60)), "get_pet", json!({"pet_id": "1"})).await.unwrap();
     assert_eq!(output.exchanges[0].retries, 2);
 }

@@ -108,7 +108,9 @@ fn the_reviewer_and_the_model_see_what_a_flag_does() {
     );
     let fault = schema["properties"]["pages"]["x-fault"].as_str().unwrap();
     assert!(fault.contains("`no_pages`: true"), "{fault}");
-    let shown = server.show(&tool.name, &map(json!({"id": "1", "no_pages": true})), &CredentialFacts::new()).unwrap();
+    let shown = server
+        .show(&tool.name, &map(json!({"id": "1", "no_pages": true})), &CallRules::default(), &CredentialFacts::new())
+        .unwrap();
     assert_eq!(shown.body, Some(json!({"rights": {"pages": {}}})));
 }
 
