@@ -144,8 +144,14 @@ fn bearer_tokens(jwt: &Jwt, transport: ReqwestTransport, public: &Url) -> Result
     if !jwt.client_claims.is_empty() {
         builder = builder.with_client_claims(&jwt.client_claims);
     }
-    if let Some(token_type) = &jwt.token_type {
-        builder = builder.with_token_type(token_type);
+    if !jwt.token_types.is_empty() {
+        builder = builder.with_token_types(&jwt.token_types);
+    }
+    if let Some(seconds) = jwt.keys_max_age_seconds {
+        builder = builder.with_max_age(Duration::from_secs(seconds));
+    }
+    if let Some(seconds) = jwt.keys_max_stale_seconds {
+        builder = builder.with_max_stale(Duration::from_secs(seconds));
     }
     if !jwt.required_scopes.is_empty() {
         builder = builder.with_required_scopes(&jwt.required_scopes);
@@ -215,6 +221,17 @@ mod tests {
         let missing = "[[auth.tokens]]\ntoken = { env = 'MCP_GATEWAY_NOT_SET' }\nuser = 'ann'\n";
         assert!(built(missing, AuthMode::Static).unwrap_err().starts_with("auth.tokens[0]: the environment variable"));
         assert!(built("[auth.jwt]\nissuer = 'http://id.example.com'\n", AuthMode::Jwt).unwrap_err().contains("https"));
+    }
+
+    #[test]
+    fn types_and_keys_of_tokens_are_what_the_file_says() {
+        let with =
+            |more: &str| built(&format!("[auth.jwt]\nissuer = 'https://id.example.com'\n{more}\n"), AuthMode::Jwt);
+        assert!(
+            with("token_types = ['JWT', 'at+jwt']\nkeys_max_age_seconds = 60\nkeys_max_stale_seconds = 60").is_ok()
+        );
+        assert!(with("token_types = ['']").unwrap_err().contains("auth.jwt: no type of tokens"));
+        assert!(with("keys_max_stale_seconds = 1").unwrap_err().contains("auth.jwt: keys must not be unusable"));
     }
 
     #[test]

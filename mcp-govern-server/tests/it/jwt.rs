@@ -34,6 +34,7 @@ struct Inner {
     documents: Mutex<Vec<(String, String)>>,
     fetched: AtomicUsize,
     down: AtomicBool,
+    takes: Mutex<Duration>,
 }
 
 #[async_trait]
@@ -41,7 +42,8 @@ impl FetchJwks for Issuer {
     async fn fetch(&self, url: &Url) -> Result<Vec<u8>, FetchJwksError> {
         self.0.fetched.fetch_add(1, Ordering::SeqCst);
         // Long enough for every other caller to arrive.
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        let takes = *self.0.takes.lock().unwrap();
+        tokio::time::sleep(takes.max(Duration::from_millis(20))).await;
         let documents = self.0.documents.lock().unwrap();
         let found = documents.iter().find(|(at, _)| at == url.as_str()).map(|(_, text)| text.clone().into_bytes());
         match found {
@@ -63,6 +65,10 @@ impl Issuer {
 
     fn fetched(&self) -> usize {
         self.0.fetched.load(Ordering::SeqCst)
+    }
+
+    fn takes(&self, long: Duration) {
+        *self.0.takes.lock().unwrap() = long;
     }
 
     fn is_down(&self, down: bool) {
@@ -177,7 +183,7 @@ async fn a_good_token_makes_a_principal_with_groups_and_client() {
 
 #[tokio::test]
 async fn every_kind_of_bad_token_is_refused() {
-    let scene = Scene::new(|builder| builder.with_token_type("at+jwt")).await;
+    let scene = Scene::new(|builder| builder).await;
     let other = Key::new("one");
     let sign = |claims: &Value| scene.key.sign(claims);
     for (token, reason) in [
@@ -191,6 +197,11 @@ async fn every_kind_of_bad_token_is_refused() {
         (sign(&with(&json!({"exp": NOW - 31}))), "has expired"),
         (sign(&with(&json!({"exp": null}))), "lacks one of"),
         (sign(&with(&json!({"nbf": NOW + 60}))), "not valid yet"),
+        (sign(&with(&json!({"iat": NOW + 60}))), "in the future"),
+        (sign(&with(&json!({"cnf": {"jkt": "x"}}))), "bound to a key"),
+        (sign(&with(&json!({"cnf": {"x5t#S256": "x"}}))), "bound to a key"),
+        (scene.key.sign_as(&json!({"alg": "ES256", "kid": "one"}), &claims()), "must accept `JWT`"),
+        (scene.key.sign_as(&json!({"alg": "ES256", "typ": "dpop+jwt", "kid": "one"}), &claims()), "another type"),
         (sign(&with(&json!({"client_id": null}))), "names no client"),
         (scene.key.sign_as(&json!({"alg": "none", "typ": "at+jwt"}), &claims()), "no signed JWT"),
         (scene.key.sign_as(&json!({"alg": "HS256", "typ": "at+jwt", "kid": "one"}), &claims()), "not accepted"),
@@ -199,7 +210,7 @@ async fn every_kind_of_bad_token_is_refused() {
             scene.key.sign_as(&json!({"alg": "ES256", "typ": "at+jwt", "kid": "one", "crit": ["x"]}), &claims()),
             "extension",
         ),
-        (scene.key.sign_as(&json!({"alg": "RS256", "typ": "at+jwt", "kid": "one"}), &claims()), "does not publish"),
+        (scene.key.sign_as(&json!({"alg": "RS256", "typ": "at+jwt", "kid": "one"}), &claims()), "no key of this name"),
         (scene.key.sign_as(&json!({"alg": "ES256", "typ": "at+jwt", "kid": "two"}), &claims()), "does not publish"),
         (format!("{}x", "a".repeat(17_000)), "longer than"),
     ] {
@@ -272,7 +283,7 @@ async fn keys_rotate_and_known_ones_serve_while_the_issuer_is_down() {
     // A new key while the issuer is down: nobody can tell.
     let new = Key::new("two");
     tokio::time::advance(Duration::from_secs(60)).await;
-    scene.reason(&new.sign(&claims())).await;
+    assert_eq!(scene.list(&new.sign(&claims())).await.status, StatusCode::SERVICE_UNAVAILABLE);
     scene.issuer.is_down(false);
     scene.issuer.publishes(&[&new]);
     tokio::time::advance(Duration::from_secs(31)).await;
@@ -282,14 +293,50 @@ async fn keys_rotate_and_known_ones_serve_while_the_issuer_is_down() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn keys_that_cannot_be_confirmed_for_a_day_serve_no_more() {
+async fn keys_that_cannot_be_confirmed_for_an_hour_serve_no_more() {
     let scene = Scene::new(|builder| builder).await;
     scene.list(&scene.key.sign(&claims())).await.result();
     scene.issuer.is_down(true);
-    tokio::time::advance(Duration::from_secs(24 * 3600 + 1)).await;
+    tokio::time::advance(Duration::from_secs(3590)).await;
+    scene.list(&scene.key.sign(&claims())).await.result();
+    tokio::time::advance(Duration::from_secs(11)).await;
     let answer = scene.list(&scene.key.sign(&claims())).await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(answer.headers[header::RETRY_AFTER], "5");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_withdrawn_key_is_not_used_after_its_age_however_quiet_it_was() {
+    let scene = Arc::new(Scene::new(|builder| builder).await);
+    scene.list(&scene.key.sign(&claims())).await.result();
+    scene.issuer.publishes(&[&Key::new("fresh")]);
+    tokio::time::advance(Duration::from_secs(900)).await;
+    // The very first ones, all at once, and all of them by one fetch.
+    let before = scene.issuer.fetched();
+    let mut all = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let (scene, stolen) = (Arc::clone(&scene), scene.key.sign(&claims()));
+        all.spawn(async move { scene.reason(&stolen).await });
+    }
+    all.join_all().await;
+    assert_eq!(scene.issuer.fetched() - before, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_issuer_that_is_slow_holds_known_keys_up_for_two_seconds_and_is_heard_all_the_same() {
+    let scene = Scene::new(|builder| builder).await;
+    scene.list(&scene.key.sign(&claims())).await.result();
+    scene.issuer.takes(Duration::from_secs(3));
+    tokio::time::advance(Duration::from_secs(700)).await;
+    let (began, new) = (tokio::time::Instant::now(), Key::new("two"));
+    scene.issuer.publishes(&[&new]);
+    scene.list(&scene.key.sign(&claims())).await.result();
+    assert_eq!(began.elapsed().as_secs(), 2);
+    // The fetch went on, and its keys are the ones that count.
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    scene.list(&new.sign(&claims())).await.result();
+    scene.issuer.takes(Duration::ZERO);
+    scene.reason(&scene.key.sign(&claims())).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -298,23 +345,75 @@ async fn a_flood_of_unknown_keys_causes_one_fetch() {
     scene.list(&scene.key.sign(&claims())).await.result();
     let before = scene.issuer.fetched();
     tokio::time::advance(Duration::from_secs(31)).await;
-    let flood = async || {
+    let flood = async |expected: StatusCode| {
         let mut all = tokio::task::JoinSet::new();
         for _ in 0..100 {
             let scene = Arc::clone(&scene);
             let token = Key::new("forged").sign(&claims());
-            all.spawn(async move { scene.list(&token).await.status });
+            all.spawn(async move { scene.list(&token).await });
         }
-        while let Some(status) = all.join_next().await {
-            assert_eq!(status.unwrap(), StatusCode::UNAUTHORIZED);
+        while let Some(answer) = all.join_next().await {
+            let answer = answer.unwrap();
+            assert_eq!(answer.status, expected);
+            let held_back = answer.headers.contains_key(header::RETRY_AFTER);
+            assert_eq!(held_back, expected == StatusCode::SERVICE_UNAVAILABLE);
         }
     };
-    flood().await;
+    flood(StatusCode::UNAUTHORIZED).await;
     assert_eq!(scene.issuer.fetched() - before, 3, "metadata in two places, and the keys, once");
-    flood().await;
+    // Nobody looks now, so nobody can say that there is no such key.
+    tokio::time::advance(Duration::from_secs(1)).await;
+    flood(StatusCode::SERVICE_UNAVAILABLE).await;
     assert_eq!(scene.issuer.fetched() - before, 3, "none within the pause");
-    // Whoever has a known key is not held up.
+    // Who has a known key is not held up.
     scene.list(&scene.key.sign(&claims())).await.result();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_different_unknown_keys_causes_few_fetches() {
+    let scene =
+        Arc::new(Scene::new(|builder| builder.with_jwks_url("https://id.example.com/keys".parse().unwrap())).await);
+    scene.list(&scene.key.sign(&claims())).await.result();
+    let before = scene.issuer.fetched();
+    let forged = |number: usize| {
+        let header = json!({"alg": "ES256", "typ": "at+jwt", "kid": format!("forged-{number}")});
+        scene.key.sign_as(&header, &claims())
+    };
+    // For five minutes, ten a second.
+    for number in 0..3000 {
+        let status = scene.list(&forged(number)).await.status;
+        assert!(matches!(status, StatusCode::UNAUTHORIZED | StatusCode::SERVICE_UNAVAILABLE), "{status}");
+        tokio::time::advance(Duration::from_millis(100)).await;
+    }
+    let fetches = scene.issuer.fetched() - before;
+    assert!((5..=20).contains(&fetches), "{fetches}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_key_is_found_although_a_stranger_has_just_had_the_keys_fetched() {
+    let scene = Scene::new(|builder| builder).await;
+    scene.list(&scene.key.sign(&claims())).await.result();
+    tokio::time::advance(Duration::from_secs(31)).await;
+    scene.reason(&Key::new("forged").sign(&claims())).await;
+    // The rotation: within the pause after that fetch.
+    let new = Key::new("two");
+    scene.issuer.publishes(&[&scene.key, &new]);
+    scene.list(&new.sign(&claims())).await.result();
+}
+
+#[tokio::test]
+async fn an_issuer_that_states_no_type_is_accepted_where_that_was_said_and_its_id_tokens_are_not() {
+    let scene = Scene::new(|builder| builder.with_token_types(["JWT"])).await;
+    let header = |typ: Value| json!({"alg": "ES256", "typ": typ, "kid": "one"});
+    // As Okta and Microsoft Entra write them.
+    scene.list(&scene.key.sign_as(&json!({"alg": "ES256", "kid": "one"}), &claims())).await.result();
+    scene.list(&scene.key.sign_as(&header(json!("JWT")), &claims())).await.result();
+    scene.list(&scene.key.sign_as(&header(json!("application/jwt")), &claims())).await.result();
+    for claim in ["nonce", "at_hash"] {
+        let told = scene.reason(&scene.key.sign_as(&header(json!("JWT")), &with(&json!({claim: "x"})))).await;
+        assert!(told.contains("is an ID token"), "{told}");
+    }
+    assert!(scene.reason(&scene.key.sign(&claims())).await.contains("another type"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -122,8 +122,13 @@ pub(crate) struct Jwt {
     pub(crate) jwks_url: Option<Url>,
     #[serde(default)]
     pub(crate) algorithms: Vec<Algorithm>,
+    /// The types of tokens that are accepted; `at+jwt` when empty.
     #[serde(default)]
-    pub(crate) token_type: Option<String>,
+    pub(crate) token_types: Vec<String>,
+    #[serde(default)]
+    pub(crate) keys_max_age_seconds: Option<u64>,
+    #[serde(default)]
+    pub(crate) keys_max_stale_seconds: Option<u64>,
     #[serde(default)]
     pub(crate) groups_claim: Option<String>,
     #[serde(default)]

@@ -11,6 +11,7 @@ use super::{
     cache::{Freshness, JwksCache, Origin},
     claims::ClaimNames,
     discovery::is_safe,
+    token_type::TokenType,
 };
 use crate::ServerError;
 
@@ -25,7 +26,7 @@ pub struct JwtAuthenticatorBuilder {
     algorithms: BTreeSet<JwtAlgorithm>,
     leeway: Duration,
     names: ClaimNames,
-    token_type: Option<String>,
+    token_types: BTreeSet<TokenType>,
     scopes: Vec<String>,
     freshness: Freshness,
     clock: Arc<dyn Clock>,
@@ -44,12 +45,12 @@ impl JwtAuthenticatorBuilder {
                 groups: "groups".to_owned(),
                 client: ["client_id", "azp", "cid", "appid"].map(str::to_owned).into(),
             },
-            token_type: None,
+            token_types: [TokenType::access_token()].into(),
             scopes: Vec::new(),
             freshness: Freshness {
                 max_age: Duration::from_secs(600),
-                max_stale: Duration::from_secs(24 * 3600),
-                cooldown: Duration::from_secs(30),
+                max_stale: Duration::from_secs(3600),
+                pause: Duration::from_secs(30),
             },
             clock: Arc::new(SystemClock),
         }
@@ -92,9 +93,11 @@ impl JwtAuthenticatorBuilder {
         self
     }
 
-    /// With a type that the token's header must state: `at+jwt` where the issuer follows RFC 9068, so that an ID token never passes.
-    pub fn with_token_type(mut self, token_type: impl Into<String>) -> Self {
-        self.token_type = Some(token_type.into());
+    /// With other types of tokens than `at+jwt` (RFC 9068). Which ones an issuer states in the header of its access tokens stands in its
+    /// documentation: `JWT`, which is also what a token is that states nothing, is what Microsoft Entra and Okta issue. ID tokens are of
+    /// that type, too; they are known by their claims (`nonce`, `at_hash`) and refused.
+    pub fn with_token_types(mut self, types: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        self.token_types = types.into_iter().map(|stated| TokenType::of(Some(stated.as_ref()))).collect();
         self
     }
 
@@ -104,21 +107,24 @@ impl JwtAuthenticatorBuilder {
         self
     }
 
-    /// With another age than ten minutes at which keys are fetched anew.
+    /// With another age than ten minutes from which on keys are used only where the issuer does not answer. A request waits two seconds
+    /// for that.
     pub fn with_max_age(mut self, age: Duration) -> Self {
         self.freshness.max_age = age;
         self
     }
 
-    /// With another age than a day at which keys that cannot be fetched anew serve no more.
+    /// With another age than an hour from which on keys are not used that cannot be fetched anew. So long a key may be used that the
+    /// issuer has withdrawn, while the issuer does not answer.
     pub fn with_max_stale(mut self, age: Duration) -> Self {
         self.freshness.max_stale = age;
         self
     }
 
-    /// With another pause than thirty seconds between two fetches.
+    /// With another pause than thirty seconds between two fetches. A key that was not looked for yet is not held back by it, as long as
+    /// there are few of them.
     pub fn with_fetch_pause(mut self, pause: Duration) -> Self {
-        self.freshness.cooldown = pause;
+        self.freshness.pause = pause;
         self
     }
 
@@ -132,7 +138,8 @@ impl JwtAuthenticatorBuilder {
     ///
     /// # Errors
     ///
-    /// When the issuer or the key set is not on https (http on loopback is fine), an audience is empty, or no algorithm is left.
+    /// When the issuer or the key set is not on https (http on loopback is fine), an audience is empty, or no algorithm
+    /// or type is left.
     pub fn build(self) -> Result<JwtAuthenticator, ServerError> {
         let issuer_url: Url =
             self.issuer.parse().map_err(|_| ServerError::config(format!("the issuer `{}` is no URL", self.issuer)))?;
@@ -147,6 +154,14 @@ impl JwtAuthenticatorBuilder {
         if self.algorithms.is_empty() {
             return Err(ServerError::config("no signature algorithm is accepted"));
         }
+        if self.token_types.is_empty() || self.token_types.iter().any(TokenType::is_empty) {
+            return Err(ServerError::config(
+                "no type of tokens is accepted, or one is empty: `at+jwt` or `JWT` are usual",
+            ));
+        }
+        if self.freshness.max_stale < self.freshness.max_age {
+            return Err(ServerError::config("keys must not be unusable before they are fetched anew"));
+        }
         // Where another crate in the program has chosen a provider already, that one stays: both check the same algorithms.
         let _ = aws_lc::DEFAULT_PROVIDER.install_default();
         let origin = self.jwks_url.map_or_else(|| Origin::Issuer(issuer_url.clone()), Origin::KeySet);
@@ -158,7 +173,7 @@ impl JwtAuthenticatorBuilder {
             audiences: self.audiences,
             leeway: self.leeway,
             names: self.names,
-            token_type: self.token_type,
+            token_types: self.token_types,
             scopes: self.scopes,
             clock: self.clock,
         })

@@ -1,7 +1,7 @@
 //! An issuer's keys: fetched when they are first needed, kept, fetched anew when they age or a token names an unknown one.
 
 use std::{
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock, RwLockWriteGuard},
     time::Duration,
 };
 
@@ -13,17 +13,26 @@ use super::{FetchJwks, JwtAlgorithm, discovery::jwks_url, keys::KeySet};
 use crate::identity::AuthError;
 
 /// How long one fetch may take, discovery included.
-const PATIENCE: Duration = Duration::from_secs(10);
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// How long a request whose key is known and old waits for the fetch. It goes on afterwards.
+const RENEWAL: Duration = Duration::from_secs(2);
+
+/// How many fetches within ten pauses may begin before their pause is over, for keys that were not looked for yet.
+const EARLY: usize = 4;
+
+/// The longest name of a key for which a fetch begins before the pause is over, in bytes.
+const LONGEST_NAME: usize = 256;
 
 /// When keys are fetched.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Freshness {
-    /// Keys older than this are fetched anew, while the old ones serve on.
+    /// Keys older than this are used only where they cannot be fetched anew.
     pub(super) max_age: Duration,
-    /// Keys older than this serve no more.
+    /// Keys older than this are not used.
     pub(super) max_stale: Duration,
-    /// So long after a fetch no other is begun, whatever tokens say.
-    pub(super) cooldown: Duration,
+    /// How long no fetch begins after another one, but for a few that look for a new key.
+    pub(super) pause: Duration,
 }
 
 /// Where the keys are.
@@ -41,14 +50,33 @@ pub(super) struct JwksCache {
     origin: Origin,
     freshness: Freshness,
     known: RwLock<Known>,
-    /// One fetch at a time. Whoever finds its key among the known ones never waits for it.
+    /// One fetch at a time. Who finds its key among fresh ones never waits for it.
     flight: Mutex<()>,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 struct Known {
     keys: Option<(Arc<KeySet>, Instant)>,
+    /// When a fetch began for the last time.
     tried: Option<Instant>,
+    /// Whether that one brought no keys.
+    failed: bool,
+    /// When fetches began before their pause was over.
+    early: Vec<Instant>,
+    /// The keys that were looked for within this pause, and are none of the issuer's.
+    looked_for: Vec<String>,
+}
+
+/// What is known of a token's key.
+enum Found {
+    /// Among keys that are fresh.
+    Fresh(Arc<KeySet>),
+    /// Among keys that should be fetched anew.
+    Old(Arc<KeySet>),
+    /// Not among these keys, which are as fresh as this.
+    Unknown(Instant, Arc<KeySet>),
+    /// There are no keys that could be used.
+    Nothing,
 }
 
 impl JwksCache {
@@ -58,79 +86,88 @@ impl JwksCache {
 
     /// Looks for the key of a token and hands the candidates to `check`.
     ///
-    /// INVARIANT: of any number of callers with unknown keys, one fetches, and none within the cooldown of a fetch
-    /// (`a_flood_of_unknown_keys_causes_one_fetch`).
+    /// INVARIANT: of any number of callers with unknown keys, one fetches, and few within the pause after a fetch
+    /// (`a_flood_of_unknown_keys_causes_one_fetch`, `a_flood_of_different_unknown_keys_causes_few_fetches`).
+    ///
+    /// INVARIANT: a key that the issuer has withdrawn is not used once it is older than it may be, unless the issuer does not answer
+    /// (`a_withdrawn_key_is_not_used_after_its_age_however_quiet_it_was`).
     pub(super) async fn with_candidates<T>(
         self: &Arc<Self>,
         id: Option<&str>,
         algorithm: JwtAlgorithm,
         check: impl Fn(&[&DecodingKey]) -> Result<T, AuthError>,
     ) -> Result<T, AuthError> {
-        if let Some(set) = self.serving() {
-            let candidates = set.candidates(id, algorithm);
-            if !candidates.is_empty() {
-                self.renew_when_old();
-                return check(&candidates);
+        let began = Instant::now();
+        let before = match self.find(id, algorithm) {
+            Found::Fresh(set) => return check(&set.candidates(id, algorithm)),
+            Found::Unknown(_, set) if set.settles(id, algorithm) => {
+                return Err(AuthError::invalid(
+                    "the issuer has no key of this name for the token's algorithm, or several and the token names none",
+                ));
             }
+            before => before,
+        };
+        let wait = if let Found::Old(_) = before { RENEWAL } else { LONGEST };
+        // In a task of its own: a caller who goes away takes no fetch along that others wait for.
+        let (cache, key) = (Arc::clone(self), id.map(str::to_owned));
+        let fetching = tokio::spawn(async move { cache.renew(key.as_deref(), algorithm, began).await });
+        let in_time = tokio::time::timeout(wait, fetching).await.is_ok();
+        match self.find(id, algorithm) {
+            Found::Fresh(set) => check(&set.candidates(id, algorithm)),
+            // The issuer does not answer: its keys are used for a while longer.
+            Found::Old(set) => check(&set.candidates(id, algorithm)),
+            Found::Unknown(at, _) if in_time && at >= began => {
+                Err(AuthError::invalid("the token is signed with a key that the issuer does not publish"))
+            }
+            Found::Unknown(..) => Err(AuthError::unavailable(
+                "the token is signed with a key that is not known yet, and the issuer was asked for its keys a moment ago; try again",
+            )),
+            Found::Nothing => Err(AuthError::unavailable("the issuer's keys cannot be read now; try again")),
         }
-        let flight = self.flight.lock().await;
-        // Somebody else may have fetched them meanwhile.
-        let found = |set: &KeySet| !set.candidates(id, algorithm).is_empty();
-        if !self.serving().is_some_and(|set| found(&set)) && self.may_fetch() {
+    }
+
+    fn find(&self, id: Option<&str>, algorithm: JwtAlgorithm) -> Found {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let Some((set, at)) = &known.keys else { return Found::Nothing };
+        let (age, there) = (at.elapsed(), !set.candidates(id, algorithm).is_empty());
+        if age >= self.freshness.max_stale {
+            Found::Nothing
+        } else if age < self.freshness.max_age {
+            if there { Found::Fresh(Arc::clone(set)) } else { Found::Unknown(*at, Arc::clone(set)) }
+        } else if there {
+            Found::Old(Arc::clone(set))
+        } else {
+            Found::Nothing
+        }
+    }
+
+    /// Fetches the keys for a caller who has begun to look at some time: where no other fetch has ended since, and it may be.
+    async fn renew(&self, id: Option<&str>, algorithm: JwtAlgorithm, began: Instant) {
+        let _flight = self.flight.lock().await;
+        let may = match self.find(id, algorithm) {
+            Found::Fresh(_) => false,
+            Found::Unknown(at, _) if at > began => false,
+            Found::Unknown(..) => self.write().may_look_for(id, self.freshness.pause),
+            Found::Old(_) | Found::Nothing => self.write().may_renew(self.freshness.pause),
+        };
+        if may {
             self.fetch_now().await;
         }
-        drop(flight);
-        match self.serving() {
-            None => Err(AuthError::unavailable("the issuer's keys cannot be read now; try again")),
-            Some(set) => match set.candidates(id, algorithm) {
-                candidates if candidates.is_empty() => {
-                    Err(AuthError::invalid("the token is signed with a key that the issuer does not publish"))
-                }
-                candidates => check(&candidates),
-            },
-        }
     }
 
-    fn known(&self) -> Known {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// The keys that may be used.
-    fn serving(&self) -> Option<Arc<KeySet>> {
-        let (set, at) = self.known().keys?;
-        (at.elapsed() < self.freshness.max_stale).then_some(set)
-    }
-
-    fn may_fetch(&self) -> bool {
-        self.known().tried.is_none_or(|tried| tried.elapsed() >= self.freshness.cooldown)
-    }
-
-    /// Old keys serve on while new ones are fetched beside the request.
-    fn renew_when_old(self: &Arc<Self>) {
-        let old = self.known().keys.is_none_or(|(_, at)| at.elapsed() >= self.freshness.max_age);
-        if !old || !self.may_fetch() {
-            return;
-        }
-        let cache = Arc::clone(self);
-        tokio::spawn(async move {
-            let Ok(_flight) = cache.flight.try_lock() else { return };
-            if cache.may_fetch() {
-                cache.fetch_now().await;
-            }
-        });
+    fn write(&self) -> RwLockWriteGuard<'_, Known> {
+        self.known.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn fetch_now(&self) {
-        // Noted before the attempt: a caller who goes away in the middle must not let the next one begin at once.
-        self.known.write().unwrap_or_else(PoisonError::into_inner).tried = Some(Instant::now());
-        let fetched = match tokio::time::timeout(PATIENCE, self.read()).await {
+        let fetched = match tokio::time::timeout(LONGEST, self.read()).await {
             Ok(fetched) => fetched,
             Err(_) => Err("the issuer did not answer in time".to_owned()),
         };
+        let mut known = self.write();
+        known.failed = fetched.is_err();
         match fetched {
-            Ok(set) => {
-                self.known.write().unwrap_or_else(PoisonError::into_inner).keys = Some((Arc::new(set), Instant::now()));
-            }
+            Ok(set) => known.keys = Some((Arc::new(set), Instant::now())),
             Err(error) => tracing::warn!(origin = ?self.origin, error, "the issuer's keys could not be fetched"),
         }
     }
@@ -141,5 +178,40 @@ impl JwksCache {
             Origin::Issuer(issuer) => jwks_url(&*self.fetch, issuer).await?,
         };
         KeySet::read(&self.fetch.fetch(&url).await.map_err(|error| error.to_string())?)
+    }
+}
+
+/// Both note the attempt before it is made.
+impl Known {
+    /// Whether keys may be fetched because they are old or not there: not right after an attempt that failed.
+    fn may_renew(&mut self, pause: Duration) -> bool {
+        let may = !self.failed || self.tried.is_none_or(|tried| tried.elapsed() >= pause);
+        if may {
+            self.begin();
+        }
+        may
+    }
+
+    /// Whether keys may be fetched because a token names one that is not among them.
+    fn may_look_for(&mut self, id: Option<&str>, pause: Duration) -> bool {
+        if self.tried.is_none_or(|tried| tried.elapsed() >= pause) {
+            self.looked_for.clear();
+        } else {
+            self.early.retain(|began| began.elapsed() < pause * 10);
+            let new = id.filter(|id| id.len() <= LONGEST_NAME && !self.looked_for.iter().any(|known| known == id));
+            if new.is_none() || self.early.len() >= EARLY {
+                return false;
+            }
+            self.early.push(Instant::now());
+        }
+        self.looked_for.extend(id.filter(|id| id.len() <= LONGEST_NAME).map(str::to_owned));
+        self.begin();
+        true
+    }
+
+    fn begin(&mut self) {
+        self.tried = Some(Instant::now());
+        // Until it has brought keys.
+        self.failed = true;
     }
 }

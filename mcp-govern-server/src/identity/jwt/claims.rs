@@ -5,6 +5,7 @@ use std::time::Duration;
 use mcp_govern_core::{ClientId, GroupId, Timestamp, UserId};
 use serde_json::{Map, Value};
 
+use super::token_type::TokenType;
 use crate::identity::{AuthError, Identity};
 
 /// Which claims mean what.
@@ -27,10 +28,30 @@ impl Claims {
         if expires.plus(leeway) <= now {
             return Err(AuthError::invalid("the token has expired"));
         }
-        match self.date("nbf")? {
-            Some(begins) if begins > now.plus(leeway) => Err(AuthError::invalid("the token is not valid yet")),
-            _ => Ok(expires),
+        let later = |date: Option<Timestamp>| date.is_some_and(|date| date > now.plus(leeway));
+        if later(self.date("nbf")?) {
+            return Err(AuthError::invalid("the token is not valid yet"));
         }
+        if later(self.date("iat")?) {
+            return Err(AuthError::invalid(
+                "the token was issued in the future: clocks differ by more than is allowed",
+            ));
+        }
+        Ok(expires)
+    }
+
+    /// Refuses tokens that are good for less than they are presented for. `stated` is the type in the token's header.
+    pub(super) fn check_use(&self, stated: &TokenType) -> Result<(), AuthError> {
+        if self.0.contains_key("cnf") {
+            return Err(AuthError::invalid(
+                "the token is bound to a key of its client (`cnf`), which is not asked for here: get a plain bearer token",
+            ));
+        }
+        let of_sign_in = ["nonce", "at_hash", "c_hash"].iter().any(|name| self.0.contains_key(*name));
+        if !stated.is_access_token() && (of_sign_in || self.text("typ") == Some("ID")) {
+            return Err(AuthError::invalid("the token is an ID token: it says who signed in, and is no access token"));
+        }
+        Ok(())
     }
 
     /// The person and the client.
@@ -129,6 +150,33 @@ mod tests {
         }
         assert!(claims(json!({})).check_time(at(0), leeway).is_err());
         assert!(claims(json!({"exp": 1000, "nbf": "later"})).check_time(at(900), leeway).is_err());
+    }
+
+    #[test]
+    fn a_token_that_was_issued_in_the_future_is_refused_beyond_the_leeway() {
+        let (leeway, now) = (Duration::from_secs(30), Timestamp::from_millis(900_000));
+        let issued = |iat: i64| claims(json!({"exp": 1000, "iat": iat})).check_time(now, leeway);
+        assert!(issued(0).is_ok() && issued(930).is_ok());
+        assert!(issued(931).unwrap_err().to_string().contains("in the future"));
+    }
+
+    #[test]
+    fn claims_that_restrict_a_token_are_not_passed_over() {
+        let (access, plain) = (TokenType::of(Some("application/at+jwt")), TokenType::of(None));
+        for (value, as_access, as_plain) in [
+            (json!({}), true, true),
+            (json!({"cnf": {"jkt": "x"}}), false, false),
+            (json!({"cnf": {"x5t#S256": "x"}}), false, false),
+            (json!({"cnf": null}), false, false),
+            (json!({"nonce": "n"}), true, false),
+            (json!({"at_hash": "h"}), true, false),
+            (json!({"typ": "ID"}), true, false),
+            (json!({"typ": "Bearer"}), true, true),
+        ] {
+            let token = claims(value.clone());
+            assert_eq!(token.check_use(&access).is_ok(), as_access, "{value}");
+            assert_eq!(token.check_use(&plain).is_ok(), as_plain, "{value}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use jsonwebtoken::{
     DecodingKey,
-    jwk::{Jwk, PublicKeyUse},
+    jwk::{Jwk, KeyOperations, PublicKeyUse},
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -43,6 +43,15 @@ impl KeySet {
         }
     }
 
+    /// Whether a token cannot be checked whatever else the issuer publishes: its key is there and for other algorithms, or it names none
+    /// where there are several.
+    pub(super) fn settles(&self, id: Option<&str>, algorithm: JwtAlgorithm) -> bool {
+        match id {
+            Some(id) => self.keys.iter().any(|key| key.id.as_deref() == Some(id)),
+            None => self.keys.iter().filter(|key| key.algorithms.contains(&algorithm)).nth(1).is_some(),
+        }
+    }
+
     /// The keys that a token may have been signed with: those of its key id; without one, the set's only key.
     pub(super) fn candidates(&self, id: Option<&str>, algorithm: JwtAlgorithm) -> Vec<&DecodingKey> {
         let fits = |key: &&Key| key.algorithms.contains(&algorithm) && (id.is_none() || key.id.as_deref() == id);
@@ -55,8 +64,9 @@ impl Key {
     fn read(value: Value) -> Option<Self> {
         let jwk: Jwk = serde_json::from_value(value).ok()?;
         let signs = jwk.common.public_key_use.as_ref().is_none_or(|purpose| *purpose == PublicKeyUse::Signature);
+        let verifies = jwk.common.key_operations.as_ref().is_none_or(|all| all.contains(&KeyOperations::Verify));
         let algorithms = JwtAlgorithm::of_key(&jwk);
-        if !signs || algorithms.is_empty() {
+        if !signs || !verifies || algorithms.is_empty() {
             return None;
         }
         Some(Self { verifies: DecodingKey::from_jwk(&jwk).ok()?, id: jwk.common.key_id, algorithms })
@@ -97,16 +107,21 @@ mod tests {
         encrypts["use"] = json!("enc");
         let mut other = ec("other");
         other["alg"] = json!("ECDH-ES");
+        let mut derives = ec("derives");
+        derives["key_ops"] = json!(["encrypt", "deriveKey"]);
         let junk = json!([
             {"kty": "oct", "k": "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0", "kid": "oct"},
             {"kty": "quantum", "kid": "q"},
             encrypts,
             other,
+            derives,
             "no object",
         ]);
         assert!(read(&junk).is_err());
         let mut with_one = junk;
-        with_one.as_array_mut().unwrap().push(ec("good"));
+        let mut good = ec("good");
+        good["key_ops"] = json!(["verify"]);
+        with_one.as_array_mut().unwrap().push(good);
         assert_eq!(read(&with_one).unwrap().keys.len(), 1);
     }
 

@@ -7,6 +7,7 @@ mod claims;
 pub(crate) mod discovery;
 mod fetch;
 mod keys;
+mod token_type;
 #[cfg(feature = "transport")]
 mod transport;
 
@@ -28,6 +29,7 @@ pub use self::{
 use self::{
     cache::JwksCache,
     claims::{ClaimNames, Claims},
+    token_type::TokenType,
 };
 use super::{AuthError, Authenticate, Identity, Presented};
 
@@ -37,9 +39,12 @@ const LONGEST: usize = 16 * 1024;
 /// Accepts access tokens in the form of signed JWTs (RFC 9068) from one issuer.
 ///
 /// A token is good when its signature is that of a key which the issuer publishes, under an algorithm of the allow-list and of the
-/// key; when issuer and audience are the configured ones, it has not ended and has begun; and when it names a person and a client.
-/// The keys are fetched when they are first needed and kept. While the issuer cannot be reached the known keys serve on; a token
-/// that names an unknown key leads to one fetch for all callers, and to none within thirty seconds of another.
+/// key; when issuer, audience and type are the configured ones, it has not ended and has begun; when it is no ID token and not bound to a
+/// key of its client (`cnf`); and when it names a person and a client.
+///
+/// The keys are fetched when they are first needed and kept for ten minutes; then a request waits for them to be fetched anew. While the issuer
+/// does not answer the known keys are used for up to an hour. A token that names an unknown key leads to one fetch for all callers; while none
+/// may begin because one has just ended, such a token is answered 503 and not refused.
 ///
 /// ```
 /// use mcp_govern_server::{JwtAuthenticator, StaticJwks};
@@ -61,7 +66,7 @@ pub struct JwtAuthenticator {
     audiences: Vec<String>,
     leeway: Duration,
     names: ClaimNames,
-    token_type: Option<String>,
+    token_types: BTreeSet<TokenType>,
     scopes: Vec<String>,
     clock: Arc<dyn Clock>,
 }
@@ -89,11 +94,13 @@ impl JwtAuthenticator {
         if header.crit.is_some() {
             return Err(AuthError::invalid("the token demands an extension that is not understood"));
         }
-        if !self.accepts_type(header.typ.as_deref()) {
-            return Err(AuthError::invalid("the token is of another type than access tokens are"));
+        let token_type = TokenType::of(header.typ.as_deref());
+        if !self.token_types.contains(&token_type) {
+            return Err(self.other_type());
         }
         let check = |candidates: &[&DecodingKey]| self.verified(text, algorithm, candidates);
         let claims = self.keys.with_candidates(header.kid.as_deref(), algorithm, check).await?;
+        claims.check_use(&token_type)?;
         let expires = claims.check_time(self.clock.now(), self.leeway)?;
         if !self.scopes.iter().all(|scope| claims.has_scope(scope)) {
             return Err(AuthError::insufficient_scope(self.scopes.clone()));
@@ -122,14 +129,14 @@ impl JwtAuthenticator {
         Err(reason)
     }
 
-    /// RFC 9068, section 4: the type, where one is demanded, with or without `application/`.
-    fn accepts_type(&self, stated: Option<&str>) -> bool {
-        let Some(wanted) = &self.token_type else { return true };
-        let bare = |text: &str| {
-            let text = text.to_ascii_lowercase();
-            text.strip_prefix("application/").map(str::to_owned).unwrap_or(text)
-        };
-        stated.is_some_and(|stated| bare(stated) == bare(wanted))
+    /// RFC 9068, section 4. What the token states is not repeated: anybody may have written it.
+    fn other_type(&self) -> AuthError {
+        let accepted: Vec<String> = self.token_types.iter().map(|accepted| format!("`{accepted}`")).collect();
+        AuthError::invalid(format!(
+            "the token is of another type than the access tokens that are accepted ({}); for an issuer whose access tokens state `JWT` or \
+             nothing the operator must accept `JWT` (token types)",
+            accepted.join(", ")
+        ))
     }
 }
 
