@@ -16,7 +16,7 @@ pub use self::identity::TransportJwks;
 pub use self::{
     builder::McpServerBuilder,
     connect::{
-        AuthorizationGrant, AuthorizeRequest, ConnectAccount, ConnectAccounts, ConnectError, ConnectErrorKind,
+        AuthorizationGrant, AuthorizeRequest, ConnectAccount, ConnectAccounts, ConnectError, ConnectErrorKind, Consent,
         IdentifyVisitor, Visitor,
     },
     error::{ServerError, ServerErrorKind},

@@ -162,7 +162,12 @@ impl McpServer {
         let gone = CancellationToken::new();
         let _gone = gone.clone().drop_guard();
         let expires = identity.expires;
-        let caller = Caller { principal: identity.into_principal(None), expires, transport: Transport::Stream(gone) };
+        let caller = Caller {
+            principal: identity.into_principal(None),
+            expires,
+            transport: Transport::Stream(gone),
+            proof: None,
+        };
         let handler = Handler::new(Arc::clone(&self.parts.face), Arc::new(caller));
         let broken =
             |error| ServerError::caused(ServerErrorKind::Transport, "the connection did not become MCP", error);

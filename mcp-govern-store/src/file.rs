@@ -35,6 +35,29 @@ pub fn write_new_secret(path: impl AsRef<Path>, text: &Secret) -> io::Result<()>
     sync_folder(path)
 }
 
+/// A new, empty file of its owner's alone (mode 600), to write private content into.
+///
+/// # Errors
+///
+/// `AlreadyExists` where there is a file of that name; else what the operating system says.
+pub fn create_new_private(path: impl AsRef<Path>) -> io::Result<File> {
+    create_new(path.as_ref())
+}
+
+/// Whether others than its owner may read or change a file. Where the operating system knows no such thing, or there is no such file: no.
+pub fn is_open_to_others(path: impl AsRef<Path>) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        fs::metadata(path).is_ok_and(|file| file.mode() & 0o077 != 0)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        false
+    }
+}
+
 /// A new, empty file of its owner's alone.
 pub(crate) fn create_new(path: &Path) -> io::Result<File> {
     let mut options = fs::OpenOptions::new();

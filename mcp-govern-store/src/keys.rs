@@ -6,7 +6,7 @@ use mcp_govern_core::Secret;
 use secrecy::{ExposeSecret, SecretBox};
 use zeroize::Zeroizing;
 
-use crate::file::write_new_secret;
+use crate::file::{is_open_to_others, write_new_secret};
 
 /// Keys that seal what a store must not hold in the clear: the first is the *current* one, which seals; the older ones
 /// only open what was sealed before.
@@ -286,17 +286,11 @@ impl fmt::Display for Hex<'_> {
     }
 }
 
-#[cfg(unix)]
 fn warn_of_readers(path: &Path) {
-    use std::os::unix::fs::MetadataExt as _;
-    let open = fs::metadata(path).is_ok_and(|file| file.mode() & 0o077 != 0);
-    if open {
+    if is_open_to_others(path) {
         tracing::warn!(path = %path.display(), "others than the owner may read the vault keys");
     }
 }
-
-#[cfg(not(unix))]
-fn warn_of_readers(_: &Path) {}
 
 #[cfg(test)]
 mod tests {

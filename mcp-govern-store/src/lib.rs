@@ -32,7 +32,7 @@ pub use self::postgres::{PostgresOptions, PostgresStores};
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::{IntegrityCheck, SqliteOptions, SqliteStores};
 pub use self::{
-    file::write_new_secret,
+    file::{create_new_private, is_open_to_others, write_new_secret},
     keys::{KeyError, VaultKeys},
 };
 #[cfg(any(feature = "sqlite", feature = "postgres"))]

@@ -93,6 +93,11 @@ async fn look(node: &Node, config: &Config, cli: &Cli, findings: &mut Findings) 
     findings.take(refuse_open_door(mode, address, &public));
     let door = authenticator(config, mode, cli.serve.demo_token.as_ref(), &public);
     let Some(door) = findings.take(door) else { return Ok(()) };
+    for server in config.document.connect.keys() {
+        let mut redirect = public.clone();
+        redirect.set_path(&format!("/connect/callback/{server}"));
+        findings.notes.push(format!("connect.{server}: the vendor must know `{redirect}` as redirect URI"));
+    }
     let door = AtTheDoor(Arc::new(Doorkeeper::new(door)));
     let builder = McpServer::builder(node.governor.clone(), door, public);
     let Some(builder) = findings.take(configured(builder, config)) else { return Ok(()) };

@@ -15,8 +15,8 @@ use http::{Request, StatusCode, header};
 use mcp_govern_core::{Clock, Credential, CredentialFacts, Secret, ServerConfig, ServerId, SystemClock, UserId};
 use mcp_govern_openapi::Transport;
 use mcp_govern_server::{
-    AuthError, AuthorizationGrant, AuthorizeRequest, ConnectAccount, ConnectError, ConnectErrorKind, IdentifyVisitor,
-    Presented, Visitor,
+    AuthError, AuthorizationGrant, AuthorizeRequest, ConnectAccount, ConnectError, ConnectErrorKind, Consent,
+    IdentifyVisitor, Presented, Visitor,
 };
 use serde::Deserialize;
 use url::{Url, form_urlencoded};
@@ -122,6 +122,13 @@ impl ConnectAccount for SignIns {
         self.by_server.contains_key(&server.server)
     }
 
+    fn consent(&self, server: &ServerConfig) -> Consent {
+        let known = self.by_server.get(&server.server);
+        known.map_or_else(Consent::default, |vendor| {
+            Consent::new(vendor.sign_in.authorize_url.clone(), &vendor.sign_in.scopes)
+        })
+    }
+
     async fn authorize(&self, server: &ServerConfig, request: AuthorizeRequest) -> Result<Url, ConnectError> {
         let sign_in = &self.of(server)?.sign_in;
         let mut url = sign_in.authorize_url.clone();
@@ -140,10 +147,8 @@ impl ConnectAccount for SignIns {
 
     async fn exchange(&self, server: &ServerConfig, grant: AuthorizationGrant) -> Result<Credential, ConnectError> {
         let vendor = self.of(server)?;
-        // The code goes to nobody but the vendor whose redirect it came with (RFC 9207).
-        if let Some(expected) = &vendor.sign_in.issuer
-            && grant.issuer.as_ref() != Some(expected)
-        {
+        // The code goes to nobody but the vendor whose redirect it came with (RFC 9207, section 2.4).
+        if !vendor.sign_in.is_from(grant.issuer.as_deref()) {
             return Err(ConnectError::new(ConnectErrorKind::Refused, "the redirect came from another sign-in"));
         }
         let tokens = self.trade(vendor, form(vendor, &grant)).await?;
@@ -152,6 +157,20 @@ impl ConnectAccount for SignIns {
         facts.expires = tokens.expires_in.map(|seconds| SystemClock.now().plus(Duration::from_secs(seconds)));
         let credential = Credential::new(server.spec.auth_method.clone());
         Ok(credential.with_field(&vendor.sign_in.field, Secret::new(tokens.access_token)).with_facts(facts))
+    }
+}
+
+impl SignIn {
+    /// Whether a redirect that states this issuer is this sign-in's. Where none is configured, one that is stated must at least be of the
+    /// host where the person signed in.
+    fn is_from(&self, stated: Option<&str>) -> bool {
+        match (&self.issuer, stated) {
+            (Some(expected), stated) => stated == Some(expected),
+            (None, Some(stated)) => {
+                stated.parse::<Url>().is_ok_and(|stated| stated.origin() == self.authorize_url.origin())
+            }
+            (None, None) => true,
+        }
     }
 }
 
@@ -214,6 +233,25 @@ mod tests {
         assert_eq!(why(br#"{"error":"invalid_grant","error_description":"canary"}"#), ", `invalid_grant`");
         assert_eq!(why(br#"{"error":"<script>"}"#), "");
         assert_eq!(why(b"canary"), "");
+    }
+
+    #[test]
+    fn a_redirect_that_states_another_issuer_is_refused_whether_one_is_configured_or_not() {
+        let sign_in = |issuer: &str| -> SignIn {
+            let urls = "authorize_url = 'https://id.example.com/a/authorize'\ntoken_url = 'https://id.example.com/t'\n";
+            toml::from_str(&format!("{urls}client_id = 'c'\n{issuer}")).unwrap()
+        };
+        let (named, plain) = (sign_in("issuer = 'https://id.example.com/a'"), sign_in(""));
+        for (stated, by_name, by_host) in [
+            (None, false, true),
+            (Some("https://id.example.com/a"), true, true),
+            (Some("https://id.example.com"), false, true),
+            (Some("https://evil.example"), false, false),
+            (Some("http://id.example.com/a"), false, false),
+            (Some(""), false, false),
+        ] {
+            assert_eq!((named.is_from(stated), plain.is_from(stated)), (by_name, by_host), "{stated:?}");
+        }
     }
 
     #[test]

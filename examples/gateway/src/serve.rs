@@ -47,6 +47,12 @@ pub(crate) async fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         (None, None) => return Err(Failure::config("there is nothing to serve")),
     };
     log::begin(&config.document.log, cli.json)?;
+    if cli.serve.demo_token.is_some() {
+        tracing::warn!(
+            "the token in `--demo-token` stands in the list of processes, where every user of this machine can read it: name it under \
+             `[[auth.tokens]]` instead"
+        );
+    }
     let credentials = match &demonstration {
         Some(demonstration) => demonstration.credentials()?,
         None => credentials::resolve(&config)?,

@@ -11,7 +11,7 @@ use mcp_govern_store::{MissingStore, OpenOptions, Plaintext, VaultKeys, write_ne
 
 use crate::{
     cli::StoreFlags,
-    config::{Config, SecretRef, StoreUrl, holds_password},
+    config::{Config, SecretRef, StoreUrl, holds_password, warn_of_readers},
     failure::Failure,
     random,
 };
@@ -206,6 +206,7 @@ fn key_in(path: &Path) -> Result<AuditKey, Failure> {
     }
     let text =
         fs::read_to_string(path).map_err(|error| Failure::config(format!("`{shown}` cannot be read: {error}")))?;
+    warn_of_readers(path);
     parse_key(&Secret::new(text)).map_err(|failure| failure.at(format!("`{shown}`")))
 }
 

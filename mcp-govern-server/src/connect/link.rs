@@ -45,13 +45,10 @@ impl Connector {
         &self.config.path
     }
 
-    /// The path that the vendor redirects to.
-    pub(crate) fn callback_path(&self) -> String {
-        format!("{}/callback", self.config.path)
-    }
-
-    pub(super) fn callback_url(&self) -> Url {
-        self.url(&self.callback_path())
+    /// Where a server's vendor redirects to. Each has a URL of its own, so that what one vendor sends is never taken for another's (RFC 9700,
+    /// section 4.4).
+    pub(super) fn callback_url(&self, server: &ServerId) -> Url {
+        self.url(&format!("{}/callback/{server}", self.config.path))
     }
 
     fn url(&self, path: &str) -> Url {

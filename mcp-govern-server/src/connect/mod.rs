@@ -45,6 +45,11 @@ pub trait ConnectAccount: fmt::Debug + Send + Sync + 'static {
     /// Whether accounts of this server can be connected here. Must not block.
     fn can_connect(&self, server: &ServerConfig) -> bool;
 
+    /// What a person is shown before anything is asked for: where one signs in, and the scopes. Must not block.
+    fn consent(&self, _server: &ServerConfig) -> Consent {
+        Consent::default()
+    }
+
     /// Where the person's browser goes: the vendor's authorization page, with the parameters of the request in it.
     ///
     /// # Errors
@@ -60,11 +65,29 @@ pub trait ConnectAccount: fmt::Debug + Send + Sync + 'static {
     async fn exchange(&self, server: &ServerConfig, grant: AuthorizationGrant) -> Result<Credential, ConnectError>;
 }
 
+/// What a person agrees to by going on.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Consent {
+    /// The vendor's authorization page, of which the host is shown.
+    pub sign_in: Option<Url>,
+    /// The scopes that are asked for; none where the vendor decides.
+    pub scopes: Vec<String>,
+}
+
+impl Consent {
+    /// Signing in there, for these scopes.
+    pub fn new(sign_in: Url, scopes: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self { sign_in: Some(sign_in), scopes: scopes.into_iter().map(Into::into).collect() }
+    }
+}
+
 /// What the vendor's authorization page is asked with (RFC 6749, section 4.1.1; RFC 7636, section 4.3).
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct AuthorizeRequest {
-    /// Where the vendor sends the browser back to: exactly this URL must be registered there.
+    /// Where the vendor sends the browser back to: exactly this URL must be registered there. It is the server's own
+    /// (`https://tools.example.com/connect/callback/<server>`).
     pub redirect_uri: Url,
     /// `state`: comes back unchanged.
     pub state: String,

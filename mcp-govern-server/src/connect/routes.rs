@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    extract::{Request, State},
+    extract::{Path, Request, State},
     response::{IntoResponse, Redirect, Response},
     routing::get,
 };
@@ -14,7 +14,7 @@ use mcp_govern_core::{
     governor::{GovernError, GovernErrorKind},
 };
 use subtle::ConstantTimeEq;
-use url::form_urlencoded;
+use url::{Url, form_urlencoded};
 
 use super::{
     AuthorizationGrant, AuthorizeRequest, ConnectError, ConnectErrorKind, Connector, Visitor,
@@ -57,7 +57,7 @@ pub(crate) fn routes(door: Arc<ConnectDoor>) -> Router {
     let path = door.connector.path().to_owned();
     Router::new()
         .route(&path, get(open).post(go_on))
-        .route(&format!("{path}/callback"), get(callback))
+        .route(&format!("{path}/callback/{{server}}"), get(callback))
         .route(&format!("{path}/style.css"), get(style))
         .with_state(door)
 }
@@ -77,9 +77,9 @@ async fn go_on(State(door): State<Arc<ConnectDoor>>, request: Request) -> Respon
 }
 
 /// The vendor sends the browser back.
-async fn callback(State(door): State<Arc<ConnectDoor>>, request: Request) -> Response {
+async fn callback(State(door): State<Arc<ConnectDoor>>, Path(server): Path<String>, request: Request) -> Response {
     let (parts, _) = request.into_parts();
-    door.came_back(&parts).await.unwrap_or_else(|shown| *shown.0)
+    door.came_back(&server, &parts).await.unwrap_or_else(|shown| *shown.0)
 }
 
 impl ConnectDoor {
@@ -105,7 +105,8 @@ impl ConnectDoor {
         let warning = "Go on only if you have just been asked this in your own AI client. If somebody else sent you this link, \
                        close the page.";
         let mut page = Page::new(StatusCode::OK, &title, &[]);
-        let paragraphs = [asked.as_str(), warning];
+        let consent = self.consent(&server);
+        let paragraphs = [asked.as_str(), consent.as_str(), warning];
         page.paragraphs = &paragraphs;
         page.more = pages::form(self.connector.path(), &sealed, asks_for_token);
         Ok(self.show(page))
@@ -136,12 +137,28 @@ impl ConnectDoor {
         self.begin(user, server).await
     }
 
+    /// What is asked for where, and where the answer goes.
+    fn consent(&self, server: &ServerConfig) -> String {
+        let consent = self.connector.config.account.consent(server);
+        let scopes: Vec<String> = consent.scopes.iter().map(|scope| format!("`{scope}`")).collect();
+        let asked = match scopes.as_slice() {
+            [] => "what the vendor grants when nothing is named".to_owned(),
+            scopes => scopes.join(", "),
+        };
+        let at = consent.sign_in.as_ref().and_then(Url::host_str);
+        let at = at.map_or_else(|| "the vendor".to_owned(), |host| format!("`{host}`"));
+        let back = self.connector.callback_url(&server.server);
+        format!(
+            "You will sign in at {at}. What is asked for there: {asked}. The answer is sent to `{back}` and nowhere else."
+        )
+    }
+
     /// Sends the browser to the vendor, with a state that is good once, in this browser.
     async fn begin(&self, user: UserId, server: ServerConfig) -> Result<Response, Shown> {
         let random = || random_text().map_err(|_| self.not_now());
         let (state, verifier, browser) = (random()?, random()?, random()?);
         let request = AuthorizeRequest {
-            redirect_uri: self.connector.callback_url(),
+            redirect_uri: self.connector.callback_url(&server.server),
             state: state.clone(),
             code_challenge: hashed(&verifier),
         };
@@ -160,7 +177,7 @@ impl ConnectDoor {
         Ok(response)
     }
 
-    async fn came_back(&self, parts: &Parts) -> Result<Response, Shown> {
+    async fn came_back(&self, server: &str, parts: &Parts) -> Result<Response, Shown> {
         let query = parts.uri.query();
         let state = parameter(query, "state").unwrap_or_default();
         let pending = match self.connector.spent.take(&state).await {
@@ -178,6 +195,17 @@ impl ConnectDoor {
                 "This is not where it began",
                 &["The account was not connected: the sign-in was begun in another browser, perhaps by somebody else. \
                    If it was you, call the tool again in your AI client and open the new link."],
+            ));
+        }
+        // INVARIANT: a code goes to the vendor whose redirect it came with
+        // (`a_redirect_of_another_servers_sign_in_connects_nothing`).
+        if pending.server.as_str() != server {
+            self.face.metrics().connected("other_sign_in");
+            return Err(self.problem(
+                StatusCode::FORBIDDEN,
+                "That was another sign-in",
+                &["The account was not connected: the page that sent you here is not the one where you began to sign in. \
+                   Tell your security people."],
             ));
         }
         let result = self.finish(pending, query).await;
@@ -209,7 +237,7 @@ impl ConnectDoor {
         let grant = AuthorizationGrant {
             code: Secret::new(code),
             code_verifier: Secret::new(pending.verifier),
-            redirect_uri: self.connector.callback_url(),
+            redirect_uri: self.connector.callback_url(&server.server),
             issuer: parameter(query, "iss"),
         };
         let credential = self.in_time(self.connector.config.account.exchange(&server, grant)).await?;

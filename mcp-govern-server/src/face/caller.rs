@@ -1,7 +1,8 @@
 //! Who a handler serves.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
+use async_trait::async_trait;
 use mcp_govern_core::{Principal, Timestamp};
 use tokio_util::sync::CancellationToken;
 
@@ -19,6 +20,26 @@ pub(crate) struct Caller {
     /// When the proof of identity ends.
     pub(crate) expires: Option<Timestamp>,
     pub(crate) transport: Transport,
+    /// For what stays open after its request was answered.
+    pub(crate) proof: Option<Box<dyn Proof>>,
+}
+
+/// A proof of identity that can be asked for again: tokens are taken back, sign-ins end.
+#[async_trait]
+pub(crate) trait Proof: fmt::Debug + Send + Sync {
+    /// Whether it is still good, and for the same caller: the same groups, from the same place.
+    async fn holds_for(&self, principal: &Principal) -> bool;
+}
+
+impl Caller {
+    /// Whether the caller would be let in now. Over a connection of its own it is the one that it was.
+    pub(crate) async fn is_still_known(&self) -> bool {
+        match (&self.proof, &self.transport) {
+            (Some(proof), _) => proof.holds_for(&self.principal).await,
+            (None, Transport::Stream(_)) => true,
+            (None, Transport::Http(_)) => false,
+        }
+    }
 }
 
 /// How the caller is connected.

@@ -90,6 +90,6 @@ impl Face {
 }
 
 /// A list that is refused says why: an empty one would be taken for the truth.
-fn refused(denial: &Denial) -> ErrorData {
+pub(super) fn refused(denial: &Denial) -> ErrorData {
     ErrorData::new(ErrorCode(DENIED), denial.message().to_owned(), Some(refusal::facts(denial)))
 }

@@ -12,7 +12,7 @@ use rmcp::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Caller, Face};
+use super::{Caller, Face, list::refused};
 use crate::{
     metrics::Metrics,
     shares::{Share, Shares},
@@ -20,6 +20,9 @@ use crate::{
 
 /// How many streams one person may have open.
 const PER_PERSON: usize = 32;
+
+/// How long a stream is open at most before its caller is looked at again.
+const LONGEST_LOOK: Duration = Duration::from_secs(60);
 
 /// The streams that are open: bounded in all, and for each person.
 #[derive(Debug)]
@@ -82,7 +85,8 @@ impl<'a> Seen<'a> {
     /// Waits for a change of rules or definitions, or for the time of a look without one (a grant may have ended).
     async fn look(&mut self) -> Look {
         let changed = self.face.governor.changed(self.generation);
-        if let Ok(Err(_)) = tokio::time::timeout(self.face.options.recheck, changed).await {
+        let wait = self.face.options.recheck.min(LONGEST_LOOK);
+        if let Ok(Err(_)) = tokio::time::timeout(wait, changed).await {
             return Look::End;
         }
         let now = Self::now(self.face, self.principal);
@@ -112,19 +116,19 @@ fn same_tool(one: &ListedTool, other: &ListedTool) -> bool {
 }
 
 impl Face {
-    /// Runs a subscription: until the client goes away, its proof of identity ends, or the server closes.
+    /// Runs a subscription: until the client goes away, the caller may not come in any more, or the server closes.
+    ///
+    /// INVARIANT: a stream is open for whoever could open it now (`a_stream_ends_when_its_token_is_taken_back`,
+    /// `a_stream_is_neither_opened_nor_kept_where_the_caller_may_not_come_in`).
     pub(super) async fn listen(&self, caller: &Caller, subscription: SubscriptionContext) -> Result<(), ErrorData> {
+        let mut seen = Seen::now(self, &caller.principal);
+        if let Err(denial) = &seen.list {
+            return Err(refused(denial));
+        }
         let Some(_subscribed) = self.subscriptions.enter(&caller.principal.user) else {
             return Err(ErrorData::internal_error("too many streams are open; close one", None));
         };
-        if subscription.accepted().tools_list_changed != Some(true) {
-            tokio::select! {
-                () = subscription.cancelled() => {}
-                () = self.ended(caller) => {}
-            }
-            return Ok(());
-        }
-        let mut seen = Seen::now(self, &caller.principal);
+        let tells = subscription.accepted().tools_list_changed == Some(true);
         let mut ended = pin!(self.ended(caller));
         loop {
             let look = tokio::select! {
@@ -133,14 +137,12 @@ impl Face {
                 () = &mut ended => Look::End,
                 look = seen.look() => look,
             };
-            match look {
-                Look::Same => {}
-                Look::End => return Ok(()),
-                Look::Changed => {
-                    if subscription.sink().notify_tool_list_changed().await.is_err() {
-                        return Ok(());
-                    }
-                }
+            if matches!(look, Look::End) || seen.list.is_err() || !caller.is_still_known().await {
+                return Ok(());
+            }
+            let changed = tells && matches!(look, Look::Changed);
+            if changed && subscription.sink().notify_tool_list_changed().await.is_err() {
+                return Ok(());
             }
         }
     }

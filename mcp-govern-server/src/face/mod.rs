@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::{
     access::AccessRequests,
-    caller::{CURRENT, Caller, Transport},
+    caller::{CURRENT, Caller, Proof, Transport},
     handler::Handler,
     verbatim::{Mark, Slot},
 };

@@ -2,10 +2,12 @@
 
 use std::{
     convert::Infallible,
+    fmt,
     net::{IpAddr, SocketAddr},
     sync::Arc,
 };
 
+use async_trait::async_trait;
 use axum::{
     body::{Body, Bytes},
     extract::{ConnectInfo, Request},
@@ -13,7 +15,7 @@ use axum::{
 };
 use http::{HeaderMap, Method, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt as _, Full, combinators::BoxBody};
-use mcp_govern_core::Secret;
+use mcp_govern_core::{Principal, Secret};
 use rmcp::transport::streamable_http_server::{StreamableHttpService, session::never::NeverSessionManager};
 use tower::service_fn;
 
@@ -26,7 +28,7 @@ use super::{
     version,
 };
 use crate::{
-    face::{CURRENT, Caller, Handler, Mark, Slot, Transport},
+    face::{CURRENT, Caller, Handler, Mark, Proof, Slot, Transport},
     identity::{AuthError, Authenticate, Identity, Presented, TrustedProxies},
     metrics::Metrics,
 };
@@ -50,6 +52,10 @@ pub(crate) struct Door {
     pub(crate) mark: Mark,
 }
 
+/// The header in which a request states its method (since 2026-07-28), and the method that opens a stream.
+const METHOD: &str = "mcp-method";
+const LISTEN: &str = "subscriptions/listen";
+
 /// A body that is longer is parsed on a thread for blocking work.
 const LONG: usize = 64 << 10;
 
@@ -69,9 +75,9 @@ async fn enter(inside: Arc<(Arc<Door>, Protocol)>, request: Request) -> Response
     let door = &*inside.0;
     let (mut parts, body) = request.into_parts();
     let bearer = take_bearer(&mut parts.headers);
-    let identified = match bearer {
+    let identified = match &bearer {
         Ok(bearer) => door.identify(&parts, bearer.as_ref()).await,
-        Err(error) => Err(error),
+        Err(error) => Err(error.clone()),
     };
     let (identity, source) = match identified {
         Ok(identified) => identified,
@@ -91,7 +97,12 @@ async fn enter(inside: Arc<(Arc<Door>, Protocol)>, request: Request) -> Response
     };
     let expires = identity.expires;
     let transport = Transport::Http(door.mark.slot());
-    let caller = Arc::new(Caller { principal: identity.into_principal(source), expires, transport });
+    // What opens a stream says so in its headers: the protocol holds them against the body.
+    let opens = parts.headers.get(METHOD).is_some_and(|method| method == LISTEN);
+    let again =
+        |bearer| Box::new(Again { door: Arc::clone(&inside.0), parts: parts.clone(), bearer }) as Box<dyn Proof>;
+    let proof = bearer.ok().filter(|_| opens).map(again);
+    let caller = Arc::new(Caller { principal: identity.into_principal(source), expires, transport, proof });
     let unknown = version::unknown(&parts.headers).map(|stated| (stated, body.clone()));
     let long = body.len() > LONG;
     let answering = answer(Arc::clone(&inside), Arc::clone(&caller), parts, body);
@@ -105,6 +116,29 @@ async fn enter(inside: Arc<(Arc<Door>, Protocol)>, request: Request) -> Response
     match &caller.transport {
         Transport::Http(slot) => filled(response, slot).await,
         Transport::Stream(_) => response.map(Body::new),
+    }
+}
+
+/// The request that a stream was opened with, to be authenticated again. It stays in front of the protocol, which never sees the token.
+struct Again {
+    door: Arc<Door>,
+    parts: Parts,
+    bearer: Option<Secret>,
+}
+
+#[async_trait]
+impl Proof for Again {
+    async fn holds_for(&self, principal: &Principal) -> bool {
+        match self.door.identify(&self.parts, self.bearer.as_ref()).await {
+            Ok((identity, source)) => identity.into_principal(source) == *principal,
+            Err(_) => false,
+        }
+    }
+}
+
+impl fmt::Debug for Again {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Again(***)")
     }
 }
 

@@ -15,7 +15,7 @@ use http::{Request, StatusCode, header};
 use mcp_govern_core::{AuthMethodId, Credential, Secret, ServerConfig};
 use mcp_govern_server::{
     AuthError, AuthorizationGrant, AuthorizeRequest, ConnectAccount, ConnectAccounts, ConnectError, ConnectErrorKind,
-    IdentifyVisitor, Presented, Visitor,
+    Consent, IdentifyVisitor, Presented, Visitor,
 };
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -74,6 +74,10 @@ impl ConnectAccount for Account {
         server.server.as_str() == "own"
     }
 
+    fn consent(&self, _server: &ServerConfig) -> Consent {
+        Consent::new(self.vendor.clone(), ["read", "<all>"])
+    }
+
     async fn authorize(&self, _server: &ServerConfig, request: AuthorizeRequest) -> Result<Url, ConnectError> {
         let mut url = self.vendor.join("/authorize").unwrap();
         url.query_pairs_mut()
@@ -86,7 +90,7 @@ impl ConnectAccount for Account {
     }
 
     async fn exchange(&self, server: &ServerConfig, grant: AuthorizationGrant) -> Result<Credential, ConnectError> {
-        assert_eq!(grant.redirect_uri.as_str(), "http://127.0.0.1:8700/connect/callback");
+        assert_eq!(grant.redirect_uri.as_str(), "http://127.0.0.1:8700/connect/callback/own");
         let form = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("code", grant.code.expose())
             .append_pair("code_verifier", grant.code_verifier.expose())
@@ -204,6 +208,14 @@ async fn a_call_that_needs_an_account_leads_to_one() {
     assert_eq!(page.status, StatusCode::OK);
     assert!(page.text().contains("Connect your account with Own &lt;Things&gt;"), "{}", page.text());
     assert!(page.text().contains("`desktop`") && !page.text().contains("<script"));
+    // What is asked for where, and where the answer goes.
+    for shown in [
+        "sign in at `127.0.0.1`",
+        "asked for there: `read`, `&lt;all&gt;`",
+        "`http://127.0.0.1:8700/connect/callback/own`",
+    ] {
+        assert!(page.text().contains(shown), "{shown}: {}", page.text());
+    }
     assert!(!link.contains("ada") && !page.text().contains("ada"), "nothing personal");
     let page = browser.go_on(&link, &token("ada")).await;
     assert!(page.text().contains("You are now sent to 127.0.0.1"), "{}", page.text());
@@ -311,16 +323,30 @@ async fn a_redirect_that_is_opened_in_another_browser_connects_nothing() {
 }
 
 #[tokio::test]
+async fn a_redirect_of_another_servers_sign_in_connects_nothing() {
+    let world = scene().await;
+    let (link, _) = link_for(&world, "ada").await;
+    let mut browser = Browser::new(&world);
+    let page = browser.go_on(&link, &token("ada")).await;
+    let back = browser.sign_in(&page).await;
+    assert!(back.starts_with("http://127.0.0.1:8700/connect/callback/own?"), "{back}");
+    let page = browser.open(&back.replace("/callback/own?", "/callback/acme?")).await;
+    assert_eq!(page.status, StatusCode::FORBIDDEN);
+    assert!(page.text().contains("That was another sign-in"), "{}", page.text());
+    // The state was used up by that.
+    assert_eq!(browser.open(&back).await.status, StatusCode::GONE);
+    assert_eq!(ask(&world, "ada", mine()).await.result()["resultType"], "input_required");
+}
+
+#[tokio::test]
 async fn a_state_that_nobody_made_or_somebody_used_connects_nothing() {
     let world = scene().await;
     let (link, _) = link_for(&world, "ada").await;
     let mut browser = Browser::new(&world);
     let page = browser.go_on(&link, &token("ada")).await;
     let back = browser.sign_in(&page).await;
-    for forged in
-        ["/connect/callback", "/connect/callback?code=code-0&state=", "/connect/callback?code=code-0&state=forged"]
-    {
-        let answer = browser.open(&format!("http://127.0.0.1:8700{forged}")).await;
+    for forged in ["", "?code=code-0&state=", "?code=code-0&state=forged"] {
+        let answer = browser.open(&format!("http://127.0.0.1:8700/connect/callback/own{forged}")).await;
         assert_eq!(answer.status, StatusCode::GONE, "{forged}");
     }
     assert!(browser.open(&back).await.text().contains("is connected"));
@@ -345,7 +371,7 @@ async fn a_person_who_says_no_at_the_vendor_reads_what_became_of_it() {
     let page = browser.go_on(&link, &token("ada")).await;
     let back: Url = browser.sign_in(&page).await.parse().unwrap();
     let (_, state) = back.query_pairs().find(|(name, _)| name == "state").unwrap();
-    let denied = format!("http://127.0.0.1:8700/connect/callback?error=access_denied&state={state}");
+    let denied = format!("http://127.0.0.1:8700/connect/callback/own?error=access_denied&state={state}");
     let page = browser.open(&denied).await;
     assert!(page.text().contains("The account was not connected") && page.text().contains("did not allow it"));
     // A code that the vendor does not know.

@@ -37,7 +37,7 @@ fn with_header(mut request: Request<Body>, name: header::HeaderName, value: &str
 async fn every_route_answers_under_the_servers_own_names_alone() {
     let account = Account::start().await;
     let world = World::with(|builder| builder.with_connect(ConnectAccounts::new(account)).with_hosts(["inner"])).await;
-    for path in ["/healthz", "/readyz", "/metrics", "/mcp", "/connect", "/connect/callback", "/connect/style.css"] {
+    for path in ["/healthz", "/readyz", "/metrics", "/mcp", "/connect", "/connect/callback/own", "/connect/style.css"] {
         for (host, refused) in
             [("127.0.0.1:8700", false), ("inner:1", false), ("evil.example:8700", true), ("evil.example", true)]
         {

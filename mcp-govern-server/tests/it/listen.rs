@@ -2,14 +2,21 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
+use async_trait::async_trait;
 use axum::{body::Body, extract::Request, middleware::Next};
 use http_body_util::BodyExt;
-use mcp_govern_core::{Clock, Grantee, ManualClock, SystemClock, journal::Action};
-use mcp_govern_server::{FromMiddleware, McpServer};
+use mcp_govern_core::{
+    ClientType, Clock, Grantee, ManualClock, Settings, SystemClock,
+    journal::{Action, KillScope},
+};
+use mcp_govern_server::{AuthError, Authenticate, FromMiddleware, Identity, McpServer, Presented};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -23,8 +30,13 @@ struct Stream {
 
 impl Stream {
     async fn open(app: &axum::Router, name: &str) -> Self {
-        let request =
-            modern(Some(&token(name)), "subscriptions/listen", json!({"notifications": {"toolsListChanged": true}}));
+        Self::open_for(app, name, true).await
+    }
+
+    /// A stream that is told of changes, or of nothing.
+    async fn open_for(app: &axum::Router, name: &str, told: bool) -> Self {
+        let wanted = if told { json!({"toolsListChanged": true}) } else { json!({}) };
+        let request = modern(Some(&token(name)), "subscriptions/listen", json!({ "notifications": wanted }));
         let response = app.clone().oneshot(request).await.unwrap();
         assert_eq!(response.status(), 200);
         let mut stream = Self { body: response.into_body(), text: String::new() };
@@ -158,6 +170,60 @@ async fn a_client_that_goes_away_gives_its_stream_back() {
         tokio::task::yield_now().await;
     }
     panic!("the stream was not given back");
+}
+
+/// Lets everybody in who has a token, until the tokens are taken back.
+#[derive(Debug, Clone)]
+struct Revocable(Arc<AtomicBool>);
+
+#[async_trait]
+impl Authenticate for Revocable {
+    async fn authenticate(&self, request: &Presented<'_>) -> Result<Identity, AuthError> {
+        if self.0.load(Ordering::SeqCst) {
+            return Err(AuthError::invalid("the token was taken back"));
+        }
+        crate::world::tokens().authenticate(request).await
+    }
+}
+
+#[tokio::test]
+async fn a_stream_ends_when_its_token_is_taken_back() {
+    for told in [true, false] {
+        let ready = Governed::new(|builder| builder).await;
+        let revocable = Revocable(Arc::default());
+        let builder = McpServer::builder(ready.governor.clone(), revocable.clone(), PUBLIC.parse().unwrap());
+        let world = ready.serve(builder.with_list_recheck(Duration::from_millis(10)));
+        let mut ada = Stream::open_for(&world.app, "ada", told).await;
+        if told {
+            // It is looked at again and again, and goes on.
+            world.act(Action::DisableTools { tools: BTreeSet::from(["own/mine".parse().unwrap()]) }).await;
+            assert_eq!(ada.next().await.unwrap()["method"], CHANGED);
+        }
+        revocable.0.store(true, Ordering::SeqCst);
+        assert_eq!(ada.rest().await, ["result"]);
+    }
+}
+
+#[tokio::test]
+async fn a_stream_is_neither_opened_nor_kept_where_the_caller_may_not_come_in() {
+    let world = World::new().await;
+    let open =
+        || modern(Some(&token("ada")), "subscriptions/listen", json!({"notifications": {"toolsListChanged": true}}));
+    let killed = Action::Kill { scope: KillScope::Tenant };
+    let ada = Stream::open(&world.app, "ada").await;
+    world.act(killed).await;
+    assert_eq!(ada.rest().await, ["result"]);
+    let refused = world.send(open()).await;
+    assert!(refused.text().contains("tenant_killed"), "{}", refused.text());
+    world.act(Action::Release { scope: KillScope::Tenant }).await;
+    // The same by where the caller comes from.
+    let ada = Stream::open(&world.app, "ada").await;
+    let mut settings = Settings::default().with_unmatched_client(ClientType::Personal);
+    settings.sources = vec!["198.51.100.0/24".parse().unwrap()];
+    world.act(Action::ChangeSettings { settings }).await;
+    assert_eq!(ada.rest().await, ["result"]);
+    let refused = world.send(open()).await;
+    assert!(refused.text().contains("source_not_allowed"), "{}", refused.text());
 }
 
 #[tokio::test]

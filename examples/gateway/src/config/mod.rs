@@ -16,7 +16,7 @@ use url::Url;
 
 pub(crate) use self::{
     document::{AccessRequests, Algorithm, Auth, Document, Http, Jwt, Log, LogFormat, SignIn, Token},
-    secret::{SecretRef, StoreUrl, holds_password},
+    secret::{SecretRef, StoreUrl, holds_password, warn_of_readers},
 };
 use crate::{
     cli::{AuthMode, ServeFlags},

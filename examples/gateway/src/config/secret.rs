@@ -35,8 +35,10 @@ impl SecretRef {
                 .map_err(|_| Failure::config(format!("the environment variable `{name}` is not set")))?,
             Self::File(path) => {
                 let path = base.join(path);
-                std::fs::read_to_string(&path)
-                    .map_err(|error| Failure::config(format!("`{}` cannot be read: {error}", path.display())))?
+                let text = std::fs::read_to_string(&path)
+                    .map_err(|error| Failure::config(format!("`{}` cannot be read: {error}", path.display())))?;
+                warn_of_readers(&path);
+                text
             }
         };
         let text = text.trim_end_matches(['\r', '\n']);
@@ -167,6 +169,13 @@ impl<'de> Deserialize<'de> for StoreUrl {
         }
 
         deserializer.deserialize_any(UrlVisitor)
+    }
+}
+
+/// Tells the log of a secret that others can read.
+pub(crate) fn warn_of_readers(path: &Path) {
+    if mcp_govern_store::is_open_to_others(path) {
+        tracing::warn!(path = %path.display(), "others than its owner may read this secret: `chmod 600` keeps it");
     }
 }
 

@@ -156,7 +156,7 @@ issuer = "{origin}"
     assert!(vendor.as_str().starts_with(&format!("{origin}/authorize?")), "{vendor}");
     assert_eq!((asked["client_id"].as_str(), asked["scope"].as_str()), ("the-gateway", "read"));
     assert_eq!((asked["response_type"].as_str(), asked["code_challenge_method"].as_str()), ("code", "S256"));
-    assert_eq!(asked["redirect_uri"], gateway.at("/connect/callback"));
+    assert_eq!(asked["redirect_uri"], gateway.at("/connect/callback/own"));
     let back = |issuer: &str| {
         let mut url: Url = asked["redirect_uri"].parse().unwrap();
         url.query_pairs_mut()
@@ -200,7 +200,7 @@ async fn a_redirect_from_another_sign_in_gets_no_code() {
     browser.open(link.as_str()).await;
     let vendor = browser.go_on(&link, ANN).await;
     let (_, state) = vendor.query_pairs().into_owned().find(|(name, _)| name == "state").unwrap();
-    let mut back: Url = gateway.at("/connect/callback").parse().unwrap();
+    let mut back: Url = gateway.at("/connect/callback/own").parse().unwrap();
     back.query_pairs_mut()
         .append_pair("code", "the-code")
         .append_pair("state", &state)

@@ -77,7 +77,7 @@ async fn health_readiness_and_metrics_ask_for_no_token() {
         assert!(metrics.contains(line), "{line} is not in {metrics}");
     }
     assert_eq!(gateway.get("/no-such-path").await.status(), StatusCode::NOT_FOUND);
-    assert_eq!(gateway.get("/connect/callback?code=a&state=b").await.status(), StatusCode::GONE);
+    assert_eq!(gateway.get("/connect/callback/own?code=a&state=b").await.status(), StatusCode::GONE);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::{
 
 use example_vendors::Environment;
 use mcp_govern_core::{Actor, Role, Secret, TenantId, UserId, audit::AuditKey};
-use mcp_govern_store::{Plaintext, VaultKeys};
+use mcp_govern_store::{Plaintext, VaultKeys, is_open_to_others};
 
 use super::args::StoreArguments;
 use crate::failure::Failure;
@@ -76,12 +76,14 @@ impl<'a> Place<'a> {
     /// need not be: most verbs need none.
     pub(crate) fn vault_keys(&self) -> Result<Option<VaultKeys>, Failure> {
         if let Some(path) = &self.arguments.vault_keys {
+            warn_of_readers(path);
             return Ok(Some(VaultKeys::from_file(path)?));
         }
         if let Some(text) = self.environment.get("GOVERN_VAULT_KEYS") {
             return Ok(Some(VaultKeys::from_text(text).map_err(|error| Failure::from(error).at("GOVERN_VAULT_KEYS"))?));
         }
         let Some(path) = self.beside("vault.keys").filter(|path| path.exists()) else { return Ok(None) };
+        warn_of_readers(&path);
         match VaultKeys::from_file(&path) {
             Ok(keys) => Ok(Some(keys)),
             Err(error) => {
@@ -133,7 +135,17 @@ fn os_user() -> Result<UserId, Failure> {
     UserId::new(OS, name).map_err(|error| unnamed(&error))
 }
 
+/// Tells of a key that others can read. Nobody has to read it.
+fn warn_of_readers(path: &Path) {
+    if is_open_to_others(path) {
+        let shown = path.display();
+        let _ =
+            writeln!(io::stderr(), "govern: others than its owner may read the key `{shown}`: run `chmod 600 {shown}`");
+    }
+}
+
 fn read_audit_key(path: &Path) -> Result<AuditKey, Failure> {
+    warn_of_readers(path);
     let place = format!("`{}`", path.display());
     let text = fs::read_to_string(path).map_err(|error| Failure::usage(format!("{place} cannot be read: {error}")))?;
     parse_audit_key(&text).map_err(|failure| failure.at(place))

@@ -48,6 +48,34 @@ fn keys_of_the_environment_count(site: &Site) {
 }
 
 #[test]
+fn keys_and_exports_are_their_owners_alone_and_others_are_warned_of() {
+    let site = Site::empty();
+    running(furnished(&site));
+    let query = ["audit", "query", "--user", "ann"];
+    assert_eq!(stderr(&site.run(&query)), "");
+    for name in ["vault.keys", "audit.key"] {
+        let path = site.path(name);
+        if !path.exists() {
+            fs::write(&path, AUDIT_KEY).unwrap();
+        }
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        let told = stderr(&site.run(&query));
+        assert!(told.contains(&format!("may read the key `{}`", path.display())), "{name}: {told}");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let export = site.path("export.jsonl");
+    site.json(&["audit", "export", "-o", &shown(&export)]);
+    assert_eq!(fs::metadata(&export).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn a_password_on_the_command_line_is_warned_of_and_not_repeated() {
+    let output = run(&["--store", "postgres://me:canary@127.0.0.1:1/x", "status"], &[]);
+    assert!(stderr(&output).contains("list of processes"), "{}", stderr(&output));
+    assert!(!stderr(&output).contains("canary"), "{}", stderr(&output));
+}
+
+#[test]
 fn credentials_are_sealed_again_under_a_new_key_and_no_other_verb_needs_one() {
     let site = Site::empty();
     running(furnished(&site));

@@ -1,13 +1,13 @@
 //! Every record, outside of the store.
 
 use std::{
-    fs::File,
     io::{BufWriter, Write},
     path::Path,
     process::ExitCode,
 };
 
 use mcp_govern_core::ports::WriterId;
+use mcp_govern_store::create_new_private;
 use serde_json::json;
 
 use crate::{
@@ -22,7 +22,8 @@ use crate::{
 /// How many records are read at once.
 const PAGE: usize = 1024;
 
-/// Writes every record as a line of JSON, chain by chain, each oldest first. An export into a file says how many there were.
+/// Writes every record as a line of JSON, chain by chain, each oldest first. An export into a file, which is its owner's alone, says how many
+/// there were.
 pub(super) async fn run(
     session: &Session,
     writer: Option<&WriterId>,
@@ -35,7 +36,7 @@ pub(super) async fn run(
         out.flush()?;
         return Ok(ExitCode::SUCCESS);
     };
-    let file = File::create_new(path)
+    let file = create_new_private(path)
         .map_err(|error| Failure::usage(format!("`{}` cannot be made: {error}", path.display())))?;
     let mut file = BufWriter::new(file);
     let (chains, records) = chains(session, writer, &mut file).await?;
