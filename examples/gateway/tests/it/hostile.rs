@@ -89,7 +89,7 @@ fn flood(gateway: &Gateway) -> JoinSet<String> {
     calls.extend((0..5).map(|_| ("status_list_components".to_owned(), json!({"page_id": large}))));
     calls.extend((0..5).map(|_| ("status_list_components".to_owned(), json!({"page_id": long}))));
     calls.extend((0..20).map(|number| (format!("status_no_such_{number}"), json!({"page_id": large.get(..1_000)}))));
-    calls.push(("x".repeat(100_000), json!({"page_id": [large.get(..1_000); 20]})));
+    calls.push(("x".repeat(100_000), json!({"page_id": vec![large.get(..1_000); 20]})));
     let (mut flood, client) = (JoinSet::new(), client());
     for (tool, arguments) in calls {
         let (address, client) = (gateway.url().to_owned(), client.clone());
