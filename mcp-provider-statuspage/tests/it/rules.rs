@@ -75,9 +75,10 @@ async fn rights_outside_of_a_rule_are_neither_shown_nor_taken_away_by_a_change()
         assert_eq!((failed.kind, failed.sent), (ProviderErrorKind::RuleViolated, Sent::Yes), "{place:?}");
         assert!(failed.message.contains("a rule does not allow it"), "{}", failed.message);
         assert!(!failed.message.contains(SECOND), "{}", failed.message);
-        let whole = change(json!({"pages": {PAGE: {}}}));
-        let failed = failure(&harness, "replace_user_permissions", whole).await;
-        assert_eq!(failed.kind, ProviderErrorKind::RuleViolated, "{place:?}");
+        for whole in [json!({"pages": {PAGE: {}}}), json!({"no_pages": true})] {
+            let failed = failure(&harness, "replace_user_permissions", change(whole)).await;
+            assert_eq!(failed.kind, ProviderErrorKind::RuleViolated, "{place:?}");
+        }
         assert!(puts(&vendor).is_empty());
     }
 }
