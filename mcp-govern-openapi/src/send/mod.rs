@@ -146,7 +146,7 @@ impl Sender<'_> {
         &self,
         out: &Outgoing<'_>,
         observer: &dyn CallObserver,
-        bell: Pin<&mut Sleep>,
+        mut bell: Pin<&mut Sleep>,
         state: &mut State,
     ) -> Result<(), ProviderError> {
         let turn = self.turn(out, bell.as_mut(), state).await?;
