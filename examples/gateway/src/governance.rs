@@ -129,10 +129,12 @@ pub(crate) async fn enact(governor: &Governor, actor: &Actor, blueprint: &Bluepr
     Ok(enacted)
 }
 
-/// Carries a plan out.
+/// Carries a plan out, as long as nothing but the plan changes anything: what it was planned on and what its steps do are one.
 async fn round(governor: &Governor, actor: &Actor, plan: &Plan, enacted: &mut Enacted) -> Result<(), GovernError> {
+    let mut at = plan.revision();
     for step in plan.steps() {
-        let done = governor.act(actor, step.command.clone()).await?;
+        let done = governor.act(actor, step.command.clone().expecting(at)).await?;
+        at = at.max(done.revision);
         if done.outcome == ActOutcome::Done {
             let (place, why, action) = (step.place.clone(), step.why.clone(), step.command.action.name());
             enacted.steps.push(Step { place, action, why });

@@ -41,14 +41,23 @@ impl Failure {
     }
 
     /// The same failure, with where it happened in front.
-    pub(crate) fn at(self, place: impl fmt::Display) -> Self {
-        let told = format!("{place}: {self}");
+    pub(crate) fn at(&self, place: impl fmt::Display) -> Self {
+        self.told(format!("{place}: {self}"))
+    }
+
+    /// The same failure, to be told once more.
+    pub(crate) fn again(&self) -> Self {
+        self.told(self.to_string())
+    }
+
+    /// A failure of the same kind in other words.
+    fn told(&self, text: String) -> Self {
         match self {
-            Self::Usage(_) => Self::Usage(told),
-            Self::Refused(_) => Self::Refused(told),
-            Self::NoAnswer(_) => Self::NoAnswer(told),
-            Self::Broken(_) => Self::Broken(told),
-            Self::Io(_) | Self::Other(_) => Self::Other(told),
+            Self::Usage(_) => Self::Usage(text),
+            Self::Refused(_) => Self::Refused(text),
+            Self::NoAnswer(_) => Self::NoAnswer(text),
+            Self::Broken(_) => Self::Broken(text),
+            Self::Io(_) | Self::Other(_) => Self::Other(text),
         }
     }
 

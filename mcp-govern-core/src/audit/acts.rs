@@ -131,6 +131,7 @@ mod tests {
                 revision: head.revision.next(),
                 previous: head.hash,
                 command_id: CommandId::new(format!("c{}", head.revision)).unwrap(),
+                command: None,
                 actor: owner.to_recorded(),
                 at: Timestamp::from_millis(5),
                 reason: None,

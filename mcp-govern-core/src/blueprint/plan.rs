@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    journal::Command,
+    journal::{Command, Revision},
     vocabulary::{ServerId, ToolId},
 };
 
 /// The commands that lead from a state to a blueprint, in order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
+    pub(super) revision: Revision,
     pub(super) steps: Vec<PlannedStep>,
     pub(super) to_sync: BTreeSet<ServerId>,
     pub(super) waiting: Vec<Waiting>,
@@ -19,8 +20,8 @@ pub struct Plan {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct PlannedStep {
-    /// The command. Its id follows from the state's head, the blueprint and the place in the plan, so that a plan that was
-    /// made again from the same state repeats its commands instead of doubling them.
+    /// The command. Its id follows from the state's head, the blueprint, the place in the plan, the action and the actor, so that
+    /// a plan that was made again from the same state repeats its commands instead of doubling them.
     pub command: Command,
     /// Where in the document it comes from, for example `servers.status`.
     pub place: String,
@@ -41,6 +42,11 @@ pub struct Waiting {
 }
 
 impl Plan {
+    /// The revision that was planned on. Where nobody acts meanwhile, each command can expect the revision of the one before it.
+    pub fn revision(&self) -> Revision {
+        self.revision
+    }
+
     /// The commands, in the order in which to send them.
     pub fn steps(&self) -> &[PlannedStep] {
         &self.steps

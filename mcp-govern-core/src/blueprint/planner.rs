@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     journal::{Action, Command, Decided, State, Tool, decide},
-    vocabulary::{Actor, CommandId, Digest, GrantId, ProfileId, ServerId, Timestamp, ToolId},
+    vocabulary::{Actor, CommandId, Digest, GrantId, ParseIdError, ProfileId, ServerId, Timestamp, ToolId},
 };
 
 impl Blueprint {
@@ -26,7 +26,12 @@ impl Blueprint {
             actor,
             now,
             seed: [state.head().hash.as_bytes().as_slice(), digest.as_bytes()].concat(),
-            plan: Plan { steps: Vec::new(), to_sync: BTreeSet::new(), waiting: Vec::new() },
+            plan: Plan {
+                revision: state.head().revision,
+                steps: Vec::new(),
+                to_sync: BTreeSet::new(),
+                waiting: Vec::new(),
+            },
         };
         planner.blueprint(self)?;
         Ok(planner.plan)
@@ -170,12 +175,9 @@ impl Planner<'_> {
     /// Plans a command if it changes something.
     pub(super) fn step(&mut self, place: &str, why: &str, action: Action) -> Planned {
         let invalid = |reason: String| BlueprintError::invalid(place, reason);
-        let mut seed = self.seed.clone();
-        seed.extend_from_slice(format!("{}/{}", self.plan.steps.len(), action.name()).as_bytes());
-        let digest = Digest::of_bytes(&seed).to_string();
-        let digits: String = digest.chars().skip("sha256:".len()).take(48).collect();
-        let id = CommandId::new(format!("blueprint-{digits}")).map_err(|error| invalid(error.to_string()))?;
-        let command = Command::new(id, action).with_reason(format!("blueprint: {why}"));
+        let draft = CommandId::new("blueprint").map_err(|error| invalid(error.to_string()))?;
+        let mut command = Command::new(draft, action).with_reason(format!("blueprint: {why}"));
+        command.id = self.command_id(&command).map_err(|error| invalid(error.to_string()))?;
         let decided = decide(&self.state, &command, self.actor, self.now)
             .map_err(|refusal| BlueprintError::Refused { place: place.to_owned(), refusal })?;
         if let Decided::Events(events) = decided {
@@ -184,6 +186,18 @@ impl Planner<'_> {
             self.plan.steps.push(PlannedStep { command, place: place.to_owned(), why: why.to_owned() });
         }
         Ok(())
+    }
+
+    /// An id that follows from what is planned, from where and for whom: nodes that plan the same thing at once send the same
+    /// commands, and no two different commands have one id.
+    fn command_id(&self, command: &Command) -> Result<CommandId, ParseIdError> {
+        let mut seed = self.seed.clone();
+        seed.extend_from_slice(format!("{}/{}", self.plan.steps.len(), command.action.name()).as_bytes());
+        let bound = command.digest(self.actor.user());
+        seed.extend_from_slice(bound.as_ref().map_or(&[], |digest| digest.as_bytes()));
+        let digest = Digest::of_bytes(&seed).to_string();
+        let digits: String = digest.chars().skip("sha256:".len()).take(48).collect();
+        CommandId::new(format!("blueprint-{digits}"))
     }
 }
 

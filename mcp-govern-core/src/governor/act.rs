@@ -75,7 +75,7 @@ impl Core {
                     }
                     let owed = self.owe(chores);
                     // The driver may have taken it in already; then nothing is published here.
-                    let gap = self.publish(vec![(act, sealed.head())]).gap;
+                    let gap = self.publish(vec![(*act, sealed.head())]).gap;
                     self.pulse.confirm();
                     if gap && let Err(error) = self.catch_up().await {
                         // The act is done all the same; the driver goes on reading.
@@ -126,7 +126,7 @@ impl Core {
             if let Some(key) = self.sealing.as_ref().filter(|_| self.seals(&command.action)) {
                 key.seal_act(&self.tenant, &mut act)?;
             }
-            Ok(Next::Append(act, state.head()))
+            Ok(Next::Append(Box::new(act), state.head()))
         })
     }
 
@@ -168,7 +168,7 @@ impl Core {
 }
 
 enum Next {
-    Append(Act, Head),
+    Append(Box<Act>, Head),
     Known(Revision),
     Holds(Revision),
 }

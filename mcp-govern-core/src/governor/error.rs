@@ -31,6 +31,8 @@ pub enum GovernErrorKind {
     AlreadyExists,
     /// What the request was based on has moved: read again, decide again.
     Conflict,
+    /// The command's id was used before, for another command or by another person: send it under an id of its own.
+    CommandIdUsed,
     /// The state does not allow it; the message says what is possible.
     NotPossible,
     /// The request makes no sense, whatever the state: correct it.
@@ -50,7 +52,7 @@ pub enum GovernErrorKind {
 impl GovernErrorKind {
     /// Whether the state stands in the way: of another state the same command may be accepted.
     pub fn is_of_the_state(self) -> bool {
-        matches!(self, Self::AlreadyExists | Self::Conflict | Self::NotFound | Self::NotPossible)
+        matches!(self, Self::AlreadyExists | Self::Conflict | Self::CommandIdUsed | Self::NotFound | Self::NotPossible)
     }
 
     /// The kind's word.
@@ -60,6 +62,7 @@ impl GovernErrorKind {
             Self::NotFound => "not_found",
             Self::AlreadyExists => "already_exists",
             Self::Conflict => "conflict",
+            Self::CommandIdUsed => "command_id_used",
             Self::NotPossible => "not_possible",
             Self::Invalid => "invalid",
             Self::CredentialRejected => "credential_rejected",
@@ -119,6 +122,7 @@ impl From<Refusal> for GovernError {
             RefusalKind::NotFound => GovernErrorKind::NotFound,
             RefusalKind::AlreadyExists => GovernErrorKind::AlreadyExists,
             RefusalKind::Conflict => GovernErrorKind::Conflict,
+            RefusalKind::CommandIdUsed => GovernErrorKind::CommandIdUsed,
             RefusalKind::NotPossible => GovernErrorKind::NotPossible,
             RefusalKind::Invalid => GovernErrorKind::Invalid,
         };

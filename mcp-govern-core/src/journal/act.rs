@@ -55,6 +55,10 @@ pub struct Act {
     pub previous: Digest,
     /// The command's idempotency key.
     pub command_id: CommandId,
+    /// What the command was and who sent it ([`Command::digest`](super::Command::digest)): its id is good for nothing else. Absent
+    /// from acts of earlier releases, and where the action has no canonical form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<Digest>,
     /// Who did it, with the roles of the moment.
     pub actor: RecordedActor,
     /// When: never before the act before.

@@ -15,8 +15,9 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccessRequest, Client, Grant, Head, KillScope, Profile, RequestStatus, Revision, Sealed, Server, State,
+    AccessRequest, Client, Event, Grant, Head, KillScope, Profile, RequestStatus, Revision, Sealed, Server, State,
     StoredCredential, Tool, ToolState, Toolset,
+    state::{CommandIdentity, PastCommand},
 };
 use crate::{
     ports::{AuditHead, WriterId},
@@ -28,7 +29,7 @@ use crate::{
 };
 
 /// The number of the form; another number for every change of it, however small.
-pub const FORM: u32 = 2;
+pub const FORM: u32 = 3;
 
 /// A checkpoint cannot be written or read; the journal can.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -46,6 +47,7 @@ impl CheckpointError {
 #[serde(deny_unknown_fields)]
 struct Saved {
     head: Head,
+    changed_at: Revision,
     last_at: i64,
     activated: bool,
     schema: u32,
@@ -66,7 +68,9 @@ struct Saved {
     grantees: Vec<Grantee>,
     grantors: Vec<UserId>,
     grants: Vec<SavedGrant>,
-    commands: Vec<(CommandId, u64)>,
+    commands: Vec<SavedCommand>,
+    /// Commands of acts without a digest.
+    unbound: Vec<SavedUnbound>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -122,6 +126,12 @@ struct SavedClient {
 /// Id, profile, grantee and grantor (places in their tables), end, time, request.
 type SavedGrant = (GrantId, usize, usize, usize, Option<i64>, i64, Option<RequestId>);
 
+/// Id, revision, the first half of the digest.
+type SavedCommand = (CommandId, u64, u128);
+
+/// Id, revision, sender, tags of the events.
+type SavedUnbound = (CommandId, u64, UserId, Vec<String>);
+
 impl State {
     /// The state in the form of number [`CHECKPOINT_FORM`](super::CHECKPOINT_FORM).
     ///
@@ -158,10 +168,10 @@ impl Saved {
             let places = (granted.place(profile), grantees.place(grantee), grantors.place(by));
             grants.push((id.clone(), places.0, places.1, places.2, until, at.as_millis(), request.clone()));
         }
-        let mut commands: Vec<_> = state.commands.iter().map(|(id, revision)| (id.clone(), revision.0)).collect();
-        commands.sort_unstable_by(|(one, at), (other, then)| at.cmp(then).then_with(|| one.cmp(other)));
+        let (commands, unbound) = commands(state);
         Self {
             head: state.head,
+            changed_at: state.changed_at,
             last_at: state.last_at.as_millis(),
             activated: state.activated,
             schema: state.schema,
@@ -187,6 +197,7 @@ impl Saved {
             grantors: grantors.all(),
             grants,
             commands,
+            unbound,
         }
     }
 
@@ -215,6 +226,7 @@ impl Saved {
         };
         Some(State {
             head: self.head,
+            changed_at: self.changed_at,
             last_at: Timestamp::from_millis(self.last_at),
             activated: self.activated,
             schema: self.schema,
@@ -231,9 +243,40 @@ impl Saved {
             anchors: self.anchors.into_iter().collect(),
             anchored_at: self.anchored_at.map(Timestamp::from_millis),
             sealed: self.sealed,
-            commands: self.commands.into_iter().map(|(id, revision)| (id, Revision(revision))).collect(),
+            commands: self
+                .commands
+                .into_iter()
+                .map(|(id, revision, digest)| Some((id, past(revision, CommandIdentity::Digest(digest)))))
+                .chain(self.unbound.into_iter().map(|(id, revision, sender, tags)| {
+                    let known = |tag: &String| Event::TAGS.iter().copied().find(|known| known == tag);
+                    let tags = tags.iter().map(known).collect::<Option<_>>()?;
+                    Some((id, past(revision, CommandIdentity::Events(Box::new((sender, tags))))))
+                }))
+                .collect::<Option<_>>()?,
         })
     }
+}
+
+/// The commands by revision: those that are known by their digest, and the others.
+fn commands(state: &State) -> (Vec<SavedCommand>, Vec<SavedUnbound>) {
+    let mut all: Vec<_> = state.commands.iter().collect();
+    all.sort_unstable_by_key(|(id, past)| (past.revision, *id));
+    let (mut commands, mut unbound) = (Vec::with_capacity(all.len()), Vec::new());
+    for (id, PastCommand { revision, identity }) in all {
+        match identity {
+            CommandIdentity::Digest(digest) => commands.push((id.clone(), revision.0, *digest)),
+            CommandIdentity::Events(known) => {
+                let (sender, tags) = known.as_ref();
+                let tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
+                unbound.push((id.clone(), revision.0, sender.clone(), tags));
+            }
+        }
+    }
+    (commands, unbound)
+}
+
+fn past(revision: u64, identity: CommandIdentity) -> PastCommand {
+    PastCommand { revision: Revision(revision), identity }
 }
 
 fn rows<K: Clone, V, R>(map: &BTreeMap<K, V>, row: impl Fn(K, &V) -> R) -> Vec<R> {

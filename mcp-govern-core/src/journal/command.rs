@@ -5,22 +5,28 @@ use std::{
     sync::Arc,
 };
 
-use super::KillScope;
+use serde::Serialize;
+
+use super::{KillScope, Revision};
 use crate::ports::{AuditHead, WriterId};
 use crate::vocabulary::{
-    Catalogue, ClientId, ClientType, CommandId, CredentialFacts, CredentialOwner, Digest, Effect, GrantId, Grantee,
-    Label, ProfileId, ProfileSpec, RequestId, Risk, ServerId, ServerSpec, Settings, Timestamp, ToolId, ToolsetBinding,
-    ToolsetContent, ToolsetEntry, ToolsetId, UserId,
+    Catalogue, ClientId, ClientType, CommandId, CredentialFacts, CredentialOwner, Digest, DigestError, Effect, GrantId,
+    Grantee, Label, ProfileId, ProfileSpec, RequestId, Risk, ServerId, ServerSpec, Settings, Timestamp, ToolId,
+    ToolsetBinding, ToolsetContent, ToolsetEntry, ToolsetId, UserId,
 };
 
 /// A command with its idempotency key. Ids of new things come with it: deciding has no randomness.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Command {
-    /// The same id is carried out once; repeated, it answers with the revision of the first time.
+    /// The same command under the same id is carried out once; repeated, it answers with the revision of the first time. Another
+    /// command under it, or another person's, is refused.
     pub id: CommandId,
     /// Why, for the record.
     pub reason: Option<String>,
+    /// The revision on which it was decided to send it: where anything was changed after it, the command is refused. Carried out on
+    /// whatever is there where absent.
+    pub expected: Option<Revision>,
     /// What to do.
     pub action: Action,
 }
@@ -28,7 +34,7 @@ pub struct Command {
 impl Command {
     /// A command without a reason.
     pub fn new(id: CommandId, action: Action) -> Self {
-        Self { id, reason: None, action }
+        Self { id, reason: None, expected: None, action }
     }
 
     /// With a reason for the record.
@@ -37,10 +43,36 @@ impl Command {
         self.reason = Some(reason.into());
         self
     }
+
+    /// Only where nothing was changed after this revision, on which its effect was looked at. Acts that put nothing but heads of
+    /// the audit's chains on record change nothing.
+    #[must_use]
+    pub fn expecting(mut self, revision: Revision) -> Self {
+        self.expected = Some(revision);
+        self
+    }
+
+    /// What binds the id to this very command: the SHA-256 of the canonical JSON of the action and of the person who sends it. The
+    /// reason and the revision that it expects are no part of it.
+    ///
+    /// # Errors
+    ///
+    /// When the action has no canonical form: it holds an integer beyond 2^53, or is nested deeper than 128 levels.
+    pub fn digest(&self, sender: &UserId) -> Result<Digest, DigestError> {
+        #[derive(Serialize)]
+        struct Bound<'a> {
+            action: &'a Action,
+            sender: &'a UserId,
+        }
+        Digest::of_json(&Bound { action: &self.action, sender })
+    }
 }
 
 /// What to do. Each says which roles may; the table in [`crate::journal`] is tested cell by cell.
-#[derive(Debug, Clone, PartialEq)]
+///
+/// Its JSON form is what [`Command::digest`] covers, and nothing reads it back.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "action", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Action {
     /// Let calls be admitted by the rules. Owner.

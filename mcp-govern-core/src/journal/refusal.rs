@@ -23,6 +23,9 @@ pub enum RefusalKind {
     AlreadyExists,
     /// What the command was based on has moved. Read again, decide again.
     Conflict,
+    /// The command's id was used before, for another command or by another person; the message says at which revision. Send it
+    /// under an id of its own.
+    CommandIdUsed,
     /// The thing is in a state that does not allow it; the message says which, and what is possible.
     NotPossible,
     /// The command contradicts itself, whatever the state. Correct it.
@@ -37,6 +40,7 @@ impl RefusalKind {
             Self::NotFound => "not_found",
             Self::AlreadyExists => "already_exists",
             Self::Conflict => "conflict",
+            Self::CommandIdUsed => "command_id_used",
             Self::NotPossible => "not_possible",
             Self::Invalid => "invalid",
         }

@@ -3,9 +3,9 @@
 use std::sync::atomic::Ordering;
 
 use mcp_govern_core::{
-    Actor, Label, ToolsetId,
+    Actor, Label, Role, ToolsetId,
     governor::{ActOutcome, GovernErrorKind},
-    journal::{Action, Revision},
+    journal::{Action, KillScope, Revision},
 };
 
 use super::world::{World, command, grant, owner, tenant, user};
@@ -104,11 +104,62 @@ async fn a_repeated_command_answers_what_the_first_time_answered() {
     let world = World::open().await;
     let first = world.governor.act(&owner(), command("once", grant("bea", "bea", None))).await.unwrap();
     world.act(grant("cleo", "cleo", None)).await;
-    // Whatever it says now.
-    let again = world.governor.act(&owner(), command("once", grant("dora", "dora", None))).await.unwrap();
+    let again = world.governor.act(&owner(), command("once", grant("bea", "bea", None))).await.unwrap();
     assert_eq!((again.revision, &again.events), (first.revision, &first.events));
     assert_eq!((first.outcome, again.outcome), (ActOutcome::Done, ActOutcome::Repeated));
-    assert!(!world.governor.state().grants().keys().any(|grant| grant.as_str() == "grant-dora"));
+}
+
+#[tokio::test]
+async fn another_command_under_a_used_id_is_refused_and_not_answered_as_done() {
+    let world = World::open().await;
+    world.governor.act(&owner(), command("nightly-1", grant("bea", "bea", None))).await.unwrap();
+    let before = world.governor.journal_head();
+    let kill = Action::Kill { scope: KillScope::Tenant };
+    for (actor, action) in [(owner(), kill), (Actor::new(user("otto"), [Role::Owner]), grant("bea", "bea", None))] {
+        let error = world.governor.act(&actor, command("nightly-1", action)).await.unwrap_err();
+        assert_eq!(error.kind(), GovernErrorKind::CommandIdUsed, "{error}");
+        assert!(error.message().contains(&format!("at revision {}", before.revision)), "{error}");
+    }
+    assert_eq!(world.governor.journal_head(), before);
+}
+
+#[tokio::test]
+async fn a_command_is_carried_out_on_the_revision_that_it_expects_alone() {
+    let one = World::open().await;
+    let two = World::bare(one.stores.clone(), |builder| builder).await;
+    let expected = one.governor.state().changed_at();
+    let bea = command("bea", grant("bea", "bea", None)).expecting(expected);
+    two.governor.act(&owner(), command("cleo", grant("cleo", "cleo", None))).await.unwrap();
+    // Whether this node has heard of it or not.
+    let error = one.governor.act(&owner(), bea.clone()).await.unwrap_err();
+    assert_eq!(error.kind(), GovernErrorKind::Conflict, "{error}");
+    assert!(error.message().contains(&format!("after revision {expected}")), "{error}");
+    let expected = one.governor.state().changed_at();
+    let acted = one.governor.act(&owner(), bea.expecting(expected)).await.unwrap();
+    assert_eq!((acted.outcome, acted.revision), (ActOutcome::Done, expected.next()));
+}
+
+#[tokio::test]
+async fn a_command_that_was_carried_out_is_not_asked_what_it_expected() {
+    let world = World::open().await;
+    let expected = world.governor.state().changed_at();
+    let command = command("bea", grant("bea", "bea", None)).expecting(expected);
+    world.faults().act_acks_lost.store(1, Ordering::SeqCst);
+    let first = world.governor.act(&owner(), command.clone()).await.unwrap();
+    let again = world.governor.act(&owner(), command).await.unwrap();
+    assert_eq!((first.outcome, again.outcome), (ActOutcome::Done, ActOutcome::Repeated));
+    assert_eq!(again.revision, first.revision);
+}
+
+#[tokio::test]
+async fn a_lost_acknowledgement_of_a_grant_given_back_is_found_again() {
+    let world = World::open().await;
+    world.act(grant("bea", "bea", None)).await;
+    world.faults().act_acks_lost.store(1, Ordering::SeqCst);
+    let grant = world.governor.state().grants().keys().find(|grant| grant.as_str().contains("bea")).unwrap().clone();
+    let bea = Actor::new(user("bea"), []);
+    let acted = world.governor.act(&bea, command("back", Action::RevokeGrant { grant })).await.unwrap();
+    assert_eq!((acted.outcome, acted.events.len()), (ActOutcome::Done, 1));
 }
 
 #[tokio::test]

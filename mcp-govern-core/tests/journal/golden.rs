@@ -4,8 +4,11 @@
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use mcp_govern_core::{
-    Digest, ToolDefinition,
-    journal::{ActError, CHECKPOINT_FORM, Event, Head, KillScope, Revision, State, StoredAct, ToolState},
+    Digest, Label, ProfileSpec, ToolDefinition,
+    journal::{
+        ActError, Action, CHECKPOINT_FORM, Command, Decided, Event, Head, KillScope, Revision, State, StoredAct,
+        ToolState, decide,
+    },
 };
 use serde_json::{Value, json};
 
@@ -13,6 +16,9 @@ use crate::support::*;
 
 /// The hash of the last act of the golden journal: it covers every byte of every act.
 const HEAD: &str = "sha256:70be22fba3cbb3410f92fa2227128c64b544551e11985da065ff27475ab3195e";
+
+/// The hash of the last act of its continuation.
+const HEAD_CONTINUED: &str = "sha256:8cd4eeb0ea74fb52a527d7269ea9f67fdf08314b0627a307c60e9b232257b51a";
 
 fn golden(file: &str) -> String {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/v1").join(file);
@@ -24,8 +30,17 @@ fn file_of(tag: &str) -> String {
 }
 
 fn journal() -> Vec<StoredAct> {
-    let text = golden("journal.jsonl");
-    let lines = (1..).zip(text.lines());
+    acts("journal.jsonl", 1)
+}
+
+/// What a later release wrote behind [`journal`]: acts that hold digests of their commands.
+fn journal_continued() -> Vec<StoredAct> {
+    acts("journal_continued.jsonl", 21)
+}
+
+fn acts(file: &str, first: u64) -> Vec<StoredAct> {
+    let text = golden(file);
+    let lines = (first..).zip(text.lines());
     lines
         .map(|(number, line)| {
             StoredAct::from_parts(Revision(number), Digest::of_bytes(line.as_bytes()), line.as_bytes())
@@ -39,8 +54,7 @@ fn every_event_has_a_golden_file_and_every_file_an_event() {
     let files: BTreeSet<String> =
         fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     let mut expected: BTreeSet<String> = Event::TAGS.iter().map(|tag| file_of(tag)).collect();
-    expected.insert("journal.jsonl".to_owned());
-    expected.insert("definitions.jsonl".to_owned());
+    expected.extend(["journal.jsonl", "journal_continued.jsonl", "definitions.jsonl"].map(str::to_owned));
     assert_eq!(files, expected);
 }
 
@@ -161,13 +175,55 @@ fn a_journal_of_version_1_is_followed_and_written_back_byte_for_byte() {
     assert!(state.kills().iter().all(|scope| matches!(scope, KillScope::Client(_))) && state.kills().len() == 1);
 }
 
+#[test]
+fn acts_with_digests_of_their_commands_are_followed_and_written_back_byte_for_byte() {
+    let mut state = State::new();
+    for stored in journal() {
+        state.follow(&stored).unwrap();
+    }
+    for stored in journal_continued() {
+        let act = state.follow(&stored).unwrap();
+        assert!(act.command.is_some());
+        assert_eq!(StoredAct::seal(&act).unwrap(), stored);
+    }
+    assert_eq!(state.head(), Head { revision: Revision(23), hash: HEAD_CONTINUED.parse().unwrap() });
+    let release = Command::new(id("cmd-22"), Action::Kill { scope: KillScope::Tenant });
+    assert_eq!(decide(&state, &release, &owner(), state.last_at()), Ok(Decided::AlreadyDone(Revision(22))));
+}
+
+/// The commands of [`journal_continued`], which say with it what a digest of a command covers.
+#[test]
+fn the_digest_of_a_command_is_what_it_was_in_version_1() {
+    let mut state = State::new();
+    for stored in journal() {
+        state.follow(&stored).unwrap();
+    }
+    let kill = || KillScope::Tenant;
+    let commands = [
+        ("cmd-21", Action::CreateProfile { profile: id("second"), spec: ProfileSpec::new(Label::new("Second")) }),
+        ("cmd-22", Action::Kill { scope: kill() }),
+        ("cmd-23", Action::Release { scope: kill() }),
+    ];
+    let mut written = String::new();
+    for (id_of, action) in commands {
+        let command = Command::new(id(id_of), action);
+        let at = state.last_at().plus(std::time::Duration::from_secs(60));
+        let Ok(Decided::Events(events)) = decide(&state, &command, &owner(), at) else { panic!("{id_of}") };
+        let act = state.act(&command, &owner(), at, events);
+        written.push_str(std::str::from_utf8(StoredAct::seal(&act).unwrap().bytes()).unwrap());
+        written.push('\n');
+        state.apply(&act);
+    }
+    assert_eq!(written, golden("journal_continued.jsonl"));
+}
+
 /// SHA-256 of the checkpoint that the state of the golden journal makes. Another one is another form: raise `FORM` too.
-const CHECKPOINT: (u32, &str) = (2, "sha256:54420c732510edacedd56401edaa575cea7afe22d6ead0e5a79cc199934367a1");
+const CHECKPOINT: (u32, &str) = (3, "sha256:60446656cfa3d6cd5ad4fc90ba9f42d2837778bbb76c50e6788a4614185d2c5a");
 
 #[test]
 fn the_form_of_a_checkpoint_is_what_its_number_says() {
     let mut state = State::new();
-    for stored in journal() {
+    for stored in journal().into_iter().chain(journal_continued()) {
         state.follow(&stored).unwrap();
     }
     let bytes = state.to_checkpoint().unwrap();

@@ -3,7 +3,10 @@ use std::collections::BTreeMap;
 use mcp_govern_core::{
     Actor, ClientId, ClientType, CommandId, CredentialFacts, CredentialOwner, Digest, Grantee, Label, ProfileSpec,
     ProfileVisibility, RequestPolicy, Role, Settings, Timestamp, ToolsetBinding, ToolsetContent,
-    journal::{Act, ActError, Action, Command, Decided, Head, KillScope, Revision, State, StoredAct, decide},
+    journal::{
+        Act, ActError, Action, Command, Decided, Head, KillScope, Refusal, RefusalKind, Revision, State, StoredAct,
+        decide,
+    },
     ports::{AuditHead, WriterId},
 };
 use proptest::prelude::*;
@@ -171,8 +174,14 @@ proptest! {
         let mut read = State::from_checkpoint(world.state.head(), &bytes).unwrap();
         prop_assert_eq!(picture(&read), picture(&world.state));
         prop_assert_eq!(read.to_checkpoint().unwrap(), bytes);
-        for act in &world.acts {
-            prop_assert_eq!(read.command(&act.command_id), Some(act.revision));
+        let mixed = world.state_of_older_acts(|number| number % 2 == 0);
+        let mixed = State::from_checkpoint(mixed.head(), &mixed.to_checkpoint().unwrap()).unwrap();
+        for state in [&read, &mixed] {
+            for (act, (actor, command)) in world.acts.iter().zip(&world.sent) {
+                prop_assert_eq!(state.command(&act.command_id), Some(act.revision));
+                let again = decide(state, command, actor, world.now());
+                prop_assert_eq!(again, Ok(Decided::AlreadyDone(act.revision)));
+            }
         }
         // And it goes on from there as the state does that it was written from.
         let mut world = world;
@@ -188,13 +197,48 @@ proptest! {
     }
 
     #[test]
-    fn a_repeated_command_answers_already_done(commands in commands(), (someone, other) in actions()) {
+    fn a_repeated_command_answers_already_done(commands in commands()) {
         let world = history(commands);
-        for act in &world.acts {
-            prop_assert_eq!(world.state.command(&act.command_id), Some(act.revision));
-            // Whoever repeats it and whatever it says by now.
-            let again = Command::new(act.command_id.clone(), other.clone());
-            prop_assert_eq!(decide(&world.state, &again, &someone, world.now()), Ok(Decided::AlreadyDone(act.revision)));
+        let older = world.state_of_older_acts(|_| true);
+        for (act, (actor, command)) in world.acts.iter().zip(&world.sent) {
+            let again = command.clone().with_reason("once more");
+            for state in [&world.state, &older] {
+                prop_assert_eq!(decide(state, &again, actor, world.now()), Ok(Decided::AlreadyDone(act.revision)));
+            }
+        }
+    }
+
+    #[test]
+    fn a_used_command_id_is_good_for_its_own_command_and_sender_alone(
+        commands in commands(),
+        (someone, other) in actions(),
+    ) {
+        let world = history(commands);
+        let older = world.state_of_older_acts(|_| true);
+        for (act, (actor, command)) in world.acts.iter().zip(&world.sent) {
+            let another = Command::new(act.command_id.clone(), other.clone());
+            let same_sender = someone.user() == actor.user();
+            let tried = [
+                (&world.state, &another, &someone, same_sender && other == command.action),
+                (&world.state, command, &someone, same_sender),
+                // Of an older act only the kind of the action is known.
+                (&older, &another, &someone, same_sender && other.name() == command.action.name()),
+                (&older, command, &someone, same_sender),
+            ];
+            for (state, command, actor, is_the_same) in tried {
+                let decided = decide(state, command, actor, world.now());
+                match decided.as_ref().map_err(Refusal::kind) {
+                    Ok(Decided::AlreadyDone(revision)) => prop_assert!(is_the_same && *revision == act.revision),
+                    // Rights come first, whatever the id.
+                    Err(RefusalKind::NotAllowed) => {}
+                    Err(RefusalKind::CommandIdUsed) => {
+                        prop_assert!(!is_the_same);
+                        let message = decided.unwrap_err().to_string();
+                        prop_assert!(message.contains(&format!("at revision {}", act.revision)), "{}", message);
+                    }
+                    otherwise => prop_assert!(false, "{:?}", otherwise),
+                }
+            }
         }
     }
 

@@ -17,12 +17,14 @@ pub(crate) const NOON: i64 = 1_795_262_400_000;
 pub(crate) struct World {
     pub(crate) state: State,
     pub(crate) acts: Vec<Act>,
+    /// What each act came of.
+    pub(crate) sent: Vec<(Actor, Command)>,
     now: i64,
 }
 
 impl World {
     pub(crate) fn new() -> Self {
-        Self { state: State::new(), acts: Vec::new(), now: NOON }
+        Self { state: State::new(), acts: Vec::new(), sent: Vec::new(), now: NOON }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -46,6 +48,7 @@ impl World {
                 let act = self.state.act(command, actor, self.now(), events.clone());
                 self.state.apply(&act);
                 self.acts.push(act);
+                self.sent.push((actor.clone(), command.clone()));
                 Ok(events)
             }
         }
@@ -72,6 +75,18 @@ impl World {
         let refusal = self.send(actor, action).expect_err(name);
         assert_eq!(refusal.kind(), kind, "{name}: {refusal}");
         assert!(refusal.message().contains(words), "{name}: {refusal}");
+    }
+
+    /// The state as releases left it that wrote no digests of commands into the acts of which `older` holds.
+    pub(crate) fn state_of_older_acts(&self, older: impl Fn(usize) -> bool) -> State {
+        let mut state = State::new();
+        for (number, act) in self.acts.iter().enumerate() {
+            let mut act = act.clone();
+            act.previous = state.head().hash;
+            act.command = act.command.filter(|_| !older(number));
+            state.apply(&act);
+        }
+        state
     }
 
     pub(crate) fn tool(&self, id: &str) -> &Tool {
@@ -249,7 +264,7 @@ pub(crate) fn picture(state: &State) -> String {
     format!(
         "{:#?}",
         (
-            (state.head(), state.last_at(), state.is_activated(), state.schema(), state.settings()),
+            (state.head(), state.changed_at(), state.last_at(), state.is_activated(), state.schema(), state.settings()),
             (state.servers(), state.tools(), state.toolsets(), state.profiles()),
             (state.grants(), state.requests(), state.clients(), state.kills(), credentials, state.audit_anchors()),
         )

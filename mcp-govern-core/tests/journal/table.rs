@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use mcp_govern_core::{
     ClientId, ClientType, CredentialFacts, CredentialOwner, CredentialSharing, Digest, Effect, Label, ProfileSpec,
     ProfileVisibility, RequestPolicy, Role, Settings, ToolsetBinding,
-    journal::{Action, KillScope, RefusalKind, Right, may},
+    journal::{Action, Command, Decided, KillScope, RefusalKind, Right, decide, may},
     ports::{AuditHead, WriterId},
 };
 
@@ -290,6 +290,113 @@ fn commands_are_allowed_exactly_where_the_table_says() {
     }
 }
 
+/// Whatever it was, also where the act is one of a release that wrote no digest; its name stands in what the digest covers.
+#[test]
+fn every_command_that_was_carried_out_is_known_again_and_no_other_under_its_id() {
+    let world = world();
+    for (name, _) in expected() {
+        // Of an older act only the kind of its action is known: this is of another one.
+        let other = if name == "delete_profile" {
+            Action::DeleteToolset { toolset: id("readers") }
+        } else {
+            Action::DeleteProfile { profile: id("on-call") }
+        };
+        let mut world = world.clone();
+        // What these ask for holds in this world already.
+        let before = match name {
+            "release" => Some(Action::Kill { scope: KillScope::Tenant }),
+            "remove_credential" => Some(credential("theirs", CredentialOwner::Shared)),
+            "reopen_client" => Some(Action::CloseClient { client: client("bob") }),
+            "resume_server" => Some(Action::PauseServer { server: id("theirs") }),
+            _ => None,
+        };
+        if let Some(before) = before {
+            world.does(&admin(), before);
+        }
+        let mut carried_out = 0;
+        for (role, (_, action)) in
+            Role::ALL.into_iter().flat_map(|role| cases(name, &world).into_iter().map(move |case| (role, case)))
+        {
+            let mut world = world.clone();
+            let mia = actor("mia", &[role]);
+            if !world.send(&mia, action.clone()).is_ok_and(|events| !events.is_empty()) {
+                continue;
+            }
+            carried_out += 1;
+            assert_eq!(serde_json::to_value(&action).unwrap()["action"], name);
+            let revision = world.state.head().revision;
+            let command = &world.sent.last().unwrap().1;
+            let another = Command::new(command.id.clone(), other.clone());
+            for state in [&world.state, &world.state_of_older_acts(|_| true)] {
+                let again = decide(state, command, &mia, world.now());
+                assert_eq!(again, Ok(Decided::AlreadyDone(revision)), "{role} {action:?}");
+                for (other, command) in
+                    [(&owner(), command), (&owner(), &another), (&actor("mia", &[Role::Owner]), &another)]
+                {
+                    let refused = decide(state, command, other, world.now()).unwrap_err();
+                    let kinds = [RefusalKind::CommandIdUsed, RefusalKind::NotAllowed];
+                    assert!(kinds.contains(&refused.kind()), "{action:?}: {refused}");
+                }
+            }
+        }
+        // There is one schema, and every journal begins with it.
+        assert!(carried_out > 0 || name == "activate_schema", "{name} was never carried out");
+    }
+}
+
+#[test]
+fn a_kill_switch_under_a_used_command_id_is_a_conflict() {
+    let mut world = world();
+    let send = |world: &mut World, action: Action| world.send_command(&admin(), &Command::new(id("nightly-1"), action));
+    send(&mut world, Action::PauseServer { server: id("theirs") }).unwrap();
+    let used_at = world.state.head().revision;
+    let refused = send(&mut world, Action::Kill { scope: KillScope::Server(id("theirs")) }).unwrap_err();
+    assert_eq!(refused.kind(), RefusalKind::CommandIdUsed);
+    assert!(
+        refused.message().contains(&format!(
+            "`nightly-1` was used for another command, or by another person, at revision {used_at}"
+        ))
+    );
+    assert_eq!(world.state.head().revision, used_at);
+}
+
+#[test]
+fn what_changes_nothing_stands_in_the_way_of_no_command_and_anything_else_does() {
+    let mut world = world();
+    let expected = world.state.head().revision;
+    let head = AuditHead { sequence: 3, hash: Digest::of_bytes(b"record") };
+    world.does(&admin(), Action::AnchorAudit { heads: [(WriterId::new("w-1").unwrap(), head)].into() });
+    assert_eq!(world.state.changed_at(), expected);
+    let pause = || Command::new(id("pause"), Action::PauseServer { server: id("theirs") }).expecting(expected);
+    assert!(decide(&world.state, &pause(), &admin(), world.now()).is_ok());
+    world.does(&admin(), Action::LabelToolset { toolset: id("readers"), label: Label::new("Another") });
+    let refused = decide(&world.state, &pause(), &admin(), world.now()).unwrap_err();
+    assert_eq!(refused.kind(), RefusalKind::Conflict);
+    // Rights come first.
+    let refused = decide(&world.state, &pause(), &someone("bob"), world.now()).unwrap_err();
+    assert_eq!(refused.kind(), RefusalKind::NotAllowed);
+}
+
+#[test]
+fn a_command_that_is_repeated_without_a_role_for_it_is_refused() {
+    let mut world = world();
+    let pause = Command::new(id("once"), Action::PauseServer { server: id("theirs") });
+    world.send_command(&admin(), &pause).unwrap();
+    let refused = world.send_command(&someone("gus"), &pause).unwrap_err();
+    assert_eq!(refused.kind(), RefusalKind::NotAllowed);
+}
+
+/// The grant is gone by then, and with it what says that it is one's own.
+#[test]
+fn giving_a_grant_back_twice_answers_the_first_time() {
+    let mut world = world();
+    world.does(&owner(), grant("bobs", person("bob")));
+    let back = Command::new(id("back"), Action::RevokeGrant { grant: id("bobs") });
+    world.send_command(&someone("bob"), &back).unwrap();
+    let again = decide(&world.state, &back, &someone("bob"), world.now());
+    assert_eq!(again, Ok(Decided::AlreadyDone(world.state.head().revision)));
+}
+
 #[test]
 fn an_owner_of_one_server_approves_no_tools_of_two() {
     let mut world = world();
@@ -339,4 +446,12 @@ fn a_refused_actor_is_told_which_role_is_needed() {
     let words = "`pause_server` needs the role owner or governance_admin, or server_owner for one's own; \
                  mia (https://id.example.com) is server_owner, user";
     world.refuses(&actor("mia", &[Role::ServerOwner]), pause, RefusalKind::NotAllowed, words);
+}
+
+#[test]
+fn the_id_of_a_grant_or_of_a_request_is_good_for_one() {
+    let mut world = world();
+    let taken = RefusalKind::AlreadyExists;
+    world.refuses(&owner(), grant("grant-of-bob", person("ann")), taken, "grant `grant-of-bob`");
+    world.refuses(&someone("ann"), request_access("bob-asks-zoe", "on-call"), taken, "request `bob-asks-zoe`");
 }

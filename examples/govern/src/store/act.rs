@@ -8,13 +8,14 @@ use std::{
 use mcp_govern_core::{
     CommandId,
     governor::{ActOutcome, GovernErrorKind},
-    journal::{AccessChange, Action, Command, Event, Revision, Standing},
+    journal::{AccessChange, Action, Command, Event, Revision},
 };
 use serde::Serialize;
 
 use super::{
     access::write_access,
     args::ActArguments,
+    effect::{Effect, TURNS, consented, never_still, unchanged_since},
     output::{Report, show},
     session::Session,
     shadow::Shadow,
@@ -90,7 +91,9 @@ impl Report for Told {
 
 /// Carries an action out and tells what became of it.
 ///
-/// INVARIANT: what widens access is done only where somebody said so (`what_widens_access_is_shown_and_waits_for_a_yes`).
+/// INVARIANT: what widens access is done only where it was confirmed (`what_widens_access_is_shown_and_waits_for_a_yes`), and what
+/// was confirmed is what happens (`an_act_between_the_question_and_the_yes_is_shown_and_asked_about`,
+/// `a_yes_beforehand_is_not_good_for_more_than_was_there`).
 pub(crate) async fn carry_out(
     session: &Session,
     how: &ActArguments,
@@ -101,44 +104,59 @@ pub(crate) async fn carry_out(
 ) -> Result<ExitCode, Failure> {
     session.readable()?;
     let command = command(how, action)?;
-    let state = session.state();
-    let now = session.governor.now();
-    let known = state.command(&command.id).is_some();
-    let mut shadow = Shadow::of(&state, &session.actor, now);
-    let events = shadow.carry_out(&command)?;
-    let access = Standing::of(&state, now).changes_to(&Standing::of(shadow.state(), now));
-    let mut told = Told {
-        outcome: Outcome::WouldBeDone,
-        what,
-        action: command.action.name(),
-        command_id: command.id.clone(),
-        revision: state.head().revision,
-        events: events.iter().map(Event::tag).collect(),
-        access,
-    };
-    // While somebody keeps the state the next act copies it.
-    drop((state, shadow));
-    if how.dry_run {
-        if told.events.is_empty() {
-            told.outcome = if known { Outcome::Repeated } else { Outcome::Unchanged };
-        }
-    } else if confirmed(&told.what, &told.access, how.yes, form)? {
-        let acted = match session.governor.act(&session.actor, command).await {
-            Ok(acted) => acted,
-            Err(error) if error.kind() == GovernErrorKind::Unknown => {
-                let id = &told.command_id;
-                return Err(Failure::NoAnswer(format!("{error}: with `--command-id {id}` it is carried out once")));
-            }
-            Err(error) => return Err(error.into()),
+    let mut shown: Option<Effect> = None;
+    for _ in 0..TURNS {
+        let state = session.state();
+        unchanged_since(&state, how.expecting)?;
+        let now = session.governor.now();
+        let known = state.command(&command.id).is_some();
+        let mut shadow = Shadow::of(&state, &session.actor, now);
+        let events = shadow.carry_out(&command)?;
+        let effect = Effect::between(&state, shadow.state(), now);
+        // While a copy of the state is kept the next act makes another one.
+        drop((state, shadow));
+        let mut told = Told {
+            outcome: Outcome::WouldBeDone,
+            what: what.clone(),
+            action: command.action.name(),
+            command_id: command.id.clone(),
+            revision: effect.revision,
+            events: events.iter().map(Event::tag).collect(),
+            access: effect.access.clone(),
         };
-        told.outcome = Outcome::of(acted.outcome);
-        told.revision = acted.revision;
-        told.events = acted.events.iter().map(Event::tag).collect();
-    } else {
-        told.outcome = Outcome::ConfirmationNeeded;
+        if how.dry_run {
+            if told.events.is_empty() {
+                told.outcome = if known { Outcome::Repeated } else { Outcome::Unchanged };
+            }
+        } else if consented(shown.as_ref(), &effect, &what, how.yes, form)? {
+            // A kill switch widens nothing, and waits for nothing.
+            let sent = match &command.action {
+                Action::Kill { .. } => session.governor.act(&session.actor, command.clone()).await,
+                _ => session.governor.act(&session.actor, command.clone().expecting(effect.revision)).await,
+            };
+            match sent {
+                Ok(acted) => {
+                    told.outcome = Outcome::of(acted.outcome);
+                    told.revision = acted.revision;
+                    told.events = acted.events.iter().map(Event::tag).collect();
+                }
+                Err(error) if error.kind() == GovernErrorKind::Conflict => {
+                    shown = Some(effect);
+                    continue;
+                }
+                Err(error) if error.kind() == GovernErrorKind::Unknown => {
+                    let id = &told.command_id;
+                    return Err(Failure::NoAnswer(format!("{error}: with `--command-id {id}` it is carried out once")));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        } else {
+            told.outcome = Outcome::ConfirmationNeeded;
+        }
+        show(&told, form, out)?;
+        return Ok(told.outcome.exit_code());
     }
-    show(&told, form, out)?;
-    Ok(told.outcome.exit_code())
+    Err(never_still(&what))
 }
 
 fn command(how: &ActArguments, action: Action) -> Result<Command, Failure> {

@@ -10,13 +10,14 @@ use std::{
 use mcp_govern_core::{
     CommandId, ToolId,
     blueprint::{Blueprint, Waiting},
-    journal::{AccessChange, Action, Command, Revision, Standing},
+    journal::{AccessChange, Action, Command, Revision},
 };
 use serde::Serialize;
 
 use super::{
     access::write_access,
-    act::{Outcome, UNCONFIRMED, confirmed},
+    act::{Outcome, UNCONFIRMED},
+    effect::{Effect, Sent, TURNS, consented, never_still, send, unchanged_since},
     output::{Report, plain, show},
     session::Session,
     shadow::Shadow,
@@ -39,6 +40,14 @@ struct Planned {
     synced: Vec<Synced>,
     access: Vec<AccessChange>,
     waiting: Vec<Wait>,
+}
+
+/// What a blueprint leads to, and the commands that do it: exactly they are sent.
+struct Preview {
+    told: Planned,
+    changes: bool,
+    effect: Effect,
+    commands: Vec<Command>,
 }
 
 #[derive(Debug, Serialize)]
@@ -74,7 +83,7 @@ pub(crate) async fn plan(
     out: &mut impl Write,
 ) -> Result<ExitCode, Failure> {
     session.readable()?;
-    let planned = preview(session, file, &read(file)?).await?;
+    let Preview { told: planned, .. } = preview(session, file, &read(file)?, None).await?;
     show(&planned, form, out)?;
     Ok(if planned.changes && exit_code { ExitCode::from(UNCONFIRMED) } else { ExitCode::SUCCESS })
 }
@@ -84,27 +93,42 @@ pub(crate) async fn apply(
     session: &Session,
     file: &Path,
     yes: bool,
+    expecting: Option<u64>,
     form: Form,
     out: &mut impl Write,
 ) -> Result<ExitCode, Failure> {
     session.readable()?;
     let blueprint = read(file)?;
-    let mut planned = preview(session, file, &blueprint).await?;
-    if planned.changes {
-        if confirmed(&format!("apply {}", planned.file), &planned.access, yes, form)? {
-            let applied = session.governor.apply(&session.actor, &blueprint).await.map_err(|error| {
-                let note = "what was done before stays, and applying it again goes on from there";
-                Failure::from(error).at(format_args!("{} ({note})", planned.file))
-            })?;
-            planned.outcome = Outcome::Done;
-            planned.revision = session.governor.revision();
-            planned.waiting = applied.waiting.iter().map(Wait::of).collect();
-        } else {
-            planned.outcome = Outcome::ConfirmationNeeded;
+    let what = format!("apply {}", file.display());
+    let mut planned = preview(session, file, &blueprint, expecting).await?;
+    let mut shown: Option<Effect> = None;
+    for _ in 0..TURNS {
+        if !planned.changes || !consented(shown.as_ref(), &planned.effect, &what, yes, form)? {
+            if planned.changes {
+                planned.told.outcome = Outcome::ConfirmationNeeded;
+            }
+            show(&planned.told, form, out)?;
+            return Ok(planned.told.outcome.exit_code());
         }
+        let sent = send(session, &planned.commands, planned.effect.revision).await.map_err(|error| {
+            let note = "what was done before stays, and applying it again goes on from there";
+            Failure::from(error).at(format_args!("{} ({note})", planned.told.file))
+        })?;
+        if let Sent::Done(_) = sent {
+            planned.told.outcome = Outcome::Done;
+            planned.told.revision = session.governor.revision();
+            show(&planned.told, form, out)?;
+            return Ok(planned.told.outcome.exit_code());
+        }
+        let next = preview(session, file, &blueprint, None).await?;
+        let overtaken = std::mem::replace(&mut planned, next);
+        // What is left is done without another question, and told with what was done already.
+        if !planned.effect.goes_beyond(&overtaken.effect) {
+            (planned.told, planned.changes) = (overtaken.told, true);
+        }
+        shown = Some(overtaken.effect);
     }
-    show(&planned, form, out)?;
-    Ok(planned.outcome.exit_code())
+    Err(never_still(&what))
 }
 
 fn read(file: &Path) -> Result<Blueprint, Failure> {
@@ -114,39 +138,48 @@ fn read(file: &Path) -> Result<Blueprint, Failure> {
 }
 
 /// Plays a blueprint through on a copy of the state: tools that only a sync will find are in it too.
-async fn preview(session: &Session, file: &Path, blueprint: &Blueprint) -> Result<Planned, Failure> {
+async fn preview(
+    session: &Session,
+    file: &Path,
+    blueprint: &Blueprint,
+    expecting: Option<u64>,
+) -> Result<Preview, Failure> {
     let state = session.state();
+    unchanged_since(&state, expecting)?;
     let now = session.governor.now();
     let mut shadow = Shadow::of(&state, &session.actor, now);
-    let (mut steps, mut synced) = (Vec::new(), Vec::new());
+    let (mut steps, mut synced, mut commands) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         let plan = blueprint.plan(shadow.state(), &session.actor, now)?;
         if plan.is_empty() {
-            let access = Standing::of(&state, now).changes_to(&Standing::of(shadow.state(), now));
+            let effect = Effect::between(&state, shadow.state(), now);
             let changes = !(steps.is_empty() && synced.is_empty());
-            return Ok(Planned {
+            let told = Planned {
                 outcome: if changes { Outcome::WouldBeDone } else { Outcome::Unchanged },
                 file: file.display().to_string(),
-                revision: state.head().revision,
+                revision: effect.revision,
                 changes,
-                widens: access.iter().any(|change| change.widens),
+                widens: effect.access.iter().any(|change| change.widens),
                 steps,
                 synced,
-                access,
+                access: effect.access.clone(),
                 waiting: plan.waiting().iter().map(Wait::of).collect(),
-            });
+            };
+            return Ok(Preview { told, changes, effect, commands });
         }
         for step in plan.steps() {
             if !shadow.carry_out(&step.command)?.is_empty() {
                 let (place, why, action) = (step.place.clone(), step.why.clone(), step.command.action.name());
                 steps.push(Step { place, action, why });
+                commands.push(step.command.clone());
             }
         }
         for server in plan.to_sync() {
             let Some(spec) = shadow.state().servers().get(server).map(|row| row.spec().clone()) else { continue };
             let catalogue = session.discover(server, &spec).await?;
-            let action = Action::SyncServer { server: server.clone(), catalogue };
-            let events = shadow.carry_out(&Command::new(CommandId::random()?, action))?;
+            let command = Command::new(CommandId::random()?, Action::SyncServer { server: server.clone(), catalogue });
+            let events = shadow.carry_out(&command)?;
+            commands.push(command);
             synced.push(Synced { server: server.to_string(), found: Found::of(&events) });
         }
     }

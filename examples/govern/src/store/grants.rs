@@ -3,11 +3,12 @@
 use std::{
     io::{self, Write},
     process::ExitCode,
+    time::Duration,
 };
 
 use mcp_govern_core::{
     CommandId, GrantId, Grantee, ProfileId, RequestId, Timestamp,
-    journal::{Action, Grant, State},
+    journal::{Action, Event, Grant, ProfileGranted, Revision, State},
 };
 use serde::Serialize;
 
@@ -18,6 +19,9 @@ use super::{
     session::Session,
 };
 use crate::{failure::Failure, serve::Form};
+
+/// For how long a question may have waited for its answer before the grant was made: by so much earlier its while began.
+const QUESTION: Duration = Duration::from_mins(10);
 
 #[derive(Debug, Serialize)]
 struct Grants {
@@ -75,7 +79,10 @@ pub(crate) async fn grant(
         None => fresh(how)?,
     };
     let grantee = grantee(to)?;
-    let until = end.until.or_else(|| end.duration.map(|duration| session.governor.now().plus(duration)));
+    let until = match (end.until, end.duration) {
+        (None, Some(duration)) => Some(ending(session, &grant, duration, how).await?),
+        (until, _) => until,
+    };
     let what = format!("grant `{profile}` to {grantee} as `{grant}`");
     let action = Action::GrantProfile { grant, profile: profile.clone(), grantee, until };
     carry_out(session, how, action, what, form, out).await
@@ -91,6 +98,30 @@ pub(crate) async fn revoke(
 ) -> Result<ExitCode, Failure> {
     let action = Action::RevokeGrant { grant: grant.clone() };
     carry_out(session, how, action, format!("take grant `{grant}` back"), form, out).await
+}
+
+/// When a grant for a while ends. The while begins when the command is sent first, so that a command that is sent again is the same
+/// one.
+async fn ending(
+    session: &Session,
+    grant: &GrantId,
+    duration: Duration,
+    how: &ActArguments,
+) -> Result<Timestamp, Failure> {
+    let revision = how.command_id.as_ref().and_then(|id| session.state().command(id));
+    if let Some(revision) = revision {
+        let act = session.governor.subscribe(Revision(revision.0.saturating_sub(1))).next().await?;
+        for event in &act.events {
+            if let Event::ProfileGranted(ProfileGranted { grant: made, until: Some(until), .. }) = event
+                && made == grant
+                && act.at.plus(duration).since(*until) <= QUESTION
+                && *until <= act.at.plus(duration)
+            {
+                return Ok(*until);
+            }
+        }
+    }
+    Ok(session.governor.now().plus(duration))
 }
 
 /// An id for a new grant. It follows from the command's id, so that a command that is sent again is the same one.

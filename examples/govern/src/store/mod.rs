@@ -11,6 +11,7 @@ mod audit;
 mod backup;
 mod blueprint;
 mod diff;
+mod effect;
 mod explain;
 mod grants;
 mod keys;
@@ -89,7 +90,7 @@ async fn beside(verb: &Verb, session: &Session, form: Form, out: &mut impl Write
         Verb::Explain(asked) => explain::run(session, asked, form, out),
         Verb::Audit { what } => audit::run(session, what, form, out).await,
         Verb::Plan { file, exit_code } => blueprint::plan(session, file, *exit_code, form, out).await,
-        Verb::Apply { file, yes, .. } => blueprint::apply(session, file, *yes, form, out).await,
+        Verb::Apply { file, yes, expecting, .. } => blueprint::apply(session, file, *yes, *expecting, form, out).await,
         Verb::Backup { .. } | Verb::Keys { .. } => Ok(ExitCode::SUCCESS),
     }
 }

@@ -7,20 +7,24 @@ use std::{
 };
 
 use mcp_govern_core::{
-    Catalogue, CommandId, ServerId, ServerSpec,
-    journal::{AccessChange, Action, Command, Event, Revision, Standing},
+    Catalogue, CommandId, ServerId,
+    governor::Acted,
+    journal::{AccessChange, Action, Command, Event, Revision},
 };
 use serde::Serialize;
 
 use super::{
     access::write_access,
-    act::{Outcome, confirmed},
+    act::Outcome,
     args::ActArguments,
+    effect::{Effect, Sent, TURNS, consented, never_still, send, unchanged_since},
     output::{Report, Table, or_dash, plain, show},
     session::Session,
     shadow::Shadow,
 };
 use crate::{failure::Failure, serve::Form};
+
+const WHAT: &str = "take in what the servers offer";
 
 #[derive(Debug, Serialize)]
 struct Synced {
@@ -79,71 +83,96 @@ pub(crate) async fn run(
     if how.command_id.is_some() && servers.len() != 1 {
         return Err(Failure::usage("a command id is for one server: name it"));
     }
+    let found = discovered(session, servers, how).await?;
+    let mut shown: Option<Effect> = None;
+    for _ in 0..TURNS {
+        let state = session.state();
+        unchanged_since(&state, how.expecting)?;
+        let now = session.governor.now();
+        let mut shadow = Shadow::of(&state, &session.actor, now);
+        let (mut rows, mut due): (Vec<Row>, Vec<(Command, usize)>) = (Vec::new(), Vec::new());
+        let mut refused = false;
+        for (server, found) in &found {
+            let tried = match found {
+                Ok(command) => shadow.carry_out(command).map_err(Failure::from).map(|events| (command, events)),
+                Err(fault) => Err(fault.again()),
+            };
+            let server = server.clone();
+            match tried {
+                Ok((command, events)) => {
+                    due.push((command.clone(), rows.len()));
+                    rows.push(Row { server, found: Found::of(&events), fault: None });
+                }
+                Err(failure) => {
+                    refused |= matches!(failure, Failure::Refused(_));
+                    rows.push(Row { server, found: Found::default(), fault: Some(failure.to_string()) });
+                }
+            }
+        }
+        let effect = Effect::between(&state, shadow.state(), now);
+        drop((state, shadow));
+        let (access, revision) = (effect.access.clone(), effect.revision);
+        let mut synced = Synced { outcome: Outcome::WouldBeDone, servers: rows, access, revision };
+        if !how.dry_run {
+            if consented(shown.as_ref(), &effect, WHAT, how.yes, form)? {
+                let (commands, places): (Vec<Command>, Vec<usize>) = due.into_iter().unzip();
+                let Sent::Done(acts) = send(session, &commands, revision).await? else {
+                    shown = Some(effect);
+                    continue;
+                };
+                synced.take_in(acts, &places);
+            } else {
+                synced.outcome = Outcome::ConfirmationNeeded;
+            }
+        }
+        show(&synced, form, out)?;
+        let faulty = synced.servers.iter().any(|row| row.fault.is_some());
+        return Ok(match synced.outcome {
+            Outcome::ConfirmationNeeded => synced.outcome.exit_code(),
+            _ if refused => ExitCode::FAILURE,
+            _ if faulty => ExitCode::from(3),
+            outcome => outcome.exit_code(),
+        });
+    }
+    Err(never_still(WHAT))
+}
+
+/// What the servers offer now, each as the command that takes it in. All servers, where none is named.
+async fn discovered(
+    session: &Session,
+    servers: &[ServerId],
+    how: &ActArguments,
+) -> Result<Vec<(ServerId, Result<Command, Failure>)>, Failure> {
     let state = session.state();
     let servers: Vec<ServerId> =
         if servers.is_empty() { state.servers().keys().cloned().collect() } else { servers.to_vec() };
-    let now = session.governor.now();
-    let mut shadow = Shadow::of(&state, &session.actor, now);
-    let (mut rows, mut due): (Vec<Row>, Vec<(Command, usize)>) = (Vec::new(), Vec::new());
-    let mut refused = false;
+    let mut all = Vec::with_capacity(servers.len());
     for server in servers {
         let Some(row) = state.servers().get(&server) else {
             return Err(Failure::refused(format!("there is no server `{server}`")));
         };
-        match tried(session, &mut shadow, how, &server, row.spec()).await {
-            Ok((command, found)) => {
-                due.push((command, rows.len()));
-                rows.push(Row { server, found, fault: None });
-            }
-            Err(failure) => {
-                refused |= matches!(failure, Failure::Refused(_));
-                rows.push(Row { server, found: Found::default(), fault: Some(failure.to_string()) });
-            }
-        }
+        let found = match session.discover(&server, row.spec()).await {
+            Ok(catalogue) => command(how, &server, catalogue),
+            Err(failure) => Err(failure),
+        };
+        all.push((server, found));
     }
-    let access = Standing::of(&state, now).changes_to(&Standing::of(shadow.state(), now));
-    let revision = state.head().revision;
-    drop((state, shadow));
-    let mut synced = Synced { outcome: Outcome::WouldBeDone, servers: rows, access, revision };
-    if !how.dry_run {
-        if confirmed("take in what the servers offer", &synced.access, how.yes, form)? {
-            synced.outcome = Outcome::Unchanged;
-            for (command, at) in due {
-                let acted = session.governor.act(&session.actor, command).await?;
-                synced.revision = acted.revision;
-                if !acted.events.is_empty() {
-                    synced.outcome = Outcome::Done;
-                }
-                if let Some(row) = synced.servers.get_mut(at) {
-                    row.found = Found::of(&acted.events);
-                }
-            }
-        } else {
-            synced.outcome = Outcome::ConfirmationNeeded;
-        }
-    }
-    show(&synced, form, out)?;
-    let faulty = synced.servers.iter().any(|row| row.fault.is_some());
-    Ok(match synced.outcome {
-        Outcome::ConfirmationNeeded => synced.outcome.exit_code(),
-        _ if refused => ExitCode::FAILURE,
-        _ if faulty => ExitCode::from(3),
-        outcome => outcome.exit_code(),
-    })
+    Ok(all)
 }
 
-/// What a sync of one server would find, on the copy of the state.
-async fn tried(
-    session: &Session,
-    shadow: &mut Shadow<'_>,
-    how: &ActArguments,
-    server: &ServerId,
-    spec: &ServerSpec,
-) -> Result<(Command, Found), Failure> {
-    let catalogue = session.discover(server, spec).await?;
-    let command = command(how, server, catalogue)?;
-    let found = Found::of(&shadow.carry_out(&command)?);
-    Ok((command, found))
+impl Synced {
+    fn take_in(&mut self, acts: Vec<Acted>, places: &[usize]) {
+        self.outcome = Outcome::Unchanged;
+        for (acted, at) in acts.into_iter().zip(places) {
+            self.revision = acted.revision;
+            if !acted.events.is_empty() {
+                self.outcome = Outcome::Done;
+            }
+            if let Some(row) = self.servers.get_mut(*at) {
+                row.found = Found::of(&acted.events);
+            }
+        }
+    }
 }
 
 fn command(how: &ActArguments, server: &ServerId, catalogue: Arc<Catalogue>) -> Result<Command, Failure> {

@@ -35,6 +35,49 @@ fn a_file_that_is_no_store_ends_with_four() {
 }
 
 #[test]
+fn a_command_id_that_was_used_for_something_else_ends_with_one_and_nothing_is_done() {
+    let site = Site::governed_by(GOVERNANCE);
+    site.json(&["toolsets", "create", "zz", "--command-id", "nightly-1"]);
+    let used_at = site.revision();
+    for arguments in [
+        &["kill", "server", "status"][..],
+        &["revoke", "ann"],
+        &["toolsets", "create", "yy"],
+        &["grant", "everything", "--user", "mallory", "--yes"],
+        &["--actor", "mallory", "toolsets", "create", "zz"],
+    ] {
+        let refused = site.run(&[arguments, &["--command-id", "nightly-1"]].concat());
+        assert_eq!((code(&refused), stdout(&refused).as_str()), (1, ""), "{arguments:?}: {}", stderr(&refused));
+        let due = format!("`nightly-1` was used for another command, or by another person, at revision {used_at}");
+        assert!(stderr(&refused).contains(&due), "{arguments:?}: {}", stderr(&refused));
+    }
+    // Who may not is told nothing of the id.
+    let user = ["--actor", "mallory", "--role", "user", "kill", "server", "status", "--command-id", "nightly-1"];
+    let refused = site.run(&user);
+    assert!(code(&refused) == 1 && !stderr(&refused).contains("was used"), "{}", stderr(&refused));
+    assert_eq!(site.json(&["toolsets", "create", "zz", "--command-id", "nightly-1"])["outcome"], "repeated");
+    assert_eq!((site.revision(), &site.json(&["status"])["kill_switches"]), (used_at, &serde_json::json!([])));
+}
+
+#[test]
+fn a_yes_to_a_dry_run_is_good_for_the_revision_that_it_answered() {
+    let site = Site::governed_by(GOVERNANCE);
+    let seen = format!("status/create_incident@{}", site.digest("status/create_incident"));
+    let tried = site.json(&["approve", &seen, "--dry-run"]);
+    let expected = tried["revision"].to_string();
+    let file = site.write("more.toml", &GOVERNANCE.replace("approve = [\"read\"]", "approve = [\"read\", \"write\"]"));
+    assert_eq!(site.json(&["plan", &file])["revision"].to_string(), expected);
+    site.json(&["grant", "everything", "--user", "carl", "--yes"]);
+    for arguments in [&["approve", &seen][..], &["apply", &file], &["sync"]] {
+        let refused = site.run(&[arguments, &["--yes", "--expecting", &expected]].concat());
+        assert_eq!(code(&refused), 1, "{arguments:?}: {}", stdout(&refused));
+        assert!(stderr(&refused).contains(&format!("was made since revision {expected}")), "{}", stderr(&refused));
+    }
+    let expected = site.revision().to_string();
+    site.json(&["approve", &seen, "--yes", "--expecting", &expected]);
+}
+
+#[test]
 fn a_mistyped_tenant_is_refused_with_those_that_there_are() {
     let site = Site::governed_by(GOVERNANCE);
     let refused = site.run(&["--tenant", "defualt", "status"]);

@@ -33,6 +33,16 @@ enum Streams {
 
 /// Runs the program at a terminal where somebody answers the question, and what stood on the screen.
 fn run(site: &Site, streams: Streams, arguments: &[&str], answer: &str) -> (Output, String) {
+    run_answering(site, streams, arguments, &mut |_| answer.to_owned())
+}
+
+/// The same with an answer to each question, by its number; what is done before the answer is done while the program waits.
+fn run_answering(
+    site: &Site,
+    streams: Streams,
+    arguments: &[&str],
+    answer: &mut dyn FnMut(usize) -> String,
+) -> (Output, String) {
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
     grantpt(&ours).unwrap();
     unlockpt(&ours).unwrap();
@@ -46,19 +56,20 @@ fn run(site: &Site, streams: Streams, arguments: &[&str], answer: &str) -> (Outp
         command.stdin(theirs).stderr(told).spawn().unwrap()
     };
     let screen = shown_on(ours.try_clone().unwrap());
-    let mut seen = String::new();
-    while !seen.contains(QUESTION) {
+    let (mut seen, mut answered) = (String::new(), 0);
+    loop {
         match screen.recv_timeout(PATIENCE) {
             Ok(text) => seen.push_str(&text),
-            // It has ended without a question.
+            // It has ended.
             Err(error) => {
                 assert_eq!(error, std::sync::mpsc::RecvTimeoutError::Disconnected, "it waits for something: {seen}");
                 break;
             }
         }
-    }
-    if seen.contains(QUESTION) {
-        ours.write_all(answer.as_bytes()).unwrap();
+        if seen.matches(QUESTION).count() > answered {
+            ours.write_all(answer(answered).as_bytes()).unwrap();
+            answered += 1;
+        }
     }
     (child.wait_with_output().unwrap(), seen)
 }
@@ -99,6 +110,52 @@ fn somebody_at_a_terminal_is_asked_before_access_widens_and_heeded() {
     let (output, screen) = run(&site, Streams::Terminal, &["apply", &file], "YES\n");
     assert_eq!(output.status.code(), Some(0), "{screen}");
     assert!(screen.contains("zoe (local)"), "{screen}");
+}
+
+#[test]
+fn an_act_between_the_question_and_the_yes_is_shown_and_asked_about() {
+    let site = Site::governed_by(GOVERNANCE);
+    let seen = format!("status/create_incident@{}", site.digest("status/create_incident"));
+    let revision = site.revision();
+    // One more person would gain the tool by now.
+    let (output, screen) = run_answering(&site, Streams::Terminal, &["approve", &seen], &mut |question| {
+        if question == 0 {
+            site.json(&["grant", "everything", "--user", "carl", "--yes"]);
+        }
+        if question == 0 { "y\n".to_owned() } else { "n\n".to_owned() }
+    });
+    assert_eq!(output.status.code(), Some(5), "{screen}");
+    let questions: Vec<&str> = screen.split(QUESTION).collect();
+    assert!(questions[0].contains("(1 grant) gain 1 tool") && !questions[0].contains("carl"), "{screen}");
+    assert!(questions[1].contains("The rules were changed meanwhile"), "{screen}");
+    assert!(questions[1].contains("(2 grants) gain 1 tool") && questions[1].contains("carl (local)"), "{screen}");
+    assert_eq!(site.revision(), revision + 1, "it was approved");
+
+    // What has nothing to do with it is no reason to ask again.
+    let mut asked = 0;
+    let (output, screen) = run_answering(&site, Streams::Terminal, &["approve", &seen], &mut |_| {
+        asked += 1;
+        site.json(&["profiles", "create", "another"]);
+        "y\n".to_owned()
+    });
+    assert_eq!((output.status.code(), asked), (Some(0), 1), "{screen}");
+}
+
+#[test]
+fn a_document_is_asked_about_again_where_somebody_acted_before_the_yes() {
+    let site = Site::governed_by(GOVERNANCE);
+    let file = site.write("more.toml", &GOVERNANCE.replace("approve = [\"read\"]", "approve = [\"read\", \"write\"]"));
+    let before = site.revision();
+    let (output, screen) = run_answering(&site, Streams::Terminal, &["apply", &file], &mut |question| {
+        if question == 0 {
+            site.json(&["grant", "everything", "--user", "carl", "--yes"]);
+        }
+        if question == 0 { "y\n".to_owned() } else { "n\n".to_owned() }
+    });
+    assert_eq!(output.status.code(), Some(5), "{screen}");
+    let again = screen.split(QUESTION).nth(1).unwrap();
+    assert!(again.contains("carl (local)"), "{screen}");
+    assert_eq!(site.revision(), before + 1, "some of it was done");
 }
 
 #[test]

@@ -8,7 +8,7 @@
 mod access;
 mod tools;
 
-use super::{Act, ActError, Command, Event, Head, Sealed, Server, State, StoredAct};
+use super::{Act, ActError, Command, Event, Head, Sealed, Server, State, StoredAct, state::PastCommand};
 use crate::{
     ports::AuditHead,
     vocabulary::{Actor, Digest, Timestamp},
@@ -21,6 +21,8 @@ impl State {
             revision: self.head.revision.next(),
             previous: self.head.hash,
             command_id: command.id.clone(),
+            // Without a digest the id is bound to what is on record instead.
+            command: command.digest(actor.user()).ok(),
             actor: actor.to_recorded(),
             at: now.max(self.last_at),
             reason: command.reason.clone(),
@@ -42,7 +44,10 @@ impl State {
             self.apply_event(event, act);
         }
         self.drop_staged(act);
-        self.commands.entry(act.command_id.clone()).or_insert(act.revision);
+        self.commands.entry(act.command_id.clone()).or_insert_with(|| PastCommand::of(act));
+        if !act.events.iter().all(|event| matches!(event, Event::AuditAnchored(_) | Event::JournalSealed(_))) {
+            self.changed_at = act.revision;
+        }
         self.last_at = self.last_at.max(act.at);
         self.head = head;
     }

@@ -179,6 +179,7 @@ mod tests {
             revision: state.head.revision.next(),
             previous: state.head.hash,
             command_id: crate::vocabulary::CommandId::new(format!("cmd-{}", state.head.revision)).unwrap(),
+            command: None,
             actor: RecordedActor { user, roles: [].into() },
             at: Timestamp::default(),
             reason: None,

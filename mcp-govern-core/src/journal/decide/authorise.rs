@@ -19,6 +19,13 @@ pub(super) fn check(state: &State, action: &Action, actor: &Actor) -> Result<(),
     if allowed { Ok(()) } else { Err(Refusal::not_allowed(needed(name, actor))) }
 }
 
+/// Checks that one of the actor's roles may do such a thing at all, be it only with what is one's own.
+pub(super) fn has_role(action: &Action, actor: &Actor) -> Result<(), Refusal> {
+    let name = action.name();
+    let has = actor.roles().iter().any(|role| may(*role, name) != Right::Never);
+    if has { Ok(()) } else { Err(Refusal::not_allowed(needed(name, actor))) }
+}
+
 /// Whether the action touches only what is the actor's own. Fails closed: what is not named here is nobody's own.
 fn owns(state: &State, role: Role, action: &Action, actor: &Actor) -> bool {
     match role {

@@ -14,7 +14,7 @@ mod validate;
 
 use std::fmt;
 
-use super::{Action, Command, Event, Refusal, Revision, Server, State, Tool};
+use super::{Action, Command, Event, Refusal, RefusalKind, Revision, Server, State, Tool};
 use crate::vocabulary::{Actor, ServerId, Timestamp, ToolId};
 
 /// The newest schema of event forms that this release writes.
@@ -31,16 +31,25 @@ pub enum Decided {
 
 /// Decides a command against the state.
 ///
-/// A command whose id was carried out before answers [`Decided::AlreadyDone`] with the revision of that time, whatever it says
-/// now and whoever sends it. `now` is the largest of wall clock and last time seen; the last act's time counts too.
+/// A command that was carried out before answers [`Decided::AlreadyDone`] with the revision of that time, where the same person
+/// sends it again under the same id, and still has a role for it. `now` is the largest of wall clock and last time seen; the last
+/// act's time counts too.
+///
+/// INVARIANT: a command id is good for the command and the person that used it first alone
+/// (`a_used_command_id_is_good_for_its_own_command_and_sender_alone`).
 ///
 /// # Errors
 ///
-/// A [`Refusal`] when the actor may not ([`RefusalKind::NotAllowed`](super::RefusalKind::NotAllowed)), something that the
-/// command names is not there, the state does not allow it, or the command makes no sense. Nothing has changed then.
+/// A [`Refusal`] when the actor may not ([`RefusalKind::NotAllowed`](super::RefusalKind::NotAllowed)), the id was used for another
+/// command or by another person ([`RefusalKind::CommandIdUsed`](super::RefusalKind::CommandIdUsed)), something was changed after
+/// the revision that the command expects ([`RefusalKind::Conflict`](super::RefusalKind::Conflict)), something that it names is not
+/// there, the state does not allow it, or the command makes no sense. Nothing has changed then.
 pub fn decide(state: &State, command: &Command, actor: &Actor, now: Timestamp) -> Result<Decided, Refusal> {
-    if let Some(revision) = state.command(&command.id) {
-        return Ok(Decided::AlreadyDone(revision));
+    let past = state.commands.get(&command.id);
+    if let Some(past) = past.filter(|past| past.is(command, actor.user())) {
+        // What is one's own may have changed by the very command: a grant that was given back is nobody's.
+        authorise::has_role(&command.action, actor)?;
+        return Ok(Decided::AlreadyDone(past.revision));
     }
     if state.schema > SCHEMA {
         return Err(Refusal::not_possible(format!(
@@ -50,6 +59,23 @@ pub fn decide(state: &State, command: &Command, actor: &Actor, now: Timestamp) -
     }
     validate::text("the reason", command.reason.as_deref().unwrap_or_default())?;
     authorise::check(state, &command.action, actor)?;
+    if let Some(past) = past {
+        return Err(Refusal::new(
+            RefusalKind::CommandIdUsed,
+            format!(
+                "command id `{}` was used for another command, or by another person, at revision {}: nothing was done; send this \
+                 one under an id of its own",
+                command.id, past.revision
+            ),
+        ));
+    }
+    if let Some(expected) = command.expected.filter(|expected| state.changed_at > *expected) {
+        return Err(Refusal::conflict(format!(
+            "revision {} was made after revision {expected}, on which it was decided to send this command: look at what it \
+             does now, and send it again",
+            state.changed_at
+        )));
+    }
     let case = Case { state, actor, now: now.max(state.last_at) };
     let events = case.events(&command.action)?;
     Ok(if events.is_empty() { Decided::AlreadyDone(state.head.revision) } else { Decided::Events(events) })

@@ -1,11 +1,13 @@
 //! The fold of the journal.
 
 mod access;
+mod command;
 mod server;
 mod tool;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+pub(crate) use self::command::{CommandIdentity, PastCommand};
 pub use self::{
     access::{AccessRequest, Client, Grant, Profile, RequestStatus, Toolset},
     server::{Server, StoredCredential},
@@ -33,6 +35,8 @@ pub struct Sealed {
 #[derive(Debug, Clone)]
 pub struct State {
     pub(crate) head: Head,
+    /// The last act that did more than put heads of the audit's chains on record.
+    pub(crate) changed_at: Revision,
     pub(crate) last_at: Timestamp,
     pub(crate) activated: bool,
     pub(crate) schema: u32,
@@ -52,14 +56,15 @@ pub struct State {
     pub(crate) anchored_at: Option<Timestamp>,
     /// The newest act that was sealed.
     pub(crate) sealed: Option<Sealed>,
-    /// Every command that was carried out, and the revision it made.
-    pub(crate) commands: HashMap<CommandId, Revision>,
+    /// Every command that was carried out: the revision that it made, and what it was.
+    pub(crate) commands: HashMap<CommandId, PastCommand>,
 }
 
 impl Default for State {
     fn default() -> Self {
         Self {
             head: Head::EMPTY,
+            changed_at: Revision::ZERO,
             last_at: Timestamp::default(),
             activated: false,
             schema: 1,
@@ -89,6 +94,14 @@ impl State {
     /// Where the journal stands.
     pub fn head(&self) -> Head {
         self.head
+    }
+
+    /// The revision of the last act that changed anything: what a command may expect ([`Command::expecting`]). Acts that put
+    /// nothing but heads of the audit's chains on record do not count.
+    ///
+    /// [`Command::expecting`]: super::Command::expecting
+    pub fn changed_at(&self) -> Revision {
+        self.changed_at
     }
 
     /// When the last act was.
@@ -179,7 +192,7 @@ impl State {
 
     /// The revision that a command made.
     pub fn command(&self, id: &CommandId) -> Option<Revision> {
-        self.commands.get(id).copied()
+        self.commands.get(id).map(|past| past.revision)
     }
 
     /// The tools of a server.

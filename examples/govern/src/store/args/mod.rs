@@ -69,6 +69,9 @@ pub(crate) struct ActArguments {
     /// The command's id: with the same one it is carried out once, however often it is sent [default: a new one]
     #[arg(long, value_name = "ID")]
     pub(crate) command_id: Option<CommandId>,
+    /// Do it only where nothing was changed after this revision, for example the one that a dry run answered
+    #[arg(long, value_name = "REVISION")]
+    pub(crate) expecting: Option<u64>,
 }
 
 /// What is done with a store.
@@ -208,6 +211,9 @@ pub(crate) enum Verb {
         /// Do it without asking, also where it widens access
         #[arg(long, short)]
         yes: bool,
+        /// Do it only where nothing was changed after this revision, for example the one that `plan` answered
+        #[arg(long, value_name = "REVISION")]
+        expecting: Option<u64>,
     },
     /// Write the store as it is at this moment to a new file, while others go on; SQLite only
     Backup {
