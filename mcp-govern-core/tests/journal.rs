@@ -18,6 +18,8 @@ mod blueprint;
 mod drift;
 #[path = "journal/golden.rs"]
 mod golden;
+#[path = "journal/own.rs"]
+mod own;
 #[path = "journal/replay.rs"]
 mod replay;
 #[path = "journal/requests.rs"]

@@ -91,7 +91,7 @@ impl Enacted {
 
 /// In whose name the file is brought about.
 pub(crate) fn administrator() -> Result<Actor, Failure> {
-    Ok(Actor::new(UserId::new("gateway", "configuration")?, [Role::Owner]))
+    Ok(Actor::process(UserId::new("gateway", "configuration")?, [Role::Owner]))
 }
 
 /// Looks at the known servers' tools anew, and brings a blueprint about. Doing it twice changes nothing the second time.

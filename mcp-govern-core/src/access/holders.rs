@@ -233,7 +233,8 @@ mod tests {
         let mut state = State::new();
         for at in 0..3 {
             let spec = ProfileSpec::new(Label::new("A profile"));
-            state.profiles.insert(profile(at), Profile { spec, bindings: BTreeMap::new() });
+            let policy_by = user(0);
+            state.profiles.insert(profile(at), Profile { spec, bindings: BTreeMap::new(), policy_by });
         }
         for (at, prefix) in ["a", "b"].into_iter().enumerate() {
             let spec = ServerSpec::new(

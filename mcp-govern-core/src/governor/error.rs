@@ -25,6 +25,9 @@ pub struct GovernError {
 pub enum GovernErrorKind {
     /// The actor may not: somebody with another role must send it.
     NotAllowed,
+    /// The command would let its sender hold a profile, or obtain one alone, that no other person gave: another person must grant it,
+    /// or send the command.
+    AnotherPersonNeeded,
     /// Something that was named does not exist: correct the id.
     NotFound,
     /// The id of the new thing is taken: choose another.
@@ -59,6 +62,7 @@ impl GovernErrorKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NotAllowed => "not_allowed",
+            Self::AnotherPersonNeeded => "another_person_needed",
             Self::NotFound => "not_found",
             Self::AlreadyExists => "already_exists",
             Self::Conflict => "conflict",
@@ -119,6 +123,7 @@ impl From<Refusal> for GovernError {
     fn from(refusal: Refusal) -> Self {
         let kind = match refusal.kind() {
             RefusalKind::NotAllowed => GovernErrorKind::NotAllowed,
+            RefusalKind::AnotherPersonNeeded => GovernErrorKind::AnotherPersonNeeded,
             RefusalKind::NotFound => GovernErrorKind::NotFound,
             RefusalKind::AlreadyExists => GovernErrorKind::AlreadyExists,
             RefusalKind::Conflict => GovernErrorKind::Conflict,

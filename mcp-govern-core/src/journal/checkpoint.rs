@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     AccessRequest, Client, Event, Grant, Head, KillScope, Profile, RequestStatus, Revision, Sealed, Server, State,
     StoredCredential, Tool, ToolState, Toolset,
-    state::{CommandIdentity, PastCommand},
+    state::{ClientRuleAuthors, CommandIdentity, PastCommand},
 };
 use crate::{
     ports::{AuditHead, WriterId},
@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// The number of the form; another number for every change of it, however small.
-pub const FORM: u32 = 3;
+pub const FORM: u32 = 4;
 
 /// A checkpoint cannot be written or read; the journal can.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -52,11 +52,12 @@ struct Saved {
     activated: bool,
     schema: u32,
     settings: Settings,
+    settings_by: ClientRuleAuthors,
     servers: Vec<(ServerId, SavedServer)>,
     definitions: Vec<Arc<ToolDefinition>>,
     tools: Vec<(ToolId, SavedTool)>,
     toolsets: Vec<(ToolsetId, Label, ToolsetContent)>,
-    profiles: Vec<(ProfileId, ProfileSpec, Vec<ToolsetBinding>)>,
+    profiles: Vec<(ProfileId, ProfileSpec, Vec<ToolsetBinding>, UserId)>,
     requests: Vec<(RequestId, SavedRequest)>,
     clients: Vec<(ClientId, SavedClient)>,
     kills: BTreeSet<KillScope>,
@@ -107,6 +108,7 @@ struct SavedRequest {
     justification: Option<String>,
     seconds: Option<u64>,
     policy: RequestPolicy,
+    policy_by: UserId,
     at: i64,
     expires: i64,
     approvals: Vec<(u32, UserId)>,
@@ -119,6 +121,7 @@ struct SavedClient {
     label: Label,
     #[serde(rename = "type")]
     client_type: Option<ClientType>,
+    typed_by: Option<UserId>,
     owner: Option<UserId>,
     closed: bool,
 }
@@ -176,12 +179,14 @@ impl Saved {
             activated: state.activated,
             schema: state.schema,
             settings: state.settings.clone(),
+            settings_by: state.settings_by.clone(),
             servers: state.servers.iter().map(|(id, server)| (id.clone(), SavedServer::of(server))).collect(),
             definitions: definitions.all,
             tools,
             toolsets: rows(&state.toolsets, |id, set| (id, set.label.clone(), set.content.clone())),
             profiles: rows(&state.profiles, |id, profile| {
-                (id, profile.spec.clone(), profile.bindings.values().cloned().collect())
+                let bindings = profile.bindings.values().cloned().collect();
+                (id, profile.spec.clone(), bindings, profile.policy_by.clone())
             }),
             requests: rows(&state.requests, |id, request| (id, SavedRequest::of(request))),
             clients: rows(&state.clients, |id, client| (id, SavedClient::of(client))),
@@ -220,9 +225,9 @@ impl Saved {
         let credential = |(server, owner, version, facts, at)| {
             ((server, owner), StoredCredential { version, facts, at: Timestamp::from_millis(at) })
         };
-        let profile = |(id, spec, bindings): (_, _, Vec<ToolsetBinding>)| {
+        let profile = |(id, spec, bindings, policy_by): (_, _, Vec<ToolsetBinding>, _)| {
             let bindings = bindings.into_iter().map(|binding| (binding.toolset.clone(), binding)).collect();
-            (id, Profile { spec, bindings })
+            (id, Profile { spec, bindings, policy_by })
         };
         Some(State {
             head: self.head,
@@ -231,6 +236,7 @@ impl Saved {
             activated: self.activated,
             schema: self.schema,
             settings: self.settings,
+            settings_by: self.settings_by,
             servers: self.servers.into_iter().map(|(id, server)| (id, server.restore())).collect(),
             tools: self.tools.into_iter().map(tool).collect::<Option<_>>()?,
             toolsets: self.toolsets.into_iter().map(|(id, label, content)| (id, Toolset { label, content })).collect(),
@@ -339,28 +345,28 @@ impl SavedTool {
 
 impl SavedRequest {
     fn of(request: &AccessRequest) -> Self {
-        let AccessRequest { profile, user, justification, seconds, policy, at, expires, approvals, decided } =
+        let AccessRequest { profile, user, justification, seconds, policy, policy_by, at, expires, approvals, decided } =
             request.clone();
         let (at, expires) = (at.as_millis(), expires.as_millis());
-        Self { profile, user, justification, seconds, policy, at, expires, approvals, decided }
+        Self { profile, user, justification, seconds, policy, policy_by, at, expires, approvals, decided }
     }
 
     fn restore(self) -> AccessRequest {
-        let Self { profile, user, justification, seconds, policy, at, expires, approvals, decided } = self;
+        let Self { profile, user, justification, seconds, policy, policy_by, at, expires, approvals, decided } = self;
         let (at, expires) = (Timestamp::from_millis(at), Timestamp::from_millis(expires));
-        AccessRequest { profile, user, justification, seconds, policy, at, expires, approvals, decided }
+        AccessRequest { profile, user, justification, seconds, policy, policy_by, at, expires, approvals, decided }
     }
 }
 
 impl SavedClient {
     fn of(client: &Client) -> Self {
-        let Client { label, client_type, owner, closed } = client.clone();
-        Self { label, client_type, owner, closed }
+        let Client { label, client_type, typed_by, owner, closed } = client.clone();
+        Self { label, client_type, typed_by, owner, closed }
     }
 
     fn restore(self) -> Client {
-        let Self { label, client_type, owner, closed } = self;
-        Client { label, client_type, owner, closed }
+        let Self { label, client_type, typed_by, owner, closed } = self;
+        Client { label, client_type, typed_by, owner, closed }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{AccessRequest, State, Tool, Toolset};
-use crate::vocabulary::{ApprovalStep, ProfileId, Risk, ToolId, ToolsetContent, ToolsetId};
+use crate::vocabulary::{ApprovalStep, ApproverRule, ProfileId, Risk, ToolId, ToolsetContent, ToolsetId, UserId};
 
 /// A profile that reaches a tool through a toolset.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -60,6 +60,13 @@ impl AccessRequest {
 
     pub(super) fn step(&self, index: u32) -> Option<&ApprovalStep> {
         self.policy.steps.get(usize::try_from(index).ok()?)
+    }
+
+    /// The step of an approval by this person which keeps it from approving the current step.
+    pub(super) fn approval_in_the_way(&self, user: &UserId) -> Option<u32> {
+        let (step, distinct) = (self.current_step(), self.policy.approvers == ApproverRule::Distinct);
+        let mine = self.approvals.iter().find(|(at, by)| by == user && (distinct || *at == step));
+        mine.map(|(at, _)| *at)
     }
 
     /// Whether one more approval of the current step is all that is missing.

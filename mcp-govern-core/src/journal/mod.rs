@@ -14,6 +14,7 @@ mod decide;
 pub mod drift;
 mod event;
 mod gains;
+mod own;
 mod refusal;
 mod standing;
 mod state;
@@ -35,6 +36,7 @@ pub use self::{
         UserOffboarded,
     },
     gains::{Gain, gains},
+    own::OwnAccess,
     refusal::{Refusal, RefusalKind},
     standing::{AccessChange, Standing},
     state::{

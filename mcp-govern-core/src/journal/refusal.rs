@@ -17,6 +17,9 @@ pub struct Refusal {
 pub enum RefusalKind {
     /// The actor's roles do not allow it. Somebody with the role that the message names must send it.
     NotAllowed,
+    /// The command would let its sender hold a profile, or obtain one alone, that no other person gave. Another person must grant
+    /// it, or send the command.
+    AnotherPersonNeeded,
     /// Something that the command names does not exist. Correct the id.
     NotFound,
     /// The id of the new thing is taken. Choose another.
@@ -37,6 +40,7 @@ impl RefusalKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NotAllowed => "not_allowed",
+            Self::AnotherPersonNeeded => "another_person_needed",
             Self::NotFound => "not_found",
             Self::AlreadyExists => "already_exists",
             Self::Conflict => "conflict",
@@ -71,6 +75,10 @@ impl Refusal {
 
     pub(crate) fn not_allowed(message: impl Into<String>) -> Self {
         Self::new(RefusalKind::NotAllowed, message)
+    }
+
+    pub(crate) fn another_person(message: impl Into<String>) -> Self {
+        Self::new(RefusalKind::AnotherPersonNeeded, message)
     }
 
     pub(crate) fn not_found(what: &str, id: &impl fmt::Display) -> Self {

@@ -54,13 +54,27 @@ pub struct Actor {
     user: UserId,
     roles: BTreeSet<Role>,
     groups: BTreeSet<GroupId>,
+    kind: ActorKind,
+}
+
+/// Whether anybody signs in as an actor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ActorKind {
+    Person,
+    Process,
 }
 
 impl Actor {
     /// A person with the roles; [`Role::User`] is always among them.
     pub fn new(user: UserId, roles: impl IntoIterator<Item = Role>) -> Self {
         let roles = roles.into_iter().chain([Role::User]).collect();
-        Self { user, roles, groups: BTreeSet::new() }
+        Self { user, roles, groups: BTreeSet::new(), kind: ActorKind::Person }
+    }
+
+    /// A process that acts by a configuration, in a name under which nobody signs in and calls tools. It has no access of its own, so
+    /// that the rules on what a person may give oneself do not bear on it: whoever writes its configuration answers for it.
+    pub fn process(name: UserId, roles: impl IntoIterator<Item = Role>) -> Self {
+        Self { kind: ActorKind::Process, ..Self::new(name, roles) }
     }
 
     /// With the groups that the identity provider states; they count where a group is an approver or owner.
@@ -83,6 +97,11 @@ impl Actor {
     /// The person's groups.
     pub fn groups(&self) -> &BTreeSet<GroupId> {
         &self.groups
+    }
+
+    /// Whether it is a process, not a person ([`Actor::process`]).
+    pub fn is_process(&self) -> bool {
+        self.kind == ActorKind::Process
     }
 
     /// Whether the person holds the role.

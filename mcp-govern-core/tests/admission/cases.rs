@@ -4,8 +4,8 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use super::support::*;
 use mcp_govern_core::{
-    ClientType, CredentialSharing, DenialCode, Effect, Grantee, Label, ProfileVisibility, Remedy, Risk, Settings,
-    ToolDefinition, ToolsetContent,
+    Actor, ClientType, CredentialSharing, DenialCode, Effect, Grantee, Label, ProfileVisibility, Remedy, Risk, Role,
+    Settings, ToolDefinition, ToolsetContent,
     access::{Admission, Freshness, Moment, Snapshot, admit},
     journal::{Action, KillScope},
 };
@@ -292,12 +292,14 @@ fn grants_to_groups_and_services_count_for_whom_they_are_meant() {
     let robot = mcp_govern_core::Principal::new(user("robot"), client("robot"));
     // Not yet a service: a person never holds a service's grant.
     assert_eq!(world.code(&robot, "status/list_pages"), "no_grant");
-    world.must(Action::SetClient {
+    // Who granted to it does not make a service of it, nor the other way round.
+    let to_service = Action::SetClient {
         client: client("robot"),
         label: Label::new("Robot"),
         client_type: Some(ClientType::Service),
         owner: None,
-    });
+    };
+    assert!(world.act_as(&Actor::new(user("gus"), [Role::GovernanceAdmin]), to_service));
     assert_eq!(world.code(&robot, "status/list_pages"), "permit");
 }
 

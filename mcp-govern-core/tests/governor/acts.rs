@@ -180,7 +180,7 @@ async fn a_refused_command_says_why_and_changes_nothing() {
     let error = world.governor.act(&nobody, command("a", grant("bob", "bob", None))).await.unwrap_err();
     assert_eq!(error.kind(), GovernErrorKind::NotAllowed);
     let error = world.governor.act(&owner(), command("b", grant("olga", "olga", None))).await.unwrap_err();
-    assert_eq!(error.kind(), GovernErrorKind::NotAllowed, "{error}");
+    assert_eq!(error.kind(), GovernErrorKind::AnotherPersonNeeded, "{error}");
     assert_eq!(world.governor.journal_head(), before);
 }
 

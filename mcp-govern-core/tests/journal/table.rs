@@ -425,9 +425,9 @@ fn nobody_not_even_an_owner_grants_to_oneself_or_to_a_group_of_ones_own() {
     let mut world = world();
     for role in [Role::Owner, Role::ProfileAdmin] {
         let mia = actor("mia", &[role]).with_groups([id("leads")]);
-        world.refuses(&mia, grant("new", person("mia")), RefusalKind::NotAllowed, "to oneself");
+        world.refuses(&mia, grant("new", person("mia")), RefusalKind::AnotherPersonNeeded, "to oneself");
         let leads = mcp_govern_core::Grantee::Group(id("leads"));
-        world.refuses(&mia, grant("new", leads), RefusalKind::NotAllowed, "group that one belongs to");
+        world.refuses(&mia, grant("new", leads), RefusalKind::AnotherPersonNeeded, "group that one belongs to");
     }
 }
 

@@ -39,11 +39,16 @@ impl State {
                 }
             }
             Event::ProfileCreated(event) => {
-                let profile = Profile { spec: event.spec.clone(), bindings: BTreeMap::new() };
+                let (spec, policy_by) = (event.spec.clone(), act.actor.user.clone());
+                let profile = Profile { spec, bindings: BTreeMap::new(), policy_by };
                 self.profiles.insert(event.profile.clone(), profile);
             }
             Event::ProfileChanged(event) => {
                 if let Some(profile) = self.profiles.get_mut(&event.profile) {
+                    let (old, new) = (&profile.spec, &event.spec);
+                    if (&old.visibility, &old.policy) != (&new.visibility, &new.policy) {
+                        profile.policy_by = act.actor.user.clone();
+                    }
                     profile.spec = event.spec.clone();
                 }
             }
@@ -70,7 +75,7 @@ impl State {
             }
             Event::RequestDenied(event) => self.request_decided(&event.request, RequestStatus::Denied),
             Event::RequestCancelled(event) => self.request_decided(&event.request, RequestStatus::Cancelled),
-            Event::ClientSet(event) => self.client_set(event),
+            Event::ClientSet(event) => self.client_set(event, act),
             Event::ClientClosed(event) => self.client_mut(&event.client).closed = true,
             Event::ClientReopened(event) => {
                 if let Some(client) = self.clients.get_mut(&event.client) {
@@ -124,7 +129,9 @@ impl State {
     }
 
     fn access_requested(&mut self, event: &AccessRequested, act: &Act) {
+        let profile = self.profiles.get(&event.profile);
         let request = AccessRequest {
+            policy_by: profile.map_or(&act.actor.user, |profile| &profile.policy_by).clone(),
             profile: event.profile.clone(),
             user: event.user.clone(),
             justification: event.justification.clone(),
@@ -144,8 +151,11 @@ impl State {
         }
     }
 
-    fn client_set(&mut self, event: &ClientSet) {
+    fn client_set(&mut self, event: &ClientSet, act: &Act) {
         let client = self.client_mut(&event.client);
+        if client.client_type != event.client_type {
+            client.typed_by = Some(act.actor.user.clone());
+        }
         client.label = event.label.clone();
         client.client_type = event.client_type;
         client.owner.clone_from(&event.owner);
@@ -156,6 +166,7 @@ impl State {
         self.clients.entry(client.clone()).or_insert_with(|| Client {
             label: Label::new(client.name.as_str()),
             client_type: None,
+            typed_by: None,
             owner: None,
             closed: false,
         })

@@ -63,11 +63,14 @@ impl State {
         Ok(act)
     }
 
-    fn apply_event(&mut self, event: &Event, act: &Act) {
+    pub(in crate::journal) fn apply_event(&mut self, event: &Event, act: &Act) {
         match event {
             Event::GovernanceActivated(_) => self.activated = true,
             Event::SchemaActivated(event) => self.schema = event.schema,
-            Event::SettingsChanged(event) => self.settings = event.settings.clone(),
+            Event::SettingsChanged(event) => {
+                self.settings_by.changed(&self.settings, &event.settings, &act.actor.user);
+                self.settings = event.settings.clone();
+            }
 
             Event::ServerRegistered(event) => {
                 let server = Server { spec: event.spec.clone(), paused: false, catalogue: None, registered_at: act.at };

@@ -14,7 +14,7 @@ mod validate;
 
 use std::fmt;
 
-use super::{Action, Command, Event, Refusal, RefusalKind, Revision, Server, State, Tool};
+use super::{Action, Command, Event, Refusal, RefusalKind, Revision, Server, State, Tool, own::gained};
 use crate::vocabulary::{Actor, ServerId, Timestamp, ToolId};
 
 /// The newest schema of event forms that this release writes.
@@ -38,9 +38,16 @@ pub enum Decided {
 /// INVARIANT: a command id is good for the command and the person that used it first alone
 /// (`a_used_command_id_is_good_for_its_own_command_and_sender_alone`).
 ///
+/// INVARIANT: nobody comes to hold a profile, or to be able to obtain one, by one's own acts alone, however many
+/// (`nobody_obtains_a_profile_by_ones_own_acts_alone`): what the actor holds and can obtain alone ([`OwnAccess`](super::OwnAccess))
+/// is compared before and after, whatever the command says. What the profiles that one holds lead to is no part of it: an
+/// administrator approves tools and binds toolsets for all holders of a profile, also as one of them. Such an act is shown as one
+/// that widens access, and is on record. Processes ([`Actor::process`]) have no access, so that nothing of this bears on them.
+///
 /// # Errors
 ///
-/// A [`Refusal`] when the actor may not ([`RefusalKind::NotAllowed`](super::RefusalKind::NotAllowed)), the id was used for another
+/// A [`Refusal`] when the actor may not ([`RefusalKind::NotAllowed`](super::RefusalKind::NotAllowed)), another person must act
+/// ([`RefusalKind::AnotherPersonNeeded`](super::RefusalKind::AnotherPersonNeeded)), the id was used for another
 /// command or by another person ([`RefusalKind::CommandIdUsed`](super::RefusalKind::CommandIdUsed)), something was changed after
 /// the revision that the command expects ([`RefusalKind::Conflict`](super::RefusalKind::Conflict)), something that it names is not
 /// there, the state does not allow it, or the command makes no sense. Nothing has changed then.
@@ -78,6 +85,18 @@ pub fn decide(state: &State, command: &Command, actor: &Actor, now: Timestamp) -
     }
     let case = Case { state, actor, now: now.max(state.last_at) };
     let events = case.events(&command.action)?;
+    if let Some(profile) = gained(state, command, actor, case.now, &events) {
+        return Err(Refusal::another_person(match &command.action {
+            Action::RequestAccess { .. } | Action::ApproveRequest { .. } => format!(
+                "you set last who may ask for profile `{profile}` and how requests are decided, so that a request of your own \
+                 needs another person: have another person grant the profile, or set its policy"
+            ),
+            _ => format!(
+                "by this you would hold profile `{profile}`, or hold it for longer, by your own acts alone: have another person \
+                 grant it to you, or send this command"
+            ),
+        }));
+    }
     Ok(if events.is_empty() { Decided::AlreadyDone(state.head.revision) } else { Decided::Events(events) })
 }
 

@@ -57,7 +57,7 @@ impl Case<'_> {
         self.profile(profile)?;
         free(self.state.grants.get(id), "grant", id)?;
         if speaks_for(self.actor, [grantee]) {
-            return Err(Refusal::not_allowed(format!(
+            return Err(Refusal::another_person(format!(
                 "nobody grants a profile to oneself, nor to a group that one belongs to: ask for profile `{profile}`, or \
                  have somebody else grant it"
             )));

@@ -8,7 +8,7 @@ use crate::{
         AccessRequest, AccessRequested, Event, ProfileGranted, Refusal, RequestApproved, RequestCancelled,
         RequestDenied, RequestStatus,
     },
-    vocabulary::{ApproverRule, GrantId, Grantee, Justification, ProfileId, RequestId, SelfApproval, UserId},
+    vocabulary::{GrantId, Grantee, Justification, ProfileId, RequestId, SelfApproval, UserId},
 };
 
 impl Case<'_> {
@@ -67,11 +67,7 @@ impl Case<'_> {
                 "request `{id}` stands at approval step {number}, and you are not among that step's approvers"
             )));
         }
-        let mine = request
-            .approvals
-            .iter()
-            .find(|(at, by)| by == user && (request.policy.approvers == ApproverRule::Distinct || *at == step));
-        if let Some((at, _)) = mine {
+        if let Some(at) = request.approval_in_the_way(user) {
             return Err(Refusal::not_possible(format!(
                 "you approved step {} of request `{id}` already: step {number} is for somebody else",
                 at.saturating_add(1)

@@ -31,12 +31,19 @@ impl Toolset {
 pub struct Profile {
     pub(crate) spec: ProfileSpec,
     pub(crate) bindings: BTreeMap<ToolsetId, ToolsetBinding>,
+    /// Who set visibility and policy last.
+    pub(crate) policy_by: UserId,
 }
 
 impl Profile {
     /// What the admin wrote.
     pub fn spec(&self) -> &ProfileSpec {
         &self.spec
+    }
+
+    /// Who set its visibility and its policy last: a request of this person's own is not decided by them alone.
+    pub fn policy_by(&self) -> &UserId {
+        &self.policy_by
     }
 
     /// The bound toolsets.
@@ -117,6 +124,8 @@ pub struct AccessRequest {
     pub(crate) justification: Option<String>,
     pub(crate) seconds: Option<u64>,
     pub(crate) policy: RequestPolicy,
+    /// Who had set that policy.
+    pub(crate) policy_by: UserId,
     pub(crate) at: Timestamp,
     pub(crate) expires: Timestamp,
     /// Who approved which step.
@@ -126,6 +135,22 @@ pub struct AccessRequest {
 }
 
 impl AccessRequest {
+    /// A request as it would be made for a profile.
+    pub(crate) fn new(id: &ProfileId, user: &UserId, profile: &Profile, at: Timestamp) -> Self {
+        Self {
+            profile: id.clone(),
+            user: user.clone(),
+            justification: None,
+            seconds: None,
+            policy: profile.spec.policy.clone(),
+            policy_by: profile.policy_by.clone(),
+            at,
+            expires: Timestamp::MAX,
+            approvals: Vec::new(),
+            decided: RequestStatus::Pending,
+        }
+    }
+
     /// The profile.
     pub fn profile(&self) -> &ProfileId {
         &self.profile
@@ -182,6 +207,8 @@ impl AccessRequest {
 pub struct Client {
     pub(crate) label: Label,
     pub(crate) client_type: Option<ClientType>,
+    /// Who gave it that type, or left it to the tenant's rules, where somebody did.
+    pub(crate) typed_by: Option<UserId>,
     pub(crate) owner: Option<UserId>,
     pub(crate) closed: bool,
 }

@@ -1,12 +1,14 @@
 //! The fold of the journal.
 
 mod access;
+mod authors;
 mod command;
 mod server;
 mod tool;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+pub(crate) use self::authors::ClientRuleAuthors;
 pub(crate) use self::command::{CommandIdentity, PastCommand};
 pub use self::{
     access::{AccessRequest, Client, Grant, Profile, RequestStatus, Toolset},
@@ -16,8 +18,8 @@ pub use self::{
 use super::{Head, KillScope, Revision};
 use crate::ports::{AuditHead, WriterId};
 use crate::vocabulary::{
-    ClientId, CommandId, CredentialOwner, Digest, GrantId, ProfileId, RequestId, ServerId, Settings, Timestamp, ToolId,
-    ToolsetId,
+    ClientId, ClientType, CommandId, CredentialOwner, Digest, GrantId, ProfileId, RequestId, ServerId, Settings,
+    Timestamp, ToolId, ToolsetId, UserId,
 };
 
 /// An act that was sealed under an audit key.
@@ -41,6 +43,7 @@ pub struct State {
     pub(crate) activated: bool,
     pub(crate) schema: u32,
     pub(crate) settings: Settings,
+    pub(crate) settings_by: ClientRuleAuthors,
     pub(crate) servers: BTreeMap<ServerId, Server>,
     pub(crate) tools: BTreeMap<ToolId, Tool>,
     pub(crate) toolsets: BTreeMap<ToolsetId, Toolset>,
@@ -69,6 +72,7 @@ impl Default for State {
             activated: false,
             schema: 1,
             settings: Settings::default(),
+            settings_by: ClientRuleAuthors::default(),
             servers: BTreeMap::new(),
             tools: BTreeMap::new(),
             toolsets: BTreeMap::new(),
@@ -193,6 +197,19 @@ impl State {
     /// The revision that a command made.
     pub fn command(&self, id: &CommandId) -> Option<Revision> {
         self.commands.get(id).map(|past| past.revision)
+    }
+
+    /// Whether a client counts as a service, and does so by an act of this person.
+    pub(crate) fn is_service_by(&self, client: &ClientId, person: &UserId) -> bool {
+        let row = self.clients.get(client);
+        let said = row.is_some_and(|row| row.typed_by.as_ref() == Some(person));
+        match row.and_then(Client::client_type) {
+            Some(known) => known == ClientType::Service && said,
+            None => {
+                let by_rule = || self.settings_by.of(&self.settings, client) == Some(person);
+                self.settings.client_type(client) == Some(ClientType::Service) && (said || by_rule())
+            }
+        }
     }
 
     /// The tools of a server.
