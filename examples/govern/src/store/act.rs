@@ -80,6 +80,8 @@ struct Told {
     revision: Revision,
     events: Vec<&'static str>,
     access: Vec<AccessChange>,
+    /// Whether it widens what the person who sends it holds.
+    widens_own: bool,
 }
 
 impl Report for Told {
@@ -123,12 +125,16 @@ pub(crate) async fn carry_out(
             revision: effect.revision,
             events: events.iter().map(Event::tag).collect(),
             access: effect.access.clone(),
+            widens_own: effect.widens_own(&session.actor),
         };
+        if told.widens_own {
+            told.what.push_str(", which widens what you hold yourself");
+        }
         if how.dry_run {
             if told.events.is_empty() {
                 told.outcome = if known { Outcome::Repeated } else { Outcome::Unchanged };
             }
-        } else if consented(shown.as_ref(), &effect, &what, how.yes, form)? {
+        } else if consented(shown.as_ref(), &effect, &told.what, how.yes, form)? {
             // A kill switch widens nothing, and waits for nothing.
             let sent = match &command.action {
                 Action::Kill { .. } => session.governor.act(&session.actor, command.clone()).await,

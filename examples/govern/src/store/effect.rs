@@ -1,7 +1,7 @@
 //! What commands lead to, as it is shown before they are sent; and whether it is still so when they are.
 
 use mcp_govern_core::{
-    Timestamp,
+    Actor, Grantee, Timestamp,
     governor::{ActOutcome, Acted, GovernError, GovernErrorKind},
     journal::{AccessChange, Command, Revision, Standing, State},
 };
@@ -28,6 +28,13 @@ impl Effect {
     pub(crate) fn between(state: &State, after: &State, now: Timestamp) -> Self {
         let (before, after) = (Standing::of(state, now), Standing::of(after, now));
         Self { revision: state.head().revision, access: before.changes_to(&after), before, after }
+    }
+
+    /// Whether it widens what the person who sends the commands holds: that is allowed, and told.
+    pub(crate) fn widens_own(&self, actor: &Actor) -> bool {
+        let groups = actor.groups().iter().map(|group| Grantee::Group(group.clone()).to_string());
+        let names: Vec<String> = groups.chain([Grantee::User(actor.user().clone()).to_string()]).collect();
+        self.access.iter().any(|change| change.widens && change.who.iter().any(|who| names.contains(who)))
     }
 
     /// Whether people may do more by it than by the effect that was shown before others acted: more than was shown, or the same by
@@ -116,9 +123,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use example_vendors::Vendor;
-    use mcp_govern_core::{
-        Actor, CommandId, Governor, GrantId, Grantee, ProfileId, Role, TenantId, ToolId, UserId, journal::Action,
-    };
+    use mcp_govern_core::{CommandId, Governor, GrantId, ProfileId, Role, TenantId, ToolId, UserId, journal::Action};
 
     use super::*;
     use crate::store::shadow::Shadow;
@@ -184,6 +189,10 @@ grantee = { user = { issuer = "local", subject = "ben" } }
         };
         let shown = effect_on(&state);
         assert_eq!(shown.access[0].who, ["user ben (local)"]);
+
+        // Whoever holds the profile is told so.
+        let ben = Actor::new(UserId::new("local", "ben").unwrap(), [Role::Owner]);
+        assert!(shown.widens_own(&ben) && !shown.widens_own(&owner()));
 
         // Another person holds the profile by now: one more would gain the tool.
         let more = effect_on(&after(&state, now, "carl", grant("everything", "carl")));
