@@ -99,16 +99,10 @@ impl OpenApiServer {
     }
 }
 
-/// Whether an error ends the call; the others only mean that the outcome stays unknown.
+/// Whether an error ends the call: it was stopped. Any other only means that the outcome of what the vendor has accepted stays
+/// unknown.
 fn gives_up(error: &ProviderError) -> bool {
-    !matches!(
-        error.kind(),
-        ProviderErrorKind::Network
-            | ProviderErrorKind::Timeout
-            | ProviderErrorKind::RateLimited
-            | ProviderErrorKind::BadAnswer
-            | ProviderErrorKind::VendorFailure
-    )
+    error.kind() == ProviderErrorKind::Cancelled
 }
 
 enum Outcome {

@@ -194,6 +194,11 @@ impl OpenApiServer {
                 Err(error) if error.kind() == ProviderErrorKind::Unauthorized => {
                     return Ok(Verdict::Rejected(error.to_string()));
                 }
+                // What the vendor has said of the key already stands, whatever keeps us from asking for more.
+                Err(error) if limited.is_some() || unsettled.is_some() => {
+                    remarks.push(error.to_string());
+                    break;
+                }
                 answer => answer?,
             };
             if answer.status.is_success() {

@@ -147,6 +147,14 @@ impl Row {
         self.definition.arguments().any(|name| name == argument)
     }
 
+    /// The argument that says how many items a page of the row's list has, and the most that the vendor allows.
+    pub(crate) fn largest_page(&self) -> Option<(&str, Value)> {
+        let Shape::List(plan) = &self.output.shape else { return None };
+        let size = plan.page.size()?;
+        let largest = self.definition.input_schema.get("properties")?.get(size)?.get("maximum")?;
+        Some((size, largest.clone()))
+    }
+
     /// Whether the row's first alternative for an auth method exists, or none is needed.
     pub(crate) fn is_open_to(&self, schemes: &[crate::document::security::Scheme], method: &AuthMethodId) -> bool {
         self.security.is_empty()

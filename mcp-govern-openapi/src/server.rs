@@ -28,7 +28,7 @@ use crate::{
     reach::Reach,
     recipe::{Entry, Recipes},
     row::{Row, Shape},
-    send::{Answer, Limiter, Outgoing, Permission, Sender, later, seconds},
+    send::{Answer, Limiter, Outgoing, Permission, Sender, later, seconds, unrepeated},
     transport::{Transport, is_loopback},
 };
 
@@ -87,6 +87,10 @@ impl OpenApiServer {
     ) -> Result<ToolOutput, ProviderError> {
         let deadline = self.deadline(cx.deadline);
         let tool = self.tool(name)?;
+        let (definition, is_recipe) = match tool {
+            Tool::Row(row) => (&row.definition, false),
+            Tool::Recipe(recipe) => (&recipe.definition, true),
+        };
         let (result, paging) = match tool {
             // Boxed, as polling is: most calls are one request, and theirs is the memory that is moved about.
             Tool::Recipe(recipe) => (Box::pin(self.run_recipe(recipe, arguments, rules, cx, deadline)).await?, None),
@@ -104,11 +108,17 @@ impl OpenApiServer {
         match trimmed {
             Ok(None) => {}
             Ok(Some(trimmed)) => {
-                output.content = trimmed.content;
+                output.content = if is_recipe { incomplete(trimmed.content) } else { trimmed.content };
                 output.notes.extend(trimmed.notes);
             }
             Err(text) => {
-                let error = ProviderError::new(ProviderErrorKind::BadAnswer, format!("`{name}`: {text}"));
+                let text = match definition.effect {
+                    Effect::Read => format!("`{name}`: {text}"),
+                    Effect::Write | Effect::Destructive => {
+                        format!("`{name}` was carried out and its result cannot be shown: {text}. Do not repeat it")
+                    }
+                };
+                let error = ProviderError::new(ProviderErrorKind::BadAnswer, text);
                 return Err(error.with_sent(Sent::Yes).with_exchanges(output.exchanges));
             }
         }
@@ -310,7 +320,13 @@ impl OpenApiServer {
         let throttled = answer.throttle != Throttle::No;
         let (headers, status): (&HeaderMap, _) = (&answer.headers, answer.status);
         let remedies = policy.remedies(row.origin.as_deref());
-        let mut refusal = error::read(&policy.errors, remedies, throttled, status, headers, &answer.body, scrubber);
+        let plan = &policy.errors;
+        let mut refusal = if status == StatusCode::NOT_FOUND && names_nothing(row) {
+            let remedies = [error::nothing_there(&self.base)];
+            error::read(plan, &remedies, throttled, status, headers, &answer.body, scrubber)
+        } else {
+            error::read(plan, remedies, throttled, status, headers, &answer.body, scrubber)
+        };
         let title = &self.shared.document.info.title;
         let mut text = format!("`{}`: {title} {}", row.name, refusal.text);
         if status.is_redirection() {
@@ -327,9 +343,15 @@ impl OpenApiServer {
         if refusal.kind == ProviderErrorKind::RateLimited {
             let wait = policy.wait(headers).or_else(|| policy.wait_default().filter(|_| throttled));
             refusal.vendor.retry_after = wait;
-            if let Some(wait) = wait {
-                let _ = write!(text, "; try again in {} s", seconds(wait));
+            match wait {
+                Some(wait) if wait >= error::LONGEST_WAIT => text.push_str("; it asks to wait for a day or longer"),
+                Some(wait) => {
+                    let _ = write!(text, "; try again in {} s", seconds(wait));
+                }
+                None => {}
             }
+        } else if let Some(why) = &answer.unrepeated {
+            text = unrepeated(&text, why);
         }
         let error = ProviderError::new(refusal.kind, text).with_sent(answer.sent);
         error.with_exchanges(vec![answer.exchange]).with_vendor(refusal.vendor)
@@ -418,6 +440,22 @@ pub(crate) fn check_base(url: &Url) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// Whether a row is a read that names no single thing which could be missing.
+fn names_nothing(row: &Row) -> bool {
+    let reads = row.definition.effect == Effect::Read && row.origin.is_none();
+    reads && row.required.is_empty() && !row.path.template().contains('{')
+}
+
+/// The result of a recipe that was cut to size: what it says of itself, that it is complete, is no longer so.
+fn incomplete(content: Box<RawValue>) -> Box<RawValue> {
+    let Ok(mut value) = serde_json::from_str::<Value>(content.get()) else { return content };
+    match value.get_mut("is_complete") {
+        Some(whole @ Value::Bool(true)) => *whole = Value::Bool(false),
+        _ => return content,
+    }
+    serde_json::value::to_raw_value(&value).unwrap_or(content)
+}
+
 /// A write whose outcome nobody knows must not be repeated without looking; the message says so.
 fn unsettled(row: &Row, error: ProviderError) -> ProviderError {
     let unknown = matches!(
@@ -431,12 +469,7 @@ fn unsettled(row: &Row, error: ProviderError) -> ProviderError {
         return error;
     }
     let text = format!("{}. The change may have been made all the same: look before you repeat it", error.message());
-    let told = ProviderError::new(error.kind(), text).with_sent(error.sent());
-    let told = told.with_exchanges(error.exchanges().to_vec());
-    match error.vendor().cloned() {
-        Some(vendor) => told.with_vendor(vendor).with_source(error),
-        None => told.with_source(error),
-    }
+    error.with_message(text)
 }
 
 pub(crate) fn invalid(row: &Row, text: &str) -> ProviderError {

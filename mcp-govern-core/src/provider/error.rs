@@ -154,6 +154,13 @@ impl ProviderError {
         self
     }
 
+    /// With another sentence, everything else as it is.
+    #[must_use]
+    pub fn with_message(mut self, message: impl Into<String>) -> Self {
+        self.message = message.into();
+        self
+    }
+
     /// The same error, with what is `known` about sending where it states nothing.
     #[must_use]
     pub(crate) fn settled(mut self, known: Sent) -> Self {

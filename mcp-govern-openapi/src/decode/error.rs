@@ -29,6 +29,8 @@ pub(crate) struct RemedyRule {
     pub(crate) header: Option<(HeaderName, Option<String>)>,
     pub(crate) kind: Option<ProviderErrorKind>,
     pub(crate) remedy: String,
+    /// Said instead where the vendor gave no words of its own.
+    pub(crate) without_message: Option<String>,
 }
 
 /// An answer that is an error.
@@ -42,6 +44,9 @@ pub(crate) struct Refusal {
 
 const LONGEST_MESSAGE: usize = 1_000;
 const LONGEST_DETAIL: usize = 300;
+const LONGEST_BODY: usize = 300;
+/// A day is longer than any deadline; the bound keeps nonsense out of the arithmetic.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
 const MOST_DETAILS: usize = 20;
 
 /// Reads an error answer.
@@ -69,14 +74,70 @@ pub(crate) fn read(
         let scopes = plan.scopes.iter().find_map(|p| Some(words(&p.value(&body)?)).filter(|words| !words.is_empty()));
         vendor.missing_scopes =
             scopes.unwrap_or_default().into_iter().take(MOST_DETAILS).map(|t| clean(t, 80)).collect();
+        if vendor.message.is_none() && vendor.details.is_empty() {
+            vendor.message = unforeseen(&body).map(|text| clean(text, LONGEST_BODY));
+        }
     } else if is_plain_text(headers, &body) {
         vendor.message = Some(clean(body.trim().to_owned(), 300));
     }
     vendor.request_id = request_id(plan, headers, &body).map(|text| clean(text, 120));
     let rule = remedies.iter().find(|rule| rule.matches(&vendor, headers));
     let kind = rule.and_then(|rule| rule.kind).unwrap_or_else(|| kind_of(status, throttled));
-    let text = sentence(&vendor, rule.map(|rule| rule.remedy.as_str()));
+    let wordless = vendor.message.is_none() && vendor.details.is_empty();
+    let told = |rule: &RemedyRule| match &rule.without_message {
+        Some(without) if wordless => without.clone(),
+        _ => rule.remedy.clone(),
+    };
+    let remedy = rule.map(told).or_else(|| usual_remedy(kind).filter(|_| !throttled).map(str::to_owned));
+    let text = sentence(&vendor, remedy.as_deref());
     Refusal { kind, vendor, text }
+}
+
+/// What a refusal in JSON says that has none of the members which the document names: the usual ones, or a piece of it.
+fn unforeseen(body: &str) -> Option<String> {
+    const USUAL: [&str; 8] =
+        ["message", "error_description", "error", "errors", "reason", "description", "msg", "status_message"];
+    let value: Value = serde_json::from_str(body).ok()?;
+    let part = |name: &str| value.get(name).and_then(|part| printable(part, 0));
+    match (part("title"), part("detail")) {
+        (Some(title), Some(detail)) => return Some(format!("{title}: {detail}")),
+        (Some(one), None) | (None, Some(one)) => return Some(one),
+        (None, None) => {}
+    }
+    let empty = match &value {
+        Value::Null => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.is_empty(),
+        Value::String(text) => text.trim().is_empty(),
+        Value::Bool(_) | Value::Number(_) => false,
+    };
+    USUAL.into_iter().find_map(part).or_else(|| printable(&value, 0)).or_else(|| (!empty).then(|| value.to_string()))
+}
+
+/// What to tell of a status for which the document has no word, where the kind alone does not say it.
+fn usual_remedy(kind: ProviderErrorKind) -> Option<&'static str> {
+    match kind {
+        ProviderErrorKind::Internal => Some(
+            "It is the form of the request that is wrong, not the arguments: report it as a fault of this provider.",
+        ),
+        ProviderErrorKind::BadAnswer => Some("That says nothing about the arguments: look at the vendor's state."),
+        _ => None,
+    }
+}
+
+/// What is said of a "not found" where the call named nothing that could be missing.
+pub(crate) fn nothing_there(base: &str) -> RemedyRule {
+    RemedyRule {
+        status: None,
+        code: None,
+        contains: None,
+        header: None,
+        kind: Some(ProviderErrorKind::NotFound),
+        remedy: format!(
+            "The call names nothing that could be missing: look whether the server's base URL `{base}` is right."
+        ),
+        without_message: None,
+    }
 }
 
 /// The vendor's id of a request, from its headers or the body.
@@ -99,7 +160,10 @@ pub(crate) fn kind_of(status: StatusCode, throttled: bool) -> ProviderErrorKind 
         408 | 500..=599 => ProviderErrorKind::VendorFailure,
         409 | 412 | 423 | 424 | 428 => ProviderErrorKind::Conflict,
         429 => ProviderErrorKind::RateLimited,
-        400..=499 => ProviderErrorKind::InvalidArguments,
+        // The form of the request: which method, what it is written in, how long it is. No argument can mend it.
+        405 | 406 | 411 | 415 | 417 | 421 | 426 | 431 => ProviderErrorKind::Internal,
+        400 | 413 | 414 | 416 | 422 => ProviderErrorKind::InvalidArguments,
+        451 => ProviderErrorKind::Forbidden,
         _ => ProviderErrorKind::BadAnswer,
     }
 }
@@ -234,7 +298,7 @@ pub(crate) fn wait_of(
         let text = headers.get(name)?.to_str().ok()?.trim();
         let Ok(number) = text.parse::<f64>() else {
             let date = httpdate::parse_http_date(text).ok()?;
-            return Some(date.duration_since(now).unwrap_or_default());
+            return Some(date.duration_since(now).unwrap_or_default().min(LONGEST_WAIT));
         };
         let seconds = match unit {
             WaitUnit::Seconds => number,
@@ -243,8 +307,7 @@ pub(crate) fn wait_of(
                 number - now.duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs_f64()
             }
         };
-        // A day is longer than any deadline; the bound keeps nonsense out of the arithmetic.
-        seconds.is_finite().then(|| Duration::from_secs_f64(seconds.clamp(0.0, 86_400.0)))
+        seconds.is_finite().then(|| Duration::from_secs_f64(seconds.clamp(0.0, LONGEST_WAIT.as_secs_f64())))
     })
 }
 

@@ -71,11 +71,13 @@ fn every_status_has_a_kind() {
         (402, K::PlanLimit),
         (403, K::Forbidden),
         (404, K::NotFound),
-        (405, K::InvalidArguments),
+        (405, K::Internal),
         (408, K::VendorFailure),
         (409, K::Conflict),
         (410, K::NotFound),
         (413, K::InvalidArguments),
+        (415, K::Internal),
+        (418, K::BadAnswer),
         (422, K::InvalidArguments),
         (428, K::Conflict),
         (429, K::RateLimited),
@@ -98,6 +100,7 @@ fn the_first_remedy_whose_marks_are_all_there_is_told() {
         header: header.map(|value| (HeaderName::from_static("x-kind"), Some(value.to_owned()))),
         kind: Some(ProviderErrorKind::Conflict),
         remedy: remedy.into(),
+        without_message: None,
     };
     let rules =
         [rule(None, Some("Special"), "special"), rule(Some("api integration"), None, "key"), rule(None, None, "right")];
@@ -141,4 +144,29 @@ fn waiting_is_read_from_seconds_dates_and_epochs() {
     let expected = httpdate::parse_http_date(date).unwrap().duration_since(now).unwrap_or_default();
     assert_eq!(wait(date, WaitUnit::Seconds), Some(expected));
     assert_eq!(wait("soon", WaitUnit::Seconds), None);
+}
+
+#[test]
+fn a_refusal_without_a_known_member_is_told_all_the_same() {
+    for (body, text) in [
+        (r#"{"title":"Bad","detail":"The name is too long."}"#, "answered 400: Bad: The name is too long."),
+        (r#"{"detail":"Too long"}"#, "answered 400: Too long"),
+        (r#"{"fault":{"why":"it is full"}}"#, "answered 400: fault: why: it is full"),
+        (r#"{"ok":false}"#, r#"answered 400: {"ok":false}"#),
+        ("{}", "answered 400"),
+    ] {
+        assert_eq!(read_body(400, body, &[]).text, text, "{body}");
+    }
+    let rule = || RemedyRule { without_message: Some("Compare them.".into()), ..nothing_there("https://a.example") };
+    assert!(read_body(400, r#"{"message":"No"}"#, &[rule()]).text.contains("names nothing"));
+    assert_eq!(read_body(400, "", &[rule()]).text, "answered 400. Compare them.");
+    assert!(read_body(415, "", &[]).text.contains("not the arguments"));
+}
+
+#[test]
+fn a_wait_until_a_far_day_is_bounded() {
+    let headers =
+        HeaderMap::from_iter([(http::header::RETRY_AFTER, HeaderValue::from_static("Thu, 31 Dec 2099 23:59:59 GMT"))]);
+    let wait = wait_of(&headers, &[(http::header::RETRY_AFTER, WaitUnit::Seconds)], std::time::SystemTime::now());
+    assert_eq!(wait, Some(LONGEST_WAIT));
 }

@@ -48,6 +48,14 @@ pub(crate) struct ListOutput<'a> {
 }
 
 impl Paging {
+    /// The argument that says how many items a page has.
+    pub(crate) fn size(&self) -> Option<&str> {
+        match self {
+            Self::Number { size, .. } | Self::Offset { limit: size, .. } => Some(size),
+            Self::None | Self::Cursor { .. } => None,
+        }
+    }
+
     /// Refuses what the vendor would refuse, before anything is sent.
     pub(crate) fn check(&self, arguments: &Map<String, Value>) -> Result<(), String> {
         let Self::Offset { offset, limit, window: Some(window), usual } = self else { return Ok(()) };

@@ -359,6 +359,8 @@ pub(crate) struct RemedyGovern {
     /// The origin that it is about; the server's base URL when absent.
     pub(crate) origin: Option<String>,
     pub(crate) remedy: String,
+    /// Said instead where the vendor gave no words of its own.
+    pub(crate) without_message: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -189,6 +189,7 @@ fn remedy(stated: &RemedyGovern) -> Checked<RemedyRule> {
         header: header.map(|name| (name, stated.equals.clone())),
         kind: kind.transpose()?,
         remedy: stated.remedy.clone(),
+        without_message: stated.without_message.clone(),
     })
 }
 

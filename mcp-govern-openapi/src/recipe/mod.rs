@@ -32,7 +32,8 @@ pub trait Recipe: std::fmt::Debug + Send + Sync + 'static {
     /// What the recipe is, as reviewers and models see it.
     fn spec(&self) -> RecipeSpec;
 
-    /// Does it. The result must be a JSON object.
+    /// Does it. The result must be a JSON object. A member `is_complete` says whether it is whole: where a long result is cut to a
+    /// size that a model can read, it becomes false.
     ///
     /// # Errors
     ///

@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use mcp_govern_core::{CallContext, CallRules, Exchange, ProviderError, ProviderErrorKind, Sent, ToolName};
+use mcp_govern_core::{CallContext, CallRules, Effect, Exchange, ProviderError, ProviderErrorKind, Sent, ToolName};
 use serde_json::{Map, Value, value::RawValue};
 use tokio::time::Instant;
 
@@ -31,6 +31,8 @@ struct Record {
     exchanges: Vec<Exchange>,
     notes: Vec<String>,
     sent: Sent,
+    /// The rows that changed something.
+    done: Vec<ToolName>,
 }
 
 /// What a row answered, whole.
@@ -67,7 +69,8 @@ pub struct RowList {
 }
 
 impl RowCaller<'_> {
-    /// Reads a list page after page, to its end or until it holds `most` items.
+    /// Reads a list page after page, to its end or until it holds `most` items. Pages are as large as the vendor allows, unless
+    /// their size is given or a rule on the call speaks of it.
     ///
     /// # Errors
     ///
@@ -78,6 +81,11 @@ impl RowCaller<'_> {
         mut arguments: Map<String, Value>,
         most: usize,
     ) -> Result<RowList, ProviderError> {
+        if let Some((size, largest)) = self.named(row)?.largest_page()
+            && self.rules.on(size).next().is_none()
+        {
+            arguments.entry(size).or_insert(largest);
+        }
         let mut list = RowList { items: Vec::new(), is_complete: false };
         loop {
             let mut page = self.call(row, arguments.clone()).await?.to_value()?;
@@ -123,6 +131,9 @@ impl RowCaller<'_> {
         match result {
             Ok(result) => {
                 record.sent = Sent::Yes;
+                if named.definition.effect != Effect::Read {
+                    record.done.push(named.name.clone());
+                }
                 record.exchanges.extend(result.exchanges);
                 record.notes.extend(result.notes);
                 Ok(RowAnswer { content: result.content, is_narrowed: result.is_narrowed })
@@ -155,7 +166,7 @@ impl OpenApiServer {
         cx: &CallContext<'_>,
         deadline: Instant,
     ) -> Result<RowResult, ProviderError> {
-        let record = Mutex::new(Record { exchanges: Vec::new(), notes: Vec::new(), sent: Sent::No });
+        let record = Mutex::new(Record { exchanges: Vec::new(), notes: Vec::new(), sent: Sent::No, done: Vec::new() });
         let rows = RowCaller { server: self, uses: entry.uses(), rules, cx, deadline, record };
         let outcome = tokio::time::timeout_at(deadline, entry.recipe.run(&rows, arguments, cx)).await;
         let record = rows.record.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -175,7 +186,15 @@ impl OpenApiServer {
             Ok(value) => value,
             Err(error) => {
                 let sent = error.sent().max(record.sent);
-                return Err(error.with_sent(sent).with_exchanges(record.exchanges));
+                let error = error.with_sent(sent).with_exchanges(record.exchanges);
+                if record.done.is_empty() {
+                    return Err(error);
+                }
+                // What a row has done stays done, whatever ended the call afterwards.
+                let done: Vec<String> = record.done.iter().map(|row| format!("`{row}`")).collect();
+                let text =
+                    format!("{}. Before that, {} was carried out and stays so", error.message(), done.join(", "));
+                return Err(error.with_message(text));
             }
         };
         let content = serde_json::value::to_raw_value(&value)

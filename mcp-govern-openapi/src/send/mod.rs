@@ -75,6 +75,8 @@ pub(crate) struct Answer {
     pub(crate) throttle: Throttle,
     pub(crate) sent: Sent,
     pub(crate) exchange: Exchange,
+    /// Why the request was not sent again, although that would have been right.
+    pub(crate) unrepeated: Option<String>,
 }
 
 /// A lane is silent no longer than this, whatever a vendor asks for: after it, one call may ask again.
@@ -113,17 +115,33 @@ impl Sender<'_> {
     ) -> Result<Answer, ProviderError> {
         let mut state = State::new(out);
         let mut bell = pin!(sleep_until(deadline));
+        let mut last: Option<Attempt> = None;
         loop {
-            self.take_turn(out, observer, bell.as_mut(), &mut state).await?;
-            let next = {
-                let begun = Instant::now();
-                let outcome = self.attempt(out, bell.as_mut(), &mut state).await;
-                state.ended(out, begun);
-                match self.next(out, &outcome, &state) {
-                    Some(next) if next < deadline => next,
-                    _ => return state.finish(outcome),
+            match self.take_turn(out, observer, bell.as_mut(), &mut state).await {
+                Ok(()) => {}
+                Err(NoTurn::Stopped(refused)) => return Err(refused),
+                // INVARIANT: what the vendor answered is never covered by a later refusal of our own
+                // (`an_attempt_that_finds_no_room_leaves_the_answer_before_it`).
+                Err(NoTurn::NoRoom(error, why)) => match last.take() {
+                    None => return Err(error),
+                    Some(outcome) => {
+                        state.exchange.retries -= 1;
+                        state.unrepeated = Some(why);
+                        return state.finish(outcome);
+                    }
+                },
+            }
+            let begun = Instant::now();
+            let outcome = self.attempt(out, bell.as_mut(), &mut state).await;
+            state.ended(out, begun);
+            let next = match self.next(out, &outcome, &state) {
+                Some(next) if next < deadline => next,
+                too_late => {
+                    state.unrepeated = too_late.map(|_| "the deadline leaves no time for it".to_owned());
+                    return state.finish(outcome);
                 }
             };
+            last = Some(outcome);
             tracing::debug!(method = %out.method, path = &**out.template, attempt = state.attempts, "trying again");
             state.exchange.retries += 1;
             sleep_until(next).await;
@@ -148,15 +166,19 @@ impl Sender<'_> {
         observer: &dyn CallObserver,
         mut bell: Pin<&mut Sleep>,
         state: &mut State,
-    ) -> Result<(), ProviderError> {
-        let turn = self.turn(out, bell.as_mut(), state).await?;
+    ) -> Result<(), NoTurn> {
+        let no_room = |error: ProviderError| {
+            let why = error.message().to_owned();
+            NoTurn::NoRoom(error, why)
+        };
+        let turn = self.turn(out, bell.as_mut(), state).await.map_err(no_room)?;
         match before(bell, observer.sending().as_mut()).await {
             Err(TooLate) => {
-                Err(state.error(ProviderErrorKind::Timeout, "the deadline passed before the request was sent"))
+                Err(no_room(state.error(ProviderErrorKind::Timeout, "the deadline passed before the request was sent")))
             }
             Ok(Err(refused)) => {
                 let sent = refused.sent().max(state.sent);
-                Err(refused.with_sent(sent).with_exchanges(state.exchanges()))
+                Err(NoTurn::Stopped(refused.with_sent(sent).with_exchanges(state.exchanges())))
             }
             Ok(Ok(())) => {
                 turn.keep();
@@ -275,6 +297,14 @@ impl Sender<'_> {
     }
 }
 
+/// An attempt is not made.
+enum NoTurn {
+    /// The call must not go on.
+    Stopped(ProviderError),
+    /// There is no room or time for it: the error where it is the first, and why for any other.
+    NoRoom(ProviderError, String),
+}
+
 /// The deadline came first.
 struct TooLate;
 
@@ -297,6 +327,8 @@ struct State {
     sent: Sent,
     begun: Option<Instant>,
     exchange: Exchange,
+    /// Why a further attempt that would have been right was not made.
+    unrepeated: Option<String>,
 }
 
 /// An answer as it came, its body read.
@@ -341,7 +373,7 @@ impl State {
             latency_ms: 0,
             retries: 0,
         };
-        Self { attempts: 0, sent: Sent::No, begun: None, exchange }
+        Self { attempts: 0, sent: Sent::No, begun: None, exchange, unrepeated: None }
     }
 
     /// An attempt has ended.
@@ -376,9 +408,19 @@ impl State {
         match outcome {
             Attempt::Answered(head) => {
                 let Head { status, headers, body, throttle } = head;
-                Ok(Answer { status, headers, body, throttle, sent: self.sent, exchange: self.exchange })
+                let unrepeated = self.unrepeated;
+                Ok(Answer { status, headers, body, throttle, sent: self.sent, exchange: self.exchange, unrepeated })
             }
-            other => Err(self.fail(other)),
+            other => {
+                let error = self.fail(other);
+                match &self.unrepeated {
+                    Some(why) => {
+                        let text = unrepeated(error.message(), why);
+                        Err(error.with_message(text))
+                    }
+                    None => Err(error),
+                }
+            }
         }
     }
 
@@ -395,6 +437,12 @@ impl State {
             Attempt::Answered(_) => self.error(ProviderErrorKind::Internal, "an answer was taken for a failure"),
         }
     }
+}
+
+/// A failure after which another attempt would have been right, with why none was made.
+pub(crate) fn unrepeated(text: &str, why: &str) -> String {
+    let text = text.trim_end_matches('.');
+    format!("{text}. It was not tried again: {why}")
 }
 
 fn name_of(method: &Method) -> Cow<'static, str> {

@@ -82,7 +82,7 @@ impl Recipe for CloseShop {
         _cx: &CallContext<'_>,
     ) -> Result<Value, ProviderError> {
         let shop = |id: &Value| map(json!({ "shop_id": id }));
-        let pets = rows.list("list_pets", shop(&arguments["shop_id"]), 3).await?;
+        let pets = rows.list("list_pets", shop(&arguments["shop_id"]), 12).await?;
         let id = arguments.get("other").unwrap_or(&arguments["shop_id"]);
         rows.call("delete_shop", shop(id)).await?;
         Ok(json!({"pets": pets.items, "all": pets.is_complete}))
@@ -238,14 +238,16 @@ fn a_configuration_that_makes_no_sense_is_refused_by_name() {
 
 #[tokio::test(start_paused = true)]
 async fn a_list_is_read_over_its_pages_until_there_is_enough() {
-    let pages = [json!([1, 2]), json!([3, 4]), json!({"gone": true})].map(|body| json(200, body));
+    let ten = || Value::from(vec![7; 10]);
+    let pages = [ten(), ten(), json!({"gone": true})].map(|body| json(200, body));
     let script = Script::new(pages);
     let closed = result(&limited(&script, &[]), "close_shop", json!({"shop_id": "a"})).await;
-    assert_eq!(closed, json!({"pets": [1, 2, 3, 4], "all": false}));
+    assert_eq!(closed, json!({"pets": vec![7; 20], "all": false}));
     let uris: Vec<String> = script.seen().iter().take(2).map(|seen| seen.uri.clone()).collect();
     assert_eq!(
         uris,
-        ["https://api.example/v1/shops/a/pets?per_page=2", "https://api.example/v1/shops/a/pets?page=2&per_page=2"]
+        ["https://api.example/v1/shops/a/pets?per_page=10", "https://api.example/v1/shops/a/pets?page=2&per_page=10"],
+        "as many as the vendor gives at once"
     );
     let script = Script::new([json(200, json!([1])), json(200, json!({}))]);
     let closed = result(&limited(&script, &[]), "close_shop", json!({"shop_id": "a"})).await;

@@ -216,3 +216,18 @@ async fn the_observer_is_asked_before_each_attempt_and_its_no_is_final() {
         assert_eq!(error.exchanges().len(), allowed);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_finds_no_room_leaves_the_answer_before_it() {
+    let rates = "  catalogue: 3\n  rates: {default: {requests: 1, per_ms: 3600000}}\n";
+    let document = PETS.replace("  catalogue: 3\n", rates);
+    let script = Script::new([json(500, json!({"message": "database is down"}))]);
+    let error = failure(&server(&document, &script), "get_pet", json!({"pet_id": "1"})).await;
+    assert_eq!((error.kind(), error.sent()), (ProviderErrorKind::VendorFailure, Sent::Yes));
+    assert!(error.message().contains("database is down. It was not tried again: the rate limit"), "{error}");
+    assert_eq!((script.seen().len(), error.exchanges().len(), error.exchanges()[0].retries), (1, 1, 0));
+    let script = Script::new([Step::Fail(TransportError::maybe_sent("connection reset"))]);
+    let error = failure(&server(&document, &script), "get_pet", json!({"pet_id": "1"})).await;
+    assert_eq!((error.kind(), error.sent()), (ProviderErrorKind::Network, Sent::Maybe));
+    assert!(error.message().contains("It was not tried again"), "{error}");
+}

@@ -33,9 +33,7 @@ const WORSENING: [&str; 5] =
 impl Components {
     /// Reads them all.
     pub(super) async fn read(rows: &RowCaller<'_>, page: &Map<String, Value>) -> Result<Self, ProviderError> {
-        let mut arguments = page.clone();
-        arguments.insert("per_page".to_owned(), json!(100));
-        let list = rows.list("list_components", arguments, MOST).await?;
+        let list = rows.list("list_components", page.clone(), MOST).await?;
         let by_id = list.items.iter().map(|item| (text(item, "id").to_owned(), Component::of(item)));
         Ok(Self { by_id: by_id.collect(), is_complete: list.is_complete })
     }

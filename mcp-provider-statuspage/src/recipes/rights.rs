@@ -1,13 +1,14 @@
 //! What a team member may do on which pages, in whatever form it comes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-/// The roles that a page can have.
-const ROLES: [&str; 3] = ["page_configuration", "incident_manager", "maintenance_manager"];
+/// What names a page in a list of them.
+const NAMES: [&str; 2] = ["page_id", "id"];
 
-/// Roles by page. A page without roles maps to nothing.
+/// Roles by page, those included that this release does not know: what Statuspage tells is written back as it was, unless it was
+/// to be changed. A page without roles maps to nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Rights {
     pages: BTreeMap<String, BTreeMap<String, bool>>,
@@ -23,18 +24,19 @@ pub(super) struct Difference {
 
 impl Rights {
     /// Reads an answer: a list of pages or a map of them, in an envelope or bare. `None` when it is neither, or when a page
-    /// cannot be told: what is not understood would be revoked by writing it back.
+    /// or a member of one cannot be told: what is not understood would be revoked by writing the others back.
     pub(super) fn read(answer: &Value) -> Option<Self> {
         let pages = answer.pointer("/data/pages").or_else(|| answer.get("pages"))?;
         let entries: Option<Vec<(String, &Value)>> = match pages {
             Value::Object(members) => Some(members.iter().map(|(id, roles)| (id.clone(), roles)).collect()),
             Value::Array(items) => {
-                let id = |item: &Value| Some(item.get("page_id").or_else(|| item.get("id"))?.as_str()?.to_owned());
+                let id = |item: &Value| Some(NAMES.iter().find_map(|name| item.get(name))?.as_str()?.to_owned());
                 items.iter().map(|item| Some((id(item)?, item))).collect()
             }
             _ => None,
         };
-        let read = |(id, roles): (String, &Value)| Some((id, roles_of(roles)?));
+        let named: &[&str] = if pages.is_array() { &NAMES } else { &[] };
+        let read = |(id, roles): (String, &Value)| Some((id, roles_of(roles, named)?));
         let pages = entries?.into_iter().map(read).collect::<Option<_>>()?;
         Some(Self { pages })
     }
@@ -50,7 +52,7 @@ impl Rights {
 
     /// Sets the roles that are named; the others of the page stay.
     pub(super) fn set(&mut self, page: &str, roles: &Value) {
-        self.pages.entry(page.to_owned()).or_default().extend(roles_of(roles).unwrap_or_default());
+        self.pages.entry(page.to_owned()).or_default().extend(roles_of(roles, &[]).unwrap_or_default());
     }
 
     pub(super) fn revoke(&mut self, page: &str) {
@@ -69,7 +71,8 @@ impl Rights {
                 difference.granted.push(page.clone());
                 continue;
             };
-            for role in ROLES {
+            let named: BTreeSet<&String> = before.keys().chain(roles.keys()).collect();
+            for role in named {
                 let (was, is) = (before.get(role).copied(), roles.get(role).copied());
                 if was.unwrap_or(false) != is.unwrap_or(false) {
                     let change = if is == Some(true) { "given" } else { "taken" };
@@ -88,11 +91,11 @@ impl Rights {
     }
 }
 
-/// `None` when a role is neither on nor off.
-fn roles_of(value: &Value) -> Option<BTreeMap<String, bool>> {
+/// Every member but those that name the page is a role, whether it is known here or not. `None` when one is neither on nor off.
+fn roles_of(value: &Value, names: &[&str]) -> Option<BTreeMap<String, bool>> {
     let members: &Map<String, Value> = value.as_object()?;
-    let known = members.iter().filter(|(name, value)| ROLES.contains(&name.as_str()) && !value.is_null());
-    known.map(|(name, value)| Some((name.clone(), value.as_bool()?))).collect()
+    let roles = members.iter().filter(|(name, value)| !names.contains(&name.as_str()) && !value.is_null());
+    roles.map(|(name, value)| Some((name.clone(), value.as_bool()?))).collect()
 }
 
 #[cfg(test)]
@@ -105,7 +108,7 @@ mod tests {
         for answer in [
             json!({"data": {"user_id": "u", "pages": {"a": {"incident_manager": true}, "b": {}}}}),
             json!({"pages": [{"page_id": "a", "incident_manager": true}, {"page_id": "b"}]}),
-            json!({"data": {"pages": [{"id": "a", "incident_manager": true, "x": 1}, {"id": "b", "page_configuration": null}]}}),
+            json!({"data": {"pages": [{"id": "a", "incident_manager": true}, {"id": "b", "page_configuration": null}]}}),
         ] {
             assert_eq!(Rights::read(&answer), Some(due.clone()), "{answer}");
         }
@@ -116,8 +119,26 @@ mod tests {
             json!({"pages": [{"incident_manager": true}]}),
             json!({"pages": [{"page_id": "a", "incident_manager": "yes"}]}),
             json!({"pages": {"a": true}}),
+            // What is neither a name nor a role that is on or off is not understood, and so not written back without it.
+            json!({"pages": [{"id": "a", "incident_manager": true, "level": 1}]}),
+            json!({"pages": {"a": {"page_id": "a"}}}),
         ] {
             assert_eq!(Rights::read(&answer), None, "{answer}");
+        }
+    }
+
+    #[test]
+    fn a_role_that_is_not_known_here_is_kept_and_compared() {
+        for answer in [
+            json!({"pages": {"a": {"new_role": true, "incident_manager": false}}}),
+            json!({"pages": [{"page_id": "a", "new_role": true, "incident_manager": false}]}),
+        ] {
+            let before = Rights::read(&answer).unwrap();
+            let mut after = before.clone();
+            after.set("a", &json!({"incident_manager": true}));
+            assert_eq!(after.to_json(), json!({"a": {"new_role": true, "incident_manager": true}}));
+            let without = Rights::read(&json!({"pages": {"a": {"incident_manager": false}}})).unwrap();
+            assert!(!before.is_same(&without) && before.is_same(&before.clone()));
         }
     }
 
