@@ -13,6 +13,7 @@ pub mod memory;
 pub mod ports;
 pub mod provider;
 mod random;
+mod steps;
 mod vocabulary;
 
 pub use self::{

@@ -12,6 +12,8 @@ mod error;
 mod merge;
 
 #[cfg(feature = "engine")]
+mod aside;
+#[cfg(feature = "engine")]
 mod authorize;
 #[cfg(feature = "engine")]
 mod bind;
@@ -27,6 +29,8 @@ mod document;
 mod held;
 #[cfg(feature = "engine")]
 mod limits;
+#[cfg(feature = "engine")]
+mod long;
 #[cfg(feature = "engine")]
 mod poll;
 #[cfg(feature = "engine")]
@@ -47,6 +51,8 @@ mod schema;
 mod send;
 #[cfg(feature = "engine")]
 mod server;
+#[cfg(feature = "engine")]
+mod steps;
 #[cfg(feature = "engine")]
 mod transport;
 

@@ -10,6 +10,12 @@ pub struct Limits {
     pub deadline: Duration,
     /// The largest body of an answer that is read, in bytes. 8 MiB.
     pub response_bytes: usize,
+    /// How many values (texts, numbers, lists, objects and their like) an answer may hold that is read, as a list with one of them
+    /// takes fifty times its bytes in memory. 200,000.
+    pub response_values: usize,
+    /// How many bytes of long answers, those beyond 64 KiB, all servers of a provider decode at once; further ones wait within
+    /// their deadline. 64 MiB.
+    pub decoding_bytes: usize,
     /// The largest result that is handed on, in bytes; a longer one is cut, with a note. 96 KiB.
     pub output_bytes: usize,
     /// How many times a request is sent at most. 4.
@@ -25,6 +31,8 @@ impl Default for Limits {
         Self {
             deadline: Duration::from_secs(30),
             response_bytes: 8 << 20,
+            response_values: 200_000,
+            decoding_bytes: 64 << 20,
             output_bytes: 96 << 10,
             attempts: 4,
             first_pause: Duration::from_millis(250),
@@ -50,6 +58,20 @@ impl Limits {
     #[must_use]
     pub fn with_response_bytes(mut self, bytes: usize) -> Self {
         self.response_bytes = bytes;
+        self
+    }
+
+    /// With another cap on the values of an answer.
+    #[must_use]
+    pub fn with_response_values(mut self, values: usize) -> Self {
+        self.response_values = values;
+        self
+    }
+
+    /// With other room for long answers that are decoded at once.
+    #[must_use]
+    pub fn with_decoding_bytes(mut self, bytes: usize) -> Self {
+        self.decoding_bytes = bytes;
         self
     }
 

@@ -36,6 +36,9 @@ enum Verdict {
     Limited(String),
 }
 
+/// What is said about a credential is short: a longer answer is not looked through.
+const MOST_PROBED: usize = 1 << 20;
+
 impl OpenApiServer {
     /// Asks the document's probe reads, one group per scheme; the first success proves a group's key.
     pub(crate) async fn prove(&self, cx: ProbeContext<'_>) -> Result<CredentialReport, ProviderError> {
@@ -147,8 +150,11 @@ impl OpenApiServer {
             let error = ProviderError::new(ProviderErrorKind::BadAnswer, format!("probing: {text}"));
             error.with_sent(Sent::Yes).with_exchanges(vec![answer.exchange.clone()])
         };
-        decode(row, arguments.as_map(), status, headers, body, scrubber, Kept { reach: &self.reach, rules: &NO_CALL })
-            .map_err(broken)?;
+        if body.len() > MOST_PROBED {
+            return Err(broken(format!("the vendor sent more than {MOST_PROBED} bytes about the credential")));
+        }
+        let kept = Kept { reach: &self.reach, rules: &NO_CALL, values: self.shared.limits.response_values };
+        decode(row, arguments.as_map(), status, headers, body, scrubber, kept).map_err(broken)?;
         let text = String::from_utf8_lossy(&answer.body);
         let missing = self.reach.missing(row, &text);
         let remarks = missing.iter().map(|(argument, value)| {

@@ -10,6 +10,7 @@ use mcp_govern_core::{
 use url::Url;
 
 use crate::{
+    aside::Aside,
     document::{Document, govern::FieldFormat, lint},
     error::{DocumentError, DocumentErrorKind},
     limits::Limits,
@@ -69,7 +70,7 @@ impl OpenApiProvider {
             method: spec.auth_method.clone(),
             config: values,
             catalogue: self.catalogue_for(&spec.auth_method, &reach),
-            reach,
+            reach: Arc::new(reach),
             shared: self.shared.clone(),
         })
     }
@@ -241,8 +242,9 @@ impl OpenApiProviderBuilder {
         let transport = self.transport.unwrap_or_else(|| Arc::new(ReqwestTransport::new()));
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
         let (limits, limiter) = (self.limits, Limiter::default());
+        let aside = Aside::new(limits.decoding_bytes);
         Ok(OpenApiProvider {
-            shared: Arc::new(Shared { document, recipes, catalogue, transport, limits, limiter, clock }),
+            shared: Arc::new(Shared { document, recipes, catalogue, transport, aside, limits, limiter, clock }),
         })
     }
 }

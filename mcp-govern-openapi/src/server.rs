@@ -19,9 +19,10 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::{
+    aside::Aside,
     authorize::Scheme,
     bind::{BoundRequest, bind},
-    decode::{Kept, Scrubber, decode, error, trim},
+    decode::{Scrubber, error},
     document::{Document, instead, policy::Throttle},
     held::Held,
     limits::Limits,
@@ -39,6 +40,8 @@ pub(crate) struct Shared {
     pub(crate) recipes: Recipes,
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) transport: Arc<dyn Transport>,
+    /// Where long answers are worked on.
+    pub(crate) aside: Aside,
     pub(crate) limits: Limits,
     pub(crate) limiter: Limiter,
     pub(crate) clock: Arc<dyn Clock>,
@@ -54,7 +57,7 @@ pub(crate) struct OpenApiServer {
     /// Checked to be sendable in a header.
     pub(crate) config: BTreeMap<String, HeaderValue>,
     /// What the configuration limits the server to.
-    pub(crate) reach: Reach,
+    pub(crate) reach: Arc<Reach>,
     /// The tools that the server's auth method can call and its configuration reaches.
     pub(crate) catalogue: Arc<Catalogue>,
 }
@@ -102,25 +105,12 @@ impl OpenApiServer {
                 (self.run_row(row, arguments, rules, cx, deadline).await?, paging)
             }
         };
-        let trimmed = trim(&result.content, self.shared.limits.output_bytes, paging, arguments);
+        let length = result.content.get().len();
+        let result = self.trimmed((name, definition.effect), result, paging, arguments, deadline).await?;
         let mut output = ToolOutput::new(result.content, result.exchanges);
         output.notes = result.notes;
-        match trimmed {
-            Ok(None) => {}
-            Ok(Some(trimmed)) => {
-                output.content = if is_recipe { incomplete(trimmed.content) } else { trimmed.content };
-                output.notes.extend(trimmed.notes);
-            }
-            Err(text) => {
-                let text = match definition.effect {
-                    Effect::Read => format!("`{name}`: {text}"),
-                    Effect::Write | Effect::Destructive => {
-                        format!("`{name}` was carried out and its result cannot be shown: {text}. Do not repeat it")
-                    }
-                };
-                let error = ProviderError::new(ProviderErrorKind::BadAnswer, text);
-                return Err(error.with_sent(Sent::Yes).with_exchanges(output.exchanges));
-            }
+        if is_recipe && output.content.get().len() < length {
+            output.content = incomplete(output.content);
         }
         Ok(output)
     }
@@ -174,16 +164,15 @@ impl OpenApiServer {
             result.notes.splice(0..0, notes);
             return Ok(result);
         }
-        let exchanges = vec![answer.exchange];
-        let kept = Kept { reach: &self.reach, rules };
-        match decode(row, arguments.as_map(), answer.status, &answer.headers, &answer.body, scrubber, kept) {
+        let exchanges = vec![answer.exchange.clone()];
+        match self.decoded(row, arguments.as_map(), answer, rules, cx.credential, deadline).await {
             Ok(decoded) => {
                 notes.extend(decoded.notes);
                 Ok(RowResult { content: decoded.content, notes, exchanges, is_narrowed: decoded.is_narrowed })
             }
-            Err(text) => {
-                let text = format!("`{}`: the vendor {text}", row.name);
-                let error = ProviderError::new(ProviderErrorKind::BadAnswer, text).with_sent(Sent::Yes);
+            Err((kind, text)) => {
+                let text = format!("`{}`: {text}", row.name);
+                let error = ProviderError::new(kind, text).with_sent(Sent::Yes);
                 Err(unsettled(row, error.with_exchanges(exchanges)))
             }
         }

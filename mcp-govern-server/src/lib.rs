@@ -4,12 +4,15 @@ mod builder;
 mod connect;
 mod error;
 mod face;
+#[cfg(test)]
+mod fuzz;
 mod http;
 mod identity;
 mod metrics;
 mod seal;
 mod server;
 mod shares;
+mod steps;
 
 #[cfg(feature = "transport")]
 pub use self::identity::TransportJwks;

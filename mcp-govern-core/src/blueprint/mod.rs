@@ -38,6 +38,8 @@
 mod choice;
 mod document;
 mod error;
+#[cfg(test)]
+mod fuzz;
 mod plan;
 mod planner;
 mod reviews;

@@ -84,7 +84,8 @@ impl Checked {
 ///
 /// # Errors
 ///
-/// `invalid_arguments` when they do not fit the schema, are nested deeper than 64 levels or longer than 1 MiB; `rule_violated`
+/// `invalid_arguments` when they do not fit the schema, are nested deeper than 64 levels, longer than 1 MiB or
+/// more than 50,000 values; `rule_violated`
 /// when no path's rules allow them; `rule_stale` when a rule names an argument that the tool no longer has. The remedy names
 /// every fault; no value that the caller gave is repeated.
 pub fn check(permit: &Permit, arguments: Map<String, Value>) -> Result<Checked, Denial> {

@@ -49,7 +49,8 @@ fn of_error(error: &ValidationError<'_>, schema: &Value) -> Vec<ArgumentFault> {
         Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
             let path = error.schema_path().as_str();
             let parent = path.rsplit_once('/').and_then(|(parent, _)| schema.pointer(parent)).unwrap_or(&Value::Null);
-            unexpected.iter().map(|name| unknown_name(place, name, parent)).collect()
+            // Thousands of names may be unknown: only those that an answer can name are looked into.
+            unexpected.iter().take(MOST).map(|name| unknown_name(place, name, parent)).collect()
         }
         Kind::Required { property } => {
             let name = property.as_str().unwrap_or_default();
@@ -147,7 +148,7 @@ fn format_sentence(format: &str) -> String {
         "date" => "a date such as `2026-11-21`",
         "time" => "a time such as `09:30:00Z`",
         "duration" => "a duration such as `PT1H`",
-        "email" | "idn-email" => "an e-mail address",
+        "email" | "idn-email" => "an e-mail address such as `ann@example.com`, without a name",
         "uri" => "a URI such as `https://example.com/`",
         "uuid" => "a UUID",
         "ipv4" => "an IPv4 address",
@@ -181,7 +182,7 @@ fn below(place: &str, name: &str) -> String {
 }
 
 /// A name that a caller chose, safe to print.
-fn escaped(name: &str) -> String {
+pub(super) fn escaped(name: &str) -> String {
     name.chars().take(128).flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }
 

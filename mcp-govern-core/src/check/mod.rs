@@ -7,7 +7,10 @@
 mod arguments;
 mod bounds;
 mod call_rules;
+mod email;
 mod fault;
+#[cfg(test)]
+mod fuzz;
 mod narrow;
 mod narrowing;
 mod nearest;
@@ -18,7 +21,7 @@ mod send;
 
 pub use self::{
     arguments::{Checked, check},
-    bounds::{MAX_BYTES, MAX_DEPTH},
+    bounds::{MAX_BYTES, MAX_DEPTH, MAX_VALUES},
     call_rules::CallRules,
     narrow::narrow,
     redact::{REDACTED, redact},

@@ -1,17 +1,27 @@
 //! The known name that is nearest to an unknown one.
 
+use crate::steps;
+
 /// The nearest of `known` to `name`, when it is near enough to have been meant. Case, `_`, `-` and spaces do not count.
 pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = plain(name);
-    let measured = known.map(|candidate| (distance(&wanted, &plain(candidate)), candidate));
-    let (distance, candidate) = measured.min()?;
     // One slip in three characters is a typo; more is another word.
-    let near = distance == 0 || distance * 3 <= wanted.len();
-    near.then_some(candidate)
+    let slips = wanted.len() / 3;
+    let measured = known.filter_map(|candidate| {
+        let candidate_plain = plain(candidate);
+        // Every character that one has more than the other is a slip.
+        let apart = wanted.len().abs_diff(candidate_plain.len());
+        (apart <= slips).then(|| (distance(&wanted, &candidate_plain), candidate))
+    });
+    let (distance, candidate) = measured.min()?;
+    (distance <= slips).then_some(candidate)
 }
 
+/// The longest name that is compared, and the beginning of a longer one: to compare takes the product of two lengths.
+const LONGEST: usize = 64;
+
 fn plain(name: &str) -> Vec<char> {
-    let counted = name.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).take(64);
+    let counted = name.chars().take(4 * LONGEST).filter(|c| !matches!(c, '_' | '-' | ' ')).take(LONGEST);
     counted.flat_map(char::to_lowercase).collect()
 }
 
@@ -21,6 +31,7 @@ fn distance(a: &[char], b: &[char]) -> usize {
     let mut last: Vec<usize> = (0..=b.len()).collect();
     let mut previous = None;
     for (row, x) in a.iter().enumerate() {
+        steps::ticks(b.len());
         let mut next = vec![row + 1];
         let mut left = row + 1;
         let mut behind = None;
@@ -61,6 +72,13 @@ mod tests {
             assert_eq!(nearest(given, KNOWN.into_iter()), None, "`{given}`");
         }
         assert_eq!(nearest("limit", std::iter::empty()), None);
+    }
+
+    #[test]
+    fn a_name_of_any_length_is_compared_in_a_bounded_number_of_steps() {
+        let steps_for = |n: usize| steps::counted(|| nearest(&"q".repeat(n), KNOWN.into_iter())).1;
+        assert!(steps_for(1_000_000) <= steps_for(64) + 64);
+        assert!(steps::counted(|| nearest("page_idd", KNOWN.into_iter())).1 <= 64 * 64 * KNOWN.len() as u64);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use jsonschema::{Draft, PatternOptions, Validator};
 use lru::LruCache;
 use serde_json::Value;
 
-use super::{narrow::stripped, redact::redacts_nothing};
+use super::{email::is_email, narrow::stripped, redact::redacts_nothing};
 use crate::vocabulary::Digest;
 
 /// How many schemas of each kind are kept.
@@ -68,7 +68,7 @@ fn locked<T>(cache: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Compiled {
-    fn of(schema: &Value) -> Self {
+    pub(super) fn of(schema: &Value) -> Self {
         Self { validator: compile(schema), redacts_nothing: redacts_nothing(schema) }
     }
 }
@@ -78,6 +78,8 @@ pub(super) fn compile(schema: &Value) -> Result<Validator, String> {
     jsonschema::options()
         .with_draft(Draft::Draft202012)
         .should_validate_formats(true)
+        .with_format("email", is_email)
+        .with_format("idn-email", is_email)
         .with_pattern_options(PatternOptions::regex().size_limit(1 << 20))
         .offline()
         .build(schema)
@@ -120,6 +122,8 @@ mod tests {
             ("date-time", "2026-11-21T09:30:00Z", "yesterday"),
             ("date", "2026-11-21", "2026-13-40"),
             ("email", "a@example.com", "a at example"),
+            ("email", "jürgen@münchen.example", "Ann <ann@example.com>"),
+            ("idn-email", "jürgen@münchen.example", "Ann <ann@example.com>"),
             ("uri", "https://example.com/", "not a uri"),
             ("uuid", "67e55044-10b1-426f-9247-bb680e5fe0c8", "67e5"),
             ("ipv4", "192.0.2.1", "192.0.2.256"),

@@ -150,7 +150,11 @@ fn each_fault_names_its_argument_and_what_is_expected() {
         (json!({"pageId": "p"}), "pageId", "is not known; did you mean `page_id`?"),
         (json!({"limt": 3}), "limt", "is not known; did you mean `limit`?"),
         (json!({"filter": {"teem": "x"}}), "filter/teem", "is not known; did you mean `team`?"),
-        (json!({"contact": "nobody"}), "contact", "must be an e-mail address"),
+        (
+            json!({"contact": "nobody"}),
+            "contact",
+            "must be an e-mail address such as `ann@example.com`, without a name",
+        ),
         // What a keyword says to machines alone is said in the schema's own words; what is clear already stays.
         (json!({"who": "s1"}), "who", "must be a list of identifiers, or the word \"all\""),
         (json!({"who": []}), "who", "must be a list of identifiers, or the word \"all\""),

@@ -9,7 +9,10 @@ use super::{
     encode::{percent, scalar_text},
     multipart::{self, Part},
 };
-use crate::schema::{Codec, Places, join};
+use crate::{
+    schema::{Codec, Places, join},
+    steps,
+};
 
 /// How the body of a row is made.
 #[derive(Debug)]
@@ -81,13 +84,13 @@ impl BodyPlan {
                 _ => Err("the body must be a text".to_owned()),
             },
             BodyKind::Form { array_suffix } => {
-                let mut pairs = Vec::new();
-                flatten("", &body, array_suffix, &mut pairs)?;
-                Ok(Payload::Form(pairs))
+                let mut form = Form::default();
+                form.flatten("", &body, array_suffix)?;
+                Ok(Payload::Form(form.pairs))
             }
             BodyKind::Multipart => {
                 let parts = self.parts(body)?;
-                let boundary = multipart::boundary(&parts);
+                let boundary = multipart::boundary()?;
                 Ok(Payload::Multipart { parts, boundary })
             }
         }
@@ -140,9 +143,9 @@ impl BodyPlan {
                 parts.push(part.map_err(|fault| format!("`{}` {fault}", field.argument))?);
                 continue;
             }
-            let mut pairs = Vec::new();
-            flatten(&name, &value, "", &mut pairs)?;
-            parts.extend(pairs.into_iter().map(|(name, text)| Part::field(name, text)));
+            let mut form = Form::default();
+            form.flatten(&name, &value, "")?;
+            parts.extend(form.pairs.into_iter().map(|(name, text)| Part::field(name, text)));
         }
         Ok(parts)
     }
@@ -241,34 +244,60 @@ fn insert_at(object: &mut Map<String, Value>, path: &[String], value: &Value) {
     }
 }
 
-/// Lists as repeated names, objects as `name[member]`.
-fn flatten(name: &str, value: &Value, suffix: &str, pairs: &mut Vec<(String, String)>) -> Result<(), String> {
-    match value {
-        Value::Object(members) => members.iter().try_for_each(|(key, value)| {
-            if key.contains(['[', ']']) && !name.is_empty() {
-                return Err(format!("`{name}`: no name may hold `[` or `]`"));
-            }
-            let name = if name.is_empty() { key.clone() } else { format!("{name}[{key}]") };
-            flatten(&name, value, suffix, pairs)
-        }),
-        Value::Array(items) if items.is_empty() => {
-            Err(format!("`{name}` is empty, which a form cannot say: leave it out, or give at least one element"))
-        }
-        Value::Array(items) => {
-            let name = format!("{name}{suffix}");
-            items.iter().try_for_each(|item| match scalar_text(item) {
-                Some(text) => {
-                    pairs.push((name.clone(), text.into_owned()));
-                    Ok(())
+/// The names of a form may have so many bytes together. Every value repeats the names that lead to it: without a bound, a long
+/// name over many values would come to the product of both.
+const MOST_NAMES: usize = 2 << 20;
+
+/// The pairs of a form.
+#[derive(Debug, Default)]
+struct Form {
+    pairs: Vec<(String, String)>,
+    /// How many bytes the names have so far, those of lists and objects on the way included.
+    names: usize,
+}
+
+impl Form {
+    /// Lists as repeated names, objects as `name[member]`.
+    fn flatten(&mut self, name: &str, value: &Value, suffix: &str) -> Result<(), String> {
+        match value {
+            Value::Object(members) => members.iter().try_for_each(|(key, value)| {
+                if key.contains(['[', ']']) && !name.is_empty() {
+                    return Err(format!("`{name}`: no name may hold `[` or `]`"));
                 }
-                None => Err(format!("`{name}` holds an element that a form cannot hold")),
-            })
+                self.count(name.len() + key.len())?;
+                let name = if name.is_empty() { key.clone() } else { format!("{name}[{key}]") };
+                self.flatten(&name, value, suffix)
+            }),
+            Value::Array(items) if items.is_empty() => {
+                Err(format!("`{name}` is empty, which a form cannot say: leave it out, or give at least one element"))
+            }
+            Value::Array(items) => {
+                let name = format!("{name}{suffix}");
+                items.iter().try_for_each(|item| match scalar_text(item) {
+                    Some(text) => self.push(&name, text.into_owned()),
+                    None => Err(format!("`{name}` holds an element that a form cannot hold")),
+                })
+            }
+            value => {
+                let text = scalar_text(value).ok_or_else(|| format!("`{name}` is null, which a form cannot say"))?;
+                self.push(name, text.into_owned())
+            }
         }
-        value => {
-            let text = scalar_text(value).ok_or_else(|| format!("`{name}` is null, which a form cannot say"))?;
-            pairs.push((name.to_owned(), text.into_owned()));
-            Ok(())
+    }
+
+    fn push(&mut self, name: &str, text: String) -> Result<(), String> {
+        self.count(name.len())?;
+        self.pairs.push((name.to_owned(), text));
+        Ok(())
+    }
+
+    fn count(&mut self, bytes: usize) -> Result<(), String> {
+        steps::ticks(bytes);
+        self.names = self.names.saturating_add(bytes);
+        if self.names > MOST_NAMES {
+            return Err("the names of all members, repeated for each value, make the form too long: give fewer values or shorter names".to_owned());
         }
+        Ok(())
     }
 }
 
@@ -327,6 +356,20 @@ mod tests {
         for bad in [json!({"ids": []}), json!({"note": null}), json!({"ids": [{"a": 1}]})] {
             assert!(bind(&form, bad).is_err());
         }
+    }
+
+    #[test]
+    fn a_long_name_over_many_values_is_refused_before_it_is_repeated_for_each() {
+        let form = plan(BodyKind::Form { array_suffix: "[]".into() }, None, vec![field("details", "details", false)]);
+        let many: Map<String, Value> = (0..10_000).map(|n| (n.to_string(), json!(1))).collect();
+        let long = "n".repeat(100_000);
+        let ((), steps) = steps::counted(|| {
+            for values in [Value::Object(many), json!(vec![1; 10_000])] {
+                let fault = bind(&form, json!({"details": {&long: values}})).unwrap_err();
+                assert!(fault.contains("shorter names"), "{}", fault.get(..200).unwrap_or(&fault));
+            }
+        });
+        assert!(steps < 3 * MOST_NAMES as u64, "{steps} bytes of names were written");
     }
 
     #[test]

@@ -5,12 +5,20 @@ use std::borrow::Cow;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use serde_json::Value;
 
+use crate::steps;
+
 /// Everything but the unreserved characters of RFC 3986, section 2.3.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The percent-encoded form.
 pub(crate) fn percent(text: &str) -> PercentEncode<'_> {
+    steps::ticks(text.len());
     utf8_percent_encode(text, RESERVED)
+}
+
+/// The value of a hexadecimal digit, capital or small.
+pub(crate) fn hex_digit(byte: u8) -> Option<u8> {
+    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
 /// The text of a plain value: booleans in small letters, whole numbers without a fraction. `None` for null, lists and

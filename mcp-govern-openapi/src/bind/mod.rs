@@ -10,6 +10,7 @@ mod header;
 mod multipart;
 mod path;
 mod query;
+mod whole;
 
 use std::borrow::Cow;
 
@@ -19,7 +20,7 @@ use serde_json::{Map, Value};
 
 pub(crate) use self::{
     body::{BodyField, BodyKind, BodyPlan, PartKind, Payload},
-    encode::{percent, scalar_text},
+    encode::{hex_digit, percent, scalar_text},
     header::{HeaderParam, check_header_name, check_header_value, is_header_text},
     path::{PathParam, PathTemplate, Slash},
     query::{QueryParam, QueryStyle},
@@ -62,7 +63,8 @@ pub(crate) fn bind(row: &Row, arguments: &Map<String, Value>, base: &str) -> Res
             headers.push((param.name.clone(), param.bind(value)?));
         }
     }
-    let payload = row.body.as_ref().map(|plan| plan.bind(arguments)).transpose()?;
+    let whole = |plan: &BodyPlan| plan.bind(&whole::with_integers(&row.definition.input_schema, arguments));
+    let payload = row.body.as_ref().map(whole).transpose()?;
     if let Some(payload) = &payload {
         headers.push((CONTENT_TYPE, payload.content_type()));
     }

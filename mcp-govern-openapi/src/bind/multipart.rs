@@ -1,10 +1,10 @@
-//! `multipart/form-data` (RFC 7578), with a boundary that is checked against the content and names that cannot break out.
-
-use std::fmt::Write as _;
+//! `multipart/form-data` (RFC 7578), with a boundary that nobody can know beforehand and names that cannot break out.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::{BufMut as _, Bytes, BytesMut};
 use serde_json::{Value, json};
+
+use crate::steps;
 
 /// One part.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,16 +49,11 @@ pub(crate) fn file_name(name: &str) -> Result<String, &'static str> {
     Ok(name.to_owned())
 }
 
-/// A boundary that none of the parts contains.
-pub(crate) fn boundary(parts: &[Part]) -> String {
-    let mut boundary = String::from("mcp-govern-7f1d5c3a");
-    let mut turn = 0_u64;
-    while parts.iter().any(|part| contains(&part.content, boundary.as_bytes())) {
-        turn += 1;
-        boundary.truncate("mcp-govern-7f1d5c3a".len());
-        let _ = write!(boundary, "-{:016x}", turn.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    }
-    boundary
+/// A boundary of 128 random bits: no part holds it, because nobody could know it when the parts were written.
+pub(crate) fn boundary() -> Result<String, String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| format!("the operating system gives no random bytes: {error}"))?;
+    Ok(format!("mcp-govern-{:032x}", u128::from_ne_bytes(bytes)))
 }
 
 /// The body.
@@ -74,6 +69,7 @@ pub(crate) fn encode(parts: &[Part], boundary: &str) -> Bytes {
             body.put_slice(line.as_bytes());
         }
         body.put_slice(b"\r\n\r\n");
+        steps::ticks(part.content.len());
         body.put_slice(&part.content);
         body.put_slice(b"\r\n");
     }
@@ -86,23 +82,17 @@ fn quoted(name: &str) -> String {
     name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-fn contains(content: &[u8], needle: &[u8]) -> bool {
-    content.windows(needle.len()).any(|window| window == needle)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_boundary_is_in_no_part() {
-        let first = boundary(&[]);
-        let second = boundary(&[Part::field("a".into(), format!("--{first}--"))]);
-        assert_ne!(first, second);
-        let both = [Part::field("a".into(), first.clone()), Part::field("b".into(), second.clone())];
-        let third = boundary(&both);
-        assert!(!both.iter().any(|part| contains(&part.content, third.as_bytes())));
-        assert!(third.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') && third.len() <= 70);
+        let made: std::collections::BTreeSet<String> = (0..100).map(|_| boundary().unwrap()).collect();
+        assert_eq!(made.len(), 100, "a boundary came twice, so that a part could hold it");
+        for boundary in made {
+            assert!(boundary.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') && boundary.len() <= 70);
+        }
     }
 
     #[test]

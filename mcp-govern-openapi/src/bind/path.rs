@@ -3,10 +3,10 @@
 use std::{borrow::Cow, sync::Arc};
 
 use mcp_govern_core::{BoundArgument, Location};
-use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
-use super::encode::{percent, scalar_text};
+use super::encode::{hex_digit, percent, scalar_text};
+use crate::steps;
 
 /// A path template, taken apart at load.
 #[derive(Debug, Clone, PartialEq)]
@@ -89,12 +89,21 @@ impl PathTemplate {
                     Piece::Param(param) => target.extend(percent(&param.text(arguments)?)),
                 }
             }
-            // Several parameters in one segment could make one up that steps upwards.
-            if matches!(target.get(start..), Some("." | "..")) {
-                return Err(format!("`{}` does not name anything", self.template));
+            // Several parameters in one segment could make one up together that none of them holds: `.` and `.`, `%2` and `f`.
+            if pieces.len() > 1 {
+                let segment = fully_decoded(target.get(start..).unwrap_or_default().as_bytes());
+                let slash = if pieces.iter().any(Piece::may_hold_slash) { Slash::Encoded } else { Slash::Refused };
+                check_decoded(&segment, slash)
+                    .map_err(|fault| format!("a part of `{}` with its values {fault}", self.template))?;
             }
         }
         Ok(())
+    }
+}
+
+impl Piece {
+    fn may_hold_slash(&self) -> bool {
+        matches!(self, Self::Param(param) if param.slash == Slash::Encoded)
     }
 }
 
@@ -107,33 +116,48 @@ impl PathParam {
         Ok(text)
     }
 
-    /// Looks at the text, and at what a careless server would make of it by decoding it once more, and again.
     fn check(&self, text: &str) -> Result<(), &'static str> {
-        let mut text = Cow::Borrowed(text);
-        loop {
-            let mut pieces = match self.slash {
-                Slash::Refused if text.contains('/') => return Err("must not contain `/`"),
-                Slash::Refused | Slash::Encoded => text.split('/'),
-            };
-            if text.contains('\\') {
-                return Err("must not contain `\\`");
-            }
-            if text.chars().any(char::is_control) {
-                return Err("must not contain control characters");
-            }
-            if pieces.any(|piece| matches!(piece, "" | "." | "..")) {
-                return Err("must not be empty, `.` or `..`");
-            }
-            if !text.contains('%') {
-                return Ok(());
-            }
-            let decoded = percent_decode_str(&text).decode_utf8_lossy().into_owned();
-            if decoded == text {
-                return Ok(());
-            }
-            text = Cow::Owned(decoded);
+        check_decoded(&fully_decoded(text.as_bytes()), self.slash)
+    }
+}
+
+/// Looks at what a careless server would make of a text by decoding it once more, and again. What decoding leaves as it is
+/// stands in the text itself too: `/`, `\`, control characters and pieces without `%`.
+fn check_decoded(decoded: &[u8], slash: Slash) -> Result<(), &'static str> {
+    let text = String::from_utf8_lossy(decoded);
+    if slash == Slash::Refused && text.contains('/') {
+        return Err("must not contain `/`");
+    }
+    if text.contains('\\') {
+        return Err("must not contain `\\`");
+    }
+    if text.chars().any(char::is_control) {
+        return Err("must not contain control characters");
+    }
+    if text.split('/').any(|piece| matches!(piece, "" | "." | "..")) {
+        return Err("must not be empty, `.` or `..`");
+    }
+    Ok(())
+}
+
+/// A text percent-decoded until nothing changes any more, in one pass: what is decoded can only be the end of another
+/// `%XX`, so that each byte is written once and taken back once at most.
+///
+/// INVARIANT: the steps grow as the text does (`a_text_is_decoded_to_its_end_in_steps_that_grow_as_it_does`).
+fn fully_decoded(text: &[u8]) -> Vec<u8> {
+    let mut decoded: Vec<u8> = Vec::with_capacity(text.len());
+    for &byte in text {
+        steps::tick();
+        decoded.push(byte);
+        while let [.., b'%', high, low] = decoded.as_slice()
+            && let (Some(high), Some(low)) = (hex_digit(*high), hex_digit(*low))
+        {
+            steps::tick();
+            decoded.truncate(decoded.len() - 3);
+            decoded.push(high << 4 | low);
         }
     }
+    decoded
 }
 
 fn parse_segment(segment: &str, params: &[PathParam], used: &mut Vec<String>) -> Result<Vec<Piece>, String> {
@@ -221,6 +245,40 @@ mod tests {
         assert!(template.write(json!({"a": "", "b": ""}).as_object().unwrap(), &mut String::new()).is_err());
         let template = PathTemplate::parse("/x/{a}{b}", &params).unwrap();
         assert!(template.write(json!({"a": "x", "b": "y"}).as_object().unwrap(), &mut String::new()).is_ok());
+        for (a, b) in [(".", "."), ("%2", "f"), ("%2", "e"), ("%", "2e"), ("%25", "2f"), ("%5", "c")] {
+            let arguments = json!({"a": a, "b": b});
+            let written = template.write(arguments.as_object().unwrap(), &mut String::new());
+            assert!(written.is_err(), "`{a}` and `{b}` made `{a}{b}`");
+        }
+    }
+
+    #[test]
+    fn a_text_is_decoded_to_its_end_in_steps_that_grow_as_it_does() {
+        for unit in ["25", "%25", "%2", "%%35", "a", "%", "%2525", "é%"] {
+            let counted = |n: usize| {
+                let text = format!("%{}", unit.repeat(n));
+                steps::counted(|| fully_decoded(text.as_bytes())).1
+            };
+            steps::assert_linear(counted, 2_000);
+        }
+    }
+
+    /// What decoding comes to, turn by turn.
+    fn decoded_turn_by_turn(mut text: Vec<u8>) -> Vec<u8> {
+        loop {
+            let decoded: Vec<u8> = percent_encoding::percent_decode(&text).collect();
+            if decoded == text {
+                return text;
+            }
+            text = decoded;
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn decoding_in_one_pass_is_decoding_until_nothing_changes(text in "[%25fFcCaA/.é]{0,40}") {
+            proptest::prop_assert_eq!(fully_decoded(text.as_bytes()), decoded_turn_by_turn(text.into_bytes()));
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::encode::{percent, scalar_text};
+use crate::steps;
 
 /// A query parameter.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,6 +65,7 @@ impl QueryParam {
         let argument = &self.argument;
         start(&self.name, target, path);
         for (index, item) in items.iter().enumerate() {
+            steps::tick();
             let text =
                 scalar_text(item).ok_or_else(|| format!("`{argument}` holds an element that is no plain value"))?;
             if text.contains(separator) || text.is_empty() {
@@ -85,6 +87,7 @@ impl QueryParam {
     }
 
     fn pair(&self, name: &str, value: &Value, target: &mut String, path: usize) -> Result<(), String> {
+        steps::ticks(name.len());
         let text = scalar_text(value);
         let text = text.ok_or_else(|| format!("`{}` holds an element that is no plain value", self.argument))?;
         start(name, target, path);

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, StatusCode};
 use mcp_govern_core::{ProviderErrorKind, VendorError};
 use serde_json::Value;
 
-use super::{Pointer, mask::Scrubber};
+use super::{Pointer, scrub::Scrubber};
 
 /// Where the document says that errors keep their parts.
 #[derive(Debug, Default)]
@@ -42,6 +42,8 @@ pub(crate) struct Refusal {
     pub(crate) text: String,
 }
 
+/// Bytes of a body that are looked at.
+pub(crate) const MOST_READ: usize = 64 << 10;
 const LONGEST_MESSAGE: usize = 1_000;
 const LONGEST_DETAIL: usize = 300;
 const LONGEST_BODY: usize = 300;
@@ -59,7 +61,8 @@ pub(crate) fn read(
     body: &[u8],
     scrubber: Scrubber<'_>,
 ) -> Refusal {
-    let body = String::from_utf8_lossy(body);
+    // Nobody reads a sentence beyond this, and an answer that counts as an error here may have come as a good one.
+    let body = String::from_utf8_lossy(body.get(..MOST_READ).unwrap_or(body));
     let json = serde_json::from_str::<serde::de::IgnoredAny>(&body).is_ok();
     let clean = |text: String, longest: usize| one_line(&scrubber.clean(text), longest);
     let mut vendor = VendorError::new();
@@ -278,13 +281,24 @@ fn is_plain_text(headers: &HeaderMap, body: &str) -> bool {
     !body.is_empty() && !body.starts_with('<') && kind.to_ascii_lowercase().starts_with("text/plain")
 }
 
-/// One line without control characters, of bounded length.
+/// One line of bounded length, without control characters and without what is not seen: a text must not look other than it reads.
 pub(crate) fn one_line(text: &str, longest: usize) -> String {
-    let mut line: String = text.chars().take(longest).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if line.len() < text.len() {
-        line.push('…');
+    let mut line = String::new();
+    for (count, c) in text.chars().filter(|c| !is_format_control(*c)).enumerate() {
+        if count == longest {
+            line.push('…');
+            break;
+        }
+        line.push(if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c });
     }
     line
+}
+
+/// Characters that turn the direction of a text around or are not seen at all (Unicode, general category Cf, and the tags).
+fn is_format_control(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}'
+        | '\u{2066}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// How long the vendor asks to wait, by the first of the headers that is there and makes sense.

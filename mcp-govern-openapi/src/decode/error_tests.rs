@@ -170,3 +170,16 @@ fn a_wait_until_a_far_day_is_bounded() {
     let wait = wait_of(&headers, &[(http::header::RETRY_AFTER, WaitUnit::Seconds)], std::time::SystemTime::now());
     assert_eq!(wait, Some(LONGEST_WAIT));
 }
+
+#[test]
+fn what_is_not_seen_or_turns_a_text_around_is_taken_out_of_a_vendors_words() {
+    let said = "pay \u{202e}gnihton\u{202c} \u{2066}now\u{2069}\u{200b}\u{feff}\u{e0041}, please\u{2028}!";
+    let refusal = read_body(400, &serde_json::json!({"message": said, "error": {"errors": [said]}}).to_string(), &[]);
+    assert_eq!(refusal.vendor.message.as_deref(), Some("pay gnihton now, please !"));
+    assert_eq!(refusal.vendor.details, ["pay gnihton now, please !"]);
+    assert_eq!(one_line("abc", 3), "abc");
+    assert_eq!(one_line("abc\u{200b}", 3), "abc");
+    assert_eq!(one_line("abcd", 3), "abc…");
+    // Words of other scripts stay as they are.
+    assert_eq!(one_line("שגיאה: مرحبا — größer 漢字", 80), "שגיאה: مرحبا — größer 漢字");
+}

@@ -1,7 +1,8 @@
-//! Secrets in results: masked where the document says so, and wherever the caller's own credential shows up.
+//! Secrets in results, masked where the document says that they stand.
 
-use mcp_govern_core::{Credential, Secret};
 use serde_json::Value;
+
+use crate::steps;
 
 /// What stands in place of a secret.
 pub(crate) const MASK: &str = "***";
@@ -30,12 +31,19 @@ impl SecretPath {
             "**" => Step::AnyDepth,
             name => Step::Name(name.replace("~1", "/").replace("~0", "~")),
         };
-        Ok(Self { steps: rest.split('/').map(step).collect() })
+        let steps: Vec<Step> = rest.split('/').map(step).collect();
+        if steps.len() > MOST_STEPS {
+            return Err(format!("`{text}` has more than {MOST_STEPS} steps"));
+        }
+        Ok(Self { steps })
     }
 
     /// Masks what the pattern finds. A null stays, so that "there is none" can be told from "there is one".
+    ///
+    /// Each value is looked at once, however many `**` the pattern has: what is carried down are the places of the pattern that
+    /// a value may stand at.
     pub(crate) fn mask(&self, value: &mut Value) {
-        mask(&self.steps, value);
+        mask(&self.steps, behind_any_depth(&self.steps, 1), value);
     }
 
     /// Whether a result can hold something to mask at all; a quick look before a tree is built.
@@ -48,104 +56,64 @@ impl SecretPath {
     }
 }
 
-fn mask(steps: &[Step], value: &mut Value) {
-    let Some((first, rest)) = steps.split_first() else {
+/// Places in a pattern, one bit each: before its first step, before its second, and so on to its end.
+type Places = u64;
+
+/// More steps have no bit for the place behind them.
+const MOST_STEPS: usize = 63;
+
+/// With the places behind each `**`, which stands for no step too.
+fn behind_any_depth(steps: &[Step], mut places: Places) -> Places {
+    for (at, step) in steps.iter().enumerate() {
+        if *step == Step::AnyDepth && places & 1 << at != 0 {
+            places |= 1 << (at + 1);
+        }
+    }
+    places
+}
+
+fn mask(steps: &[Step], places: Places, value: &mut Value) {
+    steps::tick();
+    if places & 1 << steps.len() != 0 {
         if !value.is_null() {
             *value = Value::from(MASK);
         }
         return;
+    }
+    // The places of a child, which has this name.
+    let below = |is_named: &dyn Fn(&str) -> bool| {
+        let standing = steps.iter().enumerate().filter(|(at, _)| places & 1 << at != 0);
+        let below = standing.fold(0, |below, (at, step)| match step {
+            Step::AnyDepth => below | 1 << at,
+            Step::Any => below | 1 << (at + 1),
+            Step::Name(name) if is_named(name) => below | 1 << (at + 1),
+            Step::Name(_) => below,
+        });
+        behind_any_depth(steps, below)
     };
-    match first {
-        Step::Name(name) => {
-            let inner = match value {
-                Value::Object(members) => members.get_mut(name),
-                Value::Array(items) => name.parse::<usize>().ok().and_then(|index| items.get_mut(index)),
-                _ => None,
-            };
-            if let Some(inner) = inner {
-                mask(rest, inner);
-            }
-        }
-        Step::Any => children(value, &mut |inner| mask(rest, inner)),
-        Step::AnyDepth => {
-            mask(rest, value);
-            children(value, &mut |inner| mask(steps, inner));
-        }
-    }
-}
-
-fn children(value: &mut Value, act: &mut dyn FnMut(&mut Value)) {
     match value {
-        Value::Object(members) => members.values_mut().for_each(act),
-        Value::Array(items) => items.iter_mut().for_each(act),
-        _ => {}
-    }
-}
-
-/// Takes the caller's own secrets out of whatever the vendor sends back.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Scrubber<'a> {
-    credential: Option<&'a Credential>,
-}
-
-/// Shorter secrets are not looked for: they would mask ordinary words.
-const SHORTEST: usize = 6;
-
-impl<'a> Scrubber<'a> {
-    /// For the secrets of a credential, in every form in which a body may repeat them.
-    pub(crate) fn new(credential: Option<&'a Credential>) -> Self {
-        Self { credential }
-    }
-
-    /// The text without the secrets; `None` when it holds none.
-    pub(crate) fn scrub(self, text: &str) -> Option<String> {
-        // Nearly no text holds one: the forms are made when it may.
-        if !self.secrets().any(|secret| text.contains(core(secret.expose()))) {
-            return None;
-        }
-        let mut forms: Vec<Secret> = self.secrets().flat_map(|secret| forms(secret.expose())).collect();
-        // The longest form first, so that no rest of one stays behind another.
-        forms.sort_by_key(|form| std::cmp::Reverse(form.expose().len()));
-        let mut clean = None::<String>;
-        for form in &forms {
-            let current = clean.as_deref().unwrap_or(text);
-            if current.contains(form.expose()) {
-                clean = Some(current.replace(form.expose(), MASK));
+        Value::Object(members) => {
+            for (name, inner) in members {
+                match below(&|wanted| wanted == name) {
+                    0 => {}
+                    places => mask(steps, places, inner),
+                }
             }
         }
-        clean
+        Value::Array(items) => {
+            for (at, inner) in items.iter_mut().enumerate() {
+                match below(&|wanted| wanted.parse() == Ok(at)) {
+                    0 => {}
+                    places => mask(steps, places, inner),
+                }
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
-
-    /// The text, scrubbed.
-    pub(crate) fn clean(self, text: String) -> String {
-        self.scrub(&text).unwrap_or(text)
-    }
-
-    fn secrets(self) -> impl Iterator<Item = &'a Secret> {
-        let secrets = self.credential.into_iter().flat_map(|credential| credential.fields().values());
-        secrets.filter(|secret| secret.expose().len() >= SHORTEST)
-    }
-}
-
-/// The longest stretch of a secret that no form of it writes in another way.
-///
-/// INVARIANT: every form holds it (`a_secret_is_found_in_every_form_a_body_gives_it`).
-fn core(secret: &str) -> &str {
-    let unreserved = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '~');
-    secret.split(|c| !unreserved(c)).max_by_key(|stretch| stretch.len()).unwrap_or_default()
-}
-
-/// A secret as it is, as JSON writes it, with and without `\/`, and percent-encoded.
-fn forms(secret: &str) -> [Secret; 4] {
-    let escaped = Value::from(secret).to_string();
-    let escaped = escaped.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(secret);
-    let encoded = crate::bind::percent(secret).to_string();
-    [Secret::new(secret), Secret::new(escaped), Secret::new(escaped.replace('/', "\\/")), Secret::new(encoded)]
 }
 
 #[cfg(test)]
 mod tests {
-    use mcp_govern_core::AuthMethodId;
     use serde_json::json;
 
     use super::*;
@@ -166,31 +134,32 @@ mod tests {
     }
 
     #[test]
+    fn a_pattern_with_several_gaps_of_any_depth_finds_what_each_of_them_leads_to() {
+        let value = || json!({"a": {"x": {"b": 1, "y": {"b": 2}}, "a": {"b": [3]}}, "b": 4, "z": {"b": 5}});
+        let expected = json!({"a": {"x": {"b": "***", "y": {"b": "***"}}, "a": {"b": "***"}}, "b": 4, "z": {"b": 5}});
+        assert_eq!(masked("/**/a/**/b", value()), expected);
+        assert_eq!(masked("/**/**/b", value())["b"], json!("***"));
+        assert_eq!(masked("/*/**/*/b", value())["a"]["x"], json!({"b": "***", "y": {"b": "***"}}));
+        assert!(SecretPath::parse(&"/a".repeat(63)).is_ok() && SecretPath::parse(&"/a".repeat(64)).is_err());
+    }
+
+    #[test]
+    fn masking_takes_steps_that_grow_as_the_result_does() {
+        for pattern in ["/**/key", "/**/a/**/a/**/key", "/**/*/**/*/**/key"] {
+            let pattern = SecretPath::parse(pattern).unwrap();
+            let deep = |n: usize| (0..n).fold(json!({"key": 1}), |inner, _| json!({"a": inner}));
+            let wide = |n: usize| Value::Array((0..n).map(|n| json!({"a": {"key": n}})).collect());
+            steps::assert_linear(|n| steps::counted(|| pattern.mask(&mut deep(n))).1, 60);
+            steps::assert_linear(|n| steps::counted(|| pattern.mask(&mut wide(n))).1, 1_000);
+        }
+    }
+
+    #[test]
     fn a_pattern_without_a_name_at_its_end_is_refused() {
         for pattern in ["", "key", "/", "/**", "/a/**"] {
             assert!(SecretPath::parse(pattern).is_err(), "{pattern}");
         }
         assert!(SecretPath::parse("/**/key").unwrap().may_touch(r#"{"k\u0065y":1}"#));
         assert!(!SecretPath::parse("/**/key").unwrap().may_touch(r#"{"kex":1}"#));
-    }
-
-    #[test]
-    fn a_secret_is_found_in_every_form_a_body_gives_it() {
-        let credential = |secret: &str| {
-            Credential::new(AuthMethodId::new("api_key").unwrap()).with_field("token", Secret::new(secret))
-        };
-        let secret = credential("s3cr/t\"+x");
-        let scrubber = Scrubber::new(Some(&secret));
-        for text in [r#"{"a":"s3cr/t\"+x"}"#, r#"{"a":"s3cr\/t\"+x"}"#, "?apiKey=s3cr%2Ft%22%2Bx&b=1", "s3cr/t\"+x"] {
-            let clean = scrubber.scrub(text).unwrap();
-            assert!(clean.contains(MASK) && !clean.contains("s3cr"), "{clean}");
-        }
-        assert_eq!(scrubber.scrub("nothing here"), None);
-        assert!(Scrubber::new(Some(&credential("abc"))).scrub("abc").is_none());
-        // A secret of which every character is written in another way somewhere.
-        let secret = credential("/\"/\"/\"");
-        for text in [r#"{"a":"/\"/\"/\""}"#, r#"{"a":"\/\"\/\"\/\""}"#, "?k=%2F%22%2F%22%2F%22", "/\"/\"/\""] {
-            assert!(Scrubber::new(Some(&secret)).scrub(text).is_some_and(|clean| clean.contains(MASK)), "{text}");
-        }
     }
 }

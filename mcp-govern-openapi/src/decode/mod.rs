@@ -1,10 +1,13 @@
 //! From the vendor's answer to the tool's result. The vendor's own bytes pass through wherever nothing changes.
 
+mod cut;
 pub(crate) mod error;
 mod list;
 mod mask;
 mod pointer;
+mod scrub;
 mod trim;
+mod values;
 
 use std::borrow::Cow;
 
@@ -13,15 +16,18 @@ use http::{HeaderMap, StatusCode, header};
 use mcp_govern_core::{CallRules, Effect};
 use serde_json::{Map, Value, json, value::RawValue};
 
+use self::values::holds_at_most;
 pub(crate) use self::{
     list::{ListPlan, Paging},
-    mask::{MASK, Scrubber, SecretPath},
+    mask::{MASK, SecretPath},
     pointer::Pointer,
-    trim::trim,
+    scrub::Scrubber,
+    trim::{Trimmed, trim},
 };
 use crate::{
     reach::Reach,
     row::{Accepts, Row, Shape},
+    steps,
 };
 
 /// A decoded result.
@@ -40,6 +46,8 @@ pub(crate) struct Kept<'a> {
     pub(crate) reach: &'a Reach,
     /// The rules on the call: they say what may be seen of arguments that the row does not have.
     pub(crate) rules: &'a CallRules,
+    /// How many values it may hold.
+    pub(crate) values: usize,
 }
 
 /// Reads a good answer. The result is always a JSON object.
@@ -63,6 +71,10 @@ pub(crate) fn decode(
     match row.accepts {
         Accepts::Json => {
             check_content_type(headers, body)?;
+            if !holds_at_most(body, kept.values) {
+                let most = kept.values;
+                return Err(format!("sent more than {most} values, which is the most that is read; ask for less"));
+            }
             let mut text = Cow::Borrowed(text_of(body)?);
             if let Some(clean) = scrubber.scrub(&text) {
                 text = Cow::Owned(clean);
@@ -167,6 +179,7 @@ fn whole(text: &str) -> Result<Box<RawValue>, serde_json::Error> {
 }
 
 fn drop_members(content: &RawValue, drop: &[String]) -> Result<Box<RawValue>, String> {
+    steps::ticks(content.get().len());
     let mut value: Value = serde_json::from_str(content.get())
         .map_err(|error| format!("sent JSON that cannot be read ({})", category(&error)))?;
     if let Value::Object(members) = &mut value {

@@ -5,6 +5,11 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Value, value::RawValue};
 
+use crate::steps;
+
+/// Bytes of a value that becomes a tree.
+const LONGEST_VALUE: usize = 64 << 10;
+
 /// A JSON pointer, parsed. The empty pointer is the whole.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Pointer {
@@ -37,9 +42,13 @@ impl Pointer {
         Ok(found.map(RawValue::get))
     }
 
-    /// The value at the pointer. What is no JSON holds nothing.
+    /// The value at the pointer. What is no JSON holds nothing, and what is long is none of the marks, messages and counts that
+    /// are looked for in this way.
     pub(crate) fn value(&self, json: &str) -> Option<Value> {
         let found = self.find(json).ok()??;
+        if found.len() > LONGEST_VALUE {
+            return None;
+        }
         serde_json::from_str(found).ok()
     }
 
@@ -83,6 +92,7 @@ impl<'de> Visitor<'de> for Seek<'_> {
         let mut found = None;
         let Some((first, rest)) = self.tokens.split_first() else { return Ok(None) };
         while let Some(hit) = map.next_key_seed(Is(first))? {
+            steps::tick();
             if hit {
                 found = map.next_value_seed(Seek { tokens: rest })?;
             } else {
@@ -98,6 +108,7 @@ impl<'de> Visitor<'de> for Seek<'_> {
         let mut found = None;
         let mut at = 0;
         loop {
+            steps::tick();
             if Some(at) == wanted {
                 match seq.next_element_seed(Seek { tokens: rest })? {
                     Some(element) => found = element,
@@ -178,6 +189,26 @@ mod tests {
         assert_eq!(find("", "[1]").as_deref(), Some("[1]"));
         assert_eq!(find("/a", r#"{"a":1,"a":2}"#).as_deref(), Some("2"));
         assert_eq!(Pointer::parse("/x~1y").unwrap().text(json).as_deref(), Some("A"));
+    }
+
+    #[test]
+    fn what_is_long_is_no_mark_and_a_place_is_found_in_steps_that_grow_as_the_text_does() {
+        let long = format!(r#"{{"next":[{}1]}}"#, "1,".repeat(40_000));
+        assert!(Pointer::parse("/next").unwrap().value(&long).is_none());
+        assert!(find("/next", &long).is_some());
+        for pointer in ["/a/b/c", "/items/7/id", ""] {
+            let pointer = Pointer::parse(pointer).unwrap();
+            let shapes: [fn(usize) -> String; 3] = [
+                |n| format!("{{{}\"z\":1}}", r#""a":{"b":{"c":[1,2]}},"#.repeat(n)),
+                |n| format!(r#"{{"items":[{}1]}}"#, r#"{"id":1},"#.repeat(n)),
+                |n| format!("{}{}", r#"{"a":"#.repeat(n.min(100)), "}".repeat(n.min(100))),
+            ];
+            for shape in shapes {
+                // What is skipped is skipped by the parser, which looks at no byte twice.
+                let counted = |n: usize| steps::counted(|| drop(pointer.find(&shape(n)))).1 + shape(n).len() as u64;
+                steps::assert_linear(counted, 500);
+            }
+        }
     }
 
     #[test]

@@ -1,10 +1,18 @@
 //! Long results are cut to a size that a model can read, and a note says what was left out.
 
-use std::fmt::Write as _;
+use std::{borrow::Cow, fmt};
 
+use serde::{
+    Deserialize, Deserializer as _,
+    de::{IgnoredAny, SeqAccess, Visitor},
+};
 use serde_json::{Map, Value, value::RawValue};
 
-use super::list::Paging;
+use super::{
+    cut::{EVERYTHING, Keep, cut},
+    list::{ListOutput, Paging},
+};
+use crate::steps;
 
 /// A result that fits, with the notes about what was cut.
 #[derive(Debug)]
@@ -13,8 +21,9 @@ pub(crate) struct Trimmed {
     pub(crate) notes: Vec<String>,
 }
 
-/// How much of each text, list and object is kept, from generous to strict.
-const STEPS: [Keep; 6] = [
+/// How much of each text, list and object is kept, from everything, with only the blanks between gone, to hardly anything.
+const TURNS: [Keep; 7] = [
+    EVERYTHING,
     Keep { text: 8_000, items: 200, members: 400 },
     Keep { text: 2_000, items: 100, members: 200 },
     Keep { text: 1_000, items: 40, members: 100 },
@@ -23,18 +32,15 @@ const STEPS: [Keep; 6] = [
     Keep { text: 60, items: 2, members: 10 },
 ];
 
-/// How many places a note lists one by one.
-const LISTED: usize = 8;
-
-#[derive(Debug, Clone, Copy)]
-struct Keep {
-    text: usize,
-    items: usize,
-    members: usize,
-}
+/// Room for what stands around the items of a list.
+const AROUND: usize = 256;
 
 /// Cuts a result to `limit` bytes. A list loses whole items from its end, anything else the rest of its longest texts,
 /// lists and objects. `None` when it fits as it is.
+///
+/// No tree is built: the result is read once for each turn, and no more is written than fits.
+///
+/// INVARIANT: time grows as the result does, memory as the limit (`cutting_takes_steps_that_grow_as_the_result_does`).
 ///
 /// # Errors
 ///
@@ -49,120 +55,108 @@ pub(crate) fn trim(
     if size <= limit {
         return Ok(None);
     }
-    let value: Value =
-        serde_json::from_str(content.get()).map_err(|_| "the result nests too deep to be cut".to_owned())?;
     let mut notes = Vec::new();
-    let value = match value {
-        Value::Object(mut list) if paging.is_some() => {
-            notes.extend(shorten_list(&mut list, limit, paging, arguments));
-            Value::Object(list)
-        }
-        value => value,
-    };
-    let text = value.to_string();
-    if text.len() <= limit {
-        return finish(text, notes);
+    let mut text = Cow::Borrowed(content.get());
+    if let Some((list, note)) = paging.and_then(|paging| shorten_list(&text, limit, paging, arguments)) {
+        text = Cow::Owned(list);
+        notes.extend(note);
     }
-    for keep in STEPS {
-        let mut cut = value.clone();
-        let mut places = Vec::new();
-        shorten(&mut cut, keep, &mut String::new(), &mut places);
-        let text = cut.to_string();
-        if text.len() <= limit {
-            notes.push(note_of(size, &places));
-            return finish(text, notes);
+    for keep in TURNS {
+        let Some(cut) = cut(&text, keep, limit)? else { continue };
+        if cut.places > 0 {
+            notes.push(cut.note(size));
         }
+        let content = RawValue::from_string(cut.text).map_err(|error| error.to_string())?;
+        return Ok(Some(Trimmed { content, notes }));
     }
     Err(format!("the result has {size} bytes and cannot be cut to {limit}: ask for less"))
 }
 
-fn finish(text: String, notes: Vec<String>) -> Result<Option<Trimmed>, String> {
-    let content = RawValue::from_string(text).map_err(|error| error.to_string())?;
-    Ok(Some(Trimmed { content, notes }))
+/// A list as it was decoded.
+#[derive(Deserialize)]
+struct List<'a> {
+    #[serde(borrow)]
+    items: &'a RawValue,
+    has_more: bool,
+    next: Option<Map<String, Value>>,
+    total: Option<u64>,
 }
 
-/// Drops items from the end until the rest fits; the first one stays.
+/// Drops items from the end until the rest fits; the first one stays. Nothing where there is no list.
 fn shorten_list(
-    list: &mut Map<String, Value>,
+    text: &str,
     limit: usize,
-    paging: Option<&Paging>,
+    paging: &Paging,
     arguments: &Map<String, Value>,
-) -> Option<String> {
-    let items = list.get_mut("items")?.as_array_mut()?;
-    let all = items.len();
-    let mut room = limit.saturating_sub(256);
-    let mut kept = 0;
-    for item in items.iter() {
-        let size = item.to_string().len() + 1;
-        if size > room && kept > 0 {
-            break;
-        }
-        room = room.saturating_sub(size);
-        kept += 1;
+) -> Option<(String, Option<String>)> {
+    let list: List<'_> = serde_json::from_str(text).ok()?;
+    let mut fitting = Fitting { room: limit.saturating_sub(AROUND), items: String::from("["), kept: 0, all: 0 };
+    serde_json::Deserializer::from_str(list.items.get()).deserialize_seq(&mut fitting).ok()?;
+    let Fitting { mut items, kept, all, .. } = fitting;
+    items.push(']');
+    let items = RawValue::from_string(items).ok()?;
+    let mut output = ListOutput { items: &items, has_more: list.has_more, next: list.next, total: list.total };
+    let mut note = None;
+    if kept < all {
+        output.has_more = true;
+        let how = match paging {
+            Paging::Offset { offset, .. } => {
+                let start = arguments.get(offset).and_then(Value::as_u64).unwrap_or(0);
+                let next = start.saturating_add(u64::try_from(kept).unwrap_or(u64::MAX));
+                output.next = Some(Map::from_iter([(offset.clone(), Value::from(next))]));
+                "go on with `next`".to_owned()
+            }
+            Paging::Number { size, .. } => format!("ask again for this page with a smaller `{size}`"),
+            Paging::Cursor { .. } | Paging::None => "narrow the question to see them".to_owned(),
+        };
+        note = Some(format!("The list was too long: {kept} of {all} items of this page are shown; {how}."));
     }
-    items.truncate(kept);
-    if kept == all {
-        return None;
-    }
-    list.insert("has_more".to_owned(), Value::Bool(true));
-    let how = match paging {
-        Some(Paging::Offset { offset, .. }) => {
-            let start = arguments.get(offset).and_then(Value::as_u64).unwrap_or(0);
-            let next = start.saturating_add(u64::try_from(kept).unwrap_or(u64::MAX));
-            list.insert("next".to_owned(), Value::Object(Map::from_iter([(offset.clone(), Value::from(next))])));
-            "go on with `next`".to_owned()
-        }
-        Some(Paging::Number { size, .. }) => format!("ask again for this page with a smaller `{size}`"),
-        Some(Paging::Cursor { .. } | Paging::None) | None => "narrow the question to see them".to_owned(),
-    };
-    Some(format!("The list was too long: {kept} of {all} items of this page are shown; {how}."))
+    Some((serde_json::to_string(&output).ok()?, note))
 }
 
-fn shorten(value: &mut Value, keep: Keep, path: &mut String, places: &mut Vec<String>) {
-    let descend = |path: &mut String, name: &str, inner: &mut Value, places: &mut Vec<String>| {
-        let length = path.len();
-        path.push('/');
-        path.push_str(name);
-        shorten(inner, keep, path, places);
-        path.truncate(length);
-    };
-    match value {
-        Value::String(text) => {
-            if let Some((end, _)) = text.char_indices().nth(keep.text) {
-                let all = text.chars().count();
-                text.truncate(end);
-                text.push('…');
-                places.push(format!("`{path}` shows {} of {all} characters", keep.text));
-            }
-        }
-        Value::Array(items) => {
-            if items.len() > keep.items {
-                places.push(format!("`{path}` shows {} of {} elements", keep.items, items.len()));
-                items.truncate(keep.items);
-            }
-            for (index, item) in items.iter_mut().enumerate() {
-                descend(path, &index.to_string(), item, places);
-            }
-        }
-        Value::Object(members) => {
-            if members.len() > keep.members {
-                places.push(format!("`{path}` shows {} of {} members", keep.members, members.len()));
-                *members = std::mem::take(members).into_iter().take(keep.members).collect();
-            }
-            for (name, inner) in members.iter_mut() {
-                descend(path, name, inner, places);
-            }
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
+/// The first items of a list, as many as fit.
+struct Fitting {
+    room: usize,
+    items: String,
+    kept: usize,
+    all: usize,
 }
 
-fn note_of(size: usize, places: &[String]) -> String {
-    let mut listed = places.iter().take(LISTED).cloned().collect::<Vec<_>>().join("; ");
-    if places.len() > LISTED {
-        let _ = write!(listed, "; and {} more places", places.len() - LISTED);
+impl<'de> Visitor<'de> for &mut Fitting {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
     }
-    format!("The result had {size} bytes and was cut: {listed}.")
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        let mut is_full = false;
+        while !is_full && let Some(item) = seq.next_element::<&RawValue>()? {
+            steps::tick();
+            self.all += 1;
+            let whole = cut(item.get(), EVERYTHING, self.room).ok().flatten();
+            // The first one stays, whatever its size: it is cut itself.
+            let text = match &whole {
+                Some(cut) => cut.text.as_str(),
+                None if self.kept == 0 => item.get(),
+                None => {
+                    is_full = true;
+                    continue;
+                }
+            };
+            if self.kept > 0 {
+                self.items.push(',');
+            }
+            self.items.push_str(text);
+            self.room = self.room.saturating_sub(text.len() + 1);
+            self.kept += 1;
+        }
+        while seq.next_element::<IgnoredAny>()?.is_some() {
+            steps::tick();
+            self.all += 1;
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -224,5 +218,44 @@ mod tests {
             value = json!({"a": value.clone(), "b": "y".repeat(50)});
         }
         assert!(trim(&raw(&value), 500, None, &Map::new()).unwrap_err().contains("ask for less"));
+    }
+
+    #[test]
+    fn blanks_go_before_anything_that_says_something() {
+        let pretty = serde_json::to_string_pretty(&(0..100).collect::<Vec<_>>()).unwrap();
+        let content = RawValue::from_string(pretty).unwrap();
+        let trimmed = trim(&content, 400, None, &Map::new()).unwrap().unwrap();
+        assert_eq!(trimmed.content.get(), serde_json::to_string(&(0..100).collect::<Vec<_>>()).unwrap());
+        assert!(trimmed.notes.is_empty(), "{:?}", trimmed.notes);
+    }
+
+    #[test]
+    fn a_note_stays_short_however_long_the_names_and_however_many_the_places() {
+        let texts: Map<String, Value> = (0..50).map(|at| (at.to_string(), json!("y".repeat(5_000)))).collect();
+        let value = json!({"n".repeat(10_000): texts});
+        let (_, notes) = cut(&value, 60_000, None, json!({}));
+        assert!(notes.iter().all(|note| note.len() < 4_000), "{notes:?}");
+        assert!(notes[0].contains("more places"), "{notes:?}");
+    }
+
+    #[test]
+    fn cutting_takes_steps_that_grow_as_the_result_does() {
+        let offset = Paging::Offset { offset: "offset".into(), limit: "limit".into(), window: None, usual: None };
+        let shapes: [fn(usize) -> Value; 5] = [
+            |n| json!({"items": vec![json!({"id": "p1"}); n], "has_more": false, "next": null}),
+            |n| json!({"items": [{"text": "x".repeat(n * 10)}], "has_more": false, "next": null}),
+            |n| json!({"deep": (0..20).fold(json!(vec![1; n]), |inner, at| json!({at.to_string(): inner}))}),
+            |n| json!({"n".repeat(n): vec![json!("y".repeat(100)); n / 10]}),
+            |n| Value::Object((0..n).map(|at| (at.to_string(), json!([]))).collect()),
+        ];
+        for (at, shape) in shapes.into_iter().enumerate() {
+            for paging in [None, Some(&offset)] {
+                let counted = |n: usize| steps::counted(|| drop(trim(&raw(&shape(n)), 1_000, paging, &Map::new()))).1;
+                steps::assert_linear(counted, 2_000);
+                let (n, most) = (2_000, 16);
+                let length = shape(n).to_string().len() as u64;
+                assert!(counted(n) <= most * length, "shape {at} took {} steps for {length} bytes", counted(n));
+            }
+        }
     }
 }

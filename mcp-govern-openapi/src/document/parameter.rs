@@ -38,6 +38,15 @@ pub(crate) struct Parameters {
 /// These belong to the request's body and credential; OpenAPI 3.1 (parameter object) says to ignore them.
 const IGNORED: [&str; 3] = ["accept", "content-type", "authorization"];
 
+/// How many characters a text in these places may have where the document states no bound. No identifier is longer, and a request
+/// whose head is longer than some kilobytes is refused by most servers.
+const LONGEST_IN_PATH: u64 = 512;
+const LONGEST_IN_HEADER: u64 = 1_024;
+const LONGEST_IN_QUERY: u64 = 4_096;
+
+/// Formats whose texts are of bounded length.
+const SHORT: [&str; 4] = ["date", "ipv4", "ipv6", "uuid"];
+
 impl Parameters {
     /// Reads the parameters of the path and of the operation; the operation's own replace the path's.
     pub(crate) fn read<'a>(
@@ -135,6 +144,7 @@ impl Parameters {
                 if kinds.string && !schema.contains_key("enum") {
                     schema.entry("minLength").or_insert(Value::from(1));
                 }
+                bound_texts(schema, LONGEST_IN_PATH);
                 self.path.push(PathParam { name: name.to_owned(), argument, slash });
                 Ok(Location::Path)
             }
@@ -143,6 +153,7 @@ impl Parameters {
                 if kinds.array {
                     schema.entry("minItems").or_insert(Value::from(1));
                 }
+                bound_texts(schema, LONGEST_IN_QUERY);
                 self.query.push(QueryParam { name: name.to_owned(), argument, style });
                 Ok(Location::Query)
             }
@@ -151,6 +162,7 @@ impl Parameters {
                     return Err("a header parameter is a plain value or a list in the style `simple`".to_owned());
                 }
                 let name: HeaderName = check_header_name(name)?;
+                bound_texts(schema, LONGEST_IN_HEADER);
                 self.headers.push(HeaderParam { name, argument });
                 Ok(Location::Header)
             }
@@ -197,6 +209,38 @@ fn types(schema: &Map<String, Value>) -> Kinds {
         array: has("array") || schema.contains_key("items"),
         object: has("object") || schema.contains_key("properties"),
         string: has("string"),
+    }
+}
+
+/// States a longest length for every text that the schema leaves open, at any depth.
+///
+/// INVARIANT: no text of path, header or query is unbounded (`texts_of_path_header_and_query_are_bounded`).
+fn bound_texts(schema: &mut Map<String, Value>, longest: u64) {
+    let bounded = |key: &&str| schema.contains_key(*key);
+    let short = schema.get("format").and_then(Value::as_str).is_some_and(|format| SHORT.contains(&format));
+    if short || ["enum", "const", "maxLength"].iter().any(bounded) {
+        return;
+    }
+    let branches = ["anyOf", "oneOf"].into_iter().find(bounded);
+    match (schema.get("type"), branches) {
+        (None, Some(key)) => {
+            let branches = schema.get_mut(key).and_then(Value::as_array_mut).into_iter().flatten();
+            branches.filter_map(Value::as_object_mut).for_each(|branch| bound_texts(branch, longest));
+        }
+        (kinds, _) if kinds.is_none() || types(schema).string => {
+            let shortest = schema.get("minLength").and_then(Value::as_u64).unwrap_or(0);
+            schema.insert("maxLength".to_owned(), Value::from(longest.max(shortest)));
+        }
+        _ => {}
+    }
+    for key in ["items", "additionalProperties"] {
+        if let Some(inner) = schema.get_mut(key).and_then(Value::as_object_mut) {
+            bound_texts(inner, longest);
+        }
+    }
+    let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
+    for inner in properties.into_iter().flat_map(Map::values_mut).filter_map(Value::as_object_mut) {
+        bound_texts(inner, longest);
     }
 }
 
@@ -291,6 +335,42 @@ mod tests {
         }
         let kept = one(json!({"name": "a", "in": "query", "schema": {"type": "integer", "default": 3}})).unwrap();
         assert_eq!(kept.arguments[0].schema["default"], 3);
+    }
+
+    #[test]
+    fn texts_of_path_header_and_query_are_bounded() {
+        let shown = |place: &str, schema: Value| {
+            let stated = json!({"name": "a", "in": place, "required": true, "style": null, "schema": schema});
+            Value::Object(one(stated).unwrap().arguments[0].schema.clone())
+        };
+        let text = || json!({"type": "string"});
+        assert_eq!(shown("path", text())["maxLength"], 512);
+        assert_eq!(shown("header", text())["maxLength"], 1_024);
+        assert_eq!(shown("query", text())["maxLength"], 4_096);
+        assert_eq!(shown("query", json!({"type": ["string", "null"], "pattern": "^a"}))["maxLength"], 4_096);
+        assert_eq!(shown("query", json!({"type": "array", "items": text()}))["items"]["maxLength"], 4_096);
+        assert_eq!(shown("header", json!({"items": {}}))["items"]["maxLength"], 1_024);
+        let either = shown("query", json!({"anyOf": [{"type": "integer"}, text(), {"enum": ["a"]}]}));
+        assert_eq!(
+            either,
+            json!({"anyOf": [{"type": "integer"}, {"type": "string", "maxLength": 4_096}, {"enum": ["a"]}]})
+        );
+        let mut deep = json!({"name": "a", "in": "query", "style": "deepObject"});
+        deep["schema"] = json!({"type": "object", "properties": {"b": text()}, "additionalProperties": text()});
+        let deep = Value::Object(one(deep).unwrap().arguments[0].schema.clone());
+        assert_eq!(deep["properties"]["b"]["maxLength"], 4_096);
+        assert_eq!(deep["additionalProperties"]["maxLength"], 4_096);
+        // What the document states stands, and what is short by itself needs no bound.
+        assert_eq!(shown("query", json!({"type": "string", "maxLength": 9_000}))["maxLength"], 9_000);
+        assert_eq!(shown("path", json!({"type": "string", "minLength": 600}))["maxLength"], 600);
+        for short in [
+            json!({"type": "integer"}),
+            json!({"type": "string", "enum": ["a"]}),
+            json!({"const": "a"}),
+            json!({"type": "string", "format": "uuid"}),
+        ] {
+            assert_eq!(shown("query", short.clone())["maxLength"], json!(null), "{short}");
+        }
     }
 
     #[test]

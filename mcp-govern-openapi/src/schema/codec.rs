@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::steps;
+
 /// How a value of an argument becomes a value of the vendor's body.
 ///
 /// The shown schema and the codec are made together: what the one hides or renames, the other puts back.
@@ -55,6 +57,7 @@ impl Codec {
     ///
     /// When an object has a member that would stand in for a renamed or fixed one, or an unknown one where none may be.
     pub(crate) fn encode(&self, value: &Value) -> Result<Value, String> {
+        steps::tick();
         match (self, value) {
             (Self::Array(codec), Value::Array(items)) => {
                 items.iter().map(|item| codec.encode(item)).collect::<Result<_, _>>().map(Value::Array)
@@ -109,6 +112,7 @@ impl ObjectCodec {
     fn encode(&self, members: &Map<String, Value>) -> Result<Map<String, Value>, String> {
         let mut object: Map<String, Value> = self.fixed.iter().cloned().collect();
         for (name, value) in members {
+            steps::ticks(self.fields.len());
             if let Some(field) = self.fields.iter().find(|field| field.argument == *name) {
                 object.insert(field.name.clone(), field.codec.encode(value)?);
                 continue;

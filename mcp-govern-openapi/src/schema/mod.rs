@@ -2,14 +2,17 @@
 
 mod codec;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use serde_json::{Map, Value};
 
 pub(crate) use self::codec::{Codec, FieldCodec, ObjectCodec, Places, Rest, WrapCodec, join};
-use crate::document::{
-    names::argument_name,
-    refs::{Checked, Components},
+use crate::{
+    document::{
+        names::argument_name,
+        refs::{Checked, Components},
+    },
+    steps,
 };
 
 /// Which way the data goes.
@@ -51,6 +54,9 @@ pub(crate) struct Members {
 /// Nesting beyond this is refused.
 const DEEPEST: usize = 48;
 
+/// What a schema comes to once its references are followed: a few that each name the next one twice would come to millions.
+const MOST_PARTS: usize = 20_000;
+
 /// Keywords that hold one schema.
 const ONE: [&str; 8] =
     ["not", "if", "then", "else", "contains", "propertyNames", "unevaluatedItems", "unevaluatedProperties"];
@@ -75,12 +81,14 @@ pub(crate) struct Schemas<'a> {
     side: Side,
     stack: Vec<String>,
     depth: usize,
+    /// How many schemas were shown so far.
+    parts: usize,
 }
 
 impl<'a> Schemas<'a> {
     /// For the schemas of a document, in one direction.
     pub(crate) fn new(components: Components<'a>, side: Side) -> Self {
-        Self { components, side, stack: Vec::new(), depth: 0 }
+        Self { components, side, stack: Vec::new(), depth: 0, parts: 0 }
     }
 
     /// The shown form of a schema.
@@ -102,7 +110,7 @@ impl<'a> Schemas<'a> {
 
     /// The members of a schema of an object, for where they stand side by side with other arguments.
     pub(crate) fn members(&mut self, object: &Map<String, Value>) -> Checked<Members> {
-        let required: Vec<&str> =
+        let required: BTreeSet<&str> =
             object.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
         let mut members = Members::default();
         let properties = match object.get("properties") {
@@ -196,6 +204,18 @@ impl<'a> Schemas<'a> {
     }
 
     fn show_object(&mut self, object: &Map<String, Value>) -> Checked<Shown> {
+        steps::tick();
+        self.parts += 1;
+        match self.side {
+            Side::Input if self.parts > MOST_PARTS => {
+                return Err(format!("a schema has more than {MOST_PARTS} parts once its references are followed"));
+            }
+            // An answer may hold anything where it cannot be told in so many words.
+            Side::Output if self.parts > MOST_PARTS => {
+                return Ok(Shown { schema: Value::Object(Map::new()), codec: Codec::Same });
+            }
+            Side::Input | Side::Output => {}
+        }
         self.depth += 1;
         if self.depth > DEEPEST {
             return Err(format!("a schema is nested deeper than {DEEPEST} levels"));

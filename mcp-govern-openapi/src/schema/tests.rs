@@ -149,3 +149,25 @@ fn nesting_without_end_is_refused() {
     }
     assert!(show(schema).unwrap_err().contains("nested deeper"));
 }
+
+#[test]
+fn a_few_schemas_that_name_the_next_one_twice_do_not_come_to_millions_of_parts() {
+    let twice = |depth: usize| {
+        let schema = |at: usize| {
+            let next = json!({"$ref": format!("#/components/schemas/S{}", at + 1)});
+            (format!("S{at}"), json!({"type": "object", "properties": {"a": next, "b": next}}))
+        };
+        let mut components: Map<String, Value> = (0..depth).map(schema).collect();
+        components.insert(format!("S{depth}"), json!({"type": "string"}));
+        Value::Object(components)
+    };
+    let first = json!({"$ref": "#/components/schemas/S0"});
+    let (error, steps) = steps::counted(|| show_with(twice(40), &first, Side::Input).unwrap_err());
+    assert!(error.contains("20000 parts"), "{error}");
+    assert!(steps < 30_000, "{steps}");
+    // An answer is told as far as that goes.
+    let (shown, steps) = steps::counted(|| show_with(twice(40), &first, Side::Output).unwrap());
+    assert_eq!(shown.schema["type"], "object");
+    assert!(steps < 100_000, "{steps}");
+    assert!(show_with(twice(5), &first, Side::Input).is_ok());
+}

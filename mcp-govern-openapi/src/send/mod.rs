@@ -32,7 +32,7 @@ pub(crate) use self::{
 use crate::{
     decode::{
         Scrubber,
-        error::{one_line, request_id},
+        error::{MOST_READ, one_line, request_id},
     },
     document::policy::{Policy, Rate, Throttle},
     limits::Limits,
@@ -81,8 +81,6 @@ pub(crate) struct Answer {
 
 /// A lane is silent no longer than this, whatever a vendor asks for: after it, one call may ask again.
 const LONGEST_SILENCE: Duration = Duration::from_secs(15 * 60);
-/// Error bodies are read up to here; nobody reads more of them.
-const ERROR_BYTES: usize = 64 << 10;
 
 /// Room for the headers that a transport adds, so that the map need not grow.
 const MORE_HEADERS: usize = 4;
@@ -266,7 +264,7 @@ impl Sender<'_> {
         if status.is_success() {
             (self.limits.response_bytes, Overflow::Refuse)
         } else {
-            (ERROR_BYTES.min(self.limits.response_bytes), Overflow::Cut)
+            (MOST_READ.min(self.limits.response_bytes), Overflow::Cut)
         }
     }
 

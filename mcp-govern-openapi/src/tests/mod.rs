@@ -3,8 +3,10 @@
 mod binding;
 mod calls;
 mod document;
+mod fuzz;
 mod hostile;
 mod instead;
+mod long;
 mod paging;
 mod polling;
 mod probing;

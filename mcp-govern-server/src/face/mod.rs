@@ -25,6 +25,8 @@ use rmcp::model::{Implementation, ServerCapabilities, ServerConfig};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+#[cfg(test)]
+pub(crate) use self::verbatim::is_plain;
 pub(crate) use self::{
     access::AccessRequests,
     caller::{CURRENT, Caller, Proof, Transport},

@@ -13,7 +13,7 @@ use axum::body::Bytes;
 use memchr::memmem;
 use serde_json::{Value, value::RawValue};
 
-use crate::{ServerError, http::behind_string, seal::random_bytes};
+use crate::{ServerError, http::behind_string, seal::random_bytes, steps};
 
 /// How deep a text may be nested to go out as it is: every reader of JSON can follow it there.
 const DEEPEST: u32 = 64;
@@ -69,13 +69,14 @@ impl Slot {
 
 /// Whether every reader of JSON reads a text alike, so that it can go out as it is: no half of a pair of surrogates, no exponents, no
 /// number of many digits, no deep nesting.
-pub(super) fn is_plain(text: &str) -> bool {
+pub(crate) fn is_plain(text: &str) -> bool {
     if text.contains(r"\ud") || text.contains(r"\uD") {
         return false;
     }
     let (mut rest, mut depth, mut digits) = (text.as_bytes(), 0_u32, 0);
     while let Some((byte, behind)) = rest.split_first() {
         rest = behind;
+        steps::tick();
         match byte {
             b'0'..=b'9' if digits == MOST_DIGITS => return false,
             b'0'..=b'9' => digits += 1,

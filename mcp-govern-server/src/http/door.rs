@@ -13,7 +13,7 @@ use axum::{
     extract::{ConnectInfo, Request},
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, Method, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt as _, Full, combinators::BoxBody};
 use mcp_govern_core::{Principal, Secret};
 use rmcp::transport::streamable_http_server::{StreamableHttpService, session::never::NeverSessionManager};
@@ -25,7 +25,7 @@ use super::{
     body::BodyRoom,
     challenge::refuse,
     connection::Connection,
-    version,
+    repeated, version,
 };
 use crate::{
     face::{CURRENT, Caller, Handler, Mark, Proof, Slot, Transport},
@@ -148,6 +148,12 @@ async fn answer(inside: Arc<(Arc<Door>, Protocol)>, caller: Arc<Caller>, parts: 
         let message = format!("the body holds more than {MOST_VALUES} JSON values");
         let mut response = http::Response::new(BoxBody::new(Full::from(message)));
         *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+        return response;
+    }
+    if let Some(refusal) = repeated::refusal(&body) {
+        let mut response = http::Response::new(BoxBody::new(Full::from(refusal)));
+        *response.status_mut() = StatusCode::BAD_REQUEST;
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         return response;
     }
     let request = http::Request::from_parts(parts, Full::new(body));

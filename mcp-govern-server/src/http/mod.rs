@@ -11,11 +11,14 @@ mod health;
 mod held;
 mod metadata;
 mod origins;
+mod repeated;
 mod seldom;
 mod serve;
 mod timely;
 mod version;
 
+#[cfg(test)]
+pub(crate) use self::repeated::repeated_name;
 pub(crate) use self::{
     addressing::{Addressing, Audience},
     aside::behind_string,

@@ -143,6 +143,25 @@ async fn headers_and_body_must_agree() {
 }
 
 #[tokio::test]
+async fn a_call_that_gives_an_argument_twice_is_not_made() {
+    let world = World::new().await;
+    for twice in
+        [r#"{"text":"x","text":"y"}"#, r#"{"text":"x","te\u0078t":"y"}"#, r#"{"text":"x","more":[{"a":1,"a":1}]}"#]
+    {
+        let (parts, _) =
+            modern(Some(&token("ada")), "tools/call", json!({"name": "acme_echo", "arguments": {}})).into_parts();
+        let message = modern_message("tools/call", json!({"name": "acme_echo", "arguments": "here"}), json!({}));
+        let body = message.to_string().replace(r#""here""#, twice);
+        let answer = world.send(Request::from_parts(parts, Body::from(body))).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{twice}");
+        assert_eq!(answer.error()["code"], -32602, "{twice}");
+        assert!(answer.error()["message"].as_str().unwrap().contains("twice"), "{twice}");
+    }
+    assert_eq!(world.vendor.begun.load(Ordering::SeqCst), 0);
+    assert_eq!(world.call("ada", "acme_echo", json!({"text": "x"})).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn an_argument_that_stands_in_a_header_too_must_agree_with_it() {
     let world = World::new().await;
     let ask = |text: &str, header: Option<&str>| {
