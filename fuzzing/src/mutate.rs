@@ -51,7 +51,7 @@ const PIECES: [&[u8]; 44] = [
     b"    ",
 ];
 
-/// Numbers that look random and are the same for the same seed (SplitMix64).
+/// Numbers that look random and are the same for the same seed (`SplitMix64`).
 #[derive(Debug)]
 pub(crate) struct Chance(u64);
 

@@ -86,19 +86,16 @@ impl Target {
     /// What an input reaches.
     fn tried<T: Hash>(&self, input: &[u8], trial: &impl Fn(&[u8]) -> T) -> u64 {
         let attempt = |input: &[u8]| catch_unwind(AssertUnwindSafe(|| trial(input)));
-        match attempt(input) {
-            Ok(outcome) => {
-                let mut hasher = DefaultHasher::new();
-                outcome.hash(&mut hasher);
-                hasher.finish()
-            }
-            Err(_) => {
-                let smallest = smallest(input, |input| attempt(input).is_err());
-                let shown = String::from_utf8_lossy(&smallest).chars().take(400).collect::<String>();
-                match self.corpus.keep(&smallest) {
-                    Ok(path) => panic!("`{}` fails with {}: {shown:?}", self.name, path.display()),
-                    Err(error) => panic!("`{}` fails with {shown:?}, which could not be kept: {error}", self.name),
-                }
+        if let Ok(outcome) = attempt(input) {
+            let mut hasher = DefaultHasher::new();
+            outcome.hash(&mut hasher);
+            hasher.finish()
+        } else {
+            let smallest = smallest(input, |input| attempt(input).is_err());
+            let shown = String::from_utf8_lossy(&smallest).chars().take(400).collect::<String>();
+            match self.corpus.keep(&smallest) {
+                Ok(path) => panic!("`{}` fails with {}: {shown:?}", self.name, path.display()),
+                Err(error) => panic!("`{}` fails with {shown:?}, which could not be kept: {error}", self.name),
             }
         }
     }

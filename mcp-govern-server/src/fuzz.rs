@@ -92,9 +92,9 @@ fn fuzz_sealed_texts() {
     let sealer = Sealer::new(Some(&Secret::new("0123456789abcdef0123456789abcdef"))).unwrap();
     let parts = ["local", "ann", "local", "client"];
     let seal = |purpose| sealer.seal(purpose, &parts, HOUR, &"after-this").unwrap();
-    let sealed = [seal(Purpose::Cursor), seal(Purpose::RequestState), seal(Purpose::Link), seal(Purpose::Visitor)];
-    let own = sealed[0].clone();
-    Target::new(PACKAGE, "sealed").with_seeds(sealed).with_words(["=", ".", "-", "_", "AAAA"]).run(|input| {
+    let texts = [seal(Purpose::Cursor), seal(Purpose::RequestState), seal(Purpose::Link), seal(Purpose::Visitor)];
+    let own = texts[0].clone();
+    Target::new(PACKAGE, "sealed").with_seeds(texts).with_words(["=", ".", "-", "_", "AAAA"]).run(|input| {
         let text = String::from_utf8_lossy(input);
         let opened: Option<String> = sealer.open(Purpose::Cursor, &parts, &text);
         // Nothing opens but what was sealed, for its own purpose and its own holder.

@@ -103,7 +103,7 @@ pub enum Check {
 
 impl Explanation {
     /// With what this node counts, which no snapshot knows. A tool that does not exist has no calls.
-    pub(crate) fn with_quota(mut self, detail: String, denial: Option<&Denial>) -> Self {
+    pub(crate) fn with_quota(mut self, detail: &str, denial: Option<&Denial>) -> Self {
         for trace in &mut self.checks {
             if trace.check == Check::Quota && trace.result == CheckResult::Passed {
                 trace.result = denial.map_or(CheckResult::Passed, |denial| CheckResult::Failed(denial.code()));

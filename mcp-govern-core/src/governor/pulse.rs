@@ -116,7 +116,9 @@ mod tests {
     const HOUR: Duration = Duration::from_secs(3600);
 
     fn start(pulse: &Pulse) {
-        [Part::Driver, Part::Follower].into_iter().for_each(|part| pulse.start(part));
+        for part in [Part::Driver, Part::Follower] {
+            pulse.start(part);
+        }
     }
 
     fn is_fresh(pulse: &Pulse) -> bool {

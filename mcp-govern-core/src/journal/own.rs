@@ -284,7 +284,7 @@ mod tests {
             (settings, true, 1),
         ] {
             assert_eq!(bears_on(&state, &eve, &event), bears, "{event:?}");
-            assert_eq!(around(&state, &eve, &[event.clone()]).grants.len(), copied, "{event:?}");
+            assert_eq!(around(&state, &eve, std::slice::from_ref(&event)).grants.len(), copied, "{event:?}");
         }
     }
 

@@ -158,7 +158,7 @@ fn each_fault_names_its_argument_and_what_is_expected() {
         // What a keyword says to machines alone is said in the schema's own words; what is clear already stays.
         (json!({"who": "s1"}), "who", "must be a list of identifiers, or the word \"all\""),
         (json!({"who": []}), "who", "must be a list of identifiers, or the word \"all\""),
-        (json!({"who": 1}), "who", "must be of type array or string"),
+        (json!({"who": 1}), "who", "must be of type string or array"),
         (json!({"who": [""]}), "who/0", "must not be empty"),
     ] {
         let (code, name, fault) = fault(&world, arguments.clone());
@@ -537,11 +537,11 @@ fn a_rule_that_would_deny_a_row_whatever_it_is_given_denies_every_recipe_over_it
     let rule = || one_of("page_id", &json!(["p1"]));
     let without = json!({"query": {"type": "string"}});
     assert_eq!(build(vec![rule()], vec![], &[page()]), Ok(()));
-    let (code, text) = build(vec![rule()], vec![], &[without.clone()]).unwrap_err();
+    let (code, text) = build(vec![rule()], vec![], std::slice::from_ref(&without)).unwrap_err();
     assert_eq!(code, DenialCode::RuleViolated);
     assert!(text.contains("`s_search`, which it uses, does not have"), "{text}");
     let (code, _) = build(vec![rule().with_absent_allowed()], vec![], &[page(), without.clone()]).unwrap_err();
     assert_eq!(code, DenialCode::RuleStale);
-    assert_eq!(build(vec![rule().with_absent_allowed()], vec![], &[without.clone()]), Ok(()));
+    assert_eq!(build(vec![rule().with_absent_allowed()], vec![], std::slice::from_ref(&without)), Ok(()));
     assert_eq!(build(vec![], vec![rule()], &[without]), Ok(()), "a rule of the entry was made for the recipe");
 }

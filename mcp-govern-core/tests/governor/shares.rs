@@ -20,6 +20,7 @@ async fn world(limits: CallLimits) -> World {
     world
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a rate of the limits may be none")]
 fn a_second(per_second: u32, burst: u32) -> Option<CallRate> {
     Some(CallRate::new(per_second, burst))
 }

@@ -181,7 +181,7 @@ fn a_rule_is_not_taken_away_from_before_another_ones_rule_to_make_a_service() {
     let mut world = world();
     world.does(&owner(), rules(&[personal.clone(), services.clone()]));
     world.does(&eve(), to_bot("bots"));
-    world.refuses(&eve(), rules(&[services.clone()]), NEEDED, "have another person");
+    world.refuses(&eve(), rules(std::slice::from_ref(&services)), NEEDED, "have another person");
     world.refuses(&eve(), rules(&[services.clone(), personal.clone()]), NEEDED, "have another person");
     // Rules that are added change nothing about those of others.
     let of_another = rule(ClientMatch::Exactly(id("other")), ClientType::Shared);

@@ -55,7 +55,9 @@ fn correct(schema: &Value, value: &mut Value) {
         Value::Number(_) | Value::Null | Value::Bool(_) | Value::String(_) => {}
     }
     for branches in ["allOf", "anyOf", "oneOf"].iter().filter_map(|key| schema.get(*key)?.as_array()) {
-        branches.iter().for_each(|branch| correct(branch, value));
+        for branch in branches {
+            correct(branch, value);
+        }
     }
 }
 
@@ -92,7 +94,7 @@ mod tests {
             "list": {"items": {"properties": {"timestamp": {"type": "integer"}}}},
             "map": {"additionalProperties": {"anyOf": [{"type": "integer"}, {"type": "string"}]}},
         }});
-        let given = json!({"n": 1796011590.0, "f": 2.0, "either": -3.0, "list": [{"timestamp": 4.0}], "map": {"a": 5.0},
+        let given = json!({"n": 1_796_011_590.0, "f": 2.0, "either": -3.0, "list": [{"timestamp": 4.0}], "map": {"a": 5.0},
                            "free": 6.0});
         let sent = with_integers(&schema, given.as_object().unwrap()).into_owned();
         let expected = r#"{"either":-3,"f":2.0,"free":6.0,"list":[{"timestamp":4}],"map":{"a":5},"n":1796011590}"#;

@@ -158,7 +158,7 @@ pub(crate) fn kind_of(status: StatusCode, throttled: bool) -> ProviderErrorKind 
     match status.as_u16() {
         401 | 407 => ProviderErrorKind::Unauthorized,
         402 => ProviderErrorKind::PlanLimit,
-        403 => ProviderErrorKind::Forbidden,
+        403 | 451 => ProviderErrorKind::Forbidden,
         404 | 410 => ProviderErrorKind::NotFound,
         408 | 500..=599 => ProviderErrorKind::VendorFailure,
         409 | 412 | 423 | 424 | 428 => ProviderErrorKind::Conflict,
@@ -166,7 +166,6 @@ pub(crate) fn kind_of(status: StatusCode, throttled: bool) -> ProviderErrorKind 
         // The form of the request: which method, what it is written in, how long it is. No argument can mend it.
         405 | 406 | 411 | 415 | 417 | 421 | 426 | 431 => ProviderErrorKind::Internal,
         400 | 413 | 414 | 416 | 422 => ProviderErrorKind::InvalidArguments,
-        451 => ProviderErrorKind::Forbidden,
         _ => ProviderErrorKind::BadAnswer,
     }
 }

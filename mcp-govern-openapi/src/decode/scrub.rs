@@ -190,7 +190,7 @@ impl<I: Iterator<Item = Read>> Escapes<I> {
         let mut written = [0; LONGEST_ESCAPE];
         written.iter_mut().zip(&self.ahead).for_each(|(place, read)| *place = read.byte);
         let escape = (self.decode)(written.get(..self.ahead.len())?)?;
-        let end = self.ahead.drain(..escape.written).last()?.end;
+        let end = self.ahead.drain(..escape.written).next_back()?.end;
         let bytes = escape.bytes.into_iter().take(escape.count);
         self.ready.extend(bytes.map(|byte| Read { byte, start: first.start, end }));
         self.ready.pop_front()
@@ -348,6 +348,7 @@ mod tests {
     }
 
     /// A character in one of the forms that JSON and addresses have for it.
+    #[expect(clippy::format_collect, reason = "a test may ask for a little more memory")]
     fn written(form: u8, character: char) -> String {
         let mut units = [0; 2];
         let units = character.encode_utf16(&mut units);

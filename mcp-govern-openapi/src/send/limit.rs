@@ -167,14 +167,14 @@ impl Lane {
         let silent = self.blocked.map_or(now, |until| until.max(now));
         let Some(rate) = rate else { return silent };
         let mut own = self.shares.get(&person).copied().unwrap_or(0) + before;
-        let mut free = rate.requests.saturating_sub(self.sent.len());
+        let free_now = rate.requests.saturating_sub(self.sent.len());
         let mut at = silent;
-        for (sent, whose) in &self.sent {
+        for (ended, (sent, whose)) in self.sent.iter().enumerate() {
+            let free = free_now.saturating_add(ended);
             if free > 0 && (person.is_none() || own < free.saturating_mul(TIMES_THE_FREE)) {
                 break;
             }
             at = at.max(*sent + rate.per + MARGIN);
-            free += 1;
             own = own.saturating_sub(usize::from(*whose == person));
         }
         at

@@ -118,6 +118,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::unnecessary_wraps, reason = "a person of a ticket is one of many, or nobody")]
     fn person(number: u64) -> Person {
         Some(number)
     }

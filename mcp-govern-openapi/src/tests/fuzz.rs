@@ -133,6 +133,7 @@ fn assert_without_secret(value: &Value) {
 }
 
 #[test]
+#[expect(clippy::format_collect, reason = "a test may ask for a little more memory")]
 fn fuzz_answers() {
     let escaped: String = SECRET.chars().map(|c| format!("\\u{:04X}", u32::from(c))).collect();
     let percent: String = SECRET.bytes().map(|byte| format!("%{byte:02x}")).collect();

@@ -19,6 +19,9 @@ fn pets(count: usize) -> Value {
     json!({"pets": (0..count).map(pet).collect::<Vec<_>>(), "more": false, "total": count})
 }
 
+/// A value of a size.
+type Shaped = fn(usize) -> Value;
+
 #[tokio::test]
 async fn a_long_answer_is_decoded_as_a_short_one_is() {
     let limits = Limits::new().with_output_bytes(10 << 20);
@@ -52,7 +55,7 @@ async fn a_long_result_is_cut_and_says_so() {
 #[tokio::test]
 async fn an_answer_of_more_values_than_are_read_is_refused_whatever_its_bytes() {
     for many in [r#"{"id":"p1"},"#.repeat(100_001), "[],".repeat(100_001), "1,".repeat(200_001)] {
-        let body = format!(r#"{{"pets":[{}1]}}"#, many);
+        let body = format!(r#"{{"pets":[{many}1]}}"#);
         let script = Script::new([plain(200, &[("content-type", "application/json")], &body)]);
         let error = failure(&server(PETS, &script), "list_pets", json!({})).await;
         assert_eq!(error.kind(), ProviderErrorKind::BadAnswer);
@@ -86,7 +89,7 @@ fn decoding_takes_steps_that_grow_as_the_answer_does() {
             kept,
         )
     };
-    let shapes: [(&str, fn(usize) -> Value); 4] = [
+    let shapes: [(&str, Shaped); 4] = [
         ("list_pets", pets),
         ("list_pets", |n| json!({"pets": vec![json!([]); n], "more": vec![true; n], "token": vec![1; n]})),
         ("get_pet", |n| json!({"pet": {"n".repeat(n): "\u{7}%41\"".repeat(n)}})),
@@ -100,7 +103,7 @@ fn decoding_takes_steps_that_grow_as_the_answer_does() {
 #[test]
 fn binding_takes_steps_that_grow_as_the_arguments_do() {
     let server = server(PETS, &Script::new([]));
-    let shapes: [(&str, fn(usize) -> Value); 6] = [
+    let shapes: [(&str, Shaped); 6] = [
         ("list_pets", |n| json!({"species": vec!["cat"; n]})),
         ("list_pets", |n| json!({"tags": vec!["a"; n], "q": "b".repeat(n)})),
         ("get_pet", |n| json!({"pet_id": "%25".repeat(n)})),

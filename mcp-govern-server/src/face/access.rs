@@ -270,18 +270,18 @@ fn refused(text: &str, mut meta: MetaObject) -> CallToolResult {
 mod tests {
     use super::*;
 
-    fn read(arguments: Value) -> Result<Option<AccessWish>, String> {
+    fn read(arguments: &Value) -> Result<Option<AccessWish>, String> {
         wish(arguments.as_object().unwrap().clone())
     }
 
     #[test]
     fn a_wish_is_read_from_the_arguments_or_refused_with_a_sentence() {
-        assert_eq!(read(json!({})), Ok(None));
+        assert_eq!(read(&json!({})), Ok(None));
         let on_call = ProfileId::new("on-call").unwrap();
-        assert_eq!(read(json!({"profile": "on-call"})), Ok(Some(AccessWish::new(on_call.clone()))));
+        assert_eq!(read(&json!({"profile": "on-call"})), Ok(Some(AccessWish::new(on_call.clone()))));
         let whole = AccessWish::new(on_call).with_justification("the pager rings").with_seconds(5_400);
         assert_eq!(
-            read(json!({"profile": "on-call", "justification": "the pager rings", "hours": 1.5})),
+            read(&json!({"profile": "on-call", "justification": "the pager rings", "hours": 1.5})),
             Ok(Some(whole))
         );
         for (arguments, part) in [
@@ -294,7 +294,7 @@ mod tests {
             (json!({"profile": 7}), "do not fit"),
             (json!({"profile": "a", "justification": "x".repeat(1_001)}), "longer than"),
         ] {
-            let fault = read(arguments).unwrap_err();
+            let fault = read(&arguments).unwrap_err();
             assert!(fault.contains(part), "{fault}");
         }
     }

@@ -230,7 +230,8 @@ async fn a_model_is_warned_wherever_the_vendor_may_have_acted() {
     ] {
         let text = format!("{told}broken off, sent {stated}");
         let result = world.call("ada", "acme_echo", json!({ "text": text })).await.result();
-        let failure = &result["structuredContent"]["failure"];
+        // The tool declares the form of its results, to which clients hold structured errors, too.
+        let failure = &result["_meta"]["io.github.mcp-govern/failure"];
         assert_eq!((&failure["kind"], &failure["sent"]), (&json!("internal"), &json!(sent)), "{text}");
         let shown = result["content"][0]["text"].as_str().unwrap();
         assert_eq!(shown.contains("look before you try again"), sent == "maybe", "{text}: {shown}");
@@ -241,7 +242,7 @@ async fn a_model_is_warned_wherever_the_vendor_may_have_acted() {
     world.call("ada", "acme_echo", json!({"text": "untold success"})).await.result();
     let text = "untold broken off, sent unknown";
     let result = world.call("ada", "acme_echo", json!({ "text": text })).await.result();
-    assert_eq!(result["structuredContent"]["failure"]["sent"], json!("maybe"));
+    assert_eq!(result["_meta"]["io.github.mcp-govern/failure"]["sent"], json!("maybe"));
 }
 
 #[tokio::test]

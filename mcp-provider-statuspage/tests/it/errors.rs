@@ -136,7 +136,7 @@ async fn a_wait_beyond_the_deadline_is_told_and_not_waited_for() {
 }
 
 #[tokio::test]
-async fn sixty_requests_a_minute_are_kept_to_beforehand() {
+async fn sixty_requests_a_minute_are_kept_to_beforehand_and_one_person_leaves_a_quarter() {
     let vendor = StatuspageStandIn::builder().with_rate_limit().start().await;
     // One window for all tools and pages.
     let calls = [
@@ -146,7 +146,7 @@ async fn sixty_requests_a_minute_are_kept_to_beforehand() {
         ("update_component", json!({"page_id": PAGE, "component_id": "c02bookapi11", "status": "operational"})),
     ];
     let harness = harness_at(vendor.base_url(), &vendor.good_key(), &calls.each_ref().map(|(tool, _)| *tool)).await;
-    for (tool, arguments) in calls.iter().cycle().take(60) {
+    for (tool, arguments) in calls.iter().cycle().take(45) {
         success(&harness, tool, arguments.clone()).await;
     }
     for (tool, arguments) in calls.clone() {
@@ -155,7 +155,7 @@ async fn sixty_requests_a_minute_are_kept_to_beforehand() {
     }
     let failed = failure_within(&harness, "list_pages", json!({}), Duration::from_secs(20)).await;
     assert!(failed.vendor.retry_after.is_some(), "{failed:?}");
-    assert_eq!(vendor.count(), 60, "the request that would be refused was sent");
+    assert_eq!(vendor.count(), 45, "what others may need was sent");
 }
 
 #[tokio::test]

@@ -127,7 +127,7 @@ async fn answers_can_have_wrong_types_nulls_and_unknown_fields() {
 async fn a_delayed_answer_comes_too_late_for_an_impatient_client_and_the_thing_is_done() {
     let (vendor, caller) = started().await;
     let before = how_many(&caller).await;
-    vendor.fail_next(Fault::Delay(Duration::from_secs(60)));
+    vendor.fail_next_on("POST", &format!("/v1{INCIDENTS}"), Fault::Delay(Duration::from_secs(60)));
     let body = json!({"incident": {"name": "Quay lights are out"}});
     let mut answer = Box::pin(caller.request("POST", INCIDENTS).json(&body).send());
     let done = async { while how_many(&caller).await == before {} };

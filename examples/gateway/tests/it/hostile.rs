@@ -68,9 +68,9 @@ async fn what_one_person_does_costs_another_little_and_a_kill_switch_takes_effec
     gateway.stop().await;
 
     // The record holds no more than its bounds for all of it.
-    let size = std::fs::metadata(site.path().join("gateway.db")).unwrap().len();
-    println!("the store has {} KiB after {rounds} rounds", size / 1024);
-    assert!(rounds > 3 || size < 16 << 20, "{size} bytes");
+    let bytes = std::fs::metadata(site.path().join("gateway.db")).unwrap().len();
+    println!("the store has {} KiB after {rounds} rounds", bytes / 1024);
+    assert!(rounds > 3 || bytes < 16 << 20, "{bytes} bytes");
 }
 
 /// One call of Ann's that must go well; how long it took.
@@ -107,12 +107,12 @@ async fn hold_connections(gateway: &Gateway) -> Vec<TcpStream> {
         let Ok(mut stream) = TcpStream::connect(address).await else { continue };
         if number % 3 == 0 {
             let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}).to_string();
-            let head = format!(
+            let request = format!(
                 "POST /mcp HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {BEN}\r\ncontent-type: application/json\r\n\
                  accept: application/json, text/event-stream\r\ncontent-length: {}\r\n\r\n{body}",
                 body.len()
             );
-            let _ = stream.write_all(head.as_bytes()).await;
+            let _ = stream.write_all(request.as_bytes()).await;
         }
         held.push(stream);
     }

@@ -14,14 +14,14 @@ async fn an_unknown_key_is_refused_with_file_line_and_the_nearest_known_one() {
     let site = Site::new().await;
     site.change("[profiles.look]\ntitle", "[profiles.look]\ntitel");
     let told = refused(&[&site.flag()], &[]).await;
-    assert!(told.contains("gateway.toml:28: `titel` is not known here; did you mean `title`?"), "{told}");
+    assert!(told.contains("gateway.toml:31: `titel` is not known here; did you mean `title`?"), "{told}");
 }
 
 #[tokio::test]
 async fn a_secret_in_the_file_is_refused_and_not_repeated() {
     for (from, to, line) in [
         ("{ file = \"ann.token\" }", "\"canary-canary-canary\"", 5),
-        ("{ file = \"status.key\" }", "\"canary\"", 10),
+        ("{ file = \"status.key\" }", "\"canary\"", 13),
         ("base_url = ", "config = { api_key = \"canary\" }\nbase_url = ", 0),
     ] {
         let site = Site::new().await;

@@ -13,6 +13,14 @@ use serde_json::json;
 
 use crate::world::{ANN, Gateway, Site, code, until};
 
+/// The key that the gateway made beside its store: under another one the seals of its journal do not hold.
+fn audit_key(site: &Site) -> AuditKey {
+    let text = std::fs::read_to_string(site.path().join("audit.key")).unwrap();
+    let digits = text.trim();
+    let byte = |at: usize| u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).unwrap();
+    AuditKey::from_bytes(std::array::from_fn(byte))
+}
+
 /// Somebody who governs the same store from another process.
 pub(crate) struct Operator {
     governor: Governor,
@@ -27,7 +35,7 @@ impl Operator {
         let stores: Arc<dyn Stores> = Arc::new(opened);
         let (governor, driver) = Governor::builder(TenantId::new("default").unwrap())
             .with_shared_stores(stores)
-            .with_audit_key(AuditKey::random().unwrap())
+            .with_audit_key(audit_key(site))
             .open()
             .await
             .unwrap();

@@ -79,6 +79,11 @@ async fn asked_for_and_called(gateway: &Gateway, operator: &Operator) {
         assert_ne!(called.is_error, Some(true), "{called:?}");
         let grant = newest["grant"].as_str().unwrap();
         operator.done(&["revoke", grant]).await;
+        let taken_back = async || {
+            let told = call_of("request_access", &json!({})).await;
+            content(&told)["requests"][0].get("grant").is_none().then_some(())
+        };
+        until("the gateway to follow the revocation", taken_back).await;
         client.cancel().await.unwrap();
     }
 }

@@ -52,6 +52,7 @@ fn keys_and_exports_are_their_owners_alone_and_others_are_warned_of() {
     let site = Site::empty();
     running(furnished(&site));
     let query = ["audit", "query", "--user", "ann"];
+    fs::set_permissions(site.path("audit.key"), fs::Permissions::from_mode(0o600)).unwrap();
     assert_eq!(stderr(&site.run(&query)), "");
     for name in ["vault.keys", "audit.key"] {
         let path = site.path(name);

@@ -203,12 +203,11 @@ impl State {
     pub(crate) fn is_service_by(&self, client: &ClientId, person: &UserId) -> bool {
         let row = self.clients.get(client);
         let said = row.is_some_and(|row| row.typed_by.as_ref() == Some(person));
-        match row.and_then(Client::client_type) {
-            Some(known) => known == ClientType::Service && said,
-            None => {
-                let by_rule = || self.settings_by.of(&self.settings, client) == Some(person);
-                self.settings.client_type(client) == Some(ClientType::Service) && (said || by_rule())
-            }
+        if let Some(known) = row.and_then(Client::client_type) {
+            known == ClientType::Service && said
+        } else {
+            let by_rule = || self.settings_by.of(&self.settings, client) == Some(person);
+            self.settings.client_type(client) == Some(ClientType::Service) && (said || by_rule())
         }
     }
 

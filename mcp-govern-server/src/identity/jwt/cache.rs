@@ -113,9 +113,8 @@ impl JwksCache {
         let fetching = tokio::spawn(async move { cache.renew(key.as_deref(), algorithm, began).await });
         let in_time = tokio::time::timeout(wait, fetching).await.is_ok();
         match self.find(id, algorithm) {
-            Found::Fresh(set) => check(&set.candidates(id, algorithm)),
-            // The issuer does not answer: its keys are used for a while longer.
-            Found::Old(set) => check(&set.candidates(id, algorithm)),
+            // Old ones where the issuer does not answer: its keys are used for a while longer.
+            Found::Fresh(set) | Found::Old(set) => check(&set.candidates(id, algorithm)),
             Found::Unknown(at, _) if in_time && at >= began => {
                 Err(AuthError::invalid("the token is signed with a key that the issuer does not publish"))
             }
