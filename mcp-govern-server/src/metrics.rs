@@ -40,6 +40,8 @@ struct Inner {
     revision: Gauge,
     on_record: Gauge,
     faults: Gauge,
+    anchored: Gauge,
+    kept: Gauge,
 }
 
 /// How a call ended, for the count.
@@ -84,6 +86,7 @@ impl Metrics {
             (Counter::default(), Gauge::default(), Gauge::default(), Gauge::default());
         let (ready, revision, on_record, faults) =
             (Gauge::default(), Gauge::default(), Gauge::default(), Gauge::default());
+        let (anchored, kept) = (Gauge::default(), Gauge::default());
         let seconds = Histogram::new([0.005, 0.02, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0]);
         registry.register("calls", "Tool calls by how they ended", Family::clone(&calls));
         registry.register("denials", "Denied tool calls by code", Family::clone(&denials));
@@ -110,6 +113,16 @@ impl Metrics {
             Gauge::clone(&on_record),
         );
         registry.register("server_faults", "Servers that cannot be opened or discovered", Gauge::clone(&faults));
+        registry.register(
+            "last_anchor_timestamp_seconds",
+            "When the heads of the audit were last put on record, in seconds since 1970; 0 before the first time",
+            Gauge::clone(&anchored),
+        );
+        registry.register(
+            "kept_revision",
+            "The revision of the journal that is kept outside of the store; 0 where none is",
+            Gauge::clone(&kept),
+        );
         Self(Arc::new(Inner {
             registry,
             calls,
@@ -128,6 +141,8 @@ impl Metrics {
             revision,
             on_record,
             faults,
+            anchored,
+            kept,
         }))
     }
 
@@ -176,6 +191,9 @@ impl Metrics {
             inner.bounds.get_or_create(&[("bound", bound.as_str())]).inner().store(*count, Ordering::Relaxed);
         }
         inner.unrecorded.inner().store(status.denials_unrecorded, Ordering::Relaxed);
+        inner.anchored.set(status.anchored_at.map_or(0, |at| at.as_millis() / 1000));
+        let kept = status.kept.map_or(0, |(revision, _)| revision.0);
+        inner.kept.set(i64::try_from(kept).unwrap_or(i64::MAX));
         let mut text = String::new();
         encode(&mut text, &inner.registry)?;
         Ok(text)

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     io::{self, Write as _},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use mcp_govern_core::Secret;
@@ -19,11 +19,7 @@ use mcp_govern_core::Secret;
 /// `AlreadyExists` where there is a file of that name, which is left as it is; else what the operating system says.
 pub fn write_new_secret(path: impl AsRef<Path>, text: &Secret) -> io::Result<()> {
     let path = path.as_ref();
-    let mut name = [0; 8];
-    getrandom::fill(&mut name).map_err(io::Error::other)?;
-    let mut half = path.as_os_str().to_owned();
-    half.push(format!(".{:016x}.new", u64::from_be_bytes(name)));
-    let half = Path::new(&half);
+    let half = &beside(path)?;
     let written = create_new(half).and_then(|mut file| {
         file.write_all(text.expose().as_bytes())?;
         file.sync_all()
@@ -56,6 +52,31 @@ pub fn is_open_to_others(path: impl AsRef<Path>) -> bool {
         let _ = path;
         false
     }
+}
+
+/// Replaces what a file holds, or makes it, as its owner's alone (mode 600): whoever reads it, whenever the machine stops, has the
+/// old text or the new one.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let half = &beside(path)?;
+    let written = create_new(half).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    if let Err(error) = written.and_then(|()| fs::rename(half, path)) {
+        // It may not have been made.
+        let _ = fs::remove_file(half);
+        return Err(error);
+    }
+    sync_folder(path)
+}
+
+/// A name in the same folder that nothing has yet.
+fn beside(path: &Path) -> io::Result<PathBuf> {
+    let mut name = [0; 8];
+    getrandom::fill(&mut name).map_err(io::Error::other)?;
+    let mut half = path.as_os_str().to_owned();
+    half.push(format!(".{:016x}.new", u64::from_be_bytes(name)));
+    Ok(half.into())
 }
 
 /// A new, empty file of its owner's alone.

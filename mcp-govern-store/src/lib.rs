@@ -7,6 +7,7 @@ mod clock;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod credential;
 mod file;
+mod heads;
 mod keys;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod lease;
@@ -33,6 +34,7 @@ pub use self::postgres::{PostgresOptions, PostgresStores};
 pub use self::sqlite::{IntegrityCheck, SqliteOptions, SqliteStores};
 pub use self::{
     file::{create_new_private, is_open_to_others, write_new_secret},
+    heads::FileHeadKeeper,
     keys::{KeyError, VaultKeys},
 };
 #[cfg(any(feature = "sqlite", feature = "postgres"))]

@@ -73,6 +73,10 @@ pub(crate) struct ServeFlags {
     /// One more token, for the person who starts the program; without a file it takes the place of a random one
     #[arg(long, value_name = "TOKEN", value_parser = secret)]
     pub(crate) demo_token: Option<Secret>,
+    /// Start on a store that is behind what was known of it, because an earlier one was restored on purpose; the reason is put on
+    /// record
+    #[arg(long, value_name = "REASON")]
+    pub(crate) accept_rollback: Option<String>,
     /// Serve one client over standard input and output, as the user of the operating system, instead of listening
     #[arg(long, conflicts_with_all = ["listen", "auth", "demo_token"])]
     pub(crate) stdio: bool,

@@ -89,6 +89,7 @@ impl From<GovernError> for Failure {
     fn from(error: GovernError) -> Self {
         let text = error.to_string();
         match error.kind() {
+            GovernErrorKind::RolledBack => Self::Store(format!("{text}: `--accept-rollback REASON`")),
             GovernErrorKind::Unavailable | GovernErrorKind::Unknown | GovernErrorKind::Unreadable => Self::Store(text),
             GovernErrorKind::Invalid | GovernErrorKind::NotFound | GovernErrorKind::NotPossible => Self::Config(text),
             _ => Self::Other(text),

@@ -4,8 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use mcp_govern_core::{
     Governor, Provider, TenantId,
-    audit::{AuditKey, ReadableNames},
-    governor::{CallLimits, Follower, GovernorBuilder},
+    governor::{Follower, GovernorBuilder},
     ports::{Stores, TenantStores},
 };
 use tokio::{sync::oneshot, task::JoinHandle};
@@ -37,17 +36,11 @@ impl Node {
         tenant: TenantId,
         stores: Arc<dyn Stores>,
         providers: &[Arc<dyn Provider>],
-        audit_key: AuditKey,
-        names: ReadableNames,
-        limits: CallLimits,
         following: Following,
+        configure: impl FnOnce(GovernorBuilder) -> GovernorBuilder,
     ) -> Result<Self, Failure> {
         let of_tenant = stores.open(&tenant).await?;
-        let builder = Governor::builder(tenant)
-            .with_shared_stores(stores)
-            .with_audit_key(audit_key)
-            .with_readable_names(names)
-            .with_call_limits(limits);
+        let builder = configure(Governor::builder(tenant).with_shared_stores(stores));
         let builder = providers.iter().cloned().fold(builder, GovernorBuilder::with_shared_provider);
         let (governor, mut driver) = builder.open().await?;
         let driver = match following {

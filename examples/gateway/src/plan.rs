@@ -4,8 +4,6 @@ use std::{fmt::Display, io::Write, path::Path, process::ExitCode, sync::Arc};
 
 use mcp_govern_core::{
     Provider, TenantId,
-    audit::{AuditKey, ReadableNames},
-    governor::CallLimits,
     journal::{AccessChange, Head, Revision},
     memory::MemoryStores,
     ports::{AppendError, Stores},
@@ -90,8 +88,7 @@ pub(crate) async fn open_copy(
     providers: &[Arc<dyn Provider>],
 ) -> Result<Node, Failure> {
     let stores: Arc<dyn Stores> = Arc::new(copy.clone());
-    let (key, limits) = (AuditKey::random()?, CallLimits::default());
-    Node::open(tenant.clone(), stores, providers, key, ReadableNames::Omitted, limits, Following::Beside).await
+    Node::open(tenant.clone(), stores, providers, Following::Beside, |builder| builder).await
 }
 
 /// Brings another file about in the copy.

@@ -191,10 +191,20 @@ async fn open(cli: &Cli, config: &Config, credentials: &[ServerCredential]) -> R
     if place.is_memory() && !config.is_demonstration() {
         tracing::warn!("state is kept in memory: grants, reviews and the record are gone when the gateway ends");
     }
-    let limits = config.document.limits.of_calls();
-    let following = Following::Apart(place.clone());
-    let node = Node::open(config.tenant()?, stores, &providers, audit_key, names, limits, following).await?;
-    let actor = administrator()?;
+    let (tenant, actor) = (config.tenant()?, administrator()?);
+    let keeper = place.head_keeper(&tenant);
+    let (limits, following) = (config.document.limits.of_calls(), Following::Apart(place.clone()));
+    let node = Node::open(tenant, stores, &providers, following, |builder| {
+        let mut builder = builder.with_audit_key(audit_key).with_readable_names(names).with_call_limits(limits);
+        if let Some(keeper) = keeper {
+            builder = builder.with_head_keeper(keeper);
+        }
+        match &cli.serve.accept_rollback {
+            Some(reason) => builder.accepting_rollback(actor.clone(), reason),
+            None => builder,
+        }
+    });
+    let node = node.await?;
     let enacted = enact(&node.governor, &actor, &config.blueprint).await;
     let enacted = enacted.map_err(|error| Failure::from(error).at(config.name()))?;
     if config.is_demonstration() {

@@ -6,8 +6,8 @@ use std::{
     sync::Arc,
 };
 
-use mcp_govern_core::{Secret, audit::AuditKey, memory::MemoryStores, ports::Stores};
-use mcp_govern_store::{MissingStore, OpenOptions, Plaintext, VaultKeys, write_new_secret};
+use mcp_govern_core::{Secret, TenantId, audit::AuditKey, memory::MemoryStores, ports::Stores};
+use mcp_govern_store::{FileHeadKeeper, MissingStore, OpenOptions, Plaintext, VaultKeys, write_new_secret};
 
 use crate::{
     cli::StoreFlags,
@@ -28,6 +28,7 @@ pub(crate) struct StorePlace {
     vault_keys: Option<SecretRef>,
     audit_key: Option<SecretRef>,
     plaintext: Plaintext,
+    heads: Option<String>,
     base: PathBuf,
 }
 
@@ -66,7 +67,7 @@ impl StorePlace {
         }
         let insecure = flags.insecure_postgres || store.insecure_postgres;
         let plaintext = if insecure { Plaintext::Allowed } else { Plaintext::Refused };
-        Ok(Self { target, vault_keys, audit_key, plaintext, base })
+        Ok(Self { target, vault_keys, audit_key, plaintext, heads: store.heads.clone(), base })
     }
 
     /// Opens the stores; a file, or the tables of a database, are made where they are not there.
@@ -130,6 +131,23 @@ impl StorePlace {
         }
     }
 
+    /// Where the last known heads of a tenant are kept: unless the file says otherwise, beside the keys. A store in memory is always the
+    /// newest.
+    pub(crate) fn head_keeper(&self, tenant: &TenantId) -> Option<Arc<FileHeadKeeper>> {
+        let path = match (self.heads.as_deref(), &self.target) {
+            (Some("none"), _) | (None, Target::Memory) => return None,
+            (Some(path), _) => self.base.join(path),
+            (None, Target::Sqlite(path)) => heads_beside(path, tenant),
+            (None, Target::Postgres(_)) => {
+                let words = |c: char| !c.is_ascii_alphanumeric();
+                let name: Vec<String> =
+                    self.shown().split(words).filter(|word| !word.is_empty()).map(str::to_owned).collect();
+                self.base.join(format!("{}.{tenant}.heads.json", name.join("-")))
+            }
+        };
+        Some(Arc::new(FileHeadKeeper::new(path)))
+    }
+
     /// The place, for people: without a password.
     pub(crate) fn shown(&self) -> String {
         match &self.target {
@@ -160,6 +178,13 @@ impl StorePlace {
             Target::Memory | Target::Postgres(_) => self.base.join(name),
         }
     }
+}
+
+/// The file beside a SQLite file in which the heads of a tenant are kept: `govern` looks there, too.
+fn heads_beside(path: &Path, tenant: &TenantId) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{tenant}.heads.json"));
+    path.with_file_name(name)
 }
 
 /// A folder for keys and records: nobody else's business.
@@ -226,7 +251,7 @@ fn parse_key(text: &Secret) -> Result<AuditKey, Failure> {
 
 #[cfg(test)]
 mod tests {
-    use mcp_govern_core::{TenantId, UserId};
+    use mcp_govern_core::UserId;
 
     use super::*;
 
@@ -237,6 +262,7 @@ mod tests {
             vault_keys: None,
             audit_key: None,
             plaintext: Plaintext::default(),
+            heads: None,
             base: PathBuf::new(),
         };
         target.map(|target| place(target).shown()).map_err(|failure| failure.to_string())
@@ -254,6 +280,25 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_heads_of_each_store_and_tenant_are_kept_in_a_file_of_their_own() {
+        let tenant = TenantId::new("acme").unwrap();
+        let kept = |text: &str, heads: Option<&str>| {
+            let target = Target::parse(&Secret::new(text), Path::new("/etc/gateway")).unwrap();
+            let (heads, base) = (heads.map(str::to_owned), PathBuf::from("/etc/gateway"));
+            let place =
+                StorePlace { target, vault_keys: None, audit_key: None, plaintext: Plaintext::default(), heads, base };
+            place.head_keeper(&tenant).map(|keeper| keeper.path().display().to_string())
+        };
+        assert_eq!(kept("sqlite:/var/a.db", None).unwrap(), "/var/a.db.acme.heads.json");
+        assert_eq!(
+            kept("postgres://me:canary@db.example/govern", None).unwrap(),
+            "/etc/gateway/postgres-db-example-govern.acme.heads.json"
+        );
+        assert_eq!(kept("sqlite:/var/a.db", Some("heads.json")).unwrap(), "/etc/gateway/heads.json");
+        assert_eq!((kept("memory", None), kept("sqlite:a.db", Some("none"))), (None, None));
+    }
+
     #[tokio::test]
     async fn a_file_makes_its_keys_once_and_a_look_makes_nothing() {
         let folder = tempfile::tempdir().unwrap();
@@ -263,6 +308,7 @@ mod tests {
             vault_keys: None,
             audit_key: None,
             plaintext: Plaintext::default(),
+            heads: None,
             base: folder.path().to_owned(),
         };
         assert!(place.open_if_there().await.unwrap().is_none());

@@ -108,6 +108,10 @@ impl From<GovernError> for Failure {
                 _ => Self::NoAnswer(error.to_string()),
             },
             GovernErrorKind::Unavailable | GovernErrorKind::Unknown => Self::NoAnswer(with_causes(&error)),
+            GovernErrorKind::RolledBack => {
+                let how = "`--accept-rollback REASON`; `govern audit verify` says more";
+                Self::Broken(format!("{error}: {how}"))
+            }
             GovernErrorKind::Unreadable => Self::Broken(with_causes(&error)),
             _ => Self::Refused(error.to_string()),
         }

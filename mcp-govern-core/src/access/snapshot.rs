@@ -232,7 +232,8 @@ impl Reach {
             | Event::RequestDenied(_)
             | Event::RequestCancelled(_)
             | Event::AuditAnchored(_)
-            | Event::JournalSealed(_) => Self::Nothing,
+            | Event::JournalSealed(_)
+            | Event::RollbackAccepted(_) => Self::Nothing,
             Event::KillSwitchThrown(e) => Self::of_switch(&e.scope),
             Event::KillSwitchReleased(e) => Self::of_switch(&e.scope),
             Event::ProfileGranted(_)

@@ -2,8 +2,8 @@
 
 use super::{AuditKey, SealsFound, seal::SealChecker};
 use crate::{
-    journal::{ActError, Head, StoredAct},
-    vocabulary::TenantId,
+    journal::{ActError, Head, Revision, StoredAct},
+    vocabulary::{TenantId, Timestamp},
 };
 
 /// What verification of a journal found.
@@ -16,6 +16,27 @@ pub struct JournalVerification {
     pub broken: Option<ActError>,
     /// What the seals say. Without a good one the chain alone was checked, which whoever can write the store can write anew.
     pub seals: SealsFound,
+    /// Whether it was held to what is kept outside of the stores, which alone shows that the newest acts are there.
+    pub kept: KeptCheck,
+}
+
+/// Whether a journal was held to what is kept outside of the stores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum KeptCheck {
+    /// There is nothing to hold it to.
+    #[default]
+    NothingKept,
+    /// What is kept is not sealed under the audit key at hand: it says nothing.
+    NotSealed,
+    /// It was.
+    Held {
+        /// Where the journal was known to stand.
+        revision: Revision,
+        /// When that was kept.
+        at: Timestamp,
+    },
 }
 
 impl JournalVerification {
@@ -98,7 +119,7 @@ impl JournalVerifier {
         let (seals, foreign) = seals.finish();
         let known = anchors.into_iter().map(|anchor| anchor.revision).max().filter(|known| *known > head.revision);
         let cut = known.map(|revision| ActError::Broken { revision, expected: head.revision.next() });
-        JournalVerification { head, broken: broken.or(cut).or(foreign), seals }
+        JournalVerification { head, broken: broken.or(cut).or(foreign), seals, kept: KeptCheck::NothingKept }
     }
 
     fn check(&mut self, stored: &StoredAct) -> Result<(), ActError> {
@@ -117,8 +138,8 @@ impl JournalVerifier {
 mod tests {
     use super::*;
     use crate::{
-        journal::{Act, Event, GovernanceActivated, Revision, SchemaActivated},
-        vocabulary::{Actor, CommandId, Role, Timestamp, UserId},
+        journal::{Act, Event, GovernanceActivated, SchemaActivated},
+        vocabulary::{Actor, CommandId, Role, UserId},
     };
 
     fn acts() -> Vec<StoredAct> {

@@ -19,7 +19,7 @@ mod withheld;
 mod writer;
 
 pub use self::{
-    acts::{JournalVerification, JournalVerifier, verify_acts},
+    acts::{JournalVerification, JournalVerifier, KeptCheck, verify_acts},
     chain::{AuditChain, RecordError},
     key::{AuditKey, ReadableNames},
     record::{

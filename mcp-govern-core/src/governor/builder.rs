@@ -4,20 +4,23 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::{
     CallLimits, ConnectUrls, CredentialRefresher, Driver, GovernError, GovernErrorKind, Governor, Pulse, Time,
+    act::JustLoaded,
     chores::Chore,
     core::{Core, Parts},
     driver::join_all,
     follow::replay,
+    heads::{self, Heads, OnRollback},
     keep::{Keeping, Rhythm},
     quota::Quotas,
     servers::Providers,
 };
 use crate::{
     audit::{AuditCommitter, AuditKey, AuditWriter, ReadableNames, WriterMark},
+    journal::{Action, Command, State},
     memory::MemoryStores,
-    ports::{Stores, WriterId},
+    ports::{HeadKeeper, Stores, WriterId},
     provider::Provider,
-    vocabulary::{Clock, SystemClock, TenantId},
+    vocabulary::{Actor, Clock, CommandId, SystemClock, TenantId},
 };
 
 /// Puts a governor together.
@@ -35,6 +38,8 @@ pub struct GovernorBuilder {
     refresher: Option<Arc<dyn CredentialRefresher>>,
     connect: Option<Arc<dyn ConnectUrls>>,
     rhythm: Rhythm,
+    keeper: Option<Arc<dyn HeadKeeper>>,
+    on_rollback: OnRollback,
 }
 
 impl GovernorBuilder {
@@ -51,6 +56,8 @@ impl GovernorBuilder {
             refresher: None,
             connect: None,
             rhythm: Rhythm::default(),
+            keeper: None,
+            on_rollback: OnRollback::default(),
         }
     }
 
@@ -144,6 +151,29 @@ impl GovernorBuilder {
         self
     }
 
+    /// With a place outside of the stores in which the last known heads of the journal and of the audit are kept. A store that is
+    /// behind them, or holds something else there, is not opened ([`GovernErrorKind::RolledBack`]), and verification holds both
+    /// streams to them. They are kept under the audit key: without one ([`GovernorBuilder::with_audit_key`]) they are compared and
+    /// not kept.
+    pub fn with_head_keeper(mut self, keeper: Arc<dyn HeadKeeper>) -> Self {
+        self.keeper = Some(keeper);
+        self
+    }
+
+    /// Opens a store that is behind what was known of it, too, and puts on record that `actor` accepts it and why; from then on what
+    /// the store holds is what is known. Where it is not behind, this does nothing.
+    pub fn accepting_rollback(mut self, actor: Actor, reason: impl Into<String>) -> Self {
+        self.on_rollback = OnRollback::Accept(actor, reason.into());
+        self
+    }
+
+    /// Opens a store that is behind what was known of it, too, to be looked at and verified; what is kept stays as it is as long as
+    /// the driver does not run and [`Governor::keep_heads`] is not called.
+    pub fn despite_rollback(mut self) -> Self {
+        self.on_rollback = OnRollback::Look;
+        self
+    }
+
     /// Reads the journal, opens the servers and discovers their tools. The [`Driver`] must run: spawn `driver.run()`.
     ///
     /// A journal that this release cannot read in full is no error: the governor opens, denies every call with
@@ -152,11 +182,44 @@ impl GovernorBuilder {
     ///
     /// # Errors
     ///
-    /// When the stores cannot be reached, two providers have the same id, or the operating system gives no random bytes.
+    /// When the stores cannot be reached, the store is behind what was known of it, two providers have the same id, or the operating
+    /// system gives no random bytes.
     pub async fn open(self) -> Result<(Governor, Driver), GovernError> {
         let providers = by_id(self.providers)?;
         let stores = self.stores.unwrap_or_else(|| Arc::new(MemoryStores::new())).open(&self.tenant).await?;
+        // INVARIANT: what was known is read before the store is, so that what others write meanwhile makes no store look old
+        // (`what_others_do_while_a_node_opens_makes_no_store_look_old`).
+        let kept = match &self.keeper {
+            Some(keeper) => keeper.last().await?,
+            None => None,
+        };
         let replayed = replay(&stores).await?;
+        let rollback = match (&self.keeper, &kept) {
+            (Some(keeper), Some(kept)) => {
+                heads::compare(&stores, &self.tenant, self.audit_key.as_ref(), kept, keeper.place()).await?
+            }
+            (Some(keeper), None) => {
+                if let Some(sealed) = replayed.state.sealed() {
+                    let (place, revision) = (keeper.place(), sealed.revision);
+                    tracing::warn!(%place, %revision, "no heads are kept although the journal was sealed: whether the store is the newest is not known");
+                }
+                None
+            }
+            (None, _) => None,
+        };
+        let accepted = match (rollback, self.on_rollback) {
+            (None, _) => None,
+            (Some(rollback), OnRollback::Refuse) => return Err(rollback.into_error()),
+            (Some(rollback), OnRollback::Look) => {
+                tracing::warn!(%rollback, "the store is opened to be looked at");
+                None
+            }
+            (Some(rollback), OnRollback::Accept(actor, reason)) => {
+                tracing::warn!(%rollback, reason, "the store is accepted as it is");
+                let action = Action::AcceptRollback { known: rollback.known(), found: rollback.found };
+                Some((actor, Command::new(CommandId::random()?, action).with_reason(reason)))
+            }
+        };
         let time = Arc::new(Time::new(self.clock));
         let audit = AuditWriter::new(self.limits.in_flight, Arc::clone(&time));
         let writer = WriterId::random()?;
@@ -167,7 +230,6 @@ impl GovernorBuilder {
             Some(key) => key,
             None => AuditKey::random()?,
         };
-        let head = replayed.state.head();
         let core = Arc::new(Core::new(Parts {
             tenant: self.tenant,
             pulse: Pulse::new(stores.journal.freshness(), self.max_staleness),
@@ -186,9 +248,15 @@ impl GovernorBuilder {
             unreadable: replayed.unreadable,
             forget: replayed.forget.clone(),
             keeping: Keeping::new(self.rhythm, replayed.from),
+            heads: Heads::new(self.keeper, kept),
             node: u64::from_be_bytes(crate::random::bytes()?),
         }));
+        if let Some((actor, command)) = accepted {
+            core.act(&actor, &command, JustLoaded::Nothing).await?;
+            core.keep_heads_anew().await?;
+        }
         core.pulse.confirm();
+        let head = core.with_state(State::head);
         core.audit.mark(WriterMark::Opened { revision: head.revision, journal: head.hash });
         if !replayed.forget.is_empty() {
             core.chores.push([Chore::Forget(replayed.forget)]);

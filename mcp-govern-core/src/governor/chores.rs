@@ -28,6 +28,8 @@ pub(crate) enum Chore {
     Checkpoint,
     /// Put on record where the chains of audit records stand.
     Anchor,
+    /// Keep the heads outside of the stores.
+    KeepHeads,
 }
 
 /// Which secrets to take out of the vault, as far as the state no longer knows them.
@@ -154,6 +156,10 @@ impl Core {
             }
             Chore::Anchor => {
                 self.keep_anchors().await;
+                Ok(())
+            }
+            Chore::KeepHeads => {
+                self.keep_heads_or_warn().await;
                 Ok(())
             }
         }

@@ -17,6 +17,7 @@ use tokio::sync::{Notify, watch};
 use super::{
     ConnectUrls, CredentialRefresher, GovernError, GovernErrorKind, Pulse, Time, ToolRef,
     chores::{Chore, Chores, Forget},
+    heads::Heads,
     keep::Keeping,
     quota::Quotas,
     refresh::SingleFlight,
@@ -70,6 +71,7 @@ pub(crate) struct Core {
     pub(crate) connect: Option<Arc<dyn ConnectUrls>>,
     pub(crate) chores: Chores,
     pub(crate) keeping: Keeping,
+    pub(crate) heads: Heads,
     pub(crate) refreshing: SingleFlight,
     /// Tools that have succeeded without telling that they send: of their failures nothing is known.
     pub(crate) untold: RwLock<BTreeSet<ToolId>>,
@@ -118,6 +120,7 @@ pub(super) struct Parts {
     pub(super) unreadable: Option<Arc<str>>,
     pub(super) forget: BTreeSet<Forget>,
     pub(super) keeping: Keeping,
+    pub(super) heads: Heads,
     pub(super) node: u64,
 }
 
@@ -149,6 +152,7 @@ impl Core {
             connect,
             chores: Chores::default(),
             keeping: parts.keeping,
+            heads: parts.heads,
             refreshing: SingleFlight::default(),
             untold: RwLock::default(),
             turn: tokio::sync::Mutex::default(),

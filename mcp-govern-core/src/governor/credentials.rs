@@ -232,6 +232,8 @@ impl Core {
     }
 
     async fn probe(&self, open: &OpenServer, credential: &Credential) -> Result<CredentialReport, GovernError> {
+        // No record speaks of it, since it is no call: the log does.
+        tracing::info!(tenant = %self.tenant, server = %open.config.server, "the vendor is asked whether a credential works");
         let cx = ProbeContext::new(credential).with_deadline(std::time::Instant::now() + super::PATIENCE);
         Ok(open.ready()?.probe(cx).await?)
     }

@@ -131,6 +131,7 @@ impl Driver {
             })
             .await;
             core.keep_own_anchor().await;
+            core.keep_heads_or_warn().await;
         }
     }
 }

@@ -48,6 +48,9 @@ pub enum GovernErrorKind {
     Unavailable,
     /// A store broke off while it was writing: it may have been done. Send the same command, with the same id, again.
     Unknown,
+    /// The store is behind what was known of it, or is another one: put the newest in its place, or accept it on record
+    /// ([`GovernorBuilder::accepting_rollback`](super::GovernorBuilder::accepting_rollback)).
+    RolledBack,
     /// The journal, or an entry of the vault, cannot be read in full by this release. Nothing is done until that is mended.
     Unreadable,
 }
@@ -73,6 +76,7 @@ impl GovernErrorKind {
             Self::Provider => "provider",
             Self::Unavailable => "unavailable",
             Self::Unknown => "unknown",
+            Self::RolledBack => "rolled_back",
             Self::Unreadable => "unreadable",
         }
     }

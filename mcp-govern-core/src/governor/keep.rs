@@ -156,7 +156,10 @@ async fn aside<T: Send + 'static>(
 impl Core {
     /// What is due by now.
     pub(super) fn due(&self) -> Vec<Chore> {
-        self.keeping.due(self.with_state(State::head).revision, Instant::now())
+        let (revision, now) = (self.with_state(State::head).revision, Instant::now());
+        let mut due = self.keeping.due(revision, now);
+        due.extend(self.heads.due(revision, now).then_some(Chore::KeepHeads));
+        due
     }
 
     /// Writes a checkpoint, unless another node does or has just done so.

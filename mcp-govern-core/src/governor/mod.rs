@@ -16,6 +16,7 @@ mod credentials;
 mod driver;
 mod error;
 mod follow;
+mod heads;
 mod keep;
 mod limits;
 mod list;

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::{GovernError, GovernErrorKind, Governor};
 use crate::{
-    audit::{AuditRecord, JournalVerification, JournalVerifier, RecordKind, Verification, Verifier, WriterMark},
+    audit::{
+        AuditRecord, JournalVerification, JournalVerifier, KeptCheck, RecordKind, Verification, Verifier, WriterMark,
+    },
     journal::Head,
-    ports::{AuditCursor, AuditFilter, AuditHead, AuditPage, StoreErrorKind, StoredRecord, WriterId},
+    ports::{AuditCursor, AuditFilter, AuditHead, AuditPage, KeptHeads, StoreErrorKind, StoredRecord, WriterId},
     vocabulary::{Actor, CallId, Digest, Role, Timestamp, UserId},
 };
 
@@ -37,8 +39,9 @@ impl Governor {
         self.core.user_hash(user)
     }
 
-    /// Verifies the chain of every writer, against the heads that the journal holds. `anchors` are heads that were kept
-    /// elsewhere besides: each must be in its writer's chain.
+    /// Verifies the chain of every writer, against the heads that the journal holds and those that are kept outside of the stores
+    /// ([`with_head_keeper`](super::GovernorBuilder::with_head_keeper)). `anchors` are heads that were kept elsewhere besides: each
+    /// must be in its writer's chain. The heads of the journal are as good as the journal is: verify it, too.
     ///
     /// # Errors
     ///
@@ -49,6 +52,8 @@ impl Governor {
         anchors: &[(WriterId, AuditHead)],
     ) -> Result<Vec<(WriterId, Verification)>, GovernError> {
         may_read(actor)?;
+        // Before the store is: what is written meanwhile is not missed.
+        let kept = self.known().await?.1.map(|kept| kept.audit).unwrap_or_default();
         // A writer whose whole chain is gone is known by its anchor alone.
         let mut writers: BTreeMap<WriterId, Vec<AuditHead>> = BTreeMap::new();
         for writer in self.core.stores.audit.writers().await? {
@@ -59,7 +64,7 @@ impl Governor {
         for (writer, head) in self.core.with_state(|state| state.audit_anchors().clone()) {
             writers.entry(writer).or_default().push(head);
         }
-        for (writer, head) in anchors {
+        for (writer, head) in anchors.iter().map(|(writer, head)| (writer, head)).chain(&kept) {
             writers.entry(writer.clone()).or_default().push(*head);
         }
         let mut found = Vec::with_capacity(writers.len());
@@ -184,7 +189,9 @@ impl Governor {
         anchor: Option<Head>,
     ) -> Result<JournalVerification, GovernError> {
         may_read(actor)?;
-        let anchors = anchor.into_iter().chain([self.journal_head()]).chain(self.vouched().await?);
+        let (checked, kept) = self.known().await?;
+        let known = kept.map(|kept| kept.journal);
+        let anchors = anchor.into_iter().chain(known).chain([self.journal_head()]).chain(self.vouched().await?);
         let mut verifier = anchors.fold(JournalVerifier::new(Head::EMPTY), JournalVerifier::with_anchor);
         if let Some(key) = &self.core.sealing {
             verifier = verifier.with_key(&self.core.tenant, key);
@@ -196,7 +203,7 @@ impl Governor {
                 Err(error) if error.kind() == StoreErrorKind::Corrupt => {
                     tracing::error!(%error, "the journal is damaged");
                     verifier.miss();
-                    return Ok(verifier.finish());
+                    break;
                 }
                 Err(error) => return Err(error.into()),
             };
@@ -205,9 +212,20 @@ impl Governor {
             }
             // A short page may end before a gap: only an empty one is the end.
             if page.is_empty() || !verifier.is_intact() {
-                return Ok(verifier.finish());
+                break;
             }
         }
+        Ok(JournalVerification { kept: checked, ..verifier.finish() })
+    }
+
+    /// What is kept outside of the stores, as far as it can be trusted.
+    async fn known(&self) -> Result<(KeptCheck, Option<KeptHeads>), GovernError> {
+        let Some(kept) = self.kept_heads().await? else { return Ok((KeptCheck::NothingKept, None)) };
+        let sealed = self.core.sealing.as_ref().is_none_or(|key| kept.is_sealed_by(key));
+        if !sealed || kept.tenant != self.core.tenant {
+            return Ok((KeptCheck::NotSealed, None));
+        }
+        Ok((KeptCheck::Held { revision: kept.journal.revision, at: kept.at }, Some(kept)))
     }
 
     /// Where the journal stood when the newest chains began: whoever takes the newest acts away has to forge these too, and of

@@ -11,7 +11,7 @@ use crate::{
     audit::AuditHealth,
     journal::Revision,
     ports::WriterId,
-    vocabulary::{ServerId, ToolId},
+    vocabulary::{ServerId, Timestamp, ToolId},
 };
 
 /// How a governor is.
@@ -28,6 +28,12 @@ pub struct Status {
     pub audit: AuditHealth,
     /// The writer of this node's audit records.
     pub writer: WriterId,
+    /// When the heads of the audit were last put on record in the journal; never at first.
+    pub anchored_at: Option<Timestamp>,
+    /// The newest act that a seal covers, whoever made it; verification checks it.
+    pub sealed: Option<Revision>,
+    /// The revision of the journal that is kept outside of the stores, and since when; absent without a keeper.
+    pub kept: Option<(Revision, Timestamp)>,
     /// How many calls are in flight, those included whose outcome waits to be written.
     pub calls_in_flight: usize,
     /// How many calls each bound of a person or an AI client has denied since the governor was opened.
@@ -59,7 +65,11 @@ impl Governor {
                 faults.insert(server.clone(), reason.clone());
             }
         }
+        let (anchored_at, sealed) = self.core.with_state(|state| (state.anchored_at(), state.sealed()));
         Status {
+            anchored_at,
+            sealed: sealed.map(|sealed| sealed.revision),
+            kept: self.core.heads.kept(),
             revision: view.snapshot.revision(),
             freshness: self.core.moment(&view).freshness,
             unreadable: view.unreadable.clone(),

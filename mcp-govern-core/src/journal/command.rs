@@ -7,7 +7,7 @@ use std::{
 
 use serde::Serialize;
 
-use super::{KillScope, Revision};
+use super::{Head, KillScope, Revision};
 use crate::ports::{AuditHead, WriterId};
 use crate::vocabulary::{
     Catalogue, ClientId, ClientType, CommandId, CredentialFacts, CredentialOwner, Digest, DigestError, Effect, GrantId,
@@ -333,6 +333,14 @@ pub enum Action {
         /// The head of each chain.
         heads: BTreeMap<WriterId, AuditHead>,
     },
+    /// Accept that the store is behind what was known of it. Governance admin; sent by
+    /// [`GovernorBuilder::accepting_rollback`](crate::governor::GovernorBuilder::accepting_rollback).
+    AcceptRollback {
+        /// Where the journal was known to stand.
+        known: Head,
+        /// Where it stands in the store.
+        found: Head,
+    },
     /// End everything that a person has: grants, requests, connections, personal clients. Governance admin, profile admin;
     /// never oneself.
     OffboardUser {
@@ -397,5 +405,6 @@ action_names! {
     SetCredential = "set_credential",
     RemoveCredential = "remove_credential",
     AnchorAudit = "anchor_audit",
+    AcceptRollback = "accept_rollback",
     OffboardUser = "offboard_user",
 }

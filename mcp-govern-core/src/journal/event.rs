@@ -10,6 +10,7 @@ use std::{collections::BTreeMap, collections::BTreeSet, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
+use super::Head;
 use crate::ports::WriterId;
 use crate::vocabulary::{
     CatalogueVersion, ClientId, ClientType, CredentialFacts, CredentialOwner, Digest, DriftAction, Effect, GrantId,
@@ -379,6 +380,13 @@ events! {
         key: Digest,
         /// HMAC-SHA-256 over the tenant and the act without this event.
         mac: Digest,
+    }
+    /// A store that was behind what was known of it was accepted as it is: what was decided between the two is gone.
+    RollbackAccepted = "rollback_accepted.v1" {
+        /// Where the journal was known to stand.
+        known: Head,
+        /// Where it stood in the store.
+        found: Head,
     }
     /// A person left: grants, open requests, connections and personal clients end with this one event.
     UserOffboarded = "user_offboarded.v1" {

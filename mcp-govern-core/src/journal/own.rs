@@ -151,6 +151,7 @@ fn bears_on(state: &State, person: &Actor, event: &Event) -> bool {
         | Event::CredentialRemoved(_)
         | Event::AuditAnchored(_)
         | Event::JournalSealed(_)
+        | Event::RollbackAccepted(_)
         // These take away.
         | Event::ProfileDeleted(_)
         | Event::GrantRevoked(_)

@@ -80,6 +80,7 @@ const TABLE: &[(&str, [Right; 6])] = &[
     ("set_credential", [A, A, O, N, N, O]),
     ("remove_credential", [A, A, O, N, N, O]),
     ("anchor_audit", [A, A, N, N, N, N]),
+    ("accept_rollback", [A, A, N, N, N, N]),
     ("offboard_user", [A, A, N, A, N, N]),
 ];
 

@@ -4,6 +4,7 @@
 //! holds is gone with the process, and secrets lie in memory unsealed.
 
 mod audit_log;
+mod head_keeper;
 mod journal;
 mod lease;
 mod one_time;
@@ -17,7 +18,8 @@ use std::{
 use async_trait::async_trait;
 
 pub use self::{
-    audit_log::MemoryAuditLog, journal::MemoryJournal, lease::MemoryLease, one_time::MemoryOneTime, vault::MemoryVault,
+    audit_log::MemoryAuditLog, head_keeper::MemoryHeadKeeper, journal::MemoryJournal, lease::MemoryLease,
+    one_time::MemoryOneTime, vault::MemoryVault,
 };
 use crate::{
     ports::{StoreError, Stores, TenantStores},

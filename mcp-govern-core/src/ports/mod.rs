@@ -4,6 +4,7 @@
 
 mod audit_log;
 mod checkpoint;
+mod head_keeper;
 mod journal;
 mod lease;
 mod one_time;
@@ -16,6 +17,7 @@ use async_trait::async_trait;
 pub use self::{
     audit_log::{AuditCursor, AuditFilter, AuditHead, AuditLog, AuditPage, StoredRecord, WriterId},
     checkpoint::{Checkpoint, Checkpoints},
+    head_keeper::{HeadKeeper, KeptHeads},
     journal::{AppendError, Freshness, Journal},
     lease::{Lease, LeaseGuard},
     one_time::{OneTime, OneTimeValue},

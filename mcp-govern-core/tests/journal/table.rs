@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use mcp_govern_core::{
     ClientId, ClientType, CredentialFacts, CredentialOwner, CredentialSharing, Digest, Effect, Label, ProfileSpec,
     ProfileVisibility, RequestPolicy, Role, Settings, ToolsetBinding,
-    journal::{Action, Command, Decided, KillScope, RefusalKind, Right, decide, may},
+    journal::{Action, Command, Decided, Head, KillScope, RefusalKind, Right, decide, may},
     ports::{AuditHead, WriterId},
 };
 
@@ -50,6 +50,7 @@ const EXPECTED: &str = "
     set_credential        AAo..o
     remove_credential     AAo..o
     anchor_audit          AA....
+    accept_rollback       AA....
     offboard_user         AA.A..
 ";
 
@@ -262,6 +263,7 @@ fn cases(name: &str, world: &World) -> Vec<(Whose, Action)> {
             let head = AuditHead { sequence: 3, hash: Digest::of_bytes(b"record") };
             others(Action::AnchorAudit { heads: [(WriterId::new("w-1").unwrap(), head)].into() })
         }
+        "accept_rollback" => others(Action::AcceptRollback { known: Head::EMPTY, found: Head::EMPTY }),
         "offboard_user" => others(Action::OffboardUser { user: user("bob") }),
         other => panic!("no case for {other}"),
     }

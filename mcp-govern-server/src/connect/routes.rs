@@ -240,6 +240,7 @@ impl ConnectDoor {
             redirect_uri: self.connector.callback_url(&server.server),
             issuer: parameter(query, "iss"),
         };
+        tracing::info!(server = %pending.server, "the vendor is asked for the credential of an account that was connected");
         let credential = self.in_time(self.connector.config.account.exchange(&server, grant)).await?;
         let actor = Actor::new(pending.user, []);
         let probe = self.connector.config.probe;

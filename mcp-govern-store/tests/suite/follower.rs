@@ -15,7 +15,7 @@ use mcp_govern_core::{
 use tokio::runtime::{Builder, Runtime};
 
 use crate::{
-    nodes::{TENANT, Vendor, call_as_person, denied, furnish, start, start_apart},
+    nodes::{Running, TENANT, Vendor, call_as_person, denied, furnish, start, start_apart},
     site::{Site, until},
 };
 
@@ -46,6 +46,11 @@ fn keep_busy(runtime: &Runtime) -> Vec<mpsc::Sender<()>> {
     busy
 }
 
+/// Waits until everything is on record: a write that stood still with the runtime would hold the lock of the store's file.
+async fn at_rest(node: &Running) {
+    until(async || (node.governor.status().calls_in_flight == 0).then_some(())).await;
+}
+
 /// Follows on a thread of its own, with stores that it opens there.
 fn follow(follower: Follower, site: &Arc<Site>) -> std::thread::JoinHandle<()> {
     let site = Arc::clone(site);
@@ -69,6 +74,7 @@ fn a_busy_runtime_of_calls_keeps_the_rules_fresh_and_hides_no_kill_switch(site: 
             start_apart(stores().await, &vendor, |builder| builder.with_max_staleness(MAX_STALENESS)).await;
         let thread = follow(follower, &site);
         until(async || node.call().await.ok()).await;
+        at_rest(&node).await;
         (node, thread)
     });
     let busy = keep_busy(&calls);

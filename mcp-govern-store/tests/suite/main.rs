@@ -15,6 +15,7 @@ mod once;
 mod outages;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod promised;
 #[cfg(feature = "postgres")]
 mod proxy;
 mod site;

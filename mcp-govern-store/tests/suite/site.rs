@@ -50,6 +50,16 @@ impl Site {
         Some(Self::at(Place::Database(Cluster::shared()?.database())))
     }
 
+    /// An empty site of the same kind, with the same keys.
+    pub(crate) fn another(&self) -> Self {
+        let place = match &self.place {
+            Place::Folder(_) => Place::Folder(tempfile::tempdir().unwrap()),
+            #[cfg(feature = "postgres")]
+            Place::Database(_) => Place::Database(Cluster::shared().unwrap().database()),
+        };
+        Self { keys: self.keys.clone(), clock: self.clock.clone(), place }
+    }
+
     fn at(place: Place) -> Self {
         let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_795_000_000_000)));
         Self { keys: VaultKeys::generate().unwrap(), clock, place }

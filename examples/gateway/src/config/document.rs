@@ -160,6 +160,8 @@ pub(crate) struct Store {
     pub(crate) url: Option<StoreUrl>,
     pub(crate) vault_keys: Option<SecretRef>,
     pub(crate) audit_key: Option<SecretRef>,
+    /// The file in which the last known heads are kept, or `none`.
+    pub(crate) heads: Option<String>,
     pub(crate) readable_names: bool,
     /// Whether a database on another machine may be spoken to without TLS where the URL says so.
     pub(crate) insecure_postgres: bool,

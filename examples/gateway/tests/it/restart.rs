@@ -151,3 +151,37 @@ async fn a_store_that_is_none_ends_it_with_a_code_of_its_own() {
     let output = crate::world::run(&[&site.flag(), "--listen=127.0.0.1:0"], &[]).await;
     assert_eq!(output.status.code(), Some(4), "{}", crate::world::stderr(&output));
 }
+
+#[tokio::test]
+async fn a_store_of_an_earlier_moment_is_refused_until_it_is_accepted_with_a_reason() {
+    let site = Site::new().await;
+    let (store, backup) = (site.path().join("gateway.db"), site.path().join("backup.db"));
+    let heads = site.path().join("gateway.db.default.heads.json");
+    let gateway = site.start().await;
+    gateway.call(ANN, "status_list_pages", json!({})).await;
+    gateway.stop().await;
+    std::fs::copy(&store, &backup).unwrap();
+    let gateway = site.start().await;
+    gateway.call(ANN, "status_list_pages", json!({})).await;
+    let metrics = gateway.get("/metrics").await.text().await.unwrap();
+    assert!(
+        !metrics.contains("mcp_govern_kept_revision 0\n") && metrics.contains("mcp_govern_kept_revision "),
+        "{metrics}"
+    );
+    assert!(!metrics.contains("mcp_govern_last_anchor_timestamp_seconds 0\n"), "{metrics}");
+    gateway.stop().await;
+    let known = std::fs::read_to_string(&heads).unwrap();
+    for rest in ["gateway.db-wal", "gateway.db-shm"] {
+        let _ = std::fs::remove_file(site.path().join(rest));
+    }
+    std::fs::copy(&backup, &store).unwrap();
+    let refused = crate::world::run(&[&site.flag(), "--listen=127.0.0.1:0"], &[]).await;
+    let told = crate::world::stderr(&refused);
+    assert_eq!(refused.status.code(), Some(4), "{told}");
+    assert!(told.contains("behind what was known of it") && told.contains("--accept-rollback"), "{told}");
+    assert_eq!(std::fs::read_to_string(&heads).unwrap(), known, "what was known was forgotten");
+    let gateway = Gateway::start(&[&site.flag(), "--accept-rollback", "the backup of Monday"], &[]).await;
+    assert_eq!(gateway.logged("the store is accepted as it is").await["reason"], "the backup of Monday");
+    gateway.stop().await;
+    site.start().await.stop().await;
+}

@@ -36,7 +36,10 @@ use example_vendors::Environment;
 use mcp_govern_store::MissingStore;
 
 pub(crate) use self::args::{StoreArguments, Verb};
-use self::{args::AuditVerb, session::Session};
+use self::{
+    args::AuditVerb,
+    session::{Purpose, Session},
+};
 use crate::{failure::Failure, serve::Form};
 
 /// Does what a verb says.
@@ -59,7 +62,11 @@ pub(crate) async fn run(
         Verb::Apply { create: true, .. } => MissingStore::Create,
         _ => MissingStore::Refuse,
     };
-    let session = Session::open(arguments, environment, missing).await?;
+    let purpose = match verb {
+        Verb::Audit { what: AuditVerb::Verify { .. } } => Purpose::Verify,
+        _ => Purpose::Govern,
+    };
+    let session = Session::open(arguments, environment, missing, purpose).await?;
     let done = beside(verb, &session, form, out).await;
     session.close().await;
     done

@@ -8,7 +8,7 @@ use std::{
 
 use example_vendors::Environment;
 use mcp_govern_core::{Actor, Role, Secret, TenantId, UserId, audit::AuditKey};
-use mcp_govern_store::{Plaintext, VaultKeys, is_open_to_others};
+use mcp_govern_store::{FileHeadKeeper, Plaintext, VaultKeys, is_open_to_others};
 
 use super::args::StoreArguments;
 use crate::failure::Failure;
@@ -106,6 +106,26 @@ impl<'a> Place<'a> {
             Some(path) => read_audit_key(&path).map(Some),
             None => Ok(None),
         }
+    }
+
+    /// Where the last known heads are kept: beside a SQLite file where the gateway keeps them, too.
+    pub(crate) fn heads(&self) -> Result<Option<FileHeadKeeper>, Failure> {
+        let named = self.arguments.heads.clone().or_else(|| self.environment.get("GOVERN_HEADS").map(PathBuf::from));
+        if let Some(path) = named {
+            return Ok(Some(FileHeadKeeper::new(path)));
+        }
+        let tenant = self.tenant()?;
+        let beside = |path: &Path| {
+            let mut name = path.file_name()?.to_owned();
+            name.push(format!(".{tenant}.heads.json"));
+            Some(FileHeadKeeper::new(path.with_file_name(name)))
+        };
+        Ok(sqlite_path(self.url()).and_then(beside))
+    }
+
+    /// Why an earlier store is gone on with, where somebody says so.
+    pub(crate) fn accept_rollback(&self) -> Option<&str> {
+        self.arguments.accept_rollback.as_deref()
     }
 
     fn beside(&self, name: &str) -> Option<PathBuf> {

@@ -1,12 +1,18 @@
 //! A tenant's governance, opened beside the nodes that serve it.
 
-use std::{fs, path::Path, sync::Arc, time::Instant};
+use std::{
+    fs,
+    io::{self, Write as _},
+    path::Path,
+    sync::Arc,
+    time::Instant,
+};
 
 use example_vendors::{Environment, Vendor};
 use mcp_govern_core::{
     Actor, Catalogue, DiscoverContext, Governor, Provider, ServerConfig, ServerId, ServerSpec, TenantId,
     governor::{Driver, GovernorBuilder},
-    journal::State,
+    journal::{Revision, State},
 };
 use mcp_govern_openapi::OpenApiProvider;
 use mcp_govern_store::{MissingStore, OpenOptions, OpenedStores};
@@ -17,6 +23,15 @@ use crate::failure::Failure;
 /// How long the tools of a server may take to be discovered.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 
+/// What a store is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To look at what holds, or to change it: it must be the newest.
+    Govern,
+    /// To find out what is wrong with it.
+    Verify,
+}
+
 /// A tenant's governance, and in whose name it is governed.
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -26,6 +41,8 @@ pub(crate) struct Session {
     providers: Vec<Arc<dyn Provider>>,
     /// What is wrong with the audit's key, where there is none that can be used.
     no_audit_key: Option<String>,
+    /// Where the journal stood when it was opened.
+    opened_at: Revision,
     /// It never runs: nothing is called here, so that nothing is to be put on record or followed.
     _driver: Driver,
 }
@@ -36,6 +53,7 @@ impl Session {
         arguments: &StoreArguments,
         environment: &Environment,
         missing: MissingStore,
+        purpose: Purpose,
     ) -> Result<Self, Failure> {
         let place = Place::of(arguments, environment)?;
         let (tenant, actor) = (place.tenant()?, place.actor()?);
@@ -54,9 +72,18 @@ impl Session {
         if let Some(key) = audit_key {
             builder = builder.with_audit_key(key);
         }
+        if let Some(keeper) = place.heads()? {
+            builder = builder.with_head_keeper(Arc::new(keeper));
+        }
+        builder = match (place.accept_rollback(), purpose) {
+            (Some(reason), _) => builder.accepting_rollback(actor.clone(), reason),
+            (None, Purpose::Verify) => builder.despite_rollback(),
+            (None, Purpose::Govern) => builder,
+        };
         let builder = providers.iter().cloned().fold(builder, GovernorBuilder::with_shared_provider);
         let (governor, driver) = builder.open().await?;
-        Ok(Self { stores, governor, actor, providers, no_audit_key, _driver: driver })
+        let opened_at = governor.revision();
+        Ok(Self { stores, governor, actor, providers, no_audit_key, opened_at, _driver: driver })
     }
 
     /// That the journal can be read in full: what is looked at or changed is true.
@@ -100,7 +127,19 @@ impl Session {
         opened.discover(cx).await.map_err(|error| place(Failure::NoAnswer(error.to_string())))
     }
 
+    /// Why there is no audit key, where there is none.
+    pub(crate) fn no_audit_key(&self) -> Option<&str> {
+        self.no_audit_key.as_deref()
+    }
+
+    /// Ends. What was done here is known from now on, also where no node runs.
     pub(crate) async fn close(self) {
+        if self.governor.revision() > self.opened_at
+            && let Err(error) = self.governor.keep_heads().await
+        {
+            // Nobody has to read it.
+            let _ = writeln!(io::stderr(), "govern: the heads could not be kept outside of the store: {error}");
+        }
         self.stores.close().await;
     }
 }

@@ -13,7 +13,7 @@ use tokio::{
 
 use crate::{
     node::{Node, running, serving},
-    site::{GOVERNANCE, Site, code, run, shown, stderr, stdout},
+    site::{AUDIT_KEY, GOVERNANCE, Site, code, run, shown, stderr, stdout},
 };
 
 /// Longer than anything takes here; what waits longer hangs.
@@ -97,6 +97,16 @@ fn records_are_found_exported_and_verified_and_a_changed_one_is_named(site: &Sit
     let heads = site.write("heads.json", &stdout(&site.run(&["--json", "audit", "heads"])));
     let verified = site.json(&["audit", "verify", "--anchors", &heads]);
     assert_eq!((&verified["intact"], &verified["chains"][0]["closed"]), (&json!(true), &json!(true)));
+    assert_eq!((&verified["complete"], &verified["journal"]["seals"]["good"]), (&json!(true), &json!(1)), "{verified}");
+    let alone = site.run(&["audit", "verify"]);
+    assert_eq!(code(&alone), 0);
+    assert!(stdout(&alone).contains("1 good seal under the audit key"), "{}", stdout(&alone));
+    assert!(stdout(&alone).contains("NOT CHECKED: whether the newest acts"), "{}", stdout(&alone));
+    assert!(!stdout(&alone).contains("Everything"), "{}", stdout(&alone));
+    let other = site.write("other.key", &"1f".repeat(32));
+    let wrong = site.run(&["audit", "verify", "--audit-key", &other]);
+    assert_eq!(code(&wrong), 4);
+    assert!(stdout(&wrong).contains("under another audit key than the one given"), "{}", stdout(&wrong));
     let without = run(&["audit", "verify", "--file", &export, "--anchors", &heads], &[]);
     assert_eq!(code(&without), 0, "{}{}", stdout(&without), stderr(&without));
     let lines = fs::read_to_string(&export).unwrap();
@@ -217,4 +227,42 @@ async fn ends_with_the_reader(follower: Follower, node: &Node) {
         }
     };
     assert_eq!(timeout(PATIENCE, ending).await.unwrap().code(), Some(0));
+}
+
+#[test]
+fn an_earlier_backup_is_refused_until_it_is_accepted_with_a_reason() {
+    let site = Site::governed_by(GOVERNANCE);
+    let without = site.json(&["audit", "verify"]);
+    assert_eq!((&without["intact"], &without["complete"]), (&json!(true), &json!(false)), "{without}");
+    assert_eq!(without["not_checked"].as_array().unwrap().len(), 2, "neither a key nor heads are there: {without}");
+    site.write("audit.key", AUDIT_KEY);
+    let backup = site.path("backup.db");
+    site.json(&["backup", &shown(&backup)]);
+    site.json(&["revoke", "ann"]);
+    let revision = site.revision();
+    let known = fs::read_to_string(site.path("store.db.default.heads.json")).unwrap();
+    assert!(known.contains(&format!("\"revision\":{revision}")), "{known}");
+    for rest in ["store.db-wal", "store.db-shm"] {
+        let _ = fs::remove_file(site.path(rest));
+    }
+    fs::copy(&backup, site.path("store.db")).unwrap();
+    for arguments in [&["status"][..], &["grants"], &["revoke", "ben"]] {
+        let refused = site.run(arguments);
+        assert_eq!(code(&refused), 4, "{arguments:?}");
+        let told = stderr(&refused);
+        assert!(told.contains(&format!("at revision {revision}")) && told.contains("--accept-rollback"), "{told}");
+    }
+    let found = site.run(&["audit", "verify"]);
+    assert_eq!(code(&found), 4);
+    assert!(
+        stdout(&found).contains("BROKEN journal") && stdout(&found).contains("NOT as it was"),
+        "{}",
+        stdout(&found)
+    );
+    let accepted = site.run(&["--accept-rollback", "the backup of Monday", "status"]);
+    assert_eq!(code(&accepted), 0, "{}", stderr(&accepted));
+    let acts = stdout(&site.run(&["audit", "acts", "-n", "1"]));
+    assert!(acts.contains("rollback_accepted") && acts.contains("the backup of Monday"), "{acts}");
+    let verified = site.json(&["audit", "verify"]);
+    assert!(verified["journal"]["kept"]["held"]["revision"].is_u64(), "{verified}");
 }

@@ -127,6 +127,8 @@ impl State {
                 self.sealed = Some(Sealed { revision: act.revision, key: event.key });
                 self.anchored_at = Some(act.at);
             }
+            // It says what is gone, and changes nothing of what is there.
+            Event::RollbackAccepted(_) => {}
 
             Event::ToolsetCreated(_)
             | Event::ToolsetLabelled(_)

@@ -14,7 +14,9 @@ mod validate;
 
 use std::fmt;
 
-use super::{Action, Command, Event, Refusal, RefusalKind, Revision, Server, State, Tool, own::gained};
+use super::{
+    Action, Command, Event, Refusal, RefusalKind, Revision, RollbackAccepted, Server, State, Tool, own::gained,
+};
 use crate::vocabulary::{Actor, ServerId, Timestamp, ToolId};
 
 /// The newest schema of event forms that this release writes.
@@ -160,6 +162,9 @@ impl Case<'_> {
             }
             Action::RemoveCredential { server, owner } => Ok(self.remove_credential(server, owner)),
             Action::AnchorAudit { heads } => self.anchor_audit(heads),
+            Action::AcceptRollback { known, found } => {
+                Ok(vec![RollbackAccepted { known: *known, found: *found }.into()])
+            }
             Action::OffboardUser { user } => self.offboard_user(user),
         }
     }

@@ -102,6 +102,7 @@ fn makes(action: &Action) -> &'static [&'static str] {
         Action::SetCredential { .. } => &["credential_set.v1"],
         Action::RemoveCredential { .. } => &["credential_removed.v1"],
         Action::AnchorAudit { .. } => &["audit_anchored.v1", "journal_sealed.v1"],
+        Action::AcceptRollback { .. } => &["rollback_accepted.v1"],
         Action::OffboardUser { .. } => &["user_offboarded.v1"],
     }
 }

@@ -49,6 +49,12 @@ pub(crate) struct StoreArguments {
     /// The file with the audit's key
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) audit_key: Option<PathBuf>,
+    /// The file in which the last known heads are kept
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) heads: Option<PathBuf>,
+    /// Go on with a store that is behind what was known of it; why goes on record
+    #[arg(long, global = true, value_name = "REASON")]
+    pub(crate) accept_rollback: Option<String>,
     /// An OpenAPI document of one's own; may be said several times
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) api: Vec<PathBuf>,

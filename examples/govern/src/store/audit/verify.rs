@@ -10,7 +10,7 @@ use std::{
 
 use mcp_govern_core::{
     CallId, Digest,
-    audit::{ChainBreak, Verification, Verifier},
+    audit::{ChainBreak, JournalVerification, KeptCheck, SealsFound, Verification, Verifier},
     journal::Revision,
     ports::{StoredRecord, WriterId},
 };
@@ -31,10 +31,16 @@ const BROKEN: u8 = 4;
 
 #[derive(Debug, Serialize)]
 struct Verified {
+    /// Whether nothing was found.
     intact: bool,
+    /// Whether everything was looked at that can be: a seal vouches for the journal, and heads that were kept outside of the store
+    /// show that the newest is there.
+    complete: bool,
     /// Absent where an export was verified: it holds no acts.
     journal: Option<JournalFound>,
     chains: Vec<ChainFound>,
+    /// What was not looked at, and why, in sentences.
+    not_checked: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -42,6 +48,10 @@ struct JournalFound {
     /// Where it stands, as far as it holds.
     revision: Revision,
     hash: Digest,
+    /// What the seals under the audit key vouch for.
+    seals: SealsFound,
+    /// Whether it was held to what is kept outside of the store.
+    kept: KeptCheck,
     /// The first act that does not hold.
     broken: Option<String>,
 }
@@ -52,6 +62,10 @@ struct ChainFound {
     /// How many records hold.
     records: u64,
     hash: Digest,
+    /// The record up to which the journal vouches for it.
+    anchored: Option<u64>,
+    /// The record up to which heads that were kept outside of the store vouch for it.
+    kept: Option<u64>,
     /// Whether its writer ended in order.
     closed: bool,
     /// Calls without an end: in flight while the writer lives, unknown when it was killed.
@@ -71,20 +85,58 @@ pub(super) async fn store(
     if let Some(kept) = kept.as_ref().filter(|kept| kept.tenant != *session.governor.tenant()) {
         return Err(Failure::usage(format!("these heads are of tenant `{}`: say `--tenant`", kept.tenant)));
     }
-    let (journal, heads) = match kept {
+    let (anchor, heads) = match kept {
         Some(kept) => (Some(kept.journal), kept.audit.into_iter().collect()),
         None => (None, Vec::new()),
     };
-    let journal = session.governor.verify_journal(&session.actor, journal).await?;
+    // Before the store is read, so that what is written meanwhile is not missed.
+    let outside = session.governor.kept_heads().await?;
+    let journal = session.governor.verify_journal(&session.actor, anchor).await?;
+    let outside = outside.filter(|_| matches!(journal.kept, KeptCheck::Held { .. }));
+    let anchored = session.state().audit_anchors().clone();
     let mut chains = Vec::new();
     for (writer, found) in session.governor.verify_audit(&session.actor, &heads).await? {
-        chains.push(ChainFound::of(writer, found));
+        let given = heads.iter().filter(|(of, _)| *of == writer).map(|(_, head)| head.sequence);
+        let known = outside.as_ref().and_then(|kept| kept.audit.get(&writer)).map(|head| head.sequence);
+        let kept = given.chain(known).max();
+        let anchored = anchored.get(&writer).map(|head| head.sequence);
+        chains.push(ChainFound { anchored, kept, ..ChainFound::of(writer, found) });
     }
     // A journal that this release cannot read is found by opening it, whatever its chain says.
     let unreadable = session.governor.status().unreadable.map(|reason| reason.to_string());
-    let broken = journal.broken.map(|error| error.to_string()).or(unreadable);
-    let journal = JournalFound { revision: journal.head.revision, hash: journal.head.hash, broken };
-    tell(Some(journal), chains, form, out)
+    let not_checked = not_checked(session, &journal, anchor.is_some());
+    let (seals, kept) = (journal.seals, journal.kept);
+    let untrusted = (kept == KeptCheck::NotSealed).then(|| {
+        "the heads that are kept outside of the store are not sealed under this audit key: either it is not the key of the nodes, or \
+         they were changed"
+            .to_owned()
+    });
+    let broken = journal.broken.map(|error| error.to_string()).or(unreadable).or(untrusted);
+    let journal = JournalFound { revision: journal.head.revision, hash: journal.head.hash, seals, kept, broken };
+    tell(Some(journal), chains, not_checked, form, out)
+}
+
+/// What could not be looked at, and what it would have shown.
+fn not_checked(session: &Session, journal: &JournalVerification, anchored: bool) -> Vec<String> {
+    let mut missing = Vec::new();
+    if let Some(why) = session.no_audit_key() {
+        missing.push(format!(
+            "the {} of the journal, without which whoever can write the store can write another record that fits together: {why}",
+            count(usize::try_from(journal.seals.unchecked).unwrap_or(usize::MAX), "seal")
+        ));
+    } else if journal.seals.through.is_none() && journal.broken.is_none() {
+        missing.push(
+            "whether the journal was written anew: no act of it is sealed yet, which nodes with an audit key do every 15 minutes"
+                .to_owned(),
+        );
+    }
+    if !anchored && journal.kept == KeptCheck::NothingKept {
+        missing.push(
+            "whether the newest acts and records are there: no heads are kept outside of the store (`--heads FILE`, or `--anchors FILE`)"
+                .to_owned(),
+        );
+    }
+    missing
 }
 
 /// Verifies an export, wherever it lies: no store is needed.
@@ -96,8 +148,9 @@ pub(crate) fn export(
 ) -> Result<ExitCode, Failure> {
     let kept = anchors.map(Heads::read).transpose()?;
     let mut chains: BTreeMap<WriterId, Verifier> = BTreeMap::new();
-    for (writer, head) in kept.map(|kept| kept.audit).unwrap_or_default() {
-        chains.insert(writer, Verifier::new().with_anchor(head));
+    let given = kept.map(|kept| kept.audit).unwrap_or_default();
+    for (writer, head) in &given {
+        chains.insert(writer.clone(), Verifier::new().with_anchor(*head));
     }
     let place = format!("`{}`", file.display());
     let opened = File::open(file).map_err(|error| Failure::Usage(error.to_string()).at(&place))?;
@@ -110,19 +163,29 @@ pub(crate) fn export(
             .map_err(|error| Failure::Broken(format!("{place}, line {}: {error}", index + 1)))?;
         chains.entry(writer).or_default().push(&record);
     }
-    let chains = chains.into_iter().map(|(writer, verifier)| ChainFound::of(writer, verifier.finish()));
-    tell(None, chains.collect(), form, out)
+    let chains = chains.into_iter().map(|(writer, verifier)| {
+        let known = given.get(&writer).map(|head| head.sequence);
+        ChainFound { kept: known, ..ChainFound::of(writer, verifier.finish()) }
+    });
+    let mut not_checked =
+        vec!["the acts, and what the journal knows of these records: an export has neither".to_owned()];
+    if given.is_empty() {
+        not_checked.push("whether the newest records are there: say `--anchors FILE`".to_owned());
+    }
+    tell(None, chains.collect(), not_checked, form, out)
 }
 
 fn tell(
     journal: Option<JournalFound>,
     chains: Vec<ChainFound>,
+    not_checked: Vec<String>,
     form: Form,
     out: &mut impl Write,
 ) -> Result<ExitCode, Failure> {
     let intact = journal.as_ref().is_none_or(|journal| journal.broken.is_none())
         && chains.iter().all(|chain| chain.broken.is_none());
-    show(&Verified { intact, journal, chains }, form, out)?;
+    let complete = not_checked.is_empty();
+    show(&Verified { intact, complete, journal, chains, not_checked }, form, out)?;
     Ok(if intact { ExitCode::SUCCESS } else { ExitCode::from(BROKEN) })
 }
 
@@ -132,6 +195,8 @@ impl ChainFound {
             writer,
             records: found.head.sequence,
             hash: found.head.hash,
+            anchored: None,
+            kept: None,
             closed: found.closed,
             unfinished: found.unfinished.into_iter().collect(),
             broken: found.broken,
@@ -141,14 +206,21 @@ impl ChainFound {
 
 impl Report for Verified {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        let mut table = Table::new(["CHAIN", "HOLDS", "UP TO", "HASH", "ENDED", "NO END OF"]);
+        let mut table = Table::new(["CHAIN", "HOLDS", "UP TO", "HASH", "VOUCHED FOR", "KEPT", "ENDED", "NO END OF"]);
         let holds = |broken: bool| if broken { "NO" } else { "yes" }.to_owned();
+        let up_to = |place: Option<u64>| place.map_or_else(|| "-".to_owned(), |place| format!("to {place}"));
         if let Some(journal) = &self.journal {
+            let kept = match journal.kept {
+                KeptCheck::Held { revision, .. } => Some(revision.0),
+                _ => None,
+            };
             table.row([
                 "journal".to_owned(),
                 holds(journal.broken.is_some()),
                 journal.revision.to_string(),
                 short(&journal.hash),
+                up_to(journal.seals.through.map(|revision| revision.0)),
+                up_to(kept),
                 "-".to_owned(),
                 "-".to_owned(),
             ]);
@@ -159,11 +231,22 @@ impl Report for Verified {
                 holds(chain.broken.is_some()),
                 chain.records.to_string(),
                 short(&chain.hash),
+                up_to(chain.anchored),
+                up_to(chain.kept),
                 if chain.closed { "in order" } else { "no" }.to_owned(),
                 count(chain.unfinished.len(), "call"),
             ]);
         }
         table.write(out, "Nothing is on record.")?;
+        if let Some(journal) = &self.journal
+            && let Some(through) = journal.seals.through
+        {
+            let seals = count(usize::try_from(journal.seals.good).unwrap_or(usize::MAX), "good seal");
+            writeln!(
+                out,
+                "{seals} under the audit key: revision {through} and what it names was written with the key."
+            )?;
+        }
         if let Some(broken) = self.journal.as_ref().and_then(|journal| journal.broken.as_ref()) {
             writeln!(out, "BROKEN journal: {}", plain(broken))?;
         }
@@ -172,6 +255,14 @@ impl Report for Verified {
                 writeln!(out, "BROKEN {}: {}", chain.writer, plain(&broken.to_string()))?;
             }
         }
-        writeln!(out, "{}", if self.intact { "Everything is as it was written." } else { "NOT as it was written." })
+        for missing in &self.not_checked {
+            writeln!(out, "NOT CHECKED: {}", plain(missing))?;
+        }
+        let verdict = match (self.intact, self.complete) {
+            (false, _) => "NOT as it was written.",
+            (true, true) => "Everything is as it was written.",
+            (true, false) => "What was checked is as it was written.",
+        };
+        writeln!(out, "{verdict}")
     }
 }
