@@ -1,4 +1,5 @@
-//! What the example programs share: the three vendors, and accounts there as the environment describes them.
+//! What the example programs share: the three vendors, accounts there as the environment describes them, and the nearest of
+//! known names.
 //!
 //! ```
 //! use example_vendors::{Account, Environment, Place, Vendor};
@@ -15,8 +16,10 @@
 
 mod account;
 mod environment;
+mod nearest;
 mod vendor;
 
 pub use account::{Account, AccountError, Place};
 pub use environment::Environment;
+pub use nearest::nearest;
 pub use vendor::{UnknownVendor, Vendor};

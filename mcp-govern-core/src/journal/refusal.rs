@@ -8,6 +8,8 @@ use std::fmt;
 pub struct Refusal {
     kind: RefusalKind,
     message: String,
+    /// What kind of thing does not exist, and its id.
+    missing: Option<Box<(String, String)>>,
 }
 
 /// What the sender of a refused command should do.
@@ -60,7 +62,12 @@ impl fmt::Display for RefusalKind {
 impl Refusal {
     /// A refusal of a kind, with a sentence that says what is wrong and what to do.
     pub fn new(kind: RefusalKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+        Self { kind, message: message.into(), missing: None }
+    }
+
+    /// What does not exist, where that is why: the kind of thing in a word (`grant`, `server`, `tool` …) or a few, and its id.
+    pub fn missing(&self) -> Option<(&str, &str)> {
+        self.missing.as_deref().map(|(what, id)| (what.as_str(), id.as_str()))
     }
 
     /// What the sender should do.
@@ -82,7 +89,8 @@ impl Refusal {
     }
 
     pub(crate) fn not_found(what: &str, id: &impl fmt::Display) -> Self {
-        Self::new(RefusalKind::NotFound, format!("there is no {what} `{id}`"))
+        let missing = Some(Box::new((what.to_owned(), id.to_string())));
+        Self { missing, ..Self::new(RefusalKind::NotFound, format!("there is no {what} `{id}`")) }
     }
 
     pub(crate) fn already_exists(what: &str, id: &impl fmt::Display) -> Self {

@@ -1,8 +1,9 @@
 //! Faults between the parts of the file, found without looking at anything else.
 
+use example_vendors::nearest;
 use mcp_govern_core::{CredentialSharing, ServerId, blueprint::Blueprint};
 
-use super::{Document, reading::nearest};
+use super::Document;
 
 /// What is wrong, one sentence each.
 pub(super) fn of(document: &Document, blueprint: &Blueprint) -> Vec<String> {
@@ -36,8 +37,7 @@ pub(super) fn of(document: &Document, blueprint: &Blueprint) -> Vec<String> {
 }
 
 fn no_server(server: &ServerId, blueprint: &Blueprint) -> String {
-    let known: Vec<&str> = blueprint.servers.keys().map(ServerId::as_str).collect();
-    match nearest(server.as_str(), &known) {
+    match nearest(server.as_str(), blueprint.servers.keys().map(ServerId::as_str)) {
         Some(near) => format!("there is no server `{server}`; did you mean `{near}`?"),
         None => format!("there is no server `{server}`"),
     }

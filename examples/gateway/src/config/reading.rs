@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use example_vendors::nearest;
 use mcp_govern_core::blueprint::Blueprint;
 use serde::Deserialize;
 use toml::de::{DeTable, Deserializer, Error};
@@ -67,7 +68,7 @@ fn with_nearest(message: &str) -> String {
 
 fn unknown(name: &str, known: &[&str]) -> String {
     let shown: String = name.chars().take(80).flat_map(char::escape_debug).collect();
-    match nearest(name, known) {
+    match nearest(name, known.iter().copied()) {
         Some(near) => format!("`{shown}` is not known here; did you mean `{near}`?"),
         None if known.is_empty() => format!("`{shown}` is not known here"),
         None => {
@@ -75,37 +76,6 @@ fn unknown(name: &str, known: &[&str]) -> String {
             format!("`{shown}` is not known here; expected one of {}", all.join(", "))
         }
     }
-}
-
-/// The known name that a mistyped one was most likely meant to be.
-pub(crate) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
-    let distances = known.iter().map(|other| (distance(name, other), *other));
-    let (steps, near) = distances.min_by_key(|(steps, _)| *steps)?;
-    let longest = name.chars().count().max(near.chars().count());
-    (steps * 2 <= longest.max(2)).then_some(near)
-}
-
-/// How many characters must be changed, added, taken out or swapped with their neighbour to get from one to the other.
-fn distance(one: &str, other: &str) -> usize {
-    let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
-    let mut before: Vec<usize> = Vec::new();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (i, a) in one.iter().enumerate() {
-        let mut next = vec![i + 1];
-        for (j, b) in other.iter().enumerate() {
-            let changed = row.get(j).copied().unwrap_or(i) + usize::from(a != b);
-            let removed = row.get(j + 1).copied().unwrap_or(i) + 1;
-            let added = next.last().copied().unwrap_or(i) + 1;
-            let swapped = if i > 0 && j > 0 && one.get(i - 1) == Some(b) && other.get(j - 1) == Some(a) {
-                before.get(j - 1).map_or(usize::MAX, |steps| steps + 1)
-            } else {
-                usize::MAX
-            };
-            next.push(changed.min(removed).min(added).min(swapped));
-        }
-        before = std::mem::replace(&mut row, next);
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -162,12 +132,5 @@ mod tests {
             assert!(told.contains("must not stand in the file"), "{told}");
             assert!(!told.contains("canary"), "{told}");
         }
-    }
-
-    #[test]
-    fn swapped_letters_are_one_step() {
-        assert_eq!(distance("auht", "auth"), 1);
-        assert_eq!((distance("", "abc"), distance("abc", "abc"), distance("kitten", "sitting")), (3, 0, 3));
-        assert_eq!(nearest("x", &["listen", "title"]), None);
     }
 }

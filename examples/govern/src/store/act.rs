@@ -16,6 +16,7 @@ use super::{
     access::write_access,
     args::ActArguments,
     effect::{Effect, TURNS, consented, never_still, unchanged_since},
+    known::{self, Unknown, write_unknown},
     output::{Report, show},
     session::Session,
     shadow::Shadow,
@@ -37,7 +38,7 @@ pub(crate) enum Outcome {
     Unchanged,
     /// It would be done: a dry run.
     WouldBeDone,
-    /// It widens access, and nobody confirmed it. Nothing was changed.
+    /// It widens access, or names what is not on record, and was not confirmed. Nothing was changed.
     ConfirmationNeeded,
 }
 
@@ -80,13 +81,23 @@ struct Told {
     revision: Revision,
     events: Vec<&'static str>,
     access: Vec<AccessChange>,
+    /// Names in it that are not on record.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unknown: Vec<Unknown>,
     /// Whether it widens what the person who sends it holds.
     widens_own: bool,
 }
 
 impl Report for Told {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "{} ({}, revision {})", self.what, self.outcome.words(), self.revision)?;
+        let words = match self.outcome {
+            Outcome::ConfirmationNeeded if !widens(&self.access) => {
+                "not done: a name is not on record, and the command was not confirmed (`--yes`)"
+            }
+            outcome => outcome.words(),
+        };
+        writeln!(out, "{} ({words}, revision {})", self.what, self.revision)?;
+        write_unknown(&self.unknown, out)?;
         write_access(&self.access, out)
     }
 }
@@ -113,10 +124,14 @@ pub(crate) async fn carry_out(
         let now = session.governor.now();
         let known = state.command(&command.id).is_some();
         let mut shadow = Shadow::of(&state, &session.actor, now);
-        let events = shadow.carry_out(&command)?;
-        let effect = Effect::between(&state, shadow.state(), now);
+        let events = shadow.carry_out(&command).map_err(|refusal| known::refused(refusal, &state))?;
+        let mut effect = Effect::between(&state, shadow.state(), now);
         // While a copy of the state is kept the next act makes another one.
         drop((state, shadow));
+        // What holds already, or was done before, is confirmed by that.
+        if !events.is_empty() {
+            effect.unknown = known::unknown_in(session, &command.action).await?;
+        }
         let mut told = Told {
             outcome: Outcome::WouldBeDone,
             what: what.clone(),
@@ -125,6 +140,7 @@ pub(crate) async fn carry_out(
             revision: effect.revision,
             events: events.iter().map(Event::tag).collect(),
             access: effect.access.clone(),
+            unknown: effect.unknown.clone(),
             widens_own: effect.widens_own(&session.actor),
         };
         if told.widens_own {
@@ -177,10 +193,14 @@ fn command(how: &ActArguments, action: Action) -> Result<Command, Failure> {
     })
 }
 
-/// Whether it may be done: nothing in it widens access, or somebody says yes, now or with `--yes`. A person at a terminal is
-/// asked; nobody else is.
-pub(crate) fn confirmed(what: &str, access: &[AccessChange], yes: bool, form: Form) -> Result<bool, Failure> {
-    if yes || !access.iter().any(|change| change.widens) {
+fn widens(access: &[AccessChange]) -> bool {
+    access.iter().any(|change| change.widens)
+}
+
+/// Whether it may be done: nothing in it widens access and every name is on record, or a person says yes, now or with `--yes`. A
+/// person at a terminal is asked; without one the answer is no.
+pub(crate) fn confirmed(what: &str, effect: &Effect, yes: bool, form: Form) -> Result<bool, Failure> {
+    if yes || (effect.unknown.is_empty() && !widens(&effect.access)) {
         return Ok(true);
     }
     let mut told = io::stderr();
@@ -188,7 +208,8 @@ pub(crate) fn confirmed(what: &str, access: &[AccessChange], yes: bool, form: Fo
         return Ok(false);
     }
     writeln!(told, "{what}")?;
-    write_access(access, &mut told)?;
+    write_unknown(&effect.unknown, &mut told)?;
+    write_access(&effect.access, &mut told)?;
     write!(told, "Go on? [y/N] ")?;
     told.flush()?;
     let mut answer = String::new();

@@ -6,7 +6,7 @@ use mcp_govern_core::{
     journal::{AccessChange, Command, Revision, Standing, State},
 };
 
-use super::{act::confirmed, session::Session};
+use super::{act::confirmed, known::Unknown, session::Session};
 use crate::{failure::Failure, serve::Form};
 
 /// How often commands are tried anew where others act at the same time.
@@ -19,6 +19,8 @@ pub(crate) struct Effect {
     pub(crate) revision: Revision,
     /// What changes in what people may do.
     pub(crate) access: Vec<AccessChange>,
+    /// Names in the commands that are not on record.
+    pub(crate) unknown: Vec<Unknown>,
     before: Standing,
     after: Standing,
 }
@@ -27,7 +29,7 @@ impl Effect {
     /// What changes from a state to the one that the commands made of a copy of it.
     pub(crate) fn between(state: &State, after: &State, now: Timestamp) -> Self {
         let (before, after) = (Standing::of(state, now), Standing::of(after, now));
-        Self { revision: state.head().revision, access: before.changes_to(&after), before, after }
+        Self { revision: state.head().revision, access: before.changes_to(&after), unknown: Vec::new(), before, after }
     }
 
     /// Whether it widens what the person who sends the commands holds: that is allowed, and told.
@@ -61,7 +63,7 @@ pub(crate) fn consented(
     form: Form,
 ) -> Result<bool, Failure> {
     match shown {
-        None => confirmed(what, &effect.access, yes, form),
+        None => confirmed(what, effect, yes, form),
         Some(shown) if !effect.goes_beyond(shown) => Ok(true),
         Some(_) if yes => Err(Failure::refused(format!(
             "{what}: the rules were changed at the same time (revision {}), and access would widen otherwise than before: \
@@ -70,7 +72,7 @@ pub(crate) fn consented(
         ))),
         Some(_) => {
             let what = format!("The rules were changed meanwhile (revision {}). {what}", effect.revision);
-            confirmed(&what, &effect.access, yes, form)
+            confirmed(&what, effect, yes, form)
         }
     }
 }

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::{
     args::ExplainArguments,
+    known::{Unknown, unknown_person, write_unknown},
     output::{Report, plain, show},
     session::Session,
 };
@@ -24,10 +25,13 @@ struct Explained {
     explanation: Explanation,
     client: ClientId,
     admitted: bool,
+    /// The person, where the store does not know the name: the answer is that for a stranger.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unknown: Vec<Unknown>,
 }
 
 /// Explains. Calls are admitted by nodes; this is what one would say that has the definitions that this program has.
-pub(crate) fn run(
+pub(crate) async fn run(
     session: &Session,
     asked: &ExplainArguments,
     form: Form,
@@ -45,7 +49,8 @@ pub(crate) fn run(
     let moment = Moment::new(session.governor.now(), freshness);
     let explanation = snapshot.explain(&snapshot.resolve(&principal), &tool, &moment);
     let admitted = explanation.denied.is_none();
-    show(&Explained { explanation, client: asked.client.clone(), admitted }, form, out)?;
+    let unknown = unknown_person(session, &asked.user).await?.into_iter().collect();
+    show(&Explained { explanation, client: asked.client.clone(), admitted, unknown }, form, out)?;
     Ok(if admitted { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -67,6 +72,7 @@ impl Report for Explained {
             None => writeln!(out, "{user} may call {tool} through {client}")?,
             Some(code) => writeln!(out, "{user} may not call {tool} through {client}: {code}")?,
         }
+        write_unknown(&self.unknown, out)?;
         for trace in checks {
             let sign = match trace.result {
                 CheckResult::Passed => "ok",

@@ -15,6 +15,7 @@ use serde::Serialize;
 use super::{
     act::carry_out,
     args::{ActArguments, EndArguments, GranteeArguments, GrantsArguments},
+    known::unknown_person,
     output::{Report, Table, or_dash, show},
     session::Session,
 };
@@ -43,14 +44,22 @@ pub(crate) struct GrantRow {
 }
 
 /// Lists grants.
-pub(crate) fn list(
+pub(crate) async fn list(
     session: &Session,
     which: &GrantsArguments,
     form: Form,
     out: &mut impl Write,
 ) -> Result<ExitCode, Failure> {
     session.readable()?;
+    if let Some(user) = &which.user
+        && let Some(unknown) = unknown_person(session, user).await?
+    {
+        return Err(Failure::refused(unknown.sentence()));
+    }
     let state = session.state();
+    if let Some(profile) = which.profile.as_ref().filter(|profile| !state.profiles().contains_key(*profile)) {
+        return Err(Failure::refused(format!("there is no profile `{profile}`")));
+    }
     let now = session.governor.now();
     let user = which.user.clone().map(Grantee::User);
     let grants = rows(&state, now, |grant| {
@@ -182,6 +191,6 @@ pub(crate) fn table(grants: &[GrantRow]) -> Table {
 
 impl Report for Grants {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        table(&self.grants).write(out, "No such grants.")
+        table(&self.grants).write(out, "No such grants. What a person reaches through a group is told by `explain`.")
     }
 }

@@ -16,6 +16,7 @@ mod explain;
 mod grants;
 mod keys;
 mod kill;
+mod known;
 mod output;
 mod parse;
 mod place;
@@ -85,7 +86,7 @@ async fn beside(verb: &Verb, session: &Session, form: Form, out: &mut impl Write
         Verb::Reset { tools, act } => review::reset(session, tools, act, form, out).await,
         Verb::Toolsets { what } => toolsets::run(session, what.as_ref(), form, out).await,
         Verb::Profiles { what } => profiles::run(session, what.as_ref(), form, out).await,
-        Verb::Grants(which) => grants::list(session, which, form, out),
+        Verb::Grants(which) => grants::list(session, which, form, out).await,
         Verb::Grant { profile, to, end, id, act } => {
             grants::grant(session, profile, to, end, id.as_ref(), act, form, out).await
         }
@@ -94,7 +95,7 @@ async fn beside(verb: &Verb, session: &Session, form: Form, out: &mut impl Write
         Verb::Requests { what } => requests::run(session, what.as_ref(), form, out).await,
         Verb::Kill { scope } => kill::kill(session, scope, form, out).await,
         Verb::Unkill { scope } => kill::release(session, scope, form, out).await,
-        Verb::Explain(asked) => explain::run(session, asked, form, out),
+        Verb::Explain(asked) => explain::run(session, asked, form, out).await,
         Verb::Audit { what } => audit::run(session, what, form, out).await,
         Verb::Plan { file, exit_code } => blueprint::plan(session, file, *exit_code, form, out).await,
         Verb::Apply { file, yes, expecting, .. } => blueprint::apply(session, file, *yes, *expecting, form, out).await,

@@ -11,14 +11,19 @@ use std::{
 use example_vendors::{Environment, Vendor};
 use mcp_govern_core::{
     Actor, Catalogue, DiscoverContext, Governor, Provider, ServerConfig, ServerId, ServerSpec, TenantId,
+    audit::AuditKey,
     governor::{Driver, GovernorBuilder},
-    journal::{Revision, State},
+    journal::{Act, Event, Revision, State},
+    ports::Stores as _,
 };
 use mcp_govern_openapi::OpenApiProvider;
 use mcp_govern_store::{MissingStore, OpenOptions, OpenedStores};
 
 use super::{args::StoreArguments, place::Place};
 use crate::failure::Failure;
+
+/// How many acts are read at once.
+const PAGE: usize = 512;
 
 /// How long the tools of a server may take to be discovered.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
@@ -39,6 +44,7 @@ pub(crate) struct Session {
     pub(crate) governor: Governor,
     pub(crate) actor: Actor,
     providers: Vec<Arc<dyn Provider>>,
+    audit_key: Option<AuditKey>,
     /// What is wrong with the audit's key, where there is none that can be used.
     no_audit_key: Option<String>,
     /// Where the journal stood when it was opened.
@@ -69,8 +75,8 @@ impl Session {
         }
         let providers = providers(&arguments.api)?;
         let mut builder = Governor::builder(tenant).with_stores(stores.clone());
-        if let Some(key) = audit_key {
-            builder = builder.with_audit_key(key);
+        if let Some(key) = &audit_key {
+            builder = builder.with_audit_key(key.clone());
         }
         if let Some(keeper) = place.heads()? {
             builder = builder.with_head_keeper(Arc::new(keeper));
@@ -83,7 +89,7 @@ impl Session {
         let builder = providers.iter().cloned().fold(builder, GovernorBuilder::with_shared_provider);
         let (governor, driver) = builder.open().await?;
         let opened_at = governor.revision();
-        Ok(Self { stores, governor, actor, providers, no_audit_key, opened_at, _driver: driver })
+        Ok(Self { stores, governor, actor, providers, audit_key, no_audit_key, opened_at, _driver: driver })
     }
 
     /// That the journal can be read in full: what is looked at or changed is true.
@@ -102,14 +108,53 @@ impl Session {
         self.governor.state()
     }
 
-    /// That people can be looked for in the record: they stand there hashed under the audit's key.
-    pub(crate) fn need_audit_key(&self) -> Result<(), Failure> {
-        match &self.no_audit_key {
-            None => Ok(()),
-            Some(why) => Err(Failure::usage(format!(
+    /// That people can be looked for in the record: they stand there hashed under the audit's key. Under another key nothing would be
+    /// found, which is not an answer.
+    pub(crate) async fn need_audit_key(&self) -> Result<(), Failure> {
+        if let Some(why) = &self.no_audit_key {
+            return Err(Failure::usage(format!(
                 "people stand in the record hashed under the key that the nodes have, which is needed to find them: {why}"
-            ))),
+            )));
         }
+        if self.audit_key_holds().await? {
+            return Ok(());
+        }
+        Err(Failure::usage(
+            "this is not the audit key of this store: no act is sealed under it, so that no person would be found by it; give the \
+             key that the nodes have, `--audit-key FILE` or GOVERN_AUDIT_KEY",
+        ))
+    }
+
+    /// Whether there is an audit key, and nothing in the store says that it is another one: the newest seal or an earlier one of the
+    /// journal is of it, or nothing was sealed yet.
+    pub(crate) async fn audit_key_holds(&self) -> Result<bool, Failure> {
+        let Some(key) = &self.audit_key else { return Ok(false) };
+        match self.state().sealed() {
+            None => Ok(true),
+            Some(sealed) if sealed.key == key.id() => Ok(true),
+            // The key was replaced perhaps, and this is the one of earlier records.
+            Some(_) => self.was_sealed_under(key).await,
+        }
+    }
+
+    async fn was_sealed_under(&self, key: &AuditKey) -> Result<bool, Failure> {
+        let (id, head) = (key.id(), self.governor.revision());
+        let journal = self.stores.open(self.governor.tenant()).await?.journal;
+        let mut after = Revision::ZERO;
+        while after < head {
+            let page = journal.read(after, PAGE).await?;
+            let Some(last) = page.last().map(mcp_govern_core::journal::StoredAct::revision) else { break };
+            for stored in &page {
+                // What cannot be read is found by `audit verify`.
+                let act: Option<Act> = serde_json::from_slice(stored.bytes()).ok();
+                let of_key = |event: &Event| matches!(event, Event::JournalSealed(seal) if seal.key == id);
+                if act.is_some_and(|act| act.events.iter().any(of_key)) {
+                    return Ok(true);
+                }
+            }
+            after = last;
+        }
+        Ok(false)
     }
 
     /// What a server's provider states now. Sends no credential.

@@ -113,6 +113,21 @@ fn somebody_at_a_terminal_is_asked_before_access_widens_and_heeded() {
 }
 
 #[test]
+fn a_person_at_a_terminal_is_asked_about_a_name_that_is_not_on_record() {
+    let site = Site::governed_by(GOVERNANCE);
+    let revision = site.revision();
+    for (answer, due) in [("n\n", 5), ("y\n", 0)] {
+        let (output, screen) = run(&site, Streams::Terminal, &["kill", "client", "claude"], answer);
+        assert_eq!(output.status.code(), Some(due), "{answer:?}: {screen}");
+        assert!(screen.contains("`claude (local)` is not on record"), "{screen}");
+        assert_eq!(site.revision() > revision, due == 0, "{answer:?}");
+    }
+    // What a rule names is stopped without a question.
+    let (output, screen) = run(&site, Streams::Terminal, &["kill", "server", "status"], "");
+    assert_eq!((output.status.code(), screen.as_str()), (Some(0), ""));
+}
+
+#[test]
 fn an_act_between_the_question_and_the_yes_is_shown_and_asked_about() {
     let site = Site::governed_by(GOVERNANCE);
     let seen = format!("status/create_incident@{}", site.digest("status/create_incident"));

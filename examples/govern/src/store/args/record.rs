@@ -23,7 +23,7 @@ pub(crate) struct FilterArguments {
     /// Denied with this code
     #[arg(long, value_parser = denial_code())]
     pub(crate) code: Option<DenialCode>,
-    /// Of this kind
+    /// Records of this kind, each on a line of its own
     #[arg(long, value_parser = record_kind())]
     pub(crate) kind: Option<RecordKind>,
     /// Of this call
@@ -33,10 +33,13 @@ pub(crate) struct FilterArguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuditVerb {
-    /// The newest records of calls
+    /// The newest calls, one line each
     Tail {
         #[command(flatten)]
         filter: FilterArguments,
+        /// A line for each record instead: the beginning of a call and its end
+        #[arg(long)]
+        records: bool,
         /// How many
         #[arg(long, short = 'n', default_value_t = 20)]
         count: usize,
@@ -44,10 +47,13 @@ pub(crate) enum AuditVerb {
         #[arg(long, short)]
         follow: bool,
     },
-    /// Records of calls, newest first, a page at a time
+    /// Calls, newest first, a page at a time; with `--json` their records
     Query {
         #[command(flatten)]
         filter: FilterArguments,
+        /// A line for each record instead: the beginning of a call and its end
+        #[arg(long)]
+        records: bool,
         /// Not before this time, or not longer ago than: `2026-11-21T09:00:00Z`, `24h`
         #[arg(long, value_parser = parse::moment)]
         since: Option<parse::Moment>,

@@ -1,8 +1,11 @@
 //! What is on record: calls and acts.
 
 mod acts;
+mod calls;
 mod export;
+mod filter;
 mod heads;
+mod names;
 mod records;
 mod tail;
 pub(super) mod verify;
@@ -20,12 +23,16 @@ pub(super) async fn run(
     out: &mut impl Write,
 ) -> Result<ExitCode, Failure> {
     match what {
-        AuditVerb::Tail { filter, count, follow } => tail::run(session, filter, *count, *follow, form, out).await,
-        AuditVerb::Query { filter, since, until, limit, before } => {
+        AuditVerb::Tail { filter, records, count, follow } => {
+            tail::run(session, filter, records::each(*records, filter), *count, *follow, form, out).await
+        }
+        AuditVerb::Query { filter, records, since, until, limit, before } => {
             let now = session.governor.now();
-            let mut filter = records::filter(session, filter)?;
-            (filter.from, filter.until) = (since.map(|at| at.from(now)), until.map(|at| at.from(now)));
-            records::query(session, filter, *limit, before.as_ref(), form, out).await
+            let each = records::each(*records, filter);
+            let mut chosen = filter::of(session, filter).await?;
+            (chosen.from, chosen.until) = (since.map(|at| at.from(now)), until.map(|at| at.from(now)));
+            let names = names::Names::of(session, filter.user.as_ref()).await?;
+            records::query(session, &chosen, each, &names, *limit, before.as_ref(), form, out).await
         }
         AuditVerb::Export { writer, output } => {
             export::run(session, writer.as_ref(), output.as_deref(), form, out).await

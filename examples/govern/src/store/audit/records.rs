@@ -7,19 +7,23 @@ use std::{
 };
 
 use mcp_govern_core::{
-    Digest, Sent, Timestamp,
-    audit::{AuditRecord, CallIntent, CallResult, Caller, WriterMark},
+    CallId, Sent, Timestamp,
+    audit::{AuditRecord, CallIntent, CallResult, RecordKind, WriterMark},
     ports::{AuditFilter, StoredRecord, WriterId},
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::{
+    calls::{Calls, Line},
+    names::Names,
+};
 use crate::{
     failure::Failure,
     serve::Form,
     store::{
         args::FilterArguments,
-        output::{Report, Table, show},
+        output::{Report, Table, or_dash, show},
         parse::{Cursor, Moment},
         session::Session,
     },
@@ -42,42 +46,65 @@ struct Page {
 /// A record, for people.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Row {
-    at: Timestamp,
+    pub(super) at: Timestamp,
     kind: &'static str,
-    who: String,
-    client: String,
-    tool: String,
-    result: String,
+    pub(super) who: String,
+    pub(super) client: String,
+    pub(super) tool: String,
+    pub(super) result: String,
+    call: Option<CallId>,
 }
 
-/// Which records are meant. A person is looked for by the hash under which the record names them.
-pub(super) fn filter(session: &Session, wanted: &FilterArguments) -> Result<AuditFilter, Failure> {
-    let mut filter = AuditFilter::new();
-    if let Some(user) = &wanted.user {
-        session.need_audit_key()?;
-        filter.user_hash = Some(session.governor.user_hash(user));
-    }
-    filter.server.clone_from(&wanted.server);
-    filter.tool.clone_from(&wanted.tool);
-    filter.call.clone_from(&wanted.call);
-    (filter.code, filter.kind) = (wanted.code, wanted.kind);
-    Ok(filter)
+/// What a line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Each {
+    /// A call, from its beginning to its end.
+    Call,
+    /// A record.
+    Record,
 }
 
-/// Shows a page of records, newest first.
+/// What a line is by the command line: a record where records are asked for, or those of one kind.
+pub(super) fn each(records: bool, filter: &FilterArguments) -> Each {
+    if records || filter.kind.is_some() { Each::Record } else { Each::Call }
+}
+
+/// Shows a page of calls or records, newest first.
+#[expect(clippy::too_many_arguments, reason = "each is one part of the command line")]
 pub(super) async fn query(
     session: &Session,
-    filter: AuditFilter,
+    filter: &AuditFilter,
+    each: Each,
+    names: &Names,
     limit: usize,
     before: Option<&Cursor>,
     form: Form,
     out: &mut impl Write,
 ) -> Result<ExitCode, Failure> {
-    let before = before.map(|cursor| &cursor.0);
-    let found = session.governor.audit(&session.actor, filter, before, limit.clamp(1, LARGEST)).await?;
+    let (before, limit) = (before.map(|cursor| &cursor.0), limit.clamp(1, LARGEST));
+    if (form, each) == (Form::Text, Each::Call) {
+        let (lines, next) = Calls::new(session, filter, names).page(before, limit).await?;
+        let mut table = Line::table();
+        for line in &lines {
+            table.row(line.cells());
+        }
+        table.write(out, "No such calls.")?;
+        more(next.map(|cursor| Cursor(cursor).to_string()).as_ref(), out)?;
+        out.flush()?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let found = session.governor.audit(&session.actor, filter.clone(), before, limit).await?;
     let next = found.next.map(|cursor| Cursor(cursor).to_string());
-    show(&Page::of(&found.records, next)?, form, out)?;
+    show(&Page::of(&found.records, names, next)?, form, out)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says how to go on.
+fn more(next: Option<&String>, out: &mut (impl Write + ?Sized)) -> io::Result<()> {
+    match next {
+        Some(next) => writeln!(out, "\nOlder ones: --before {next}"),
+        None => Ok(()),
+    }
 }
 
 /// Shows the calls of which no end is on record.
@@ -91,20 +118,25 @@ pub(super) async fn unknown(
     let now = session.governor.now();
     let (from, until) = (since.from(now), Moment::Ago(older_than).from(now));
     let found = session.governor.unknown_outcomes(&session.actor, from, until).await?;
-    show(&Page::of(&found, None)?, form, out)?;
+    let names = Names::of(session, None).await?;
+    show(&Page::of(&found, &names, None)?, form, out)?;
     Ok(ExitCode::SUCCESS)
 }
 
 impl Page {
-    fn of(records: &[(WriterId, StoredRecord)], next: Option<String>) -> Result<Self, Failure> {
-        let raw = records.iter().map(|(writer, record)| raw(writer, record)).collect::<Result<_, _>>()?;
-        Ok(Self { records: raw, next, rows: records.iter().map(|(_, record)| Row::of(record)).collect() })
+    fn of(records: &[(WriterId, StoredRecord)], names: &Names, next: Option<String>) -> Result<Self, Failure> {
+        let raw = records.iter().map(|(writer, record)| raw(writer, record, names)).collect::<Result<_, _>>()?;
+        Ok(Self { records: raw, next, rows: records.iter().map(|(_, record)| Row::of(record, names)).collect() })
     }
 }
 
-/// A record as a line of an export.
-pub(super) fn raw(writer: &WriterId, record: &StoredRecord) -> Result<Box<RawValue>, Failure> {
+/// A record as a line of an export, which keeps its bytes, with the person's name as `person` behind it where that is known.
+pub(super) fn raw(writer: &WriterId, record: &StoredRecord, names: &Names) -> Result<Box<RawValue>, Failure> {
     let line = record.to_json_line(writer).map_err(|error| Failure::Broken(error.to_string()))?;
+    let line = match (names.of_record(record), line.strip_suffix('}')) {
+        (Some(name), Some(open)) => format!("{open},\"person\":{}}}", serde_json::to_string(name)?),
+        _ => line,
+    };
     Ok(RawValue::from_string(line)?)
 }
 
@@ -115,15 +147,12 @@ impl Report for Page {
             table.row(row.cells());
         }
         table.write(out, "No such records.")?;
-        match &self.next {
-            Some(next) => writeln!(out, "\nOlder ones: --before {next}"),
-            None => Ok(()),
-        }
+        more(self.next.as_ref(), out)
     }
 }
 
 impl Row {
-    pub(super) fn of(record: &StoredRecord) -> Self {
+    pub(super) fn of(record: &StoredRecord, names: &Names) -> Self {
         let empty = |kind| Self {
             at: record.at,
             kind,
@@ -131,39 +160,40 @@ impl Row {
             client: "-".to_owned(),
             tool: record.tool.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
             result: String::new(),
+            call: (record.kind != RecordKind::Mark).then(|| record.call.clone()),
         };
         let Ok(opened) = record.open() else {
             return Self { result: format!("record {} cannot be read", record.sequence), ..empty("DAMAGED") };
         };
         match opened.entry {
             AuditRecord::Intent(intent) => Self {
-                who: who(&intent.caller),
+                who: names.caller(&intent.caller),
                 client: intent.caller.client.clone(),
                 result: begins(&intent),
                 ..empty("intent")
             },
             AuditRecord::Outcome(outcome) => Self {
-                who: hashed(&outcome.user),
+                who: names.shown(&outcome.user),
                 result: format!("{}, {} ms", ended(&outcome.result), outcome.latency_ms),
                 ..empty("outcome")
             },
             AuditRecord::Denial(denial) => Self {
-                who: who(&denial.caller),
+                who: names.caller(&denial.caller),
                 client: denial.caller.client.clone(),
                 tool: denial.tool.as_ref().map_or_else(|| denial.name.clone(), ToString::to_string),
                 result: denial.code.to_string(),
                 ..empty("denial")
             },
-            AuditRecord::Mark(mark) => Self { result: marked(&mark), ..empty("mark") },
+            AuditRecord::Mark(mark) => Self { result: marked(&mark, names), ..empty("mark") },
             _ => empty("unknown"),
         }
     }
 
     pub(super) fn table() -> Table {
-        Table::new(["TIME", "KIND", "WHO", "CLIENT", "TOOL", "RESULT"])
+        Table::new(["TIME", "KIND", "WHO", "CLIENT", "TOOL", "RESULT", "CALL"])
     }
 
-    pub(super) fn cells(&self) -> [String; 6] {
+    pub(super) fn cells(&self) -> [String; 7] {
         [
             self.at.to_string(),
             self.kind.to_owned(),
@@ -171,6 +201,7 @@ impl Row {
             self.client.clone(),
             self.tool.clone(),
             self.result.clone(),
+            or_dash(self.call.as_ref()),
         ]
     }
 }
@@ -181,16 +212,8 @@ fn begins(intent: &CallIntent) -> String {
     format!("begins, grant {}{}", intent.grant, left_out.unwrap_or_default())
 }
 
-fn who(caller: &Caller) -> String {
-    caller.user_name.clone().unwrap_or_else(|| hashed(&caller.user))
-}
-
-/// A person by the hash under which the record names them.
-fn hashed(user: &Digest) -> String {
-    format!("#{}", user.to_string().chars().skip("sha256:".len()).take(12).collect::<String>())
-}
-
-fn ended(result: &CallResult) -> String {
+/// How a call ended.
+pub(super) fn ended(result: &CallResult) -> String {
     match result {
         CallResult::Success { bytes, .. } => format!("success, {bytes} bytes"),
         CallResult::Failure { kind, sent, status } => {
@@ -212,12 +235,12 @@ fn acted(sent: Sent) -> &'static str {
     }
 }
 
-fn marked(mark: &WriterMark) -> String {
+fn marked(mark: &WriterMark, names: &Names) -> String {
     match mark {
         WriterMark::Opened { revision, .. } => format!("the writer begins, at revision {revision}"),
         WriterMark::DenialsLost { count, user: None } => format!("{count} denials came too fast to be written"),
         WriterMark::DenialsLost { count, user: Some(user) } => {
-            format!("{count} more denials of {} are counted here and not recorded one by one", hashed(user))
+            format!("{count} more denials of {} are counted here and not recorded one by one", names.shown(user))
         }
         WriterMark::Closed => "the writer ends in order".to_owned(),
         _ => String::new(),
@@ -226,6 +249,7 @@ fn marked(mark: &WriterMark) -> String {
 
 #[cfg(test)]
 mod tests {
+    use mcp_govern_core::Digest;
     use serde_json::json;
 
     use super::*;
