@@ -11,7 +11,7 @@ use crate::{
     ConnectAccounts, McpServer, ServerError,
     connect::{ConnectDoor, Connector},
     face::{AccessRequests, Face, FaceOptions, Mark},
-    http::{Addressing, BodyLimits, BodyRoom, Door, MetadataUrls, Origins, ServeLimits, Serving},
+    http::{Addressing, BodyLimits, BodyRoom, Door, Hints, MetadataUrls, Origins, ServeLimits, Serving, identifier},
     identity::{Authenticate, TrustedProxies, jwt::discovery::is_safe},
     metrics::Metrics,
     seal::Sealer,
@@ -28,6 +28,8 @@ pub struct McpServerBuilder {
     governor: Governor,
     authenticate: Arc<dyn Authenticate>,
     public_url: Url,
+    resource: Option<String>,
+    hints: Hints,
     face: FaceOptions,
     serve: ServeLimits,
     operations: usize,
@@ -51,6 +53,8 @@ impl McpServerBuilder {
             governor,
             authenticate,
             public_url,
+            resource: None,
+            hints: Hints::default(),
             face: FaceOptions {
                 name: env!("CARGO_PKG_NAME").to_owned(),
                 title: None,
@@ -228,6 +232,26 @@ impl McpServerBuilder {
         self
     }
 
+    /// With the public URL as it is spelled where tokens are made for it. Clients ask for tokens under this identifier (RFC 9728, `resource`),
+    /// which is compared byte for byte. Without it: the public URL, without the slash that the URL standard puts behind a host.
+    pub fn with_resource(mut self, identifier: impl Into<String>) -> Self {
+        self.resource = Some(identifier.into());
+        self
+    }
+
+    /// With the sentence that a refusal by `Host` ends with, for whoever operates the server: which setting lets the host in. Without it the
+    /// refusal names [`McpServerBuilder::with_hosts`].
+    pub fn with_host_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.host = hint.into();
+        self
+    }
+
+    /// With the sentence that a refusal by `Origin` ends with. Without it the refusal names [`McpServerBuilder::with_origins`].
+    pub fn with_origin_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.origin = hint.into();
+        self
+    }
+
     /// With proxies that are believed when they say where a request comes from.
     pub fn with_trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
         self.proxies = Some(proxies);
@@ -251,7 +275,7 @@ impl McpServerBuilder {
     ///
     /// # Errors
     ///
-    /// When the public URL is not on https (http on loopback is fine) or holds a query; a bound is zero; a host or an origin is none; the
+    /// When the public URL is not on https (http on loopback is fine) or holds a query, or the resource is another URL; a bound is zero; a host or an origin is none; the
     /// state key is too short.
     pub fn build(self) -> Result<McpServer, ServerError> {
         let public = self.public_url;
@@ -278,7 +302,7 @@ impl McpServerBuilder {
             ));
         }
         let origins = Origins::new(&public, &self.origins)?;
-        let addressing = Arc::new(Addressing::new(&public, &self.hosts, origins.clone())?);
+        let addressing = Arc::new(Addressing::new(&public, &self.hosts, origins.clone(), self.hints)?);
         let sealer = Sealer::new(self.state_key.as_ref())?;
         let metrics = Metrics::new();
         let connector = self.connect.map(|connect| Connector::new(connect, sealer.clone(), &public)).transpose()?;
@@ -295,6 +319,13 @@ impl McpServerBuilder {
             metrics: metrics.clone(),
             mark: Mark::random()?,
         });
+        let resource = match self.resource {
+            Some(stated) if stated.parse::<Url>().is_ok_and(|parsed| parsed == public) => stated,
+            Some(stated) => {
+                return Err(ServerError::config(format!("the resource `{stated}` is not the public URL `{public}`")));
+            }
+            None => identifier(&public),
+        };
         let abort = CancellationToken::new();
         let http = StreamableHttpServerConfig::default()
             .with_legacy_session_mode(false)
@@ -313,6 +344,7 @@ impl McpServerBuilder {
             connect,
             metadata,
             public,
+            resource,
             addressing,
             origins,
             http,

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     face::is_plain,
-    http::repeated_name,
+    message::{read, repeated_name},
     seal::{Purpose, Sealer},
 };
 
@@ -83,7 +83,18 @@ fn fuzz_requests() {
                 let written = serde_json::to_string(message).unwrap();
                 serde_json::from_str::<ClientJsonRpcMessage>(&written).unwrap();
             }
-            (repeated.is_some(), plain, message.is_some())
+            // What passes is read by the library, and a served method never becomes an unknown one.
+            let (read, steps) = steps::counted(|| read(&axum::body::Bytes::copy_from_slice(input)));
+            assert!(steps <= 3 * text.len() as u64 + 10, "{} bytes took {steps} steps", text.len());
+            let passed = read.is_ok();
+            if let Ok(read) = read
+                && let Some(request) = read.request.filter(|request| request.is_served() && request.states_version)
+                && let Ok(ClientJsonRpcMessage::Request(known)) = serde_json::from_slice(&read.text)
+            {
+                let is_custom = matches!(known.request, rmcp::model::ClientRequest::CustomRequest(_));
+                assert!(!is_custom, "{request:?} {text}");
+            }
+            (repeated.is_some(), plain, message.is_some(), passed)
         });
 }
 

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod builder;
+mod cleaned;
 mod connect;
 mod error;
 mod face;
@@ -8,12 +9,14 @@ mod face;
 mod fuzz;
 mod http;
 mod identity;
+mod message;
 mod metrics;
 mod seal;
 mod server;
 mod shares;
 mod steps;
 
+use self::cleaned::cleaned;
 #[cfg(feature = "transport")]
 pub use self::identity::TransportJwks;
 pub use self::{

@@ -26,6 +26,7 @@ use crate::{
     error::ServerErrorKind,
     face::{CURRENT, Caller, Face, Handler, Transport},
     http::{self, Addressing, Audience, Door, Ends, MetadataUrls, Origins, Serving},
+    message::Pipe,
 };
 
 /// Governed tools over MCP. Cheap to clone; clones share everything.
@@ -42,6 +43,8 @@ pub(crate) struct Parts {
     pub(crate) connect: Option<Arc<ConnectDoor>>,
     pub(crate) metadata: Option<MetadataUrls>,
     pub(crate) public: Url,
+    /// The public URL as an identifier, to the letter.
+    pub(crate) resource: String,
     pub(crate) addressing: Arc<Addressing>,
     pub(crate) origins: Origins,
     pub(crate) http: StreamableHttpServerConfig,
@@ -68,7 +71,7 @@ impl McpServer {
     /// The source address of a request is known where the router is served by [`McpServer::serve`], or with
     /// `into_make_service_with_connect_info::<SocketAddr>()`.
     pub fn router(&self) -> Router {
-        let Parts { face, door, connect, metadata, public, addressing, origins, http, .. } = &*self.parts;
+        let Parts { face, door, connect, metadata, public, resource, addressing, origins, http, .. } = &*self.parts;
         let shared = Arc::clone(face);
         let factory = move || {
             // The task that serves a request has authenticated it. Without that nobody is served.
@@ -83,9 +86,14 @@ impl McpServer {
         };
         // On the route and not around the router: paths that nobody knows are the application's to answer.
         let entrance = origins.around(http::entrance(Arc::clone(door), protocol));
-        let mut router = Router::new().route_service(path, addressing.around(Audience::Clients, entrance));
+        let entrance = addressing.around(Audience::Clients, entrance);
+        let mut router = Router::new().route_service(path, entrance.clone());
+        if path != "/" {
+            // People write the URL with a slash behind it. A redirect would lose the token or the body on the way.
+            router = router.route_service(&format!("{path}/"), entrance);
+        }
         if let Some(urls) = metadata {
-            let metadata = http::metadata(urls, public, face.name(), &*door.authenticate);
+            let metadata = http::metadata(urls, resource, face.name(), &*door.authenticate);
             router = router.merge(addressing.guard(Audience::Browsers, metadata));
         }
         if let Some(connect) = connect {
@@ -172,7 +180,8 @@ impl McpServer {
         let broken =
             |error| ServerError::caused(ServerErrorKind::Transport, "the connection did not become MCP", error);
         let stop = self.parts.face.closing().child_token();
-        let service = Box::pin(serve_server_with_ct(handler, (read, write), stop)).await.map_err(broken)?;
+        let pipe = Pipe::new(read, write);
+        let service = Box::pin(serve_server_with_ct(handler, pipe, stop)).await.map_err(broken)?;
         service
             .waiting()
             .await

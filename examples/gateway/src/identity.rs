@@ -8,7 +8,6 @@ use std::{
 
 use async_trait::async_trait;
 use mcp_govern_core::{ClientId, Secret, UserId};
-use mcp_govern_openapi::ReqwestTransport;
 use mcp_govern_server::{
     AuthError, Authenticate, FixedIdentity, Identity, JwtAlgorithm, JwtAuthenticator, Presented, StaticTokens,
     TransportJwks, os_user,
@@ -54,7 +53,7 @@ impl Authenticate for AtTheDoor {
         self.0.current().authenticate(request).await
     }
 
-    fn authorization_servers(&self) -> Vec<Url> {
+    fn authorization_servers(&self) -> Vec<String> {
         self.0.current().authorization_servers()
     }
 
@@ -91,7 +90,7 @@ pub(crate) fn authenticator(
         AuthMode::None => Ok(Arc::new(FixedIdentity::new(everybody(config)?))),
         AuthMode::Static => Ok(Arc::new(tokens(auth, config.base(), demo_token)?)),
         AuthMode::Jwt => match &auth.jwt {
-            Some(jwt) => Ok(Arc::new(bearer_tokens(jwt, providers::transport(config), public)?)),
+            Some(jwt) => Ok(Arc::new(bearer_tokens(jwt, config, public)?)),
             None => Err(Failure::config("auth.jwt is not set: it names the issuer whose tokens are accepted")),
         },
     }
@@ -124,10 +123,10 @@ fn identity_of(entry: &Token) -> Result<Identity, Failure> {
     Ok(Identity::new(user, client).with_groups(entry.groups.iter().cloned()))
 }
 
-fn bearer_tokens(jwt: &Jwt, transport: ReqwestTransport, public: &Url) -> Result<JwtAuthenticator, Failure> {
-    let fetch = TransportJwks::new(transport);
-    let mut audiences = jwt.audiences.iter().cloned();
-    let first = audiences.next().unwrap_or_else(|| public.to_string());
+fn bearer_tokens(jwt: &Jwt, config: &Config, public: &Url) -> Result<JwtAuthenticator, Failure> {
+    let fetch = TransportJwks::new(providers::transport(config));
+    let mut audiences = config.audiences(&jwt.audiences, public).into_iter();
+    let first = audiences.next().unwrap_or_default();
     let mut builder = JwtAuthenticator::builder(jwt.issuer.as_str(), first, fetch);
     for audience in audiences {
         builder = builder.with_audience(audience);
@@ -238,6 +237,6 @@ mod tests {
     fn an_issuer_is_named_to_clients() {
         let door =
             built("[auth.jwt]\nissuer = 'https://id.example.com'\nalgorithms = ['ES256']\n", AuthMode::Jwt).unwrap();
-        assert_eq!(door.authorization_servers().len(), 1);
+        assert_eq!(door.authorization_servers(), ["https://id.example.com"]);
     }
 }

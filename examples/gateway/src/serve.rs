@@ -243,7 +243,14 @@ pub(crate) fn configured(builder: McpServerBuilder, config: &Config) -> Result<M
         .with_name("mcp-govern-gateway", env!("CARGO_PKG_VERSION"))
         .with_hosts(&http.hosts)
         .with_origins(&http.origins)
+        .with_host_hint(
+            "Add it to `http.hosts` in the gateway's file, or set `http.public_url` to the URL that clients use",
+        )
+        .with_origin_hint("Add it to `http.origins` in the gateway's file")
         .with_shutdown_grace(config.shutdown_grace());
+    if let Some(resource) = config.resource() {
+        builder = builder.with_resource(resource);
+    }
     if let Some(title) = &http.title {
         builder = builder.with_title(title);
     }

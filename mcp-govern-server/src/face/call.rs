@@ -13,7 +13,7 @@ use rmcp::{
     ErrorData, RoleServer,
     model::{
         CallToolRequestParams, CallToolResponse, CallToolResult, ElicitRequest, ElicitRequestParams, ErrorCode,
-        InputRequest, InputRequests, InputRequiredResult, MetaObject,
+        InputRequest, InputRequests, InputRequiredResult, MetaObject, ProgressToken,
     },
     service::RequestContext,
 };
@@ -48,6 +48,13 @@ struct Asked<'a> {
     modern: bool,
     /// Whether the person was sent to connect an account already.
     went: bool,
+}
+
+impl Asked<'_> {
+    /// Where progress is told, if the caller asked for it and takes what comes before the answer.
+    fn progress_token(&self) -> Option<ProgressToken> {
+        self.cx.meta.get_progress_token().filter(|_| self.caller.transport.tells())
+    }
 }
 
 /// Why a call did not run to its end.
@@ -111,7 +118,7 @@ impl Face {
             request = request.with_trace(trace);
         }
         let mut tell = None;
-        if let Some(token) = asked.cx.meta.get_progress_token() {
+        if let Some(token) = asked.progress_token() {
             let (reports, told) = progress::channel();
             request = request.with_progress(Arc::new(reports));
             tell = Some(Box::pin(told.forward(&asked.cx.peer, token)));
@@ -137,8 +144,8 @@ impl Face {
             Ok(Ok(success)) => {
                 let slot = match &asked.caller.transport {
                     // Who is told of progress is answered in a stream, which is not the door's to change.
-                    Transport::Http(slot) if asked.cx.meta.get_progress_token().is_none() => Some(slot),
-                    Transport::Http(_) | Transport::Stream(_) => None,
+                    Transport::Http(slot, _) if asked.progress_token().is_none() => Some(slot),
+                    Transport::Http(..) | Transport::Stream(_) => None,
                 };
                 let shape = Shape { outputs: &self.outputs, modern: asked.modern, slot };
                 let result = answer::result(success, &shape, meta);

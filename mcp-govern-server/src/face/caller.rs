@@ -37,7 +37,7 @@ impl Caller {
         match (&self.proof, &self.transport) {
             (Some(proof), _) => proof.holds_for(&self.principal).await,
             (None, Transport::Stream(_)) => true,
-            (None, Transport::Http(_)) => false,
+            (None, Transport::Http(..)) => false,
         }
     }
 }
@@ -46,7 +46,22 @@ impl Caller {
 #[derive(Debug)]
 pub(crate) enum Transport {
     /// Every request stands for itself. Its result may wait here.
-    Http(Slot),
+    Http(Slot, Telling),
     /// One connection for its whole life; the token is cancelled when it ends.
     Stream(CancellationToken),
+}
+
+impl Transport {
+    /// Whether progress can be told.
+    pub(super) fn tells(&self) -> bool {
+        !matches!(self, Self::Http(_, Telling::NotTaken))
+    }
+}
+
+/// Whether a caller can be told something before the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Telling {
+    Possible,
+    /// One message is accepted, and no stream.
+    NotTaken,
 }

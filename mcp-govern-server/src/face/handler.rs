@@ -55,7 +55,7 @@ impl ServerHandler for Handler {
         self.face.handshakes.note(&self.caller.principal, &request.capabilities);
         let mut result = self.negotiate_initialize(&request)?;
         // Over HTTP a handshake client has no stream on which it could be told.
-        if let (Transport::Http(_), Some(tools)) = (&self.caller.transport, result.capabilities.tools.as_mut()) {
+        if let (Transport::Http(..), Some(tools)) = (&self.caller.transport, result.capabilities.tools.as_mut()) {
             tools.list_changed = None;
         }
         Ok(result)

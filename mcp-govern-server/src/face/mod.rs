@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use self::verbatim::is_plain;
 pub(crate) use self::{
     access::AccessRequests,
-    caller::{CURRENT, Caller, Proof, Transport},
+    caller::{CURRENT, Caller, Proof, Telling, Transport},
     handler::Handler,
     verbatim::{Mark, Slot},
 };

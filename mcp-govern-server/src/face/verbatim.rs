@@ -13,7 +13,7 @@ use axum::body::Bytes;
 use memchr::memmem;
 use serde_json::{Value, value::RawValue};
 
-use crate::{ServerError, http::behind_string, seal::random_bytes, steps};
+use crate::{ServerError, message::behind_string, seal::random_bytes, steps};
 
 /// How deep a text may be nested to go out as it is: every reader of JSON can follow it there.
 const DEEPEST: u32 = 64;

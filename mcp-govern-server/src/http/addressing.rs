@@ -1,6 +1,6 @@
 //! Whether a request is meant for this server: what it says of itself in target, `Host` and `Origin`, before anything else of it is looked at.
 
-use std::sync::Arc;
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use axum::{
     Router,
@@ -13,7 +13,7 @@ use tower::service_fn;
 use url::{Host, Url};
 
 use super::{answers::Answers, connection::Connection, origins::Origins, seldom::Seldom};
-use crate::ServerError;
+use crate::{ServerError, cleaned};
 
 /// The names of this machine, by which a page of another one cannot be reached.
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
@@ -23,8 +23,28 @@ const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 pub(crate) struct Addressing {
     names: Vec<Name>,
     origins: Origins,
+    hints: Hints,
     refused: Seldom,
 }
+
+/// What whoever operates the server is told to do about a refusal.
+#[derive(Debug, Clone)]
+pub(crate) struct Hints {
+    pub(crate) host: String,
+    pub(crate) origin: String,
+}
+
+impl Default for Hints {
+    fn default() -> Self {
+        Self {
+            host: "Use the public URL, or add the host with `McpServerBuilder::with_hosts`".to_owned(),
+            origin: "Add the origin with `McpServerBuilder::with_origins`".to_owned(),
+        }
+    }
+}
+
+/// How much is shown of a host or origin that was refused, in characters.
+const SHOWN: usize = 128;
 
 /// A host, with a port where only that one counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +67,7 @@ pub(crate) enum Audience {
 
 impl Addressing {
     /// Takes the names of the public URL, and further ones (`tools.internal`, `10.0.0.7:8700`).
-    pub(crate) fn new(public: &Url, more: &[String], origins: Origins) -> Result<Self, ServerError> {
+    pub(crate) fn new(public: &Url, more: &[String], origins: Origins, hints: Hints) -> Result<Self, ServerError> {
         let port = public.port();
         let own = Name { host: public.host_str().unwrap_or_default().to_ascii_lowercase(), port };
         let mut names = vec![own];
@@ -66,7 +86,7 @@ impl Addressing {
             })?;
             names.push(name);
         }
-        Ok(Self { names, origins, refused: Seldom::default() })
+        Ok(Self { names, origins, hints, refused: Seldom::default() })
     }
 
     /// The service, for requests that are meant for this server.
@@ -102,10 +122,12 @@ impl Addressing {
         if let Some(host) = &stated
             && !self.accepts(audience, host, request)
         {
-            self.tell("host");
-            return Err(Refusal::not_ours(
-                "the `Host` of the request is no name of this server: use the public URL, or configure further hosts",
-            ));
+            let stated = cleaned(&host.to_string(), SHOWN);
+            self.tell("host", &stated);
+            let hint = &self.hints.host;
+            return Err(Refusal::not_ours(format!(
+                "`{stated}`, the `Host` of the request, is not a name of this server. {hint}"
+            )));
         }
         if stated.is_none() && audience != Audience::Operations {
             return Err(Refusal::malformed("the request has no `Host` header"));
@@ -115,10 +137,12 @@ impl Addressing {
             && let Some(origin) = origin
             && !self.origins.allows(origin)
         {
-            self.tell("origin");
-            return Err(Refusal::not_ours(
-                "pages of this `Origin` may not call this server: configure the origin to let them",
-            ));
+            let stated = cleaned(origin, SHOWN);
+            self.tell("origin", &stated);
+            let hint = &self.hints.origin;
+            return Err(Refusal::not_ours(format!(
+                "pages of the `Origin` `{stated}` may not call this server. {hint}"
+            )));
         }
         Ok(())
     }
@@ -134,10 +158,11 @@ impl Addressing {
                 || bare(&host.host).parse().is_ok_and(|address| arrived() == Some(address)))
     }
 
-    fn tell(&self, what: &'static str) {
+    fn tell(&self, what: &'static str, stated: &str) {
         if let Some(times) = self.refused.count() {
             tracing::warn!(
                 what,
+                stated,
                 times,
                 "requests were refused that state another host, or the origin of a page that may not call"
             );
@@ -162,6 +187,15 @@ impl Name {
     fn is_same(&self, other: &Self) -> bool {
         let port = |name: &Self| name.port.filter(|port| !matches!(port, 80 | 443));
         self.host == other.host && port(self) == port(other)
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.port {
+            Some(port) => write!(f, "{}:{port}", self.host),
+            None => f.write_str(&self.host),
+        }
     }
 }
 
@@ -201,25 +235,26 @@ fn bare(host: &str) -> &str {
 }
 
 /// Why a request was not let through.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Refusal {
     status: StatusCode,
-    message: &'static str,
+    message: Cow<'static, str>,
 }
 
 impl Refusal {
     fn malformed(message: &'static str) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, message }
+        Self { status: StatusCode::BAD_REQUEST, message: message.into() }
     }
 
-    fn not_ours(message: &'static str) -> Self {
-        Self { status: StatusCode::FORBIDDEN, message }
+    fn not_ours(message: String) -> Self {
+        Self { status: StatusCode::FORBIDDEN, message: message.into() }
     }
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        (self.status, [(header::CACHE_CONTROL, "no-store")], self.message).into_response()
+        let headers = [(header::CACHE_CONTROL, "no-store"), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")];
+        (self.status, headers, self.message).into_response()
     }
 }
 
@@ -232,7 +267,7 @@ mod tests {
     fn addressing(public: &str, more: &[&str]) -> Result<Addressing, ServerError> {
         let public: Url = public.parse().unwrap();
         let more: Vec<String> = more.iter().map(ToString::to_string).collect();
-        Addressing::new(&public, &more, Origins::new(&public, &[]).unwrap())
+        Addressing::new(&public, &more, Origins::new(&public, &[]).unwrap(), Hints::default())
     }
 
     fn asked(hosts: &[&str], target: &str) -> Request {

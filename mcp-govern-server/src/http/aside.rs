@@ -5,7 +5,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use memchr::memchr2;
+use crate::message::behind_string;
 
 /// How many values a body may hold. A value of two bytes takes fifty in memory.
 pub(super) const MOST_VALUES: usize = 50_000;
@@ -53,18 +53,6 @@ pub(super) fn holds_few_values(text: &[u8]) -> bool {
         }
     }
     true
-}
-
-/// What stands behind a string of which the opening quote was read.
-pub(crate) fn behind_string(mut rest: &[u8]) -> &[u8] {
-    while let Some((_, found)) = memchr2(b'"', b'\\', rest).and_then(|at| rest.split_at_checked(at)) {
-        match found {
-            [b'"', behind @ ..] => return behind,
-            [_, _, behind @ ..] => rest = behind,
-            _ => break,
-        }
-    }
-    &[]
 }
 
 #[cfg(test)]

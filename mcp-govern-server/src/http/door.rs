@@ -1,7 +1,6 @@
 //! The door: nobody reaches the protocol who has not been authenticated, and no token gets past it.
 
 use std::{
-    convert::Infallible,
     fmt,
     net::{IpAddr, SocketAddr},
     sync::Arc,
@@ -13,31 +12,30 @@ use axum::{
     extract::{ConnectInfo, Request},
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
-use http_body_util::{BodyExt as _, Full, combinators::BoxBody};
+use http::{HeaderMap, Method, StatusCode, header, request::Parts};
+use http_body_util::{BodyExt as _, Full};
 use mcp_govern_core::{Principal, Secret};
 use rmcp::transport::streamable_http_server::{StreamableHttpService, session::never::NeverSessionManager};
 use tower::service_fn;
 
 use super::{
+    accept::{self, Accepts},
     answers::Answers,
     aside::{MOST_VALUES, first_step_aside, holds_few_values},
     body::BodyRoom,
     challenge::refuse,
     connection::Connection,
-    repeated, version,
+    version,
 };
 use crate::{
-    face::{CURRENT, Caller, Handler, Mark, Proof, Slot, Transport},
+    face::{CURRENT, Caller, Handler, Mark, Proof, Slot, Telling, Transport},
     identity::{AuthError, Authenticate, Identity, Presented, TrustedProxies},
+    message::{self, Message, Unreadable},
     metrics::Metrics,
 };
 
 /// The protocol, without sessions.
 pub(crate) type Protocol = StreamableHttpService<Handler, NeverSessionManager>;
-
-/// What the protocol answers.
-type BoxResponse = http::Response<BoxBody<Bytes, Infallible>>;
 
 /// Who may come in, and how they are told that they may not.
 #[derive(Debug)]
@@ -86,6 +84,14 @@ async fn enter(inside: Arc<(Arc<Door>, Protocol)>, request: Request) -> Response
             return refuse(&error, door.metadata_url.as_deref(), &door.authenticate.scopes());
         }
     };
+    let accepts = if parts.method == Method::POST {
+        match acceptable(&mut parts.headers) {
+            Ok(accepts) => accepts,
+            Err(response) => return *response,
+        }
+    } else {
+        Accepts::Both
+    };
     // The room is given back when the request was answered: until then its arguments are in memory.
     let (body, _room) = if parts.method == Method::POST {
         match door.bodies.read(&identity.user, body).await {
@@ -96,7 +102,8 @@ async fn enter(inside: Arc<(Arc<Door>, Protocol)>, request: Request) -> Response
         (Bytes::new(), None)
     };
     let expires = identity.expires;
-    let transport = Transport::Http(door.mark.slot());
+    let telling = if accepts.takes_notifications() { Telling::Possible } else { Telling::NotTaken };
+    let transport = Transport::Http(door.mark.slot(), telling);
     // What opens a stream says so in its headers: the protocol holds them against the body.
     let opens = parts.headers.get(METHOD).is_some_and(|method| method == LISTEN);
     let again =
@@ -105,7 +112,7 @@ async fn enter(inside: Arc<(Arc<Door>, Protocol)>, request: Request) -> Response
     let caller = Arc::new(Caller { principal: identity.into_principal(source), expires, transport, proof });
     let unknown = version::unknown(&parts.headers).map(|stated| (stated, body.clone()));
     let long = body.len() > LONG;
-    let answering = answer(Arc::clone(&inside), Arc::clone(&caller), parts, body);
+    let answering = answer(Arc::clone(&inside), Arc::clone(&caller), parts, body, accepts);
     let response = if long { first_step_aside(answering).await } else { Some(answering.await) };
     let Some(response) = response else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
     if let Some((stated, request)) = unknown
@@ -113,10 +120,23 @@ async fn enter(inside: Arc<(Arc<Door>, Protocol)>, request: Request) -> Response
     {
         return (StatusCode::BAD_REQUEST, [(header::CONTENT_TYPE, "application/json")], refusal).into_response();
     }
-    match &caller.transport {
-        Transport::Http(slot) => filled(response, slot).await,
-        Transport::Stream(_) => response.map(Body::new),
+    let response = match &caller.transport {
+        Transport::Http(slot, _) => filled(response, slot).await,
+        Transport::Stream(_) => response,
+    };
+    accepts.shaped(response).await
+}
+
+/// What a POST accepts, where it is one that can be answered.
+fn acceptable(headers: &mut HeaderMap) -> Result<Accepts, Box<Response>> {
+    let accepts = Accepts::take(headers).ok_or_else(|| Box::new(accept::not_acceptable()))?;
+    let stated = headers.get(header::CONTENT_TYPE).and_then(|stated| stated.to_str().ok()).unwrap_or_default();
+    let kind = stated.split(';').next().unwrap_or_default().trim();
+    if kind.eq_ignore_ascii_case("application/json") {
+        return Ok(accepts);
     }
+    let refusal = Unreadable::request("the body must be JSON and say so: `Content-Type: application/json`");
+    Err(Box::new(refusal.into_response(Some(StatusCode::UNSUPPORTED_MEDIA_TYPE))))
 }
 
 /// The request that a stream was opened with, to be authenticated again. It stays in front of the protocol, which never sees the token.
@@ -143,28 +163,50 @@ impl fmt::Debug for Again {
 }
 
 /// The protocol's answer to a request that was read in full.
-async fn answer(inside: Arc<(Arc<Door>, Protocol)>, caller: Arc<Caller>, parts: Parts, body: Bytes) -> BoxResponse {
+async fn answer(
+    inside: Arc<(Arc<Door>, Protocol)>,
+    caller: Arc<Caller>,
+    parts: Parts,
+    body: Bytes,
+    accepts: Accepts,
+) -> Response {
     if !holds_few_values(&body) {
         let message = format!("the body holds more than {MOST_VALUES} JSON values");
-        let mut response = http::Response::new(BoxBody::new(Full::from(message)));
-        *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
-        return response;
+        return (StatusCode::PAYLOAD_TOO_LARGE, message).into_response();
     }
-    if let Some(refusal) = repeated::refusal(&body) {
-        let mut response = http::Response::new(BoxBody::new(Full::from(refusal)));
-        *response.status_mut() = StatusCode::BAD_REQUEST;
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        return response;
+    let is_message = parts.method == Method::POST;
+    let Message { text, request } = match message::read(&body) {
+        Ok(message) => message,
+        Err(unreadable) if is_message => return unreadable.into_response(None),
+        Err(_) => Message { text: Bytes::new(), request: None },
+    };
+    if !accepts.takes_streams() && request.as_ref().is_some_and(|request| request.method == LISTEN) {
+        return accept::needs_stream();
     }
-    let request = http::Request::from_parts(parts, Full::new(body));
-    CURRENT.scope(caller, inside.1.handle(request)).await
+    let request_id = request.map(|request| request.id);
+    let passed = http::Request::from_parts(parts, Full::new(text));
+    let response = CURRENT.scope(caller, inside.1.handle(passed)).await.map(Body::new);
+    if is_message && response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
+        // Its type is the right one: the library could not read it.
+        let why = read_text(response).await;
+        return Unreadable::library(request_id, &why).into_response(Some(StatusCode::BAD_REQUEST));
+    }
+    response
+}
+
+/// What the protocol library says in plain text.
+async fn read_text(response: Response) -> String {
+    match response.into_body().collect().await {
+        Ok(body) => String::from_utf8_lossy(&body.to_bytes()).into_owned(),
+        Err(_) => "it is not as it should be".to_owned(),
+    }
 }
 
 /// The protocol's answer, with the result that waits in its slot.
-async fn filled(response: BoxResponse, slot: &Slot) -> Response {
-    let Some(text) = slot.take() else { return response.map(Body::new) };
+async fn filled(response: Response, slot: &Slot) -> Response {
+    let Some(text) = slot.take() else { return response };
     let (parts, body) = response.into_parts();
-    let Ok(answer) = body.collect().await;
+    let Ok(answer) = body.collect().await else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
     Response::from_parts(parts, Body::from(slot.put_into(answer.to_bytes(), &text)))
 }
 

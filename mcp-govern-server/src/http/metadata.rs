@@ -25,16 +25,18 @@ impl MetadataUrls {
         let mut url = resource.clone();
         url.set_path(&own);
         url.set_query(None);
-        let mut paths = vec![own];
+        let mut paths = vec![own.clone()];
         if !path.is_empty() {
             paths.push(WELL_KNOWN.to_owned());
         }
+        // Whoever has the URL with a slash behind it looks there.
+        paths.push(format!("{own}/"));
         Self { full: url.into(), paths }
     }
 }
 
 /// The routes of the metadata.
-pub(crate) fn metadata(urls: &MetadataUrls, resource: &Url, name: &str, authenticate: &dyn Authenticate) -> Router {
+pub(crate) fn metadata(urls: &MetadataUrls, resource: &str, name: &str, authenticate: &dyn Authenticate) -> Router {
     let document = document(resource, name, authenticate);
     let router = urls.paths.iter().fold(Router::new(), |router, path| {
         let document = document.clone();
@@ -43,10 +45,10 @@ pub(crate) fn metadata(urls: &MetadataUrls, resource: &Url, name: &str, authenti
     router.route_layer(open_to_all())
 }
 
-fn document(resource: &Url, name: &str, authenticate: &dyn Authenticate) -> Value {
+fn document(resource: &str, name: &str, authenticate: &dyn Authenticate) -> Value {
     let mut document = json!({
-        "resource": identifier(resource),
-        "authorization_servers": authenticate.authorization_servers().iter().map(identifier).collect::<Vec<_>>(),
+        "resource": resource,
+        "authorization_servers": authenticate.authorization_servers(),
         "bearer_methods_supported": ["header"],
         "resource_name": name,
     });
@@ -57,8 +59,8 @@ fn document(resource: &Url, name: &str, authenticate: &dyn Authenticate) -> Valu
     document
 }
 
-/// A URL as an identifier: without the slash that the URL standard puts behind a host.
-fn identifier(url: &Url) -> String {
+/// A URL as an identifier where nothing says how it is spelled: without the slash that the URL standard puts behind a host.
+pub(crate) fn identifier(url: &Url) -> String {
     let text = url.as_str();
     if url.path() == "/" { text.trim_end_matches('/').to_owned() } else { text.to_owned() }
 }
@@ -71,13 +73,13 @@ mod tests {
     fn the_metadata_stands_at_the_root_and_under_the_path() {
         let urls = MetadataUrls::of(&"https://tools.example.com/a/mcp".parse().unwrap());
         assert_eq!(urls.full, "https://tools.example.com/.well-known/oauth-protected-resource/a/mcp");
-        assert_eq!(urls.paths, [format!("{WELL_KNOWN}/a/mcp"), WELL_KNOWN.to_owned()]);
+        assert_eq!(urls.paths, [format!("{WELL_KNOWN}/a/mcp"), WELL_KNOWN.to_owned(), format!("{WELL_KNOWN}/a/mcp/")]);
         let root = MetadataUrls::of(&"https://tools.example.com".parse().unwrap());
-        assert_eq!(root.paths, [WELL_KNOWN]);
+        assert_eq!(root.paths, [WELL_KNOWN.to_owned(), format!("{WELL_KNOWN}/")]);
     }
 
     #[test]
-    fn an_issuer_is_named_without_the_slash_that_nobody_wrote() {
+    fn a_url_as_an_identifier_has_no_slash_that_was_not_written() {
         assert_eq!(identifier(&"https://id.example.com".parse().unwrap()), "https://id.example.com");
         assert_eq!(identifier(&"https://id.example.com/realms/a".parse().unwrap()), "https://id.example.com/realms/a");
     }

@@ -1,5 +1,6 @@
 //! What stands between the network and the protocol.
 
+mod accept;
 mod addressing;
 mod answers;
 mod aside;
@@ -11,21 +12,17 @@ mod health;
 mod held;
 mod metadata;
 mod origins;
-mod repeated;
 mod seldom;
 mod serve;
 mod timely;
 mod version;
 
-#[cfg(test)]
-pub(crate) use self::repeated::repeated_name;
 pub(crate) use self::{
-    addressing::{Addressing, Audience},
-    aside::behind_string,
+    addressing::{Addressing, Audience, Hints},
     body::{BodyLimits, BodyRoom, read_body},
     door::{Door, entrance, take_bearer},
     health::{health, metrics},
-    metadata::{MetadataUrls, metadata},
+    metadata::{MetadataUrls, identifier, metadata},
     origins::Origins,
     serve::{Ends, ServeLimits, Serving},
 };

@@ -13,7 +13,6 @@ use std::{fmt, net::IpAddr};
 use async_trait::async_trait;
 use http::request::Parts;
 use mcp_govern_core::{ClientId, GroupId, Principal, Secret, Timestamp, UserId};
-use url::Url;
 
 #[cfg(feature = "transport")]
 pub use self::jwt::TransportJwks;
@@ -45,9 +44,10 @@ pub trait Authenticate: fmt::Debug + Send + Sync + 'static {
     /// When there is nobody ([`AuthErrorKind::Missing`]), the proof is no good, more is needed, or it cannot be judged now.
     async fn authenticate(&self, request: &Presented<'_>) -> Result<Identity, AuthError>;
 
-    /// Where clients get a token (RFC 9728, `authorization_servers`). Empty where tokens are handed out by other means: then no
-    /// metadata is served and a client is not sent on a search for it.
-    fn authorization_servers(&self) -> Vec<Url> {
+    /// Where clients get a token (RFC 9728, `authorization_servers`): identifiers of issuers, to the letter as these spell them (RFC 8414,
+    /// section 2; clients compare them byte for byte). Empty where tokens are handed out by other means: then no metadata is served and a
+    /// client is not sent on a search for it.
+    fn authorization_servers(&self) -> Vec<String> {
         Vec::new()
     }
 

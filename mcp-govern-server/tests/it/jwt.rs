@@ -270,6 +270,45 @@ async fn clients_are_told_where_tokens_come_from() {
     }
 }
 
+#[tokio::test]
+async fn an_issuer_is_named_to_clients_to_the_letter() {
+    for issuer in ["https://id.example.com/", "https://id.example.com", "https://Id.example.com:443/a/", ISSUER] {
+        let authenticator = JwtAuthenticator::builder(issuer, PUBLIC, Issuer::default()).build().unwrap();
+        let ready = Governed::new(|builder| builder).await;
+        let builder = McpServer::builder(ready.governor.clone(), authenticator, PUBLIC.parse().unwrap());
+        let world = ready.serve(builder);
+        for path in ["/.well-known/oauth-protected-resource/mcp", "/.well-known/oauth-protected-resource/mcp/"] {
+            let document = world.send(get(path)).await.json();
+            assert_eq!(document["authorization_servers"], json!([issuer]), "{path}");
+            assert_eq!(document["resource"], PUBLIC, "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_resource_is_named_to_clients_to_the_letter() {
+    for (public, spelled) in [
+        ("https://tools.example.com/", Some("https://tools.example.com/")),
+        ("https://tools.example.com", None),
+        ("https://tools.example.com/mcp/", Some("https://TOOLS.example.com:443/mcp/")),
+    ] {
+        let authenticator = JwtAuthenticator::builder(ISSUER, PUBLIC, Issuer::default()).build().unwrap();
+        let ready = Governed::new(|builder| builder).await;
+        let mut builder = McpServer::builder(ready.governor.clone(), authenticator, public.parse().unwrap());
+        if let Some(spelled) = spelled {
+            builder = builder.with_resource(spelled);
+        }
+        let world = ready.serve(builder);
+        let mut request = get("/.well-known/oauth-protected-resource");
+        request.headers_mut().insert(header::HOST, "tools.example.com".parse().unwrap());
+        assert_eq!(world.send(request).await.json()["resource"], spelled.unwrap_or(public));
+    }
+    let authenticator = JwtAuthenticator::builder(ISSUER, PUBLIC, Issuer::default()).build().unwrap();
+    let ready = Governed::new(|builder| builder).await;
+    let builder = McpServer::builder(ready.governor.clone(), authenticator, PUBLIC.parse().unwrap());
+    assert!(builder.with_resource("https://elsewhere.example.com/mcp").build().is_err());
+}
+
 #[tokio::test(start_paused = true)]
 async fn keys_rotate_and_known_ones_serve_while_the_issuer_is_down() {
     let scene = Scene::new(|builder| builder).await;

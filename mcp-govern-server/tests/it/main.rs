@@ -3,6 +3,7 @@
 
 mod access;
 mod calls;
+mod clients;
 mod connect;
 mod identity;
 mod ingress;

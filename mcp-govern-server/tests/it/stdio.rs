@@ -11,14 +11,14 @@ use tokio::{
 
 use crate::world::{World, identity, message, modern_message};
 
-struct Client {
+pub(crate) struct Client {
     lines: Lines<BufReader<ReadHalf<DuplexStream>>>,
     write: WriteHalf<DuplexStream>,
     serving: JoinHandle<Result<(), mcp_govern_server::ServerError>>,
 }
 
 impl Client {
-    fn connect(world: &World, name: &str) -> Self {
+    pub(crate) fn connect(world: &World, name: &str) -> Self {
         let (near, far) = tokio::io::duplex(1 << 16);
         let (read, write) = tokio::io::split(far);
         let (server, identity) = (world.server.clone(), identity(name));
@@ -28,19 +28,24 @@ impl Client {
     }
 
     async fn send(&mut self, message: &Value) {
-        self.write.write_all(format!("{message}\n").as_bytes()).await.unwrap();
+        self.write_line(message.to_string().as_bytes()).await;
     }
 
-    async fn next(&mut self) -> Value {
+    /// Bytes as they are, as one line.
+    pub(crate) async fn write_line(&mut self, line: &[u8]) {
+        self.write.write_all(&[line, b"\n"].concat()).await.unwrap();
+    }
+
+    pub(crate) async fn next(&mut self) -> Value {
         serde_json::from_str(&self.lines.next_line().await.unwrap().unwrap()).unwrap()
     }
 
-    async fn ask(&mut self, message: &Value) -> Value {
+    pub(crate) async fn ask(&mut self, message: &Value) -> Value {
         self.send(message).await;
         self.next().await
     }
 
-    async fn shake_hands(&mut self, version: &str) -> Value {
+    pub(crate) async fn shake_hands(&mut self, version: &str) -> Value {
         let hello =
             json!({"protocolVersion": version, "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}});
         let answer = self.ask(&message("initialize", hello)).await;

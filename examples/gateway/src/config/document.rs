@@ -42,7 +42,7 @@ impl Document {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Http {
     pub(crate) listen: Option<SocketAddr>,
-    pub(crate) public_url: Option<Url>,
+    pub(crate) public_url: Option<PublicUrl>,
     pub(crate) operations: Option<SocketAddr>,
     pub(crate) title: Option<String>,
     pub(crate) instructions: Option<String>,
@@ -65,6 +65,25 @@ pub(crate) struct Http {
     pub(crate) write_timeout_seconds: Option<u64>,
     pub(crate) unauthenticated_timeout_seconds: Option<u64>,
     pub(crate) max_unauthenticated_requests: Option<usize>,
+}
+
+/// The URL under which clients see the gateway, and how the file spells it: clients ask for tokens under that spelling.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct PublicUrl {
+    pub(crate) url: Url,
+    pub(crate) text: String,
+}
+
+impl TryFrom<String> for PublicUrl {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let url = text
+            .parse()
+            .map_err(|error| format!("`{text}` is not a URL such as `https://tools.example.com/mcp`: {error}"))?;
+        Ok(Self { url, text })
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]

@@ -86,8 +86,8 @@ impl Config {
 
     /// The URL under which clients see the gateway that listens on `address`.
     pub(crate) fn public_url(&self, address: SocketAddr) -> Result<Url, Failure> {
-        if let Some(url) = &self.document.http.public_url {
-            return Ok(url.clone());
+        if let Some(public) = &self.document.http.public_url {
+            return Ok(public.url.clone());
         }
         // Whoever listens on every address is reached on this machine too.
         let host = match address {
@@ -102,6 +102,28 @@ impl Config {
         };
         let text = format!("http://{host}:{}/mcp", address.port());
         text.parse().map_err(|error| Failure::config(format!("`{text}`: {error}")))
+    }
+
+    /// The public URL as it is spelled in the file: the identifier under which clients ask for tokens.
+    pub(crate) fn resource(&self) -> Option<&str> {
+        self.document.http.public_url.as_ref().map(|public| public.text.as_str())
+    }
+
+    /// What tokens must be made for: what the file says, or the public URL. A URL without a path has two spellings, which are one place
+    /// (RFC 3986, section 6.2.3); clients use either.
+    pub(crate) fn audiences(&self, stated: &[String], public: &Url) -> Vec<String> {
+        if !stated.is_empty() {
+            return stated.to_vec();
+        }
+        let mut audiences = vec![self.resource().unwrap_or(public.as_str()).to_owned()];
+        if public.path() == "/" {
+            for spelling in [public.as_str(), public.as_str().trim_end_matches('/')] {
+                if !audiences.iter().any(|known| known == spelling) {
+                    audiences.push(spelling.to_owned());
+                }
+            }
+        }
+        audiences
     }
 
     pub(crate) fn shutdown_grace(&self) -> Duration {
@@ -159,6 +181,22 @@ mod tests {
         assert_eq!(url("0.0.0.0:1").as_deref(), Some("http://127.0.0.1:1/mcp"));
         assert_eq!(url("[::1]:1").as_deref(), Some("http://[::1]:1/mcp"));
         assert_eq!(url("192.0.2.1:1"), None);
+    }
+
+    #[test]
+    fn the_public_url_is_an_identifier_as_the_file_spells_it() {
+        let audiences = |spelled: &str, stated: &[&str]| {
+            let config = config(&format!("[http]\npublic_url = \"{spelled}\"\n"));
+            let public = config.public_url(LISTEN).unwrap();
+            assert_eq!(config.resource(), Some(spelled));
+            config.audiences(&stated.iter().map(ToString::to_string).collect::<Vec<_>>(), &public)
+        };
+        assert_eq!(audiences("https://Tools.example.com:443/mcp", &[]), ["https://Tools.example.com:443/mcp"]);
+        assert_eq!(audiences("https://tools.example.com/mcp/", &[]), ["https://tools.example.com/mcp/"]);
+        let both = ["https://tools.example.com", "https://tools.example.com/"];
+        assert_eq!(audiences("https://tools.example.com", &[]), both);
+        assert_eq!(audiences("https://tools.example.com/", &[]), [both[1], both[0]]);
+        assert_eq!(audiences("https://tools.example.com", &["api://x"]), ["api://x"]);
     }
 
     #[test]

@@ -164,10 +164,12 @@ impl JwtAuthenticatorBuilder {
         }
         // Where another crate in the program has chosen a provider already, that one stays: both check the same algorithms.
         let _ = aws_lc::DEFAULT_PROVIDER.install_default();
-        let origin = self.jwks_url.map_or_else(|| Origin::Issuer(issuer_url.clone()), Origin::KeySet);
+        let origin = match self.jwks_url {
+            Some(url) => Origin::KeySet(url),
+            None => Origin::Issuer { name: self.issuer.clone(), url: issuer_url },
+        };
         Ok(JwtAuthenticator {
             issuer: self.issuer,
-            issuer_url,
             keys: Arc::new(JwksCache::new(self.fetch, origin, self.freshness)),
             algorithms: self.algorithms,
             audiences: self.audiences,

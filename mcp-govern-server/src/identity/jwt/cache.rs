@@ -1,7 +1,8 @@
 //! An issuer's keys: fetched when they are first needed, kept, fetched anew when they age or a token names an unknown one.
 
 use std::{
-    sync::{Arc, PoisonError, RwLock, RwLockWriteGuard},
+    fmt,
+    sync::{Arc, Once, PoisonError, RwLock, RwLockWriteGuard},
     time::Duration,
 };
 
@@ -9,8 +10,8 @@ use jsonwebtoken::DecodingKey;
 use tokio::{sync::Mutex, time::Instant};
 use url::Url;
 
-use super::{FetchJwks, JwtAlgorithm, discovery::jwks_url, keys::KeySet};
-use crate::identity::AuthError;
+use super::{FetchJwks, JwtAlgorithm, discovery::published, keys::KeySet};
+use crate::{cleaned, identity::AuthError};
 
 /// How long one fetch may take, discovery included.
 const LONGEST: Duration = Duration::from_secs(10);
@@ -40,7 +41,20 @@ pub(super) struct Freshness {
 pub(super) enum Origin {
     KeySet(Url),
     /// The issuer's metadata names the key set.
-    Issuer(Url),
+    Issuer {
+        /// The issuer as it is configured, to the letter.
+        name: String,
+        url: Url,
+    },
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::KeySet(url) => url.fmt(f),
+            Self::Issuer { name, .. } => f.write_str(name),
+        }
+    }
 }
 
 /// The keys of one issuer.
@@ -52,6 +66,8 @@ pub(super) struct JwksCache {
     known: RwLock<Known>,
     /// One fetch at a time. Who finds its key among fresh ones never waits for it.
     flight: Mutex<()>,
+    /// That the issuer calls itself otherwise is told once.
+    told: Once,
 }
 
 #[derive(Debug, Default)]
@@ -81,7 +97,7 @@ enum Found {
 
 impl JwksCache {
     pub(super) fn new(fetch: Arc<dyn FetchJwks>, origin: Origin, freshness: Freshness) -> Self {
-        Self { fetch, origin, freshness, known: RwLock::default(), flight: Mutex::default() }
+        Self { fetch, origin, freshness, known: RwLock::default(), flight: Mutex::default(), told: Once::new() }
     }
 
     /// Looks for the key of a token and hands the candidates to `check`.
@@ -167,17 +183,35 @@ impl JwksCache {
         known.failed = fetched.is_err();
         match fetched {
             Ok(set) => known.keys = Some((Arc::new(set), Instant::now())),
-            Err(error) => tracing::warn!(origin = ?self.origin, error, "the issuer's keys could not be fetched"),
+            Err(error) => {
+                tracing::warn!(issuer = %self.origin, error, "the issuer's keys could not be fetched: tokens are not accepted without them");
+            }
         }
     }
 
     async fn read(&self) -> Result<KeySet, String> {
         let url = match &self.origin {
             Origin::KeySet(url) => url.clone(),
-            Origin::Issuer(issuer) => jwks_url(&*self.fetch, issuer).await?,
+            Origin::Issuer { name, url } => {
+                let published = published(&*self.fetch, url).await?;
+                if published.issuer != *name {
+                    self.told.call_once(|| tell_of_another_spelling(name, &published.issuer));
+                }
+                published.jwks_uri
+            }
         };
         KeySet::read(&self.fetch.fetch(&url).await.map_err(|error| error.to_string())?)
     }
+}
+
+/// An issuer that spells its name otherwise puts that spelling into its tokens, which are compared byte for byte.
+fn tell_of_another_spelling(configured: &str, stated: &str) {
+    tracing::warn!(
+        configured,
+        stated = %cleaned(stated, 256),
+        "the issuer's metadata states another spelling of its name than the configured one: tokens that state it are refused as those of \
+         another issuer, and clients may refuse to sign in; configure the issuer as the metadata states it"
+    );
 }
 
 /// Both note the attempt before it is made.

@@ -4,15 +4,19 @@ use serde::Deserialize;
 use url::{Host, Url};
 
 use super::FetchJwks;
+use crate::cleaned;
 
-#[derive(Deserialize)]
-struct Metadata {
-    issuer: String,
-    jwks_uri: Url,
+/// What an issuer publishes of itself.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Metadata {
+    /// Its name, as it spells it.
+    pub(crate) issuer: String,
+    /// Where its keys are.
+    pub(crate) jwks_uri: Url,
 }
 
-/// The URL of an issuer's key set, from the issuer's own metadata.
-pub(super) async fn jwks_url(fetch: &dyn FetchJwks, issuer: &Url) -> Result<Url, String> {
+/// An issuer's own metadata.
+pub(crate) async fn published(fetch: &dyn FetchJwks, issuer: &Url) -> Result<Metadata, String> {
     let mut reasons = Vec::new();
     for url in metadata_urls(issuer) {
         let document = match fetch.fetch(&url).await {
@@ -26,12 +30,12 @@ pub(super) async fn jwks_url(fetch: &dyn FetchJwks, issuer: &Url) -> Result<Url,
             serde_json::from_slice(&document).map_err(|error| format!("`{url}` is no issuer's metadata: {error}"))?;
         // RFC 8414, section 3.3: metadata of another issuer must not be used.
         if !same_issuer(&metadata.issuer, issuer) {
-            return Err(format!("`{url}` is the metadata of `{}`", metadata.issuer));
+            return Err(format!("`{url}` is the metadata of `{}`", cleaned(&metadata.issuer, 256)));
         }
         if !is_safe(&metadata.jwks_uri) {
             return Err(format!("`{url}` names a key set that is not on https"));
         }
-        return Ok(metadata.jwks_uri);
+        return Ok(metadata);
     }
     Err(format!("the issuer publishes no metadata: {}", reasons.join("; ")))
 }
@@ -49,8 +53,10 @@ fn metadata_urls(issuer: &Url) -> Vec<Url> {
         .collect()
 }
 
+/// Whether it is the same issuer, however it is spelled. Tokens are held to the letter elsewhere.
 fn same_issuer(text: &str, issuer: &Url) -> bool {
-    text.trim_end_matches('/') == issuer.as_str().trim_end_matches('/')
+    let place = |url: &Url| url.as_str().trim_end_matches('/').to_owned();
+    text.parse::<Url>().is_ok_and(|stated| place(&stated) == place(issuer))
 }
 
 /// https, or http on this machine.
@@ -90,6 +96,19 @@ mod tests {
                 "https://id.example.com/.well-known/openid-configuration",
             ]
         );
+    }
+
+    #[test]
+    fn an_issuer_that_spells_its_name_otherwise_is_the_same_one() {
+        let same = |stated: &str, issuer: &str| same_issuer(stated, &issuer.parse().unwrap());
+        for stated in ["https://id.example.com", "https://id.example.com/", "https://ID.example.com:443"] {
+            assert!(same(stated, "https://id.example.com") && same(stated, "https://id.example.com/"), "{stated}");
+        }
+        for stated in
+            ["https://id.example.com/a", "http://id.example.com", "https://evil.example", "id.example.com", ""]
+        {
+            assert!(!same(stated, "https://id.example.com"), "{stated}");
+        }
     }
 
     #[test]

@@ -17,7 +17,6 @@ use async_trait::async_trait;
 use jsonwebtoken::{DecodingKey, Validation, decode, decode_header};
 use mcp_govern_core::{Clock, Secret};
 use serde_json::{Map, Value};
-use url::Url;
 
 #[cfg(feature = "transport")]
 pub use self::transport::TransportJwks;
@@ -60,7 +59,6 @@ const LONGEST: usize = 16 * 1024;
 /// ```
 pub struct JwtAuthenticator {
     issuer: String,
-    issuer_url: Url,
     keys: Arc<JwksCache>,
     algorithms: BTreeSet<JwtAlgorithm>,
     audiences: Vec<String>,
@@ -170,8 +168,8 @@ impl Authenticate for JwtAuthenticator {
         }
     }
 
-    fn authorization_servers(&self) -> Vec<Url> {
-        vec![self.issuer_url.clone()]
+    fn authorization_servers(&self) -> Vec<String> {
+        vec![self.issuer.clone()]
     }
 
     fn scopes(&self) -> Vec<String> {

@@ -5,60 +5,43 @@
 
 use std::{collections::HashSet, fmt};
 
-use memchr::memmem;
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, SeqAccess, Visitor},
 };
-use serde_json::{Value, json, value::RawValue};
 
 use crate::steps;
 
-/// The answer to a call that has a name twice in one object of its arguments. None where there is no such name, and where the body
-/// is no request: what is wrong with it otherwise is the protocol library's to say.
+/// How many characters of a name are shown.
+const LONGEST_NAME: usize = 128;
+
+/// A name that stands twice in one object of the arguments of a call, as far as it is shown. None where there is no such name, and where the
+/// text cannot be read: what is wrong with it otherwise is said elsewhere.
 ///
 /// INVARIANT: such a call is not made (`a_call_that_gives_an_argument_twice_is_not_made`).
-pub(super) fn refusal(body: &[u8]) -> Option<String> {
-    let (id, name) = repeated(body)?;
-    let shown: String = name.chars().take(LONGEST_NAME).collect();
-    let message = format!("the arguments give `{shown}` twice in one object: give each name once");
-    let error = json!({"code": INVALID_PARAMS, "message": message});
-    Some(json!({"jsonrpc": "2.0", "id": id, "error": error}).to_string())
+pub(super) fn name_in(arguments: &str) -> Option<String> {
+    let names: Names = serde_json::from_str(arguments).ok()?;
+    names.repeated.map(|name| name.chars().take(LONGEST_NAME).collect())
 }
 
 /// A name that stands twice in one object of the arguments of a request.
 #[cfg(test)]
 pub(crate) fn repeated_name(body: &[u8]) -> Option<String> {
-    repeated(body).map(|(_, name)| name)
-}
+    use serde_json::value::RawValue;
 
-/// The id of a request, and the name in its arguments that stands twice.
-fn repeated(body: &[u8]) -> Option<(Value, String)> {
-    // Few requests are calls: the others are not read twice.
-    memmem::find(body, b"arguments")?;
+    #[derive(Deserialize)]
+    struct Message<'a> {
+        #[serde(default, borrow)]
+        params: Option<&'a RawValue>,
+    }
+    #[derive(Deserialize)]
+    struct Params<'a> {
+        #[serde(borrow)]
+        arguments: Option<&'a RawValue>,
+    }
     let message: Message<'_> = serde_json::from_slice(body).ok()?;
-    // The parameters of a call have names: a list of them is not one.
     let params = message.params.map(RawValue::get).filter(|params| params.starts_with('{'))?;
-    let params: Params = serde_json::from_str(params).ok()?;
-    Some((message.id, params.arguments?.repeated?))
-}
-
-/// How many characters of a name are shown.
-const LONGEST_NAME: usize = 128;
-/// JSON-RPC 2.0, section 5.1.
-const INVALID_PARAMS: i32 = -32_602;
-
-#[derive(Deserialize)]
-struct Message<'a> {
-    #[serde(default)]
-    id: Value,
-    #[serde(default, borrow)]
-    params: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct Params {
-    arguments: Option<Names>,
+    name_in(serde_json::from_str::<Params<'_>>(params).ok()?.arguments?.get())
 }
 
 /// A value of any kind, of which only the names are looked at.
@@ -146,15 +129,6 @@ mod tests {
         {
             assert_eq!(repeated(good), None, "{good}");
         }
-    }
-
-    #[test]
-    fn the_refusal_answers_the_request_and_names_what_stands_twice() {
-        let body =
-            r#"{"jsonrpc":"2.0","id":"x-1","method":"tools/call","params":{"name":"t","arguments":{"a":1,"a":2}}}"#;
-        let refusal: Value = serde_json::from_str(&refusal(body.as_bytes()).unwrap()).unwrap();
-        assert_eq!((&refusal["id"], &refusal["error"]["code"]), (&json!("x-1"), &json!(-32_602)));
-        assert!(refusal["error"]["message"].as_str().unwrap().contains("`a` twice"), "{refusal}");
     }
 
     #[test]
