@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use mcp_govern_core::Secret;
+use mcp_govern_core::{Secret, audit::AuditSegment};
 
 /// Writes a secret, such as a key, into a new file of its owner's alone (mode 600).
 ///
@@ -18,14 +18,35 @@ use mcp_govern_core::Secret;
 ///
 /// `AlreadyExists` where there is a file of that name, which is left as it is; else what the operating system says.
 pub fn write_new_secret(path: impl AsRef<Path>, text: &Secret) -> io::Result<()> {
-    let path = path.as_ref();
+    write_new(path.as_ref(), text.expose().as_bytes())
+}
+
+/// Keeps a sealed segment of the audit as a file of its owner's alone in a folder; answers which. It is named after tenant, writer and
+/// records. After `Ok` it survives a crash of the machine, so that the segment may be dropped from the store. A file that is there
+/// already with the same content is as good.
+///
+/// # Errors
+///
+/// `AlreadyExists` where there is a file of that name with other content, which is left as it is; else what the operating system says.
+pub fn keep_segment(folder: impl AsRef<Path>, segment: &AuditSegment) -> io::Result<PathBuf> {
+    let header = segment.header();
+    let (first, last) = (header.after.sequence.saturating_add(1), header.through.sequence);
+    let path = folder.as_ref().join(format!("{}.{}.{first}-{last}.jsonl", header.tenant, header.writer));
+    match write_new(&path, segment.bytes()) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && fs::read(&path)? == segment.bytes() => {}
+        written => written?,
+    }
+    Ok(path)
+}
+
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let half = &beside(path)?;
     let written = create_new(half).and_then(|mut file| {
-        file.write_all(text.expose().as_bytes())?;
+        file.write_all(bytes)?;
         file.sync_all()
     });
     let linked = written.and_then(|()| fs::hard_link(half, path));
-    // Whatever came of it, the secret stands nowhere else.
+    // Whatever came of it, a secret stands nowhere else.
     let removed = fs::remove_file(half);
     linked.and(removed)?;
     sync_folder(path)

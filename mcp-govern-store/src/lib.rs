@@ -33,7 +33,7 @@ pub use self::postgres::{PostgresOptions, PostgresStores};
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::{IntegrityCheck, SqliteOptions, SqliteStores};
 pub use self::{
-    file::{create_new_private, is_open_to_others, write_new_secret},
+    file::{create_new_private, is_open_to_others, keep_segment, write_new_secret},
     heads::FileHeadKeeper,
     keys::{KeyError, VaultKeys},
 };

@@ -225,6 +225,12 @@ pub(crate) fn moved_on(writer: &WriterId, expected: AuditHead) -> StoreError {
     StoreError::new(StoreErrorKind::Conflict, message)
 }
 
+/// The chain does not hold the record up to which it is to be dropped.
+pub(crate) fn not_held(writer: &WriterId, through: AuditHead) -> StoreError {
+    let message = format!("the chain of `{writer}` does not hold record {} as given", through.sequence);
+    StoreError::new(StoreErrorKind::Conflict, message)
+}
+
 /// Where a writer's chain stands, from a row of all writers.
 pub(crate) fn writer_head((name, sequence, hash): (String, i64, Vec<u8>)) -> Result<(WriterId, AuditHead), StoreError> {
     Ok((writer(&name)?, audit_head(Some((sequence, hash)))?))

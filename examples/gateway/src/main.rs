@@ -20,6 +20,7 @@ mod plan;
 mod providers;
 mod random;
 mod reload;
+mod retention;
 mod serve;
 mod signals;
 mod store;

@@ -28,6 +28,7 @@ use crate::{
     node::{Following, Node},
     plan::checked_providers,
     reload::Reloader,
+    retention::Retention,
     signals::Signals,
     store::StorePlace,
     welcome::Welcome,
@@ -106,6 +107,7 @@ async fn over_http(
     welcome.print(cli.json, &mut io::stdout())?;
 
     let following = follow(&node)?;
+    let retaining = Retention::start(&node, config)?;
     let reloader = Reloader::new(cli, config, &node, doorkeeper, public);
     let (stop, mut driver) = (signals.stop(), node.driver);
     let reloading = tokio::spawn(reloader.run(signals));
@@ -120,6 +122,7 @@ async fn over_http(
     }
     reloading.abort();
     following.abort();
+    drop(retaining);
     tracing::info!("closing the record");
     Node { governor: node.governor, stores: node.stores, driver }.close().await;
     let _ = closed.send(true);
@@ -145,6 +148,7 @@ async fn over_stdio(
     tracing::info!(user = %identity.user, store = place, "serving standard input and output");
     let stop = signals.stop();
     let following = follow(&node)?;
+    let retaining = Retention::start(&node, config)?;
     let reloading = tokio::spawn(Reloader::new(cli, config, &node, doorkeeper, public).run(signals));
     tokio::pin! { let serving = server.serve_stdio(identity); }
     let ended = tokio::select! {
@@ -168,6 +172,7 @@ async fn over_stdio(
     };
     reloading.abort();
     following.abort();
+    drop(retaining);
     node.close().await;
     Ok(ended?)
 }

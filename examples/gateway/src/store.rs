@@ -29,6 +29,8 @@ pub(crate) struct StorePlace {
     audit_key: Option<SecretRef>,
     plaintext: Plaintext,
     heads: Option<String>,
+    /// In bytes.
+    largest: Option<u64>,
     base: PathBuf,
 }
 
@@ -67,7 +69,8 @@ impl StorePlace {
         }
         let insecure = flags.insecure_postgres || store.insecure_postgres;
         let plaintext = if insecure { Plaintext::Allowed } else { Plaintext::Refused };
-        Ok(Self { target, vault_keys, audit_key, plaintext, heads: store.heads.clone(), base })
+        let largest = store.largest_mebibytes.map(|size| size.saturating_mul(1024 * 1024));
+        Ok(Self { target, vault_keys, audit_key, plaintext, heads: store.heads.clone(), largest, base })
     }
 
     /// Opens the stores; a file, or the tables of a database, are made where they are not there.
@@ -96,7 +99,11 @@ impl StorePlace {
     }
 
     fn options(&self) -> OpenOptions {
-        OpenOptions::new().with_plaintext(self.plaintext)
+        let options = OpenOptions::new().with_plaintext(self.plaintext);
+        match self.largest {
+            Some(bytes) => options.with_largest_size(bytes),
+            None => options,
+        }
     }
 
     async fn open_with(&self, options: OpenOptions) -> Result<Arc<dyn Stores>, Failure> {
@@ -187,8 +194,8 @@ fn heads_beside(path: &Path, tenant: &TenantId) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// A folder for keys and records: nobody else's business.
-fn make_folder(path: &Path) -> io::Result<()> {
+/// A folder for keys and records, for its owner alone.
+pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -263,6 +270,7 @@ mod tests {
             audit_key: None,
             plaintext: Plaintext::default(),
             heads: None,
+            largest: None,
             base: PathBuf::new(),
         };
         target.map(|target| place(target).shown()).map_err(|failure| failure.to_string())
@@ -286,8 +294,15 @@ mod tests {
         let kept = |text: &str, heads: Option<&str>| {
             let target = Target::parse(&Secret::new(text), Path::new("/etc/gateway")).unwrap();
             let (heads, base) = (heads.map(str::to_owned), PathBuf::from("/etc/gateway"));
-            let place =
-                StorePlace { target, vault_keys: None, audit_key: None, plaintext: Plaintext::default(), heads, base };
+            let place = StorePlace {
+                target,
+                vault_keys: None,
+                audit_key: None,
+                plaintext: Plaintext::default(),
+                heads,
+                largest: None,
+                base,
+            };
             place.head_keeper(&tenant).map(|keeper| keeper.path().display().to_string())
         };
         assert_eq!(kept("sqlite:/var/a.db", None).unwrap(), "/var/a.db.acme.heads.json");
@@ -309,6 +324,7 @@ mod tests {
             audit_key: None,
             plaintext: Plaintext::default(),
             heads: None,
+            largest: None,
             base: folder.path().to_owned(),
         };
         assert!(place.open_if_there().await.unwrap().is_none());

@@ -144,6 +144,65 @@ pub async fn a_person_without_a_hash_is_refused(storage: &dyn Storage) -> Verdic
     }
 }
 
+/// What is dropped is gone on every node, for reading and looking; the head stays where it was, also when nothing is left, and the
+/// next record follows it. Dropping again does nothing.
+///
+/// # Errors
+///
+/// What is wrong.
+pub async fn the_old_end_of_a_chain_is_dropped_and_the_chain_goes_on(storage: &dyn Storage) -> Verdict {
+    let (one, two) = (open(storage, TENANT).await?.audit, open(storage, TENANT).await?.audit);
+    let (name, other) = (writer("node-1")?, writer("node-2")?);
+    let batch = (1..=5).map(|sequence| record(sequence, &format!("call-{sequence}"))).collect::<Result<Vec<_>, _>>()?;
+    one.append(&name, AuditHead::EMPTY, &batch).await?;
+    one.append(&other, AuditHead::EMPTY, &batch).await?;
+    ensure!(one.drop_through(&name, head(&batch[2])).await? == 3, "of 5 records those up to the third are 3");
+    for _ in 0..2 {
+        ensure!(two.drop_through(&name, head(&batch[2])).await? == 0, "what is gone was dropped again");
+        ensure!(two.read(&name, 0, 10).await? == batch[3..], "reading from the beginning gives something else");
+        ensure!(two.head(&name).await? == head(&batch[4]), "the head has moved");
+        ensure!(two.read(&other, 0, 10).await? == batch, "another chain was touched");
+    }
+    let found = two.query(&AuditFilter::new(), None, 100).await?.records;
+    ensure!(found.iter().filter(|(of, _)| *of == name).count() == 2, "records that were dropped are found");
+    ensure!(one.drop_through(&name, head(&batch[4])).await? == 2, "the rest of 5 records is 2");
+    ensure!(two.read(&name, 0, 10).await?.is_empty(), "a record was left");
+    ensure!(two.head(&name).await? == head(&batch[4]), "the head of a chain that was dropped whole has moved");
+    ensure!(
+        two.heads().await?.contains(&(name.clone(), head(&batch[4]))),
+        "a chain that was dropped whole has no head"
+    );
+    let next = record(6, "call-6")?;
+    two.append(&name, head(&batch[4]), std::slice::from_ref(&next)).await?;
+    ensure!(one.read(&name, 0, 10).await? == [next], "the chain does not go on");
+    Ok(())
+}
+
+/// A record that is not there, or that has another hash, drops nothing: `Conflict`.
+///
+/// # Errors
+///
+/// What is wrong.
+pub async fn a_record_that_the_chain_does_not_hold_drops_nothing(storage: &dyn Storage) -> Verdict {
+    let log = open(storage, TENANT).await?.audit;
+    let (name, strange) = (writer("node-1")?, writer("stranger")?);
+    let batch = [record(1, "call-1")?, record(2, "call-2")?];
+    log.append(&name, AuditHead::EMPTY, &batch).await?;
+    let beyond = AuditHead { sequence: 3, hash: batch[1].hash };
+    let other = AuditHead { sequence: 2, hash: batch[0].hash };
+    for (of, through) in [(&name, beyond), (&name, other), (&strange, head(&batch[0]))] {
+        match log.drop_through(of, through).await {
+            Err(error) if error.kind() == StoreErrorKind::Conflict => {}
+            answer => return Err(Failure::new(format!("dropping `{of}` through {through:?} answered {answer:?}"))),
+        }
+    }
+    // Of another tenant nothing is dropped.
+    let theirs = open(storage, "other").await?.audit;
+    ensure!(theirs.drop_through(&name, head(&batch[0])).await.is_err(), "another tenant's chain can be dropped");
+    ensure!(log.read(&name, 0, 10).await? == batch, "something was dropped");
+    Ok(())
+}
+
 /// Pages of any size show every record exactly once, newest first, also where times are equal.
 ///
 /// # Errors

@@ -67,6 +67,8 @@ macro_rules! store_suite {
             audit_log: writers_have_chains_of_their_own,
             audit_log: the_heads_are_those_of_every_writer,
             audit_log: a_person_without_a_hash_is_refused,
+            audit_log: the_old_end_of_a_chain_is_dropped_and_the_chain_goes_on,
+            audit_log: a_record_that_the_chain_does_not_hold_drops_nothing,
             audit_log: pages_show_every_record_once_newest_first,
             audit_log: every_filter_shows_what_matches_and_nothing_else,
             vault: a_credential_comes_back_as_it_was_put,

@@ -233,7 +233,8 @@ impl Reach {
             | Event::RequestCancelled(_)
             | Event::AuditAnchored(_)
             | Event::JournalSealed(_)
-            | Event::RollbackAccepted(_) => Self::Nothing,
+            | Event::RollbackAccepted(_)
+            | Event::AuditSegmentDropped(_) => Self::Nothing,
             Event::KillSwitchThrown(e) => Self::of_switch(&e.scope),
             Event::KillSwitchReleased(e) => Self::of_switch(&e.scope),
             Event::ProfileGranted(_)

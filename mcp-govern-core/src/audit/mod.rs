@@ -14,6 +14,7 @@ mod key;
 mod line;
 mod record;
 mod seal;
+mod segment;
 mod verify;
 mod withheld;
 mod writer;
@@ -27,11 +28,13 @@ pub use self::{
         MAX_RECORDED_ARGUMENTS, RecordKind, WriterMark,
     },
     seal::SealsFound,
+    segment::{AuditSegment, SegmentError, SegmentHeader},
     verify::{BreakKind, ChainBreak, Verification, Verifier, verify, verify_to},
     writer::AuditHealth,
 };
 pub(crate) use self::{
     commit::AuditCommitter,
     key::{ArgumentsMessage, escaped},
+    segment::{droppable, unended},
     writer::{AuditWriter, Receipt, RecordUnavailable, SentFlag},
 };

@@ -85,7 +85,9 @@ impl SealChecker {
             if act.events.iter().any(is_seal) {
                 return refuse(SealFault::Wrong);
             }
-            if act.events.iter().any(|event| matches!(event, Event::AuditAnchored(_))) {
+            // INVARIANT: nothing is dropped on the word of whoever can write the store alone: such an act must be sealed
+            // (`records_dropped_by_an_act_without_a_seal_are_found`).
+            if act.events.iter().any(|event| matches!(event, Event::AuditAnchored(_) | Event::AuditSegmentDropped(_))) {
                 if self.has_seen_one() {
                     return refuse(SealFault::Missing);
                 }

@@ -72,6 +72,9 @@ pub struct ChainBreak {
 pub struct Verification {
     /// Where the chain stands, as far as it holds.
     pub head: AuditHead,
+    /// The last record that was dropped from the store, sealed, before the chain as it was verified; [`AuditHead::EMPTY`] where it was
+    /// verified from its beginning.
+    pub after: AuditHead,
     /// The first place where it does not hold.
     pub broken: Option<ChainBreak>,
     /// Calls with an intent and no outcome, as far as the chain holds: after a crash nobody knows how they ended. While the
@@ -119,7 +122,13 @@ impl Default for Verifier {
 impl Verifier {
     /// Begins before the first record.
     pub fn new() -> Self {
-        let found = Verification { head: AuditHead::EMPTY, broken: None, unfinished: BTreeSet::new(), closed: false };
+        Self::after(AuditHead::EMPTY)
+    }
+
+    /// Begins after a record that is not looked at, because everything up to it was sealed and dropped: its sequence and hash are those
+    /// that the journal names. Heads that were kept of what lies before count as good: they were held against it when it was sealed.
+    pub fn after(after: AuditHead) -> Self {
+        let found = Verification { head: after, after, broken: None, unfinished: BTreeSet::new(), closed: false };
         Self { found, last_at: Timestamp::default(), anchors: Vec::new() }
     }
 
@@ -142,7 +151,17 @@ impl Verifier {
 
     /// What was found.
     pub fn finish(mut self) -> Verification {
-        let head = self.found.head;
+        let (head, after) = (self.found.head, self.found.after);
+        if self.found.broken.is_none()
+            && self.anchors.iter().any(|anchor| anchor.sequence == after.sequence && anchor.hash != after.hash)
+        {
+            let detail = "the record up to which the chain was dropped is another one than the anchor knows".to_owned();
+            self.found.broken = Some(ChainBreak { sequence: after.sequence, kind: BreakKind::NotAnchored, detail });
+        }
+        // A chain is dropped as a whole only when it has ended.
+        if head == after && after.sequence > 0 {
+            self.found.closed = true;
+        }
         let known = self.anchors.iter().map(|anchor| anchor.sequence).max().unwrap_or(0);
         if self.found.broken.is_none() && head.sequence < known {
             let detail = format!("the chain ends at {}, the anchor knows {known}", head.sequence);

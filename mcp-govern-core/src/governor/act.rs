@@ -117,7 +117,11 @@ impl Core {
                     return Ok(Next::Known(revision));
                 }
                 // The chains have not moved, and the journal has: the seal is the act.
-                Decided::AlreadyDone(_) if self.seals(&command.action) && Self::rests_on_its_chain_alone(state) => {
+                Decided::AlreadyDone(_)
+                    if matches!(command.action, Action::AnchorAudit { .. })
+                        && self.seals(&command.action)
+                        && Self::rests_on_its_chain_alone(state) =>
+                {
                     Vec::new()
                 }
                 Decided::AlreadyDone(revision) => return Ok(Next::Holds(revision)),
@@ -130,9 +134,9 @@ impl Core {
         })
     }
 
-    /// Whether an act is sealed: one that anchors the audit, where there is a key to seal it under.
+    /// Whether an act is sealed: one that anchors the audit or drops the old end of a chain, where there is a key to seal it under.
     fn seals(&self, action: &Action) -> bool {
-        self.sealing.is_some() && matches!(action, Action::AnchorAudit { .. })
+        self.sealing.is_some() && matches!(action, Action::AnchorAudit { .. } | Action::DropAuditSegment { .. })
     }
 
     /// Whether there are acts that no seal covers.

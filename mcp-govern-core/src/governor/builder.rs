@@ -8,7 +8,7 @@ use super::{
     chores::Chore,
     core::{Core, Parts},
     driver::join_all,
-    follow::replay,
+    follow::{Replayed, replay},
     heads::{self, Heads, OnRollback},
     keep::{Keeping, Rhythm},
     quota::Quotas,
@@ -193,10 +193,21 @@ impl GovernorBuilder {
             Some(keeper) => keeper.last().await?,
             None => None,
         };
-        let replayed = replay(&stores).await?;
+        let mut replayed = replay(&stores).await?;
         let rollback = match (&self.keeper, &kept) {
             (Some(keeper), Some(kept)) => {
-                heads::compare(&stores, &self.tenant, self.audit_key.as_ref(), kept, keeper.place()).await?
+                let (tenant, key) = (&self.tenant, self.audit_key.as_ref());
+                let compare = async |replayed: &Replayed| {
+                    heads::compare(&stores, tenant, key, kept, replayed.state.audit_dropped(), keeper.place()).await
+                };
+                let found = compare(&replayed).await?;
+                if found.is_some() {
+                    // Another node may have dropped records after this one read the journal, which says so.
+                    replayed = replay(&stores).await?;
+                    compare(&replayed).await?
+                } else {
+                    found
+                }
             }
             (Some(keeper), None) => {
                 if let Some(sealed) = replayed.state.sealed() {

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use super::core::Core;
 use crate::{
     journal::Event,
-    ports::{VaultError, VaultKey},
+    ports::{VaultError, VaultKey, WriterId},
     vocabulary::{CredentialOwner, ServerId, UserId},
 };
 
@@ -30,6 +30,8 @@ pub(crate) enum Chore {
     Anchor,
     /// Keep the heads outside of the stores.
     KeepHeads,
+    /// Delete the audit records of the writer's dropped segments that are still there; of every writer's, where none is named.
+    DeleteDropped(Option<WriterId>),
 }
 
 /// Which secrets to take out of the vault, as far as the state no longer knows them.
@@ -71,7 +73,11 @@ impl Chore {
             _ => None,
         };
         let forget = Forget::of(event).map(|forget| Self::Forget(BTreeSet::from([forget])));
-        load.map(Self::Load).into_iter().chain(forget).collect()
+        let delete = match event {
+            Event::AuditSegmentDropped(event) => Some(Self::DeleteDropped(Some(event.writer.clone()))),
+            _ => None,
+        };
+        load.map(Self::Load).into_iter().chain(forget).chain(delete).collect()
     }
 }
 
@@ -162,6 +168,10 @@ impl Core {
                 self.keep_heads_or_warn().await;
                 Ok(())
             }
+            Chore::DeleteDropped(writer) => self.delete_dropped(writer.as_ref()).await.map_err(|error| {
+                tracing::warn!(%error, "a dropped segment of the audit could not be deleted yet");
+                Undone
+            }),
         }
     }
 

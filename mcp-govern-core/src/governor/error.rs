@@ -123,6 +123,12 @@ impl From<crate::journal::CheckpointError> for GovernError {
     }
 }
 
+impl From<crate::audit::RecordError> for GovernError {
+    fn from(error: crate::audit::RecordError) -> Self {
+        Self::new(GovernErrorKind::Unreadable, error.to_string())
+    }
+}
+
 impl From<Refusal> for GovernError {
     fn from(refusal: Refusal) -> Self {
         let kind = match refusal.kind() {

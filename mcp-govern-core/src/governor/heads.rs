@@ -10,7 +10,7 @@ use std::{
 use super::{GovernError, GovernErrorKind, Governor, core::Core};
 use crate::{
     audit::AuditKey,
-    journal::{Head, Revision, State},
+    journal::{DroppedSegment, Head, Revision, State},
     ports::{AuditHead, HeadKeeper, KeptHeads, StoreError, StoreErrorKind, TenantStores, WriterId},
     vocabulary::{Actor, TenantId, Timestamp},
 };
@@ -148,12 +148,14 @@ impl fmt::Display for Rollback {
     }
 }
 
-/// Compares a store with what was known of it. `kept` must have been read before anything of the store was.
+/// Compares a store with what was known of it. `kept` must have been read before anything of the store was. `dropped` is what the
+/// journal says of chains whose old end is not in the store any more.
 pub(super) async fn compare(
     stores: &TenantStores,
     tenant: &TenantId,
     key: Option<&AuditKey>,
     kept: &KeptHeads,
+    dropped: &BTreeMap<WriterId, DroppedSegment>,
     place: String,
 ) -> Result<Option<Rollback>, GovernError> {
     if kept.tenant != *tenant {
@@ -177,7 +179,8 @@ pub(super) async fn compare(
     let mut behind = BTreeMap::new();
     for (writer, known) in &kept.audit {
         let has = stand.get(writer).copied().unwrap_or(AuditHead::EMPTY);
-        if has != *known && !holds(stores, writer, *known, has).await? {
+        let dropped = dropped.get(writer).map_or(AuditHead::EMPTY, |dropped| dropped.through);
+        if has != *known && !holds(stores, writer, *known, has, dropped).await? {
             behind.insert(writer.clone(), (*known, has));
         }
     }
@@ -194,10 +197,20 @@ async fn is_another(stores: &TenantStores, known: Head) -> Result<bool, StoreErr
     }
 }
 
-/// Whether a chain that stands at `has` holds a record that was known to be its last.
-async fn holds(stores: &TenantStores, writer: &WriterId, known: AuditHead, has: AuditHead) -> Result<bool, StoreError> {
+/// Whether a chain that stands at `has`, and that was dropped up to `dropped`, holds a record that was known to be its last. What lies
+/// before the end of a dropped segment was held against the segment when it was sealed.
+async fn holds(
+    stores: &TenantStores,
+    writer: &WriterId,
+    known: AuditHead,
+    has: AuditHead,
+    dropped: AuditHead,
+) -> Result<bool, StoreError> {
     if has.sequence <= known.sequence {
         return Ok(false);
+    }
+    if known.sequence <= dropped.sequence {
+        return Ok(known.sequence < dropped.sequence || known.hash == dropped.hash);
     }
     let record = stores.audit.read(writer, known.sequence.saturating_sub(1), 1).await?;
     Ok(record.first().is_some_and(|record| record.sequence == known.sequence && record.hash == known.hash))

@@ -95,6 +95,7 @@ impl Keeping {
         if now >= last.anchors_due {
             last.anchors_due = now + self.rhythm.anchors;
             due.push(Chore::Anchor);
+            due.push(Chore::DeleteDropped(None));
         }
         due
     }
@@ -230,7 +231,12 @@ impl Core {
             return Ok(());
         }
         let moved: Vec<(WriterId, AuditHead)> = self.with_state(|state| {
-            let known = |writer: &WriterId| state.audit_anchors().get(writer).map_or(BARE, |anchor| anchor.sequence);
+            let known = |writer: &WriterId| {
+                let anchored = state.audit_anchors().get(writer).map_or(BARE, |anchor| anchor.sequence);
+                // A chain that was dropped whole has no record at its head any more.
+                let dropped = state.audit_dropped().get(writer).map_or(0, |dropped| dropped.through.sequence);
+                anchored.max(dropped)
+            };
             heads.into_iter().filter(|(writer, head)| head.sequence > known(writer)).collect()
         });
         let mut sound = BTreeMap::new();
@@ -324,10 +330,11 @@ mod tests {
     #[test]
     fn anchors_are_due_in_their_time_and_never_to_a_short_command() {
         let (keeping, now) = (keeping(), Instant::now());
+        let both = || [Chore::Anchor, Chore::DeleteDropped(None)];
         assert_eq!(keeping.due(Revision(5), now + FIRST_ANCHOR / 2), []);
-        assert_eq!(keeping.due(Revision(5), now + FIRST_ANCHOR * 2), [Chore::Anchor]);
+        assert_eq!(keeping.due(Revision(5), now + FIRST_ANCHOR * 2), both());
         assert_eq!(keeping.due(Revision(5), now + FIRST_ANCHOR * 3), []);
-        assert_eq!(keeping.due(Revision(5), now + Duration::from_secs(3600) * 2), [Chore::Anchor]);
+        assert_eq!(keeping.due(Revision(5), now + Duration::from_secs(3600) * 2), both());
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod quota;
 mod records;
 mod refresh;
 mod request;
+mod retention;
 mod servers;
 mod status;
 mod sync;

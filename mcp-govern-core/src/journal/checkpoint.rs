@@ -15,8 +15,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccessRequest, Client, Event, Grant, Head, KillScope, Profile, RequestStatus, Revision, Sealed, Server, State,
-    StoredCredential, Tool, ToolState, Toolset,
+    AccessRequest, Client, DroppedSegment, Event, Grant, Head, KillScope, Profile, RequestStatus, Revision, Sealed,
+    Server, State, StoredCredential, Tool, ToolState, Toolset,
     state::{ClientRuleAuthors, CommandIdentity, PastCommand},
 };
 use crate::{
@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// The number of the form; another number for every change of it, however small.
-pub const FORM: u32 = 4;
+pub const FORM: u32 = 5;
 
 /// A checkpoint cannot be written or read; the journal can.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -65,6 +65,7 @@ struct Saved {
     anchors: Vec<(WriterId, AuditHead)>,
     anchored_at: Option<i64>,
     sealed: Option<Sealed>,
+    dropped: Vec<(WriterId, DroppedSegment)>,
     granted: Vec<ProfileId>,
     grantees: Vec<Grantee>,
     grantors: Vec<UserId>,
@@ -197,6 +198,7 @@ impl Saved {
             anchors: rows(&state.anchors, |writer, head| (writer, *head)),
             anchored_at: state.anchored_at.map(Timestamp::as_millis),
             sealed: state.sealed,
+            dropped: rows(&state.dropped, |writer, dropped| (writer, *dropped)),
             granted: granted.all(),
             grantees: grantees.all(),
             grantors: grantors.all(),
@@ -249,6 +251,7 @@ impl Saved {
             anchors: self.anchors.into_iter().collect(),
             anchored_at: self.anchored_at.map(Timestamp::from_millis),
             sealed: self.sealed,
+            dropped: self.dropped.into_iter().collect(),
             commands: self
                 .commands
                 .into_iter()

@@ -341,6 +341,18 @@ pub enum Action {
         /// Where it stands in the store.
         found: Head,
     },
+    /// Put on record that the old end of a chain of audit records is dropped: it was sealed, and kept elsewhere. Owner, governance
+    /// admin; sent by [`Governor::drop_audit_segment`](crate::Governor::drop_audit_segment), which deletes the records then.
+    DropAuditSegment {
+        /// Who wrote the chain.
+        writer: WriterId,
+        /// The last record that was dropped before: where the segment begins.
+        after: AuditHead,
+        /// The last record of the segment.
+        through: AuditHead,
+        /// SHA-256 of the sealed file.
+        export: Digest,
+    },
     /// End everything that a person has: grants, requests, connections, personal clients. Governance admin, profile admin;
     /// never oneself.
     OffboardUser {
@@ -406,5 +418,6 @@ action_names! {
     RemoveCredential = "remove_credential",
     AnchorAudit = "anchor_audit",
     AcceptRollback = "accept_rollback",
+    DropAuditSegment = "drop_audit_segment",
     OffboardUser = "offboard_user",
 }

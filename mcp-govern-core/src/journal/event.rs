@@ -388,6 +388,18 @@ events! {
         /// Where it stood in the store.
         found: Head,
     }
+    /// The old end of a writer's chain of audit records was dropped from the store: it was sealed and kept elsewhere. From now on the
+    /// chain begins after this record.
+    AuditSegmentDropped = "audit_segment_dropped.v1" {
+        /// Who wrote the chain.
+        writer: WriterId,
+        /// The place of the last record that was dropped.
+        sequence: u64,
+        /// The hash of that record.
+        hash: Digest,
+        /// SHA-256 of the sealed file.
+        export: Digest,
+    }
     /// A person left: grants, open requests, connections and personal clients end with this one event.
     UserOffboarded = "user_offboarded.v1" {
         /// The person.

@@ -152,6 +152,7 @@ fn bears_on(state: &State, person: &Actor, event: &Event) -> bool {
         | Event::AuditAnchored(_)
         | Event::JournalSealed(_)
         | Event::RollbackAccepted(_)
+        | Event::AuditSegmentDropped(_)
         // These take away.
         | Event::ProfileDeleted(_)
         | Event::GrantRevoked(_)

@@ -81,6 +81,7 @@ const TABLE: &[(&str, [Right; 6])] = &[
     ("remove_credential", [A, A, O, N, N, O]),
     ("anchor_audit", [A, A, N, N, N, N]),
     ("accept_rollback", [A, A, N, N, N, N]),
+    ("drop_audit_segment", [A, A, N, N, N, N]),
     ("offboard_user", [A, A, N, A, N, N]),
 ];
 

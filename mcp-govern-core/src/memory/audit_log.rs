@@ -20,6 +20,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct MemoryAuditLog {
     chains: Mutex<BTreeMap<WriterId, Vec<StoredRecord>>>,
+    /// Where chains stand of which everything was dropped.
+    dropped: Mutex<BTreeMap<WriterId, AuditHead>>,
 }
 
 impl MemoryAuditLog {
@@ -32,12 +34,12 @@ impl MemoryAuditLog {
 #[async_trait]
 impl AuditLog for MemoryAuditLog {
     async fn head(&self, writer: &WriterId) -> Result<AuditHead, StoreError> {
-        Ok(lock(&self.chains).get(writer).map_or(AuditHead::EMPTY, |chain| head_of(chain)))
+        Ok(self.head_of(writer, lock(&self.chains).get(writer)))
     }
 
     async fn append(&self, writer: &WriterId, expected: AuditHead, records: &[StoredRecord]) -> Result<(), StoreError> {
         let mut chains = lock(&self.chains);
-        let head = chains.get(writer).map_or(AuditHead::EMPTY, |chain| head_of(chain));
+        let head = self.head_of(writer, chains.get(writer));
         let conflict = |message| Err(StoreError::new(StoreErrorKind::Conflict, message));
         if head != expected {
             return conflict(format!("the chain of writer `{writer}` stands at {}", head.sequence));
@@ -59,6 +61,29 @@ impl AuditLog for MemoryAuditLog {
 
     async fn writers(&self) -> Result<Vec<WriterId>, StoreError> {
         Ok(lock(&self.chains).keys().cloned().collect())
+    }
+
+    async fn drop_through(&self, writer: &WriterId, through: AuditHead) -> Result<u64, StoreError> {
+        let mut chains = lock(&self.chains);
+        let head = self.head_of(writer, chains.get(writer));
+        let refuse = || {
+            let message = format!("the chain of `{writer}` does not hold record {} as given", through.sequence);
+            Err(StoreError::new(StoreErrorKind::Conflict, message))
+        };
+        if head.sequence < through.sequence {
+            return refuse();
+        }
+        let Some(chain) = chains.get_mut(writer) else { return Ok(0) };
+        let gone = chain.iter().take_while(|record| record.sequence <= through.sequence).count();
+        match gone.checked_sub(1).and_then(|last| chain.get(last)) {
+            None => Ok(0),
+            Some(last) if (last.sequence, last.hash) != (through.sequence, through.hash) => refuse(),
+            Some(_) => {
+                chain.drain(..gone);
+                lock(&self.dropped).insert(writer.clone(), head);
+                Ok(u64::try_from(gone).unwrap_or(u64::MAX))
+            }
+        }
     }
 
     async fn query(
@@ -103,8 +128,13 @@ impl AuditLog for MemoryAuditLog {
 /// Time, writer, sequence and index: the order of the answer, and where the record stands.
 type Key<'a> = (Timestamp, &'a WriterId, u64, usize);
 
-fn head_of(chain: &[StoredRecord]) -> AuditHead {
-    chain.last().map_or(AuditHead::EMPTY, |record| AuditHead { sequence: record.sequence, hash: record.hash })
+impl MemoryAuditLog {
+    fn head_of(&self, writer: &WriterId, chain: Option<&Vec<StoredRecord>>) -> AuditHead {
+        match chain.and_then(|chain| chain.last()) {
+            Some(last) => AuditHead { sequence: last.sequence, hash: last.hash },
+            None => lock(&self.dropped).get(writer).copied().unwrap_or(AuditHead::EMPTY),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -188,6 +188,8 @@ pub struct AuditPage {
 ///   caller appends the same batch again, and where that is a `Conflict` and the head is the batch's, it was written.
 /// - `append` refuses (`Conflict`) when the writer's chain does not stand at `expected`.
 /// - `read` gives a writer's records in order, exactly the bytes that were appended.
+/// - `drop_through` takes the old end of a chain away, up to a record that is there, and leaves its head as it was: also when nothing
+///   of the chain is left, the next append follows the record that was last. Doing it again changes nothing.
 /// - `query` refuses (`Invalid`) a filter with `user` and without `user_hash`: a store does not know the salt, and a filter that
 ///   is not understood must not find everybody.
 #[async_trait]
@@ -233,6 +235,20 @@ pub trait AuditLog: fmt::Debug + Send + Sync + 'static {
     ///
     /// When the store cannot be read.
     async fn writers(&self) -> Result<Vec<WriterId>, StoreError>;
+
+    /// Deletes a writer's records up to one and including it, which must have the hash given; answers how many they were. Where
+    /// everything up to it is gone already nothing is done.
+    ///
+    /// Called by the [`Governor`](crate::Governor) alone, once an act that says so is on record. A store that cannot delete keeps this
+    /// default; retention is then not to be had.
+    ///
+    /// # Errors
+    ///
+    /// `Conflict` when the chain does not hold that record, `Invalid` when this store cannot delete, or the store failed.
+    async fn drop_through(&self, writer: &WriterId, through: AuditHead) -> Result<u64, StoreError> {
+        let message = format!("this store cannot drop the records of `{writer}` up to {}", through.sequence);
+        Err(StoreError::new(StoreErrorKind::Invalid, message))
+    }
 
     /// At most `limit` records that pass the filter, of all writers, newest first, older than `before`.
     ///

@@ -53,6 +53,8 @@ pub(crate) struct Faults {
     pub(crate) records_go: Semaphore0,
     /// How many appends of audit records there were.
     pub(crate) record_appends: AtomicUsize,
+    /// So many deletions of dropped segments fail.
+    pub(crate) drops_fail: AtomicUsize,
     /// So many deletions from the vault fail.
     pub(crate) deletes_fail: AtomicUsize,
 }
@@ -190,6 +192,10 @@ impl AuditLog for FaultyAudit {
 
     async fn writers(&self) -> Result<Vec<WriterId>, StoreError> {
         self.0.writers().await
+    }
+
+    async fn drop_through(&self, writer: &WriterId, through: AuditHead) -> Result<u64, StoreError> {
+        if happens(&self.1.drops_fail) { Err(unavailable()) } else { self.0.drop_through(writer, through).await }
     }
 
     async fn query(

@@ -117,6 +117,14 @@ fn action() -> BoxedStrategy<Action> {
             let head = AuditHead { sequence, hash: Digest::of_bytes(&sequence.to_be_bytes()) };
             Action::AnchorAudit { heads: [(WriterId::new(writer).unwrap(), head)].into() }
         }),
+        (pick(), 0u64..5, 1u64..9).prop_map(|(writer, from, sequence)| {
+            let head = |sequence: u64| match sequence {
+                0 => AuditHead::EMPTY,
+                _ => AuditHead { sequence, hash: Digest::of_bytes(&sequence.to_be_bytes()) },
+            };
+            let (after, through, export) = (head(from), head(sequence), Digest::of_bytes(b"file"));
+            Action::DropAuditSegment { writer: WriterId::new(writer).unwrap(), after, through, export }
+        }),
         Just(Action::ChangeSettings { settings: Settings::default().with_unmatched_client(ClientType::Personal) }),
         Just(Action::CloseClient { client: client() }),
         Just(Action::GrantProfile {

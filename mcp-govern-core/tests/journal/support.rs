@@ -266,7 +266,8 @@ pub(crate) fn picture(state: &State) -> String {
         (
             (state.head(), state.changed_at(), state.last_at(), state.is_activated(), state.schema(), state.settings()),
             (state.servers(), state.tools(), state.toolsets(), state.profiles()),
-            (state.grants(), state.requests(), state.clients(), state.kills(), credentials, state.audit_anchors()),
+            (state.grants(), state.requests(), state.clients(), state.kills(), credentials),
+            (state.audit_anchors(), state.audit_dropped()),
         )
     )
 }

@@ -51,6 +51,7 @@ const EXPECTED: &str = "
     remove_credential     AAo..o
     anchor_audit          AA....
     accept_rollback       AA....
+    drop_audit_segment    AA....
     offboard_user         AA.A..
 ";
 
@@ -264,6 +265,11 @@ fn cases(name: &str, world: &World) -> Vec<(Whose, Action)> {
             others(Action::AnchorAudit { heads: [(WriterId::new("w-1").unwrap(), head)].into() })
         }
         "accept_rollback" => others(Action::AcceptRollback { known: Head::EMPTY, found: Head::EMPTY }),
+        "drop_audit_segment" => {
+            let through = AuditHead { sequence: 3, hash: Digest::of_bytes(b"record") };
+            let (writer, after, export) = (WriterId::new("w-1").unwrap(), AuditHead::EMPTY, Digest::of_bytes(b"file"));
+            others(Action::DropAuditSegment { writer, after, through, export })
+        }
         "offboard_user" => others(Action::OffboardUser { user: user("bob") }),
         other => panic!("no case for {other}"),
     }

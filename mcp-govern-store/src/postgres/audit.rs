@@ -126,6 +126,29 @@ impl AuditLog for PostgresAuditLog {
         names.iter().map(|name| rows::writer(name)).collect()
     }
 
+    /// One statement, all parts of which see the records as they were before it.
+    async fn drop_through(&self, writer: &WriterId, through: AuditHead) -> Result<u64, StoreError> {
+        let mut lent = self.database.lend(Access::Write, "dropping audit records").await?;
+        let dropped = sqlx::query_as(
+            "WITH chain AS (SELECT id FROM writer WHERE tenant = $1 AND name = $2 AND sequence >= $3), \
+             old AS (SELECT record.sequence, record.hash FROM record JOIN chain ON record.writer = chain.id \
+             WHERE record.sequence <= $3), \
+             gone AS (DELETE FROM record USING chain WHERE record.writer = chain.id AND record.sequence <= $3 \
+             AND EXISTS (SELECT FROM old WHERE old.sequence = $3 AND old.hash = $4) RETURNING 1) \
+             SELECT (SELECT count(*) FROM chain), (SELECT count(*) FROM old), (SELECT count(*) FROM gone)",
+        )
+        .bind(self.tenant)
+        .bind(writer.as_str())
+        .bind(rows::column(through.sequence))
+        .bind(through.hash.as_bytes().as_slice());
+        let dropped = within(lent.patience, dropped.fetch_one(lent.connection())).await;
+        let (chains, old, gone): (i64, i64, i64) = lent.settle(dropped)?;
+        if chains == 0 || old != gone {
+            return Err(rows::not_held(writer, through));
+        }
+        rows::number(gone, "a number of records")
+    }
+
     async fn query(
         &self,
         filter: &AuditFilter,

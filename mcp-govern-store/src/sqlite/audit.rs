@@ -155,6 +155,49 @@ impl AuditLog for SqliteAuditLog {
         names.iter().map(|name| rows::writer(name)).collect()
     }
 
+    async fn drop_through(&self, writer: &WriterId, through: AuditHead) -> Result<u64, StoreError> {
+        const DOING: &str = "dropping audit records";
+        let mut write = self.database.write(DOING).await?;
+        let chain: Option<(i64, i64)> = sqlx::query_as("SELECT id, sequence FROM writer WHERE tenant = ? AND name = ?")
+            .bind(self.tenant)
+            .bind(writer.as_str())
+            .fetch_optional(write.connection())
+            .await
+            .map_err(failed(DOING))?;
+        let Some((id, _)) = chain.filter(|(_, stands)| *stands >= rows::column(through.sequence)) else {
+            write.roll_back().await?;
+            return Err(rows::not_held(writer, through));
+        };
+        let last: Option<(i64, Vec<u8>)> = sqlx::query_as(
+            "SELECT sequence, hash FROM record WHERE writer = ? AND tenant = ? AND sequence <= ? \
+             ORDER BY sequence DESC LIMIT 1",
+        )
+        .bind(id)
+        .bind(self.tenant)
+        .bind(rows::column(through.sequence))
+        .fetch_optional(write.connection())
+        .await
+        .map_err(failed(DOING))?;
+        let Some(last) = last else {
+            write.roll_back().await?;
+            return Ok(0);
+        };
+        if rows::audit_head(Some(last))? != through {
+            write.roll_back().await?;
+            return Err(rows::not_held(writer, through));
+        }
+        let gone = sqlx::query("DELETE FROM record WHERE writer = ? AND tenant = ? AND sequence <= ?")
+            .bind(id)
+            .bind(self.tenant)
+            .bind(rows::column(through.sequence))
+            .execute(write.connection())
+            .await
+            .map_err(failed(DOING))?
+            .rows_affected();
+        write.commit().await?;
+        Ok(gone)
+    }
+
     async fn query(
         &self,
         filter: &AuditFilter,

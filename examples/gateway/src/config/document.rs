@@ -24,6 +24,7 @@ pub(crate) struct Document {
     pub(crate) auth: Auth,
     pub(crate) store: Store,
     pub(crate) limits: Limits,
+    pub(crate) audit: Audit,
     pub(crate) log: Log,
     pub(crate) outbound: Outbound,
     /// The shared credentials, by server.
@@ -34,8 +35,8 @@ pub(crate) struct Document {
 
 impl Document {
     /// The tables of the file that are no governance.
-    pub(super) const TABLES: [&'static str; 10] =
-        ["tenant", "apis", "http", "auth", "store", "limits", "log", "outbound", "credentials", "connect"];
+    pub(super) const TABLES: [&'static str; 11] =
+        ["tenant", "apis", "http", "auth", "store", "audit", "limits", "log", "outbound", "credentials", "connect"];
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -184,6 +185,8 @@ pub(crate) struct Store {
     pub(crate) readable_names: bool,
     /// Whether a database on another machine may be spoken to without TLS where the URL says so.
     pub(crate) insecure_postgres: bool,
+    /// A size, in MiB, that a SQLite file does not outgrow: what does not fit is refused, as on a full disk.
+    pub(crate) largest_mebibytes: Option<u64>,
 }
 
 /// What one person and one AI client may use of this node. What is left out is as in `CallLimits`.
@@ -261,6 +264,16 @@ impl Limits {
 
 /// More calls in flight than this are not held by one process.
 const MOST_CALLS: usize = 1_000_000;
+
+/// How long the record of calls stays in the store; for ever where nothing is said.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Audit {
+    /// What is older is sealed into files and dropped from the store.
+    pub(crate) keep_days: Option<u32>,
+    /// The folder for the files; a relative path is meant from the file's folder.
+    pub(crate) export: Option<PathBuf>,
+}
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -33,6 +33,15 @@ pub(super) fn of(document: &Document, blueprint: &Blueprint) -> Vec<String> {
         faults.push(format!("http.trusted_proxies: `{}` is no header", proxies.header.escape_debug()));
     }
     faults.extend(document.limits.faults());
+    match (document.audit.keep_days, &document.audit.export) {
+        (Some(0), _) => faults.push("audit.keep_days: at least one day".to_owned()),
+        (Some(_), None) => faults.push(
+            "audit.export is not set: what is older than `audit.keep_days` is sealed into files there before it is dropped"
+                .to_owned(),
+        ),
+        (None, Some(_)) => faults.push("audit.keep_days is not set: nothing would be put into `audit.export`".to_owned()),
+        _ => {}
+    }
     faults
 }
 
@@ -76,6 +85,14 @@ mod tests {
             let found = faults(&format!("[limits]\n{limit}"));
             assert!(found.len() == 1 && found[0].starts_with(expected), "{found:?}");
         }
+    }
+
+    #[test]
+    fn what_is_dropped_is_kept_elsewhere_first() {
+        assert!(faults("[audit]\nkeep_days = 90")[0].contains("audit.export is not set"));
+        assert!(faults("[audit]\nexport = 'old'")[0].contains("keep_days is not set"));
+        assert!(faults("[audit]\nkeep_days = 0\nexport = 'old'")[0].contains("at least one day"));
+        assert!(faults("[audit]\nkeep_days = 90\nexport = 'old'").is_empty());
     }
 
     #[test]

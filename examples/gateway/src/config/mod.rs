@@ -144,6 +144,7 @@ impl Config {
             ),
             ("store", old.store != new.store),
             ("limits", old.limits != new.limits),
+            ("audit", old.audit != new.audit),
             ("log", old.log != new.log),
             ("outbound", old.outbound != new.outbound),
             ("connect", old.connect != new.connect),

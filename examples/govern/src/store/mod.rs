@@ -54,7 +54,7 @@ pub(crate) async fn run(
     match verb {
         Verb::Backup { file } => return backup::run(&place::Place::of(arguments, environment)?, file, form, out).await,
         Verb::Keys { what } => return keys::run(what, arguments, environment, form, out).await,
-        Verb::Audit { what: AuditVerb::Verify { anchors, file: Some(file) } } => {
+        Verb::Audit { what: AuditVerb::Verify { anchors, file: Some(file), .. } } => {
             return audit::verify::export(file, anchors.as_deref(), form, out);
         }
         _ => {}

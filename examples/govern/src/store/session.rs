@@ -43,8 +43,9 @@ pub(crate) struct Session {
     pub(crate) stores: OpenedStores,
     pub(crate) governor: Governor,
     pub(crate) actor: Actor,
+    /// The audit's key, where it is at hand.
+    pub(crate) audit_key: Option<AuditKey>,
     providers: Vec<Arc<dyn Provider>>,
-    audit_key: Option<AuditKey>,
     /// What is wrong with the audit's key, where there is none that can be used.
     no_audit_key: Option<String>,
     /// Where the journal stood when it was opened.
@@ -113,7 +114,7 @@ impl Session {
     pub(crate) async fn need_audit_key(&self) -> Result<(), Failure> {
         if let Some(why) = &self.no_audit_key {
             return Err(Failure::usage(format!(
-                "people stand in the record hashed under the key that the nodes have, which is needed to find them: {why}"
+                "people stand in the record hashed, and its segments sealed, under the key that the nodes have, which is needed here: {why}"
             )));
         }
         if self.audit_key_holds().await? {

@@ -22,6 +22,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 on_every_store! {
     a_node_goes_by_what_is_decided_beside_it,
     records_are_found_exported_and_verified_and_a_changed_one_is_named,
+    the_old_end_of_the_record_is_sealed_dropped_and_still_verified,
     a_changed_act_stops_every_verb_and_is_named,
     whoever_follows_the_record_is_shown_every_new_one_once,
 }
@@ -131,6 +132,49 @@ fn records_are_found_exported_and_verified_and_a_changed_one_is_named(site: &Sit
     let (told, said) = site.told(&["audit", "verify"]);
     assert_eq!((told, &said["chains"][0]["broken"]["sequence"]), (4, &json!(sequence)));
     assert_eq!(said["journal"]["broken"], json!(null));
+}
+
+fn the_old_end_of_the_record_is_sealed_dropped_and_still_verified(site: &Site) {
+    running(async {
+        let (_vendor, node) = serving(site).await;
+        assert_eq!(node.call("ann").await, None);
+        assert!(node.call("carl").await.is_some());
+        node.end().await;
+    });
+    let folder = shown(&site.path("old"));
+    fs::create_dir(&folder).unwrap();
+    assert_eq!(site.json(&["audit", "seal", "--before", "1d", "--to", &folder])["segments"], json!([]));
+    let sealed = site.json(&["audit", "seal", "--before", "0s", "--to", &folder]);
+    let (file, records) = (sealed["segments"][0]["file"].as_str().unwrap(), &sealed["segments"][0]["records"]);
+    assert_eq!(sealed["segments"].as_array().unwrap().len(), 1, "{sealed}");
+    let again = site.json(&["audit", "seal", "--before", "0s", "--to", &folder]);
+    assert_eq!(again, sealed, "the same records make the same file");
+
+    // It is shown, and done with a yes.
+    let (told, asked) = site.told(&["audit", "drop", file]);
+    assert_eq!((told, &asked["outcome"]), (5, &json!("confirmation_needed")), "{asked}");
+    assert_eq!(&site.json(&["audit", "verify"])["chains"][0]["records"], records);
+    let (refused, _) = site.told(&["--role", "auditor", "audit", "drop", file, "--yes"]);
+    assert_ne!(refused, 0, "an auditor dropped a part of the record");
+    assert_eq!(site.json(&["audit", "drop", file, "--yes"])["outcome"], "done");
+    assert_eq!(site.json(&["audit", "drop", file, "--yes"])["outcome"], "unchanged");
+    assert_eq!(site.json(&["audit", "query"])["records"], json!([]));
+
+    // The journal says what is gone, and the file is the record of it.
+    let verified = site.json(&["audit", "verify", "--segments", &folder]);
+    assert_eq!((&verified["intact"], &verified["chains"][0]["dropped"]), (&json!(true), records), "{verified}");
+    assert!(stdout(&site.run(&["audit", "verify"])).contains("were sealed and dropped"));
+    let whole = fs::read_to_string(file).unwrap();
+    fs::write(file, whole.replace("\"client\":", "\"Client\":")).unwrap();
+    assert_eq!(
+        code(&site.run(&["audit", "verify", "--segments", &folder])),
+        4,
+        "a changed file was taken for the record"
+    );
+    fs::remove_file(file).unwrap();
+    let (lacking, said) = site.told(&["audit", "verify", "--segments", &folder]);
+    assert_eq!(lacking, 4, "{said}");
+    assert!(said["chains"][0]["segments"].as_str().unwrap().contains("there is no file"), "{said}");
 }
 
 fn a_changed_act_stops_every_verb_and_is_named(site: &Site) {

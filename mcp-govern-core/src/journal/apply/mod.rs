@@ -130,6 +130,11 @@ impl State {
             // It says what is gone, and changes nothing of what is there.
             Event::RollbackAccepted(_) => {}
 
+            Event::AuditSegmentDropped(event) => {
+                let through = AuditHead { sequence: event.sequence, hash: event.hash };
+                self.dropped.insert(event.writer.clone(), super::DroppedSegment { through, export: event.export });
+            }
+
             Event::ToolsetCreated(_)
             | Event::ToolsetLabelled(_)
             | Event::ToolsetToolsSet(_)

@@ -165,6 +165,9 @@ impl Case<'_> {
             Action::AcceptRollback { known, found } => {
                 Ok(vec![RollbackAccepted { known: *known, found: *found }.into()])
             }
+            Action::DropAuditSegment { writer, after, through, export } => {
+                self.drop_audit_segment(writer, *after, *through, *export)
+            }
             Action::OffboardUser { user } => self.offboard_user(user),
         }
     }

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use super::{Case, Events, SCHEMA};
 use crate::{
     journal::{
-        AuditAnchored, Event, GovernanceActivated, KillScope, KillSwitchReleased, KillSwitchThrown, Refusal,
-        SchemaActivated, SettingsChanged,
+        AuditAnchored, AuditSegmentDropped, Event, GovernanceActivated, KillScope, KillSwitchReleased,
+        KillSwitchThrown, Refusal, SchemaActivated, SettingsChanged,
     },
     ports::{AuditHead, WriterId},
-    vocabulary::Settings,
+    vocabulary::{Digest, Settings},
 };
 
 impl Case<'_> {
@@ -57,6 +57,42 @@ impl Case<'_> {
             }
         }
         Ok(events)
+    }
+
+    /// Segments of a chain are dropped one after the other, from its beginning.
+    pub(super) fn drop_audit_segment(
+        &self,
+        writer: &WriterId,
+        after: AuditHead,
+        through: AuditHead,
+        export: Digest,
+    ) -> Events {
+        let dropped = self.state.dropped.get(writer).map_or(AuditHead::EMPTY, |dropped| dropped.through);
+        if dropped == through {
+            return Ok(Vec::new());
+        }
+        if through.sequence <= after.sequence {
+            return Err(Refusal::invalid(format!("a segment of the chain of `{writer}` that ends where it begins")));
+        }
+        if dropped != after {
+            return Err(Refusal::not_possible(format!(
+                "the chain of `{writer}` begins after record {}, and the segment after record {}: seal it again",
+                dropped.sequence, after.sequence
+            )));
+        }
+        if self
+            .state
+            .anchors
+            .get(writer)
+            .is_some_and(|anchor| anchor.sequence == through.sequence && *anchor != through)
+        {
+            return Err(Refusal::not_possible(format!(
+                "the chain of `{writer}` is another one at record {} than the journal knows",
+                through.sequence
+            )));
+        }
+        let AuditHead { sequence, hash } = through;
+        Ok(vec![AuditSegmentDropped { writer: writer.clone(), sequence, hash, export }.into()])
     }
 
     /// A client need not be known: a rule of the tenant may have let it in.

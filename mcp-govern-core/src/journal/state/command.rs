@@ -103,6 +103,7 @@ fn makes(action: &Action) -> &'static [&'static str] {
         Action::RemoveCredential { .. } => &["credential_removed.v1"],
         Action::AnchorAudit { .. } => &["audit_anchored.v1", "journal_sealed.v1"],
         Action::AcceptRollback { .. } => &["rollback_accepted.v1"],
+        Action::DropAuditSegment { .. } => &["audit_segment_dropped.v1", "journal_sealed.v1"],
         Action::OffboardUser { .. } => &["user_offboarded.v1"],
     }
 }

@@ -33,6 +33,17 @@ pub struct Sealed {
     pub key: Digest,
 }
 
+/// The old end of a chain of audit records, which was sealed, kept elsewhere and dropped from the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct DroppedSegment {
+    /// The last record that was dropped.
+    pub through: AuditHead,
+    /// SHA-256 of the newest sealed file.
+    pub export: Digest,
+}
+
 /// Everything that a tenant's acts have led to.
 #[derive(Debug, Clone)]
 pub struct State {
@@ -59,6 +70,8 @@ pub struct State {
     pub(crate) anchored_at: Option<Timestamp>,
     /// The newest act that was sealed.
     pub(crate) sealed: Option<Sealed>,
+    /// Up to where the chain of a writer of audit records was dropped.
+    pub(crate) dropped: BTreeMap<WriterId, DroppedSegment>,
     /// Every command that was carried out: the revision that it made, and what it was.
     pub(crate) commands: HashMap<CommandId, PastCommand>,
 }
@@ -85,6 +98,7 @@ impl Default for State {
             anchors: BTreeMap::new(),
             anchored_at: None,
             sealed: None,
+            dropped: BTreeMap::new(),
             commands: HashMap::new(),
         }
     }
@@ -192,6 +206,11 @@ impl State {
     /// [`JournalVerifier`](crate::audit::JournalVerifier) does.
     pub fn sealed(&self) -> Option<Sealed> {
         self.sealed
+    }
+
+    /// Up to where the chains of writers of audit records were dropped: each begins after that record.
+    pub fn audit_dropped(&self) -> &BTreeMap<WriterId, DroppedSegment> {
+        &self.dropped
     }
 
     /// The revision that a command made.

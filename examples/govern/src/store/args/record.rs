@@ -82,8 +82,32 @@ pub(crate) enum AuditVerb {
         #[arg(long, value_name = "FILE")]
         anchors: Option<PathBuf>,
         /// An export instead of the store
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE", conflicts_with = "segments")]
         file: Option<PathBuf>,
+        /// The folder with the sealed files of what was dropped from the store: with them all of it is verified
+        #[arg(long, value_name = "FOLDER")]
+        segments: Option<PathBuf>,
+    },
+    /// Seal the old end of the chains into new files, which can be verified wherever they lie; changes nothing
+    Seal {
+        /// What is older than: `2026-11-21T09:00:00Z`, `90d`
+        #[arg(long, value_parser = parse::moment)]
+        before: parse::Moment,
+        /// Of this writer's chain alone
+        #[arg(long, value_parser = parse::writer)]
+        writer: Option<WriterId>,
+        /// The folder for the files
+        #[arg(long, value_name = "FOLDER")]
+        to: PathBuf,
+    },
+    /// Drop from the store what was sealed into these files; says so in the journal. Keep the files: they are the record
+    Drop {
+        /// Files of `audit seal`
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// Do it without asking
+        #[arg(long, short)]
+        yes: bool,
     },
     /// Where the journal and every chain stand: to be kept elsewhere
     Heads,

@@ -7,6 +7,7 @@ mod filter;
 mod heads;
 mod names;
 mod records;
+mod segments;
 mod tail;
 pub(super) mod verify;
 
@@ -37,7 +38,13 @@ pub(super) async fn run(
         AuditVerb::Export { writer, output } => {
             export::run(session, writer.as_ref(), output.as_deref(), form, out).await
         }
-        AuditVerb::Verify { anchors, .. } => verify::store(session, anchors.as_deref(), form, out).await,
+        AuditVerb::Verify { anchors, segments, .. } => {
+            verify::store(session, anchors.as_deref(), segments.as_deref(), form, out).await
+        }
+        AuditVerb::Seal { before, writer, to } => {
+            segments::seal(session, *before, writer.as_ref(), to, form, out).await
+        }
+        AuditVerb::Drop { files, yes } => segments::drop(session, files, *yes, form, out).await,
         AuditVerb::Heads => heads::run(session, form, out).await,
         AuditVerb::Unknown { since, older_than } => records::unknown(session, *since, *older_than, form, out).await,
         AuditVerb::Acts { count } => acts::run(session, *count, form, out).await,

@@ -72,12 +72,24 @@ struct ChainFound {
     unfinished: Vec<CallId>,
     /// The first record that does not hold.
     broken: Option<ChainBreak>,
+    /// How many records were sealed and dropped from the store; the journal says so.
+    #[serde(skip_serializing_if = "is_zero")]
+    dropped: u64,
+    /// What is wrong with the sealed files of what was dropped; they are looked at where `--segments` names them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    segments: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Verifies a store.
 pub(super) async fn store(
     session: &Session,
     anchors: Option<&Path>,
+    segments: Option<&Path>,
     form: Form,
     out: &mut impl Write,
 ) -> Result<ExitCode, Failure> {
@@ -101,6 +113,13 @@ pub(super) async fn store(
         let kept = given.chain(known).max();
         let anchored = anchored.get(&writer).map(|head| head.sequence);
         chains.push(ChainFound { anchored, kept, ..ChainFound::of(writer, found) });
+    }
+    if let Some(folder) = segments {
+        let dropped = session.state().audit_dropped().iter().map(|(writer, at)| (writer.clone(), at.through)).collect();
+        let mut wrong = super::segments::lacking(folder, session.audit_key.as_ref(), &dropped)?;
+        for chain in &mut chains {
+            chain.segments = wrong.remove(&chain.writer);
+        }
     }
     // A journal that this release cannot read is found by opening it, whatever its chain says.
     let unreadable = session.governor.status().unreadable.map(|reason| reason.to_string());
@@ -183,7 +202,7 @@ fn tell(
     out: &mut impl Write,
 ) -> Result<ExitCode, Failure> {
     let intact = journal.as_ref().is_none_or(|journal| journal.broken.is_none())
-        && chains.iter().all(|chain| chain.broken.is_none());
+        && chains.iter().all(|chain| chain.broken.is_none() && chain.segments.is_none());
     let complete = not_checked.is_empty();
     show(&Verified { intact, complete, journal, chains, not_checked }, form, out)?;
     Ok(if intact { ExitCode::SUCCESS } else { ExitCode::from(BROKEN) })
@@ -200,6 +219,8 @@ impl ChainFound {
             closed: found.closed,
             unfinished: found.unfinished.into_iter().collect(),
             broken: found.broken,
+            dropped: found.after.sequence,
+            segments: None,
         }
     }
 }
@@ -253,6 +274,11 @@ impl Report for Verified {
         for chain in &self.chains {
             if let Some(broken) = &chain.broken {
                 writeln!(out, "BROKEN {}: {}", chain.writer, plain(&broken.to_string()))?;
+            }
+            if let Some(wrong) = &chain.segments {
+                writeln!(out, "BROKEN {}: {}", chain.writer, plain(wrong))?;
+            } else if chain.dropped > 0 {
+                writeln!(out, "{}: records 1 to {} were sealed and dropped, on record", chain.writer, chain.dropped)?;
             }
         }
         for missing in &self.not_checked {
