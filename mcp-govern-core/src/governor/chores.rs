@@ -30,6 +30,8 @@ pub(crate) enum Chore {
     Anchor,
     /// Keep the heads outside of the stores.
     KeepHeads,
+    /// Measure how much room the store has left.
+    Measure,
     /// Delete the audit records of the writer's dropped segments that are still there; of every writer's, where none is named.
     DeleteDropped(Option<WriterId>),
 }
@@ -166,6 +168,10 @@ impl Core {
             }
             Chore::KeepHeads => {
                 self.keep_heads_or_warn().await;
+                Ok(())
+            }
+            Chore::Measure => {
+                self.measure_or_tell().await;
                 Ok(())
             }
             Chore::DeleteDropped(writer) => self.delete_dropped(writer.as_ref()).await.map_err(|error| {

@@ -22,6 +22,7 @@ use super::{
     quota::Quotas,
     refresh::SingleFlight,
     servers::{OpenServer, Providers},
+    space::Room,
 };
 use crate::{
     access::{self, Loaded, Moment, Snapshot, ToolIndex},
@@ -72,6 +73,7 @@ pub(crate) struct Core {
     pub(crate) chores: Chores,
     pub(crate) keeping: Keeping,
     pub(crate) heads: Heads,
+    pub(crate) room: Room,
     pub(crate) refreshing: SingleFlight,
     /// Tools that have succeeded without telling that they send: of their failures nothing is known.
     pub(crate) untold: RwLock<BTreeSet<ToolId>>,
@@ -153,6 +155,7 @@ impl Core {
             chores: Chores::default(),
             keeping: parts.keeping,
             heads: parts.heads,
+            room: Room::new(),
             refreshing: SingleFlight::default(),
             untold: RwLock::default(),
             turn: tokio::sync::Mutex::default(),

@@ -160,6 +160,7 @@ impl Core {
         let (revision, now) = (self.with_state(State::head).revision, Instant::now());
         let mut due = self.keeping.due(revision, now);
         due.extend(self.heads.due(revision, now).then_some(Chore::KeepHeads));
+        due.extend((self.stores.space.is_some() && self.room.due(now)).then_some(Chore::Measure));
         due
     }
 

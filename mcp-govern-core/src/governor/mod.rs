@@ -27,6 +27,7 @@ mod refresh;
 mod request;
 mod retention;
 mod servers;
+mod space;
 mod status;
 mod sync;
 mod time;

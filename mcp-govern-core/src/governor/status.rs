@@ -10,7 +10,7 @@ use crate::{
     access::Freshness,
     audit::AuditHealth,
     journal::Revision,
-    ports::WriterId,
+    ports::{StoreSpace, WriterId},
     vocabulary::{ServerId, Timestamp, ToolId},
 };
 
@@ -34,6 +34,8 @@ pub struct Status {
     pub sealed: Option<Revision>,
     /// The revision of the journal that is kept outside of the stores, and since when; absent without a keeper.
     pub kept: Option<(Revision, Timestamp)>,
+    /// How much room the store takes and has left, as the driver measured it last; absent before, and where the store does not say.
+    pub space: Option<StoreSpace>,
     /// How many calls are in flight, those included whose outcome waits to be written.
     pub calls_in_flight: usize,
     /// How many calls each bound of a person or an AI client has denied since the governor was opened.
@@ -70,6 +72,7 @@ impl Governor {
             anchored_at,
             sealed: sealed.map(|sealed| sealed.revision),
             kept: self.core.heads.kept(),
+            space: self.core.room.found(),
             revision: view.snapshot.revision(),
             freshness: self.core.moment(&view).freshness,
             unreadable: view.unreadable.clone(),

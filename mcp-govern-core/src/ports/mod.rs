@@ -8,6 +8,7 @@ mod head_keeper;
 mod journal;
 mod lease;
 mod one_time;
+mod space;
 mod vault;
 
 use std::{fmt, sync::Arc};
@@ -21,6 +22,7 @@ pub use self::{
     journal::{AppendError, Freshness, Journal},
     lease::{Lease, LeaseGuard},
     one_time::{OneTime, OneTimeValue},
+    space::{Space, StoreSpace},
     vault::{Vault, VaultEntry, VaultError, VaultKey},
 };
 use crate::vocabulary::TenantId;
@@ -102,6 +104,8 @@ pub struct TenantStores {
     pub lease: Arc<dyn Lease>,
     /// The state after an act, where the stores keep it: without checkpoints the whole journal is read when a governor opens.
     pub checkpoints: Option<Arc<dyn Checkpoints>>,
+    /// How much room there is, where the stores know.
+    pub space: Option<Arc<dyn Space>>,
 }
 
 impl TenantStores {
@@ -113,13 +117,20 @@ impl TenantStores {
         one_time: Arc<dyn OneTime>,
         lease: Arc<dyn Lease>,
     ) -> Self {
-        Self { journal, audit, vault, one_time, lease, checkpoints: None }
+        Self { journal, audit, vault, one_time, lease, checkpoints: None, space: None }
     }
 
     /// With checkpoints.
     #[must_use]
     pub fn with_checkpoints(mut self, checkpoints: Arc<dyn Checkpoints>) -> Self {
         self.checkpoints = Some(checkpoints);
+        self
+    }
+
+    /// With what says how much room there is.
+    #[must_use]
+    pub fn with_space(mut self, space: Arc<dyn Space>) -> Self {
+        self.space = Some(space);
         self
     }
 }

@@ -10,6 +10,7 @@ mod lease;
 mod listen;
 mod one_time;
 mod options;
+mod space;
 mod stores;
 mod vault;
 

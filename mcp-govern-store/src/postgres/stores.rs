@@ -15,6 +15,7 @@ use super::{
     lease::PostgresLease,
     one_time::PostgresOneTime,
     options::PostgresOptions,
+    space::PostgresSpace,
     vault::PostgresVault,
 };
 use crate::{
@@ -107,7 +108,8 @@ impl Stores for PostgresStores {
             Arc::new(self.vault(tenant, id)),
             Arc::new(PostgresOneTime::new(database(), id, one_time)),
             Arc::new(PostgresLease::new(database(), id)),
-        );
+        )
+        .with_space(Arc::new(PostgresSpace::new(database())));
         // Without keys none could be read or written: a command that needs no secret is not to try.
         if !self.sealer.has_keys() {
             return Ok(stores);

@@ -37,12 +37,14 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 /// The file of a store.
 pub(crate) struct Database {
-    path: PathBuf,
+    pub(crate) path: PathBuf,
     writer: SqlitePool,
     pub(crate) readers: SqlitePool,
     pub(crate) follower: Follower,
     pub(crate) revisions: Revisions,
     pub(crate) clock: Arc<dyn Clock>,
+    /// What the file does not outgrow, in bytes.
+    pub(crate) largest: Option<u64>,
     connect: SqliteConnectOptions,
 }
 
@@ -86,6 +88,7 @@ impl Database {
             follower: Follower::new(connect.clone(), options.poll),
             revisions: Revisions::default(),
             clock: options.clock,
+            largest: options.largest,
             connect,
         };
         database.prepare(options.integrity, options.patience, crashed).await.map_err(|error| at(path, error))?;
@@ -296,12 +299,12 @@ fn create(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
 }
 
-fn size(path: &Path) -> u64 {
+pub(crate) fn size(path: &Path) -> u64 {
     std::fs::metadata(path).map_or(0, |file| file.len())
 }

@@ -9,6 +9,7 @@ mod journal;
 mod lease;
 mod one_time;
 mod options;
+mod space;
 mod stores;
 mod vault;
 

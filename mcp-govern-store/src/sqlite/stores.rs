@@ -8,7 +8,7 @@ use mcp_govern_core::{
 
 use super::{
     audit::SqliteAuditLog, checkpoint::SqliteCheckpoints, database::Database, fault::failed, journal::SqliteJournal,
-    lease::SqliteLease, one_time::SqliteOneTime, options::SqliteOptions, vault::SqliteVault,
+    lease::SqliteLease, one_time::SqliteOneTime, options::SqliteOptions, space::SqliteSpace, vault::SqliteVault,
 };
 use crate::{
     checkpoint::CheckpointSealer, credential::CredentialSealer, keys::VaultKeys, one_time::OneTimeSealer,
@@ -116,7 +116,8 @@ impl Stores for SqliteStores {
             Arc::new(self.vault(tenant, id)),
             Arc::new(SqliteOneTime::new(database(), id, one_time)),
             Arc::new(SqliteLease::new(database(), id)),
-        );
+        )
+        .with_space(Arc::new(SqliteSpace::new(database())));
         // Without keys none could be read or written: a command that needs no secret is not to try.
         if !self.sealer.has_keys() {
             return Ok(stores);

@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use mcp_govern_core::{
     journal::{Head, Revision},
-    ports::{AppendError, StoreError, StoreErrorKind, Stores as _, TenantStores},
+    ports::{AppendError, AuditHead, StoreError, StoreErrorKind, Stores as _, TenantStores},
 };
 use mcp_govern_store::{IntegrityCheck, SqliteOptions, SqliteStores, VaultKeys};
 use sqlx::{Connection as _, SqliteConnection};
@@ -354,4 +354,33 @@ async fn a_read_only_file_is_unavailable() {
     assert!(error.to_string().contains("read-only"), "{error}");
     allow(&path, 0o600);
     assert_eq!(whole_journal(&*open(&path, options()).await.1.journal).await.len(), 3);
+}
+
+#[tokio::test]
+async fn the_room_of_a_file_is_what_its_disk_and_its_largest_size_leave() {
+    const LARGEST: u64 = 400_000;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let (stores, of_tenant) = open(&path, options()).await;
+    let unbounded = of_tenant.space.unwrap().space().await.unwrap();
+    assert!(unbounded.used > 0);
+    assert!(cfg!(not(unix)) || unbounded.free.is_some_and(|free| free > 0), "{unbounded:?}");
+    stores.close().await;
+
+    let mut chain = fill(&path, options().with_largest_size(LARGEST)).await;
+    let (_stores, of_tenant) = open(&path, options().with_largest_size(LARGEST)).await;
+    let space = of_tenant.space.unwrap();
+    let full = space.space().await.unwrap();
+    let left = full.free.unwrap();
+    assert!(left < LARGEST / 4 && full.used > unbounded.used && full.is_low(), "{full:?}");
+
+    // Records that are dropped leave room for others, although the file stays as long as it is.
+    let writer = chain.writer();
+    let head = of_tenant.audit.head(&writer).await.unwrap();
+    let half = of_tenant.audit.read(&writer, head.sequence / 2, 1).await.unwrap().remove(0);
+    let through = AuditHead { sequence: half.sequence, hash: half.hash };
+    of_tenant.audit.drop_through(&writer, through).await.unwrap();
+    let found = space.space().await.unwrap();
+    assert!(found.free.unwrap() > left + LARGEST / 4, "{left} and then {found:?}");
+    chain.append(&*of_tenant.audit, 10, 1_000).await.unwrap();
 }

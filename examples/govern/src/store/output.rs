@@ -57,6 +57,20 @@ pub(crate) fn count(number: usize, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
+/// A number of bytes: `512 B`, `1.5 MiB`.
+pub(crate) fn size(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    let mut tenths = u128::from(bytes) * 10;
+    let mut shown = "B";
+    for unit in UNITS {
+        if tenths < 10 * 1024 {
+            break;
+        }
+        (tenths, shown) = (tenths / 1024, unit);
+    }
+    if shown == "B" { format!("{bytes} B") } else { format!("{}.{} {shown}", tenths / 10, tenths % 10) }
+}
+
 /// Something that may be absent, in a cell.
 pub(crate) fn or_dash<T: ToString>(value: Option<T>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
@@ -109,6 +123,12 @@ mod tests {
         let mut out = Vec::new();
         table.write(&mut out, "none").unwrap();
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn bytes_are_shown_in_the_largest_unit_of_which_there_is_one() {
+        let shown = [0, 1023, 1024, 1536, 1024 * 1024 - 1, 5 << 30, u64::MAX].map(size);
+        assert_eq!(shown, ["0 B", "1023 B", "1.0 KiB", "1.5 KiB", "1023.9 KiB", "5.0 GiB", "16777215.9 TiB"]);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use mcp_govern_core::{
 use serde::Serialize;
 
 use super::{
-    output::{Report, count, or_dash, plain, show},
+    output::{Report, count, or_dash, plain, show, size},
     session::Session,
     tools::{Counts, drift},
 };
@@ -45,6 +45,19 @@ struct Status {
     open_requests: usize,
     closed_clients: usize,
     audit: Record,
+    /// Absent where the store does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    space: Option<Room>,
+}
+
+/// How much room the store takes and has left, in bytes.
+#[derive(Debug, Serialize)]
+struct Room {
+    used: u64,
+    /// Absent where the store does not know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    free: Option<u64>,
+    low: bool,
 }
 
 /// The record of calls.
@@ -90,6 +103,11 @@ async fn look(session: &Session) -> Result<Status, Failure> {
         grants: state.grants().values().filter(|grant| grant.holds(now)).count(),
         open_requests: open.count(),
         closed_clients: state.clients().values().filter(|client| client.is_closed()).count(),
+        space: governor.store_space().await?.map(|space| Room {
+            used: space.used,
+            free: space.free,
+            low: space.is_low(),
+        }),
         audit: Record {
             chains: heads.len(),
             records: heads.iter().map(|(_, head)| head.sequence).sum(),
@@ -134,6 +152,9 @@ impl Report for Status {
             line("closed", count(self.closed_clients, "AI client"))?;
         }
         let Record { chains, records, newest } = &self.audit;
-        line("record", format!("{records} records in {}, newest {}", count(*chains, "chain"), or_dash(*newest)))
+        line("record", format!("{records} records in {}, newest {}", count(*chains, "chain"), or_dash(*newest)))?;
+        let Some(Room { used, free, low }) = &self.space else { return Ok(()) };
+        let free = free.map(|free| format!(", {} free", size(free))).unwrap_or_default();
+        line(if *low { "LOW ON ROOM" } else { "store" }, format!("{}{free}", size(*used)))
     }
 }
