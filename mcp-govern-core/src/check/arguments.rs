@@ -1,11 +1,14 @@
 //! From the arguments that a caller gave to those that are sent.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::{
     bounds::{bounded, fits},
     call_rules::CallRules,
     fault::{MOST, faults, told, unknown_names},
+    normal::{Normal, normal},
     redact::redact_in_place,
     rules::{Bearing, bearing, fill_fixed, property, violations},
     schemas::Compiled,
@@ -34,7 +37,7 @@ impl Checked {
         &self.arguments
     }
 
-    /// Whether nothing was filled in: they are what the caller gave.
+    /// Whether nothing was filled in: they are what the caller gave, in the form that it was read.
     pub fn are_as_given(&self) -> bool {
         self.as_given
     }
@@ -72,7 +75,27 @@ impl Checked {
     }
 }
 
+/// Arguments in the one form that rules, records, previews and providers see.
+#[derive(Debug)]
+pub(crate) struct NormalArguments {
+    map: Map<String, Value>,
+    /// Whether they fit the tool's schema with nothing filled in.
+    fit: bool,
+    compiled: Arc<Compiled>,
+}
+
+impl NormalArguments {
+    pub(crate) fn as_map(&self) -> &Map<String, Value> {
+        &self.map
+    }
+}
+
 /// Holds arguments to the tool's schema and to the rules of the caller's paths.
+///
+/// First they are read as they are meant, where the schema does not admit them as they are and there is exactly one reading: a
+/// `null` for what may be left out is left out, and so are `""` and `[]` (some model interfaces demand every property and send
+/// these for none); a list, object, number or truth value that came as JSON text is taken for that where the schema admits no
+/// text. What fits the schema is never changed. Everything behind this sees the arguments in that form.
 ///
 /// The paths are tried one by one, ordered by profile, toolset and grant id, and the first that lets the arguments pass is taken.
 /// Along a path: the values that its rules fix are filled in, then those that the definition sends for an argument that is left
@@ -89,25 +112,35 @@ impl Checked {
 /// when no path's rules allow them; `rule_stale` when a rule names an argument that the tool no longer has. The remedy names
 /// every fault; no value that the caller gave is repeated.
 pub fn check(permit: &Permit, arguments: Map<String, Value>) -> Result<Checked, Denial> {
-    check_bounds(permit, &arguments)?;
-    check_bounded(permit, arguments)
+    check_normal(permit, normalised(permit, arguments)?)
 }
 
-/// The part of [`check`] that comes first: whether arguments are small enough to be looked at any further.
-pub(crate) fn check_bounds(permit: &Permit, arguments: &Map<String, Value>) -> Result<(), Denial> {
-    bounded(arguments).map_err(|fault| invalid(permit.exposed_name(), vec![fault]))
+/// The part of [`check`] that comes first: whether arguments are small enough to be looked at any further, and what they mean.
+///
+/// INVARIANT: this is the only place that reads arguments in another way than they were written
+/// (`rules_records_and_previews_see_what_was_meant`).
+pub(crate) fn normalised(permit: &Permit, arguments: Map<String, Value>) -> Result<NormalArguments, Denial> {
+    let refused = |fault| invalid(permit.exposed_name(), vec![fault]);
+    bounded(&arguments).map_err(refused)?;
+    let schema = &*permit.definition().input_schema;
+    let compiled = permit.schemas().compiled(permit.digest(), schema);
+    let Normal { arguments: map, fit } = match &compiled.validator {
+        Ok(validator) => normal(validator, schema, arguments).map_err(refused)?,
+        Err(_) => Normal { arguments, fit: false },
+    };
+    Ok(NormalArguments { map, fit, compiled })
 }
 
-/// The rest of [`check`], for arguments that have passed [`check_bounds`].
-pub(crate) fn check_bounded(permit: &Permit, arguments: Map<String, Value>) -> Result<Checked, Denial> {
+/// The rest of [`check`].
+pub(crate) fn check_normal(permit: &Permit, arguments: NormalArguments) -> Result<Checked, Denial> {
+    let NormalArguments { map: arguments, fit, compiled } = arguments;
     let tool = permit.exposed_name();
     let schema = &*permit.definition().input_schema;
     let unknown = unknown_names(&arguments, schema);
     if !unknown.is_empty() {
         return Err(invalid(tool, unknown));
     }
-    let compiled = permit.schemas().compiled(permit.digest(), schema);
-    let trial = Trial { permit, schema, compiled: &compiled };
+    let trial = Trial { permit, schema, compiled: &compiled, fit };
     let mut paths = permit.paths().peekable();
     let mut failure: Option<Failure> = None;
     let mut left = Some(arguments);
@@ -154,6 +187,8 @@ struct Trial<'a> {
     permit: &'a Permit,
     schema: &'a Value,
     compiled: &'a Compiled,
+    /// Whether the arguments fit the schema with nothing filled in.
+    fit: bool,
 }
 
 impl Trial<'_> {
@@ -164,7 +199,8 @@ impl Trial<'_> {
         let filled = fill_fixed(&mut arguments, rules.iter(), self.schema);
         self.fill_sent(&mut arguments);
         let as_given = arguments.len() == given;
-        let arguments = self.validated(arguments, &filled)?;
+        // What was found to fit, and to which nothing was added, fits.
+        let arguments = if as_given && self.fit { arguments } else { self.validated(arguments, &filled)? };
         let violations = rules.iter().flat_map(|rule| violations(rule, self.schema, &arguments));
         let violations: Vec<ArgumentFault> = violations.take(MOST).collect();
         if !violations.is_empty() {

@@ -1,12 +1,12 @@
 //! Faults of arguments in our own words. No value that the caller gave is ever repeated, so that none can be secret.
 
 use jsonschema::{
-    ValidationError,
+    JsonType, ValidationError,
     error::{TypeKind, ValidationErrorKind as Kind},
 };
 use serde_json::{Map, Value};
 
-use super::{nearest::nearest, rules::listed};
+use super::{example::example, narrow::says_of_others, nearest::nearest, normal::Member, rules::listed};
 use crate::denial::ArgumentFault;
 
 /// The most faults that one answer names.
@@ -19,8 +19,7 @@ pub(super) fn faults<'a>(errors: impl Iterator<Item = ValidationError<'a>>, sche
 
 /// Names that the schema does not know, where it does not say what other names mean: a typo must never be passed over.
 pub(super) fn unknown_names(arguments: &Map<String, Value>, schema: &Value) -> Vec<ArgumentFault> {
-    let says = |key: &str| schema.get(key).is_some();
-    if says("additionalProperties") || says("patternProperties") || says("unevaluatedProperties") {
+    if says_of_others(schema) {
         return Vec::new();
     }
     let known = schema.get("properties").and_then(Value::as_object);
@@ -56,7 +55,36 @@ fn of_error(error: &ValidationError<'_>, schema: &Value) -> Vec<ArgumentFault> {
             let name = property.as_str().unwrap_or_default();
             vec![ArgumentFault { argument: below(place, name), fault: "is required".to_owned() }]
         }
+        Kind::Type { kind: wanted } => one(type_sentence(error, wanted, schema)),
         kind => one(own_sentence(error, schema).unwrap_or_else(|| sentence(kind))),
+    }
+}
+
+/// What is wrong with a value of the wrong type: how it was sent, where clients are known to send it so, and how it is meant.
+fn type_sentence(error: &ValidationError<'_>, wanted: &TypeKind, schema: &Value) -> String {
+    let wanted: Vec<JsonType> = match wanted {
+        TypeKind::Single(wanted) => vec![*wanted],
+        TypeKind::Multiple(wanted) => wanted.iter().collect(),
+    };
+    let names = || wanted.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
+    let node = error.schema_path().as_str().rsplit_once('/').and_then(|(node, _)| schema.pointer(node));
+    let shape = match wanted.as_slice() {
+        [JsonType::Array | JsonType::Object] => node.map(example).map(|shape| format!(", such as `{}`", cut(&shape))),
+        _ => None,
+    };
+    let shape = shape.unwrap_or_default();
+    match (&**error.instance(), wanted.as_slice()) {
+        (Value::String(_), [JsonType::Array]) => format!("was sent as text; send a JSON array, not a string{shape}"),
+        (Value::String(_), [JsonType::Object]) => format!("was sent as text; send a JSON object, not a string{shape}"),
+        (Value::String(_), [JsonType::Integer]) => "was sent as text; send a whole number such as `5`".to_owned(),
+        (Value::String(_), [JsonType::Number]) => "was sent as text; send a number such as `5`".to_owned(),
+        (Value::String(_), [JsonType::Boolean]) => "was sent as text; send `true` or `false`".to_owned(),
+        (Value::Null, _) if Member::at(error, schema).is_some_and(|member| member.is_required) => {
+            format!("is required and must be of type {}, not null", names())
+        }
+        // An item of a list, or a member under a name that the caller chose: an optional property was left out already.
+        (Value::Null, _) => format!("must be of type {}, not null; leave it out", names()),
+        _ => format!("must be of type {}{shape}", names()),
     }
 }
 
@@ -101,11 +129,6 @@ fn unknown_name(place: &str, name: &str, schema: &Value) -> ArgumentFault {
 
 fn sentence(kind: &Kind) -> String {
     match kind {
-        Kind::Type { kind: TypeKind::Single(wanted) } => format!("must be of type {wanted}"),
-        Kind::Type { kind: TypeKind::Multiple(wanted) } => {
-            let wanted: Vec<String> = wanted.iter().map(|wanted| wanted.to_string()).collect();
-            format!("must be of type {}", wanted.join(" or "))
-        }
         Kind::Enum { options } => match options.as_array() {
             Some(options) => format!("must be one of {}", listed(options)),
             None => "must be one of the allowed values".to_owned(),

@@ -1,19 +1,22 @@
 //! Arguments: the tool's schema, what is sent for those left out, and the rules of those who hand the tool out.
 //!
 //! [`check`] takes a [`Permit`](crate::access::Permit) and the arguments of a call and answers with the arguments that are sent,
-//! or with a denial that says what to correct. [`narrow`] makes the schema that a model is shown, [`redact`] the arguments that
+//! or with a denial that says what to correct. What clients are known to write for a value that is plainly meant is read first, so
+//! that rules, records, previews and providers see one form. [`narrow`] makes the schema that a model is shown, [`redact`] the arguments that
 //! are put on record, and [`send_faults`] holds what a definition sends for arguments that are left out to its own schema.
 
 mod arguments;
 mod bounds;
 mod call_rules;
 mod email;
+mod example;
 mod fault;
 #[cfg(test)]
 mod fuzz;
 mod narrow;
 mod narrowing;
 mod nearest;
+mod normal;
 mod redact;
 mod rules;
 mod schemas;
@@ -29,7 +32,7 @@ pub use self::{
     send::send_faults,
 };
 pub(crate) use self::{
-    arguments::{check_bounded, check_bounds},
+    arguments::{check_normal, normalised},
     narrow::narrow_shown,
     schemas::Schemas,
 };

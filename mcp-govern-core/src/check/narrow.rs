@@ -54,9 +54,25 @@ pub(crate) fn narrow_shown(
     Arc::new(narrowed)
 }
 
-/// The schema without keywords of our own; the same one where there are none.
+/// The schema without keywords of our own, and closed where arguments of other names are refused; the same one where it is that
+/// already.
+///
+/// INVARIANT: what is shown is never refused (`what_the_shown_schema_offers_is_never_refused`).
 pub(super) fn stripped(schema: &Arc<Value>) -> Arc<Value> {
-    if has_own_keyword(schema) { Arc::new(strip(schema)) } else { Arc::clone(schema) }
+    let open = !says_of_others(schema);
+    if !open && !has_own_keyword(schema) {
+        return Arc::clone(schema);
+    }
+    let mut shown = strip(schema);
+    if let Some(shown) = shown.as_object_mut().filter(|_| open) {
+        shown.insert("additionalProperties".to_owned(), Value::Bool(false));
+    }
+    Arc::new(shown)
+}
+
+/// Whether a schema says what arguments of other names mean. Where it does not, they are refused.
+pub(super) fn says_of_others(schema: &Value) -> bool {
+    ["additionalProperties", "patternProperties", "unevaluatedProperties"].iter().any(|key| schema.get(key).is_some())
 }
 
 fn apply(schema: &mut Value, name: &str, narrowing: Narrowing) {
@@ -216,18 +232,19 @@ mod tests {
 
     #[test]
     fn an_argument_is_mirrored_in_a_header_unless_it_is_secret_or_personal() {
-        let schema = json!({"properties": {
+        let schema = json!({"additionalProperties": false, "properties": {
             "region": {"type": "string", "x-mcp-header": "Region", "x-unit": "none"},
             "contact": {"type": "string", "x-personal": true, "x-mcp-header": "Contact"},
             "token": {"type": "string", "writeOnly": true, "x-mcp-header": "Token"},
         }});
-        let shown = json!({"properties": {
+        let shown = json!({"additionalProperties": false, "properties": {
             "region": {"type": "string", "x-mcp-header": "Region"},
             "contact": {"type": "string"},
             "token": {"type": "string", "writeOnly": true},
         }});
         assert_eq!(*stripped(&Arc::new(schema)), shown);
-        let clean = Arc::new(json!({"properties": {"region": {"x-mcp-header": "Region"}}}));
+        let clean =
+            Arc::new(json!({"properties": {"region": {"x-mcp-header": "Region"}}, "additionalProperties": false}));
         assert!(Arc::ptr_eq(&stripped(&clean), &clean));
     }
 }

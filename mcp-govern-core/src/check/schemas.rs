@@ -23,6 +23,7 @@ pub(crate) struct Schemas {
 }
 
 /// What is worked out once of an input schema.
+#[derive(Debug)]
 pub(crate) struct Compiled {
     /// The validator, or why the schema has none.
     pub(super) validator: Result<Validator, String>,

@@ -75,7 +75,7 @@ mod tests {
         for (name, value, part) in [
             ("nofity", json!(false), "no argument"),
             ("page_id", json!("p"), "never left out"),
-            ("notify", json!("no"), "must be of type boolean"),
+            ("notify", json!(1), "must be of type boolean"),
             ("limit", json!(101), "must be at most 100"),
             ("notify", json!(true), "does not show"),
             ("name", json!("n"), "does not show"),

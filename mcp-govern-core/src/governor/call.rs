@@ -20,7 +20,7 @@ use crate::{
         self, ArgumentsMessage, CallDenial, CallIntent, CallResult, CredentialUse, MAX_RECORDED_ARGUMENTS,
         ReadableNames, Receipt, SentFlag, escaped,
     },
-    check::{Checked, check, check_bounded, check_bounds},
+    check::{Checked, check, check_normal, normalised},
     denial::{Denial, DenialCode, Remedy},
     journal::{Revision, StoredCredential},
     provider::{
@@ -211,10 +211,10 @@ impl Core {
             refused(&denial, None);
             denial
         })?;
-        check_bounds(permit, &arguments).inspect_err(|denial| refused(denial, None))?;
-        let given = ArgumentsMessage::of(&arguments);
-        let checked = check_bounded(permit, arguments)
-            .inspect_err(|denial| refused(denial, Some(self.key.mac(given.bytes()))))?;
+        let arguments = normalised(permit, arguments).inspect_err(|denial| refused(denial, None))?;
+        let given = ArgumentsMessage::of(arguments.as_map());
+        let checked =
+            check_normal(permit, arguments).inspect_err(|denial| refused(denial, Some(self.key.mac(given.bytes()))))?;
         let sent = if checked.are_as_given() { given } else { ArgumentsMessage::of(checked.arguments().as_map()) };
         let digest = self.key.mac(sent.bytes());
         let credential = self.credential_use(&admitted, principal);

@@ -139,13 +139,30 @@ fn a_schemas_default_is_never_sent_and_what_the_definition_sends_unasked_is() {
 fn each_fault_names_its_argument_and_what_is_expected() {
     let world = world(vec![], vec![], vec![]);
     for (arguments, argument, text) in [
-        (json!({"limit": "3"}), "limit", "must be of type integer"),
+        (json!({"limit": "three"}), "limit", "was sent as text; send a whole number such as `5`"),
+        (json!({"limit": true}), "limit", "must be of type integer"),
+        (json!({"limit": "300"}), "limit", "must be at most 100"),
+        (json!({"tags": "a"}), "tags", "was sent as text; send a JSON array, not a string, such as `[\"…\"]`"),
+        (json!({"tags": 1}), "tags", "must be of type array, such as `[\"…\"]`"),
+        (
+            json!({"filter": "a"}),
+            "filter",
+            "was sent as text; send a JSON object, not a string, such as `{\"depth\":1}`",
+        ),
+        (json!({"archived": "yes"}), "archived", "was sent as text; send `true` or `false`"),
+        (json!({"tags": "[\"a\", null]"}), "tags/1", "must be of type string, not null; leave it out"),
+        (
+            json!({"toolCallId": "c"}),
+            "toolCallId",
+            "is not known; known are `archived`, `contact`, `filter`, `labels`, `limit`, `note`, \
+          `owner`, `page_id`, `since`, `status`, `tags`, `token`, `who`",
+        ),
         (json!({"limit": 0}), "limit", "must be at least 1"),
         (json!({"limit": 101}), "limit", "must be at most 100"),
         (json!({"status": "ajar"}), "status", "must be one of `\"open\"`, `\"closed\"`, `\"all\"`"),
         (json!({"since": "yesterday"}), "since", "must be a date-time such as `2026-11-21T09:30:00Z`"),
         (json!({"tags": ["a", 1]}), "tags/1", "must be of type string"),
-        (json!({"filter": {"depth": null}}), "filter/depth", "must be of type integer"),
+        (json!({"filter": {"depth": "1.5"}}), "filter/depth", "was sent as text; send a whole number such as `5`"),
         (json!({"note": "01234567890"}), "note", "must have at most 10 characters"),
         (json!({"pageId": "p"}), "pageId", "is not known; did you mean `page_id`?"),
         (json!({"limt": 3}), "limt", "is not known; did you mean `limit`?"),
@@ -170,6 +187,32 @@ fn each_fault_names_its_argument_and_what_is_expected() {
     }
     let (_, name, fault) = fault(&world, json!({"colour": 1}));
     assert!(name == "colour" && fault.starts_with("is not known; known are `archived`, `contact`"), "{fault}");
+}
+
+#[test]
+fn a_null_for_what_may_be_left_out_is_left_out_before_any_rule_looks() {
+    let world = world(vec![], vec![fixed("page_id", json!("p1"))], vec![max("limit", 20)]);
+    let given = json!({"page_id": null, "limit": null, "filter": {"depth": null}, "tags": null, "since": ""});
+    assert_eq!(sent(&world, given), json!({"page_id": "p1", "limit": 20, "filter": {}}));
+    // Where null is a value, it is sent.
+    assert_eq!(sent(&world, json!({"owner": null})), json!({"owner": null, "page_id": "p1", "limit": 20}));
+    // A rule that demands the argument is not satisfied by one that says nothing.
+    let demanding = self::world(vec![], vec![], vec![one_of("status", &json!(["open"]))]);
+    for nothing in [json!({"status": null}), json!({"status": ""})] {
+        assert_eq!(fault(&demanding, nothing).2, "is required by a rule");
+    }
+}
+
+#[test]
+fn json_that_came_as_text_is_held_to_the_rules_as_what_it_says() {
+    let world = world(vec![], vec![], vec![subset("tags", &json!(["a", "b"])), max("limit", 10)]);
+    let good = json!({"tags": "[\"a\", \"b\"]", "limit": "7"});
+    assert_eq!(sent(&world, good), json!({"tags": ["a", "b"], "limit": 7}));
+    for bad in [json!({"tags": "[\"a\", \"c\"]", "limit": "7"}), json!({"tags": "[\"a\"]", "limit": "11"})] {
+        assert_eq!(fault(&world, bad).0, DenialCode::RuleViolated);
+    }
+    let checked = call(&world, json!({"tags": "[\"a\"]", "limit": 7})).unwrap();
+    assert!(checked.are_as_given(), "nothing was filled in");
 }
 
 #[test]
@@ -212,6 +255,7 @@ fn a_tool_without_a_word_on_other_names_takes_none() {
     world.approve(&["s/search"]);
     way(&mut world, "way", vec![], vec![]);
     assert_eq!(fault(&world, json!({"pages": "p"})).2, "is not known; did you mean `page`?");
+    assert_eq!(shown(&world)["additionalProperties"], false, "what is refused is not offered");
     assert!(call(&world, json!({"page": "p"})).is_ok());
 }
 

@@ -81,6 +81,43 @@ async fn the_digest_on_record_is_that_of_what_is_sent_and_of_a_denial_that_of_wh
 }
 
 #[tokio::test]
+async fn rules_records_and_previews_see_what_was_meant() {
+    let world = World::open().await;
+    let labels = Constraint::Subset(vec![json!("a"), json!("b")]);
+    let rule = ArgumentRule::new("labels", labels).with_absent_allowed();
+    let binding = ToolsetBinding { toolset: ToolsetId::new("all").unwrap(), rules: vec![rule] };
+    world.act(Action::BindToolset { profile: ProfileId::new("staff").unwrap(), binding }).await;
+    let request = |labels: &str| {
+        let arguments = json!({"page_id": "p1", "labels": labels, "draft": "true", "email": null, "token": null});
+        CallRequest::new("acme_create_page").with_arguments(arguments.as_object().unwrap().clone())
+    };
+    let meant = |labels: Value| json!({"page_id": "p1", "labels": labels, "draft": true});
+
+    let preview = world.governor.preview(&principal("ann"), request("[\"a\"]")).unwrap();
+    assert_eq!(preview.body, Some(meant(json!(["a"]))));
+    world.governor.call(&principal("ann"), request("[\"a\"]")).await.unwrap();
+    let seen: Vec<_> = world.vendor.seen().into_iter().map(|seen| seen.arguments).collect();
+    assert_eq!(seen, [meant(json!(["a"]))]);
+    let denied = world.governor.call(&principal("ann"), request("[\"c\"]")).await;
+    assert_eq!(code(&denied), "rule_violated");
+
+    world.governor.close().await;
+    let digest = |arguments: Value| audit_key().arguments(arguments.as_object().unwrap());
+    let mut noted = Vec::new();
+    for record in world.records().await {
+        match record {
+            AuditRecord::Intent(intent) => {
+                assert_eq!(intent.arguments, meant(json!(["a"])));
+                noted.push(Some(intent.arguments_digest));
+            }
+            AuditRecord::Denial(denial) => noted.push(denial.arguments_digest),
+            _ => {}
+        }
+    }
+    assert_eq!(noted, [Some(digest(meant(json!(["a"])))), Some(digest(meant(json!(["c"]))))]);
+}
+
+#[tokio::test]
 async fn secrets_and_personal_data_stand_in_no_record() {
     let world = World::open().await;
     let request = CallRequest::new("acme_create_page")

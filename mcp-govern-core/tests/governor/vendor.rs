@@ -265,6 +265,8 @@ pub(crate) fn release_one() -> Catalogue {
         "page_id": {"type": "string", "description": "The page."},
         "token": {"type": "string", "writeOnly": true, "description": "A secret."},
         "email": {"type": "string", "x-personal": true, "description": "A person."},
+        "labels": {"type": "array", "items": {"type": "string"}, "description": "Words that stand on the page."},
+        "draft": {"type": "boolean", "description": "Whether it is a draft."},
     });
     let tools = vec![
         definition("list_pages", "read", &page, None),
