@@ -6,6 +6,7 @@ mod failed;
 mod failure;
 mod harness;
 mod leak;
+pub mod lists;
 pub mod provider;
 pub mod store;
 pub mod wire;

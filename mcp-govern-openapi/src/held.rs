@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     bind::with_sent,
+    document::ends_now,
     row::Row,
     server::{OpenApiServer, invalid},
 };
@@ -52,7 +53,9 @@ impl OpenApiServer {
                 arguments.to_mut().insert(name.to_owned(), value.clone());
             }
         }
-        let mut arguments = with_sent(row, arguments);
+        let arguments = with_sent(row, arguments);
+        let now = self.shared.clock.now();
+        let mut arguments = ends_now::fill(&row.ends_now, arguments, now).map_err(|text| invalid(row, &text))?;
         self.reach.fill(row, &mut arguments);
         self.reach.hold(row, &arguments).map_err(|text| invalid(row, &text))?;
         rules

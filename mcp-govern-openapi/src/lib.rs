@@ -64,7 +64,7 @@ mod tests;
 pub use self::{
     catalog::catalog_line,
     limits::Limits,
-    provider::{OpenApiProvider, OpenApiProviderBuilder},
+    provider::{OpenApiProvider, OpenApiProviderBuilder, ResultForms},
     recipe::{Recipe, RecipeSpec, RowAnswer, RowCaller, RowList},
     transport::{BodySource, BodyStream, ReqwestTransport, Transport, TransportError},
 };

@@ -180,6 +180,16 @@ impl fmt::Debug for OpenApiProvider {
     }
 }
 
+/// Whether tools declare the form of their results, as far as the document states it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ResultForms {
+    /// They do, and an answer of another form is told as a fault of the vendor.
+    #[default]
+    Declared,
+    /// They do not, and answers are handed on as they come: for documents that do not say what their API answers.
+    Undeclared,
+}
+
 /// Puts a provider together.
 #[derive(Debug, Default)]
 pub struct OpenApiProviderBuilder {
@@ -188,6 +198,7 @@ pub struct OpenApiProviderBuilder {
     transport: Option<Arc<dyn Transport>>,
     limits: Limits,
     clock: Option<Arc<dyn Clock>>,
+    result_forms: ResultForms,
 }
 
 impl OpenApiProviderBuilder {
@@ -226,6 +237,14 @@ impl OpenApiProviderBuilder {
         self
     }
 
+    /// Whether tools declare the form of their results. It is part of what is reviewed: another choice changes the digests of the
+    /// tools whose results the document describes.
+    #[must_use]
+    pub fn result_forms(mut self, forms: ResultForms) -> Self {
+        self.result_forms = forms;
+        self
+    }
+
     /// Reads and checks everything. Opens no connection.
     ///
     /// # Errors
@@ -233,7 +252,10 @@ impl OpenApiProviderBuilder {
     /// When there is no document, it is wrong, or a recipe does not fit it.
     pub fn build(self) -> Result<OpenApiProvider, DocumentError> {
         let none = || DocumentError::one(DocumentErrorKind::Content, "document", "no document was given");
-        let document = Document::read(&self.document.ok_or_else(none)?)?;
+        let mut document = Document::read(&self.document.ok_or_else(none)?)?;
+        if self.result_forms == ResultForms::Undeclared {
+            document.forget_result_forms();
+        }
         let recipes = Recipes::new(&document, self.recipes)?;
         let twice = |name| {
             DocumentError::one(DocumentErrorKind::Content, "document", format!("two tools have the name `{name}`"))

@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 use crate::{
     bind::{BodyPlan, HeaderParam, PathTemplate, QueryParam},
     check::Check,
-    decode::{ListPlan, Pointer, SecretPath},
-    document::{instead::Instead, keys::Keys, scope::Keep},
+    decode::{Fields, ListPlan, Pointer, SecretPath},
+    document::{ends_now::EndsNow, instead::Instead, keys::Keys, scope::Keep},
 };
 
 /// One operation, compiled.
@@ -34,6 +34,7 @@ pub(crate) struct Row {
     pub(crate) required: Vec<String>,
     pub(crate) checks: Vec<Check>,
     pub(crate) instead: Vec<Instead>,
+    pub(crate) ends_now: Vec<EndsNow>,
     /// Alternatives, in the order in which they are tried; each lists the indexes of the schemes that it needs. None at all where
     /// the row needs no credential.
     pub(crate) security: Vec<Vec<usize>>,
@@ -86,6 +87,8 @@ impl Repeat {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Accepts {
     Json,
+    /// The document says nothing of a body. JSON is asked for; whatever comes of a change is a success.
+    Anything,
     Text,
     Bytes,
 }
@@ -96,6 +99,8 @@ pub(crate) struct OutputPlan {
     pub(crate) shape: Shape,
     pub(crate) drop: Vec<String>,
     pub(crate) secrets: Vec<SecretPath>,
+    /// The argument that chooses members of a list's items.
+    pub(crate) fields: Option<Fields>,
 }
 
 #[derive(Debug, Default)]

@@ -283,6 +283,8 @@ impl OpenApiServer {
         }
         if let Shape::List(plan) = &row.output.shape {
             plan.page.check(arguments).map_err(|text| invalid(row, &text))?;
+            let fields = row.output.fields.as_ref().map_or(Ok(()), |fields| fields.check(arguments));
+            fields.map_err(|text| invalid(row, &text))?;
         }
         let base = self.base_of(row, arguments)?;
         let arguments = instead::sent(&row.instead, arguments);

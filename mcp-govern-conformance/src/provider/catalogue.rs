@@ -201,6 +201,8 @@ fn of_schemas(tool: &ToolDefinition) -> Vec<String> {
         demand(schema.get(key).is_none(), "its schema has a combination at its root");
     }
     demand(!has_key(schema, "$ref"), "its input schema holds a reference");
+    // Some model interfaces refuse a whole conversation for one list of types.
+    demand(!has_list_of_types(schema), "its input schema gives a value more than one type");
     demand(
         !tool.output_schema.as_deref().is_some_and(|schema| has_key(schema, "$ref")),
         "its output schema holds a reference",
@@ -217,6 +219,15 @@ fn of_schemas(tool: &ToolDefinition) -> Vec<String> {
         demand(properties.is_some_and(|map| map.contains_key(name)), &format!("required `{name}` is no argument"));
     }
     faults
+}
+
+/// Whether a `type` anywhere is a list. A property of that name is a schema, and so no list.
+fn has_list_of_types(value: &Value) -> bool {
+    match value {
+        Value::Object(map) => map.get("type").is_some_and(Value::is_array) || map.values().any(has_list_of_types),
+        Value::Array(items) => items.iter().any(has_list_of_types),
+        _ => false,
+    }
 }
 
 fn has_key(value: &Value, key: &str) -> bool {

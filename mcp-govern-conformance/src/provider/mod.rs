@@ -6,6 +6,7 @@
 pub mod calls;
 pub mod catalogue;
 pub mod hostile;
+pub mod offered;
 mod raw;
 pub mod secrets;
 
@@ -83,6 +84,7 @@ macro_rules! provider_suite {
             catalogue: discovery_needs_no_credential_and_stands_a_wrong_one,
             catalogue: discovery_answers_the_same_each_time,
             catalogue: every_tool_is_well_formed,
+            offered: what_the_shown_schema_offers_is_never_refused,
             calls: a_call_reaches_the_vendor_and_is_on_record,
             calls: a_call_without_a_credential_sends_nothing,
             calls: an_unknown_argument_sends_nothing,

@@ -27,8 +27,8 @@ pub(crate) enum Paging {
     Number { page: String, size: String, first: u64, usual: Option<u64> },
     /// So many from so far on; `window` is what offset and limit may reach together.
     Offset { offset: String, limit: String, window: Option<u64>, usual: Option<u64> },
-    /// From a mark on that the page before gave.
-    Cursor { cursor: String },
+    /// From a mark on that the page before gave; `text` says that the argument is one, whatever the answer writes.
+    Cursor { cursor: String, text: bool },
 }
 
 /// A list, decoded.
@@ -45,6 +45,9 @@ pub(crate) struct ListOutput<'a> {
     pub(crate) next: Option<Map<String, Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) total: Option<u64>,
+    /// The members that were left out of items because others were asked for.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pub(crate) left_out: &'a [String],
 }
 
 impl Paging {
@@ -71,16 +74,16 @@ impl Paging {
 }
 
 impl ListPlan {
-    /// Puts the items of an answer into the list form.
+    /// Puts the items of an answer into the list form, with what was left out of them.
     pub(crate) fn decode(
         &self,
-        items: &RawValue,
+        (items, left_out): (&RawValue, &[String]),
         count: usize,
         body: &str,
         arguments: &Map<String, Value>,
     ) -> Result<List, serde_json::Error> {
         let count = u64::try_from(count).unwrap_or(u64::MAX);
-        let mut note = None;
+        let (mut note, mut last) = (None, None);
         let mut has_more = self.says_more(body);
         let next = match &self.page {
             Paging::None => None,
@@ -97,6 +100,7 @@ impl ListPlan {
                 has_more = Some(more && count > 0);
                 let at = number(arguments, offset).unwrap_or(0).saturating_add(count);
                 let over = window.is_some_and(|window| at >= window);
+                last = last_of_window(limit, size, *window, at);
                 if over && has_more == Some(true) {
                     note = Some(format!(
                         "There is more, but this list cannot be read beyond {at} results: narrow the question instead."
@@ -104,16 +108,20 @@ impl ListPlan {
                 }
                 (!over).then(|| (offset, Value::from(at)))
             }
-            Paging::Cursor { cursor } => {
+            Paging::Cursor { cursor, text } => {
                 let mark = self.next.as_ref().and_then(|next| next.value(body)).filter(is_mark);
                 has_more = Some(mark.is_some());
-                mark.map(|mark| (cursor, mark))
+                mark.map(|mark| (cursor, if *text { as_text(mark) } else { mark }))
             }
         };
         let has_more = has_more.unwrap_or(false);
-        let next = next.filter(|_| has_more).map(|(name, value)| Map::from_iter([(name.clone(), value)]));
+        let next = next.filter(|_| has_more);
+        let next = next.map(|(name, value)| {
+            let more = last.map(|(name, value)| (name.to_owned(), value));
+            [(name.clone(), value)].into_iter().chain(more).collect()
+        });
         let total = self.total.as_ref().and_then(|total| total.value(body)).and_then(|total| total.as_u64());
-        let content = serde_json::value::to_raw_value(&ListOutput { items, has_more, next, total })?;
+        let content = serde_json::value::to_raw_value(&ListOutput { items, has_more, next, total, left_out })?;
         Ok(List { content, note })
     }
 
@@ -126,6 +134,20 @@ impl ListPlan {
     }
 }
 
+/// The size of the last page of a window, where a whole one would reach beyond it and be refused.
+pub(super) fn last_of_window(limit: &str, size: Option<u64>, window: Option<u64>, at: u64) -> Option<(&str, Value)> {
+    let left = window?.saturating_sub(at);
+    (left > 0 && size? > left).then(|| (limit, Value::from(left)))
+}
+
+/// A mark as the argument takes it that leads on.
+fn as_text(mark: Value) -> Value {
+    match crate::bind::scalar_text(&mark) {
+        Some(text) => Value::from(text.into_owned()),
+        None => mark,
+    }
+}
+
 /// Whether a value leads on: null, an empty text and `false` do not.
 fn is_mark(value: &Value) -> bool {
     match value {
@@ -135,7 +157,7 @@ fn is_mark(value: &Value) -> bool {
     }
 }
 
-fn number(arguments: &Map<String, Value>, name: &str) -> Option<u64> {
+pub(super) fn number(arguments: &Map<String, Value>, name: &str) -> Option<u64> {
     let value = arguments.get(name)?;
     value.as_u64().or_else(|| crate::bind::scalar_text(value)?.parse().ok())
 }
@@ -156,7 +178,7 @@ mod tests {
 
     fn decode(plan: &ListPlan, count: usize, body: Value, arguments: Value) -> Value {
         let items = serde_json::value::to_raw_value(&vec![0; count]).unwrap();
-        let list = plan.decode(&items, count, &body.to_string(), arguments.as_object().unwrap()).unwrap();
+        let list = plan.decode((&items, &[]), count, &body.to_string(), arguments.as_object().unwrap()).unwrap();
         let mut output: Value = serde_json::from_str(list.content.get()).unwrap();
         output["note"] = json!(list.note.is_some());
         output.as_object_mut().unwrap().remove("items");
@@ -183,6 +205,11 @@ mod tests {
         assert_eq!(decode(&plan, 0, body.clone(), json!({"limit": 25}))["has_more"], json!(false));
         let output = decode(&plan, 20, body, json!({"limit": 20, "offset": 80}));
         assert_eq!((&output["has_more"], &output["next"], &output["note"]), (&json!(true), &json!(null), &json!(true)));
+        // What is left of the window is asked for, and no more.
+        let output = decode(&plan, 25, json!({"more": true}), json!({"limit": 25, "offset": 60}));
+        assert_eq!((&output["next"], &output["note"]), (&json!({"offset": 85, "limit": 15}), &json!(false)));
+        let output = decode(&plan, 25, json!({"more": true}), json!({"limit": 25, "offset": 50}));
+        assert_eq!(output["next"], json!({"offset": 75}));
     }
 
     #[test]
@@ -197,9 +224,10 @@ mod tests {
 
     #[test]
     fn a_cursor_goes_on_until_it_is_null_or_empty() {
-        let mut plan = plan(Paging::Cursor { cursor: "cursor".into() });
+        let mut plan = plan(Paging::Cursor { cursor: "cursor".into(), text: true });
         plan.next = Some(Pointer::parse("/next_cursor").unwrap());
         assert_eq!(decode(&plan, 1, json!({"next_cursor": "a="}), json!({}))["next"], json!({"cursor": "a="}));
+        assert_eq!(decode(&plan, 1, json!({"next_cursor": 7}), json!({}))["next"], json!({"cursor": "7"}));
         for end in [json!({"next_cursor": null}), json!({"next_cursor": ""}), json!({})] {
             assert_eq!(decode(&plan, 1, end, json!({}))["has_more"], json!(false));
         }

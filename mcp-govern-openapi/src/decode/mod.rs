@@ -2,9 +2,11 @@
 
 mod cut;
 pub(crate) mod error;
+mod fields;
 mod list;
 mod mask;
 mod pointer;
+mod said;
 mod scrub;
 mod trim;
 mod values;
@@ -14,10 +16,12 @@ use std::borrow::Cow;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use http::{HeaderMap, StatusCode, header};
 use mcp_govern_core::{CallRules, Effect};
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value, json, value::RawValue};
 
-use self::values::holds_at_most;
+use self::{fields::Chosen, said::said, values::holds_at_most};
 pub(crate) use self::{
+    fields::Fields,
     list::{ListPlan, Paging},
     mask::{MASK, SecretPath},
     pointer::Pointer,
@@ -69,8 +73,10 @@ pub(crate) fn decode(
         return nothing(row, status);
     }
     match row.accepts {
-        Accepts::Json => {
-            check_content_type(headers, body)?;
+        Accepts::Json | Accepts::Anything => {
+            if let Err(fault) = check_form(row, headers, body) {
+                return no_json(row, status, headers, body, scrubber, kept, &fault);
+            }
             if !holds_at_most(body, kept.values) {
                 let most = kept.values;
                 return Err(format!("sent more than {most} values, which is the most that is read; ask for less"));
@@ -87,7 +93,10 @@ pub(crate) fn decode(
         }
         Accepts::Text => {
             let text = scrubber.clean(String::from_utf8_lossy(body).into_owned());
-            raw(&json!({ "text": text }))
+            match row.definition.effect {
+                Effect::Read => raw(&json!({ "text": text })),
+                Effect::Write | Effect::Destructive => done(status, Some(text)),
+            }
         }
         Accepts::Bytes => {
             let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
@@ -95,6 +104,43 @@ pub(crate) fn decode(
             raw(&json!({ "content_type": kind, "base64": BASE64_STANDARD.encode(body) }))
         }
     }
+}
+
+/// How many characters of what a vendor says are handed on where its words are the result, and where they stand in a complaint.
+const LONGEST_RESULT: usize = 2_000;
+const LONGEST_COMPLAINT: usize = 300;
+
+/// Whether a body is JSON as far as its head says; where the document promises none, its text is looked at too.
+fn check_form(row: &Row, headers: &HeaderMap, body: &[u8]) -> Result<(), String> {
+    check_content_type(headers, body)?;
+    if row.accepts == Accepts::Anything {
+        serde_json::from_str::<IgnoredAny>(text_of(body)?)
+            .map_err(|error| format!("sent JSON that cannot be read ({})", category(&error)))?;
+    }
+    Ok(())
+}
+
+/// A good answer that is no JSON. Where the document promises none, a change was made and the vendor says so in words of its own;
+/// otherwise these stand beside the complaint.
+fn no_json(
+    row: &Row,
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+    scrubber: Scrubber<'_>,
+    kept: Kept<'_>,
+    fault: &str,
+) -> Result<Decoded, String> {
+    // Of words it cannot be told what lies within a limit, or which of them are secret: they are not shown then.
+    let may_be_shown = row.output.secrets.is_empty() && matches!(kept.reach.keep(row, kept.rules, "null"), Ok(None));
+    let words = |longest| said(headers, body, scrubber, longest).filter(|_| may_be_shown);
+    if row.accepts == Accepts::Anything && row.definition.effect != Effect::Read {
+        return done(status, words(LONGEST_RESULT));
+    }
+    Err(match words(LONGEST_COMPLAINT) {
+        Some(words) => format!("{fault}: {words}"),
+        None => fault.to_owned(),
+    })
 }
 
 /// The media type that a body claims to have must be JSON; without one, the body must look like it.
@@ -155,8 +201,18 @@ fn decode_list(row: &Row, plan: &ListPlan, arguments: &Map<String, Value>, text:
         dropped = serde_json::value::to_raw_value(&items?).map_err(broken)?;
         &dropped
     };
-    let list = plan.decode(raw_items, count, text, arguments).map_err(broken)?;
-    Ok(Decoded { content: list.content, notes: list.note.into_iter().collect(), is_narrowed: false })
+    let chosen = match &row.output.fields {
+        Some(fields) => {
+            fields.choose(&serde_json::from_str::<Vec<&RawValue>>(raw_items.get()).map_err(broken)?, arguments)
+        }
+        None => Ok(None),
+    };
+    let chosen = chosen.map_err(broken)?;
+    let (raw_items, left_out) =
+        chosen.as_ref().map_or((raw_items, &[][..]), |chosen| (&*chosen.items, chosen.left_out.as_slice()));
+    let list = plan.decode((raw_items, left_out), count, text, arguments).map_err(broken)?;
+    let notes = list.note.into_iter().chain(chosen.as_ref().and_then(Chosen::note)).collect();
+    Ok(Decoded { content: list.content, notes, is_narrowed: false })
 }
 
 /// A result that is an object stays as it is; a list becomes one, and so does a plain value.
@@ -194,7 +250,16 @@ fn nothing(row: &Row, status: StatusCode) -> Result<Decoded, String> {
     if row.definition.effect == Effect::Read && !empty {
         return Err("sent an empty body where the result should be".to_owned());
     }
-    raw(&json!({ "done": true, "status": status.as_u16() }))
+    done(status, None)
+}
+
+/// A change was made, and this is what the vendor says of it.
+fn done(status: StatusCode, text: Option<String>) -> Result<Decoded, String> {
+    let mut result = Map::new();
+    result.insert("done".to_owned(), Value::Bool(true));
+    result.insert("status".to_owned(), Value::from(status.as_u16()));
+    result.extend(text.map(|text| ("text".to_owned(), Value::String(text))));
+    raw(&Value::Object(result))
 }
 
 fn raw(value: &Value) -> Result<Decoded, String> {

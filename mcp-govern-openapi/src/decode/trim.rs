@@ -10,7 +10,7 @@ use serde_json::{Map, Value, value::RawValue};
 
 use super::{
     cut::{EVERYTHING, Keep, cut},
-    list::{ListOutput, Paging},
+    list::{ListOutput, Paging, last_of_window, number},
 };
 use crate::steps;
 
@@ -80,6 +80,8 @@ struct List<'a> {
     has_more: bool,
     next: Option<Map<String, Value>>,
     total: Option<u64>,
+    #[serde(default)]
+    left_out: Vec<String>,
 }
 
 /// Drops items from the end until the rest fits; the first one stays. Nothing where there is no list.
@@ -95,15 +97,18 @@ fn shorten_list(
     let Fitting { mut items, kept, all, .. } = fitting;
     items.push(']');
     let items = RawValue::from_string(items).ok()?;
-    let mut output = ListOutput { items: &items, has_more: list.has_more, next: list.next, total: list.total };
+    let (has_more, next, total, left_out) = (list.has_more, list.next, list.total, list.left_out.as_slice());
+    let mut output = ListOutput { items: &items, has_more, next, total, left_out };
     let mut note = None;
     if kept < all {
         output.has_more = true;
         let how = match paging {
-            Paging::Offset { offset, .. } => {
+            Paging::Offset { offset, limit, window, usual } => {
                 let start = arguments.get(offset).and_then(Value::as_u64).unwrap_or(0);
                 let next = start.saturating_add(u64::try_from(kept).unwrap_or(u64::MAX));
-                output.next = Some(Map::from_iter([(offset.clone(), Value::from(next))]));
+                let size = number(arguments, limit).or(*usual);
+                let last = last_of_window(limit, size, *window, next).map(|(name, value)| (name.to_owned(), value));
+                output.next = Some([(offset.clone(), Value::from(next))].into_iter().chain(last).collect());
                 "go on with `next`".to_owned()
             }
             Paging::Number { size, .. } => format!("ask again for this page with a smaller `{size}`"),

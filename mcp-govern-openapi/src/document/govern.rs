@@ -34,6 +34,8 @@ pub(crate) struct OperationGovern {
     pub(crate) send: BTreeMap<String, Value>,
     /// Arguments that say in so many words what an empty list or map, or nothing at all, would do.
     pub(crate) instead: Vec<InsteadGovern>,
+    /// Ranges of time that end now where their end is left out.
+    pub(crate) ends_now: Vec<EndsNowGovern>,
     pub(crate) retry: RetryGovern,
     pub(crate) checks: Vec<CheckGovern>,
 }
@@ -149,8 +151,23 @@ pub(crate) struct InsteadGovern {
     /// The list or map in whose place it is given.
     pub(crate) of: String,
     pub(crate) description: String,
-    /// What is sent as the list or map: an empty one. Nothing is sent where this is left out.
+    /// What is sent in its place: an empty list or map, a word for all of a list, null for a text. Nothing is sent where this is
+    /// left out.
+    #[serde(default, deserialize_with = "stated")]
     pub(crate) send: Option<Value>,
+}
+
+/// A value that is there, null included.
+fn stated<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
+
+/// The arguments of a range of time.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EndsNowGovern {
+    pub(crate) start: String,
+    pub(crate) end: String,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -1,5 +1,6 @@
-//! Arguments that say in so many words what an empty list or map, or nothing at all, would do: everything is taken away, or the
-//! whole page is meant. A model that leaves a list out or passes an empty one seldom means that.
+//! Arguments that say in so many words what an empty list or map, a word among identifiers, null, or nothing at all would do:
+//! everything is taken away, or everybody is meant. A model that leaves a list out or passes an empty one seldom means that, and
+//! a schema with one type for each value is understood by every model.
 
 use std::borrow::Cow;
 
@@ -18,11 +19,11 @@ use crate::bind::BodyPlan;
 pub(crate) struct Instead {
     argument: String,
     of: String,
-    /// What is sent as the list or map; nothing at all when absent.
+    /// What is sent in its place; nothing at all when absent.
     send: Option<Value>,
     /// Whether one of the two must be given.
     needed: bool,
-    /// The list's or map's place in the body.
+    /// The place in the body.
     place: String,
 }
 
@@ -44,16 +45,29 @@ fn one(stated: &InsteadGovern, body: Option<&BodyPlan>, arguments: &mut Vec<Argu
     let (Some(place), Some(target)) = (place, target) else {
         return Err(format!("`instead.of: {of}` names no argument of the body"));
     };
-    let least = match (target.schema.get("type").and_then(Value::as_str), send) {
-        (Some("array"), None) => "minItems",
-        (Some("array"), Some(Value::Array(items))) if items.is_empty() => "minItems",
-        (Some("object"), None) => "minProperties",
-        (Some("object"), Some(Value::Object(members))) if members.is_empty() => "minProperties",
-        _ => return Err(format!("`instead.of: {of}` must be a list or a map, and `send` an empty one or left out")),
+    let none = format!("must hold at least one element: where none is meant, give `{argument}`: true instead");
+    let (least, fault) = match (target.schema.get("type").and_then(Value::as_str), send) {
+        (Some("array"), None) => ("minItems", none),
+        (Some("array"), Some(Value::Array(items))) if items.is_empty() => ("minItems", none),
+        (Some("array"), Some(Value::String(word))) if !word.is_empty() => (
+            "minItems",
+            format!("must hold at least one element: where all are meant, give `{argument}`: true instead"),
+        ),
+        (Some("object"), None) => ("minProperties", none),
+        (Some("object"), Some(Value::Object(members))) if members.is_empty() => ("minProperties", none),
+        (Some("string"), Some(Value::Null)) => {
+            ("minLength", format!("must not be empty: where none is meant, give `{argument}`: true instead"))
+        }
+        _ => {
+            return Err(format!(
+                "`instead.of: {of}` must be a list or a map and `send` an empty one, a word or left out; or a text and `send` null"
+            ));
+        }
     };
-    let fault = format!("must hold at least one element: where none is meant, give `{argument}`: true instead");
-    target.schema.insert(least.to_owned(), json!(1));
-    target.schema.insert("x-fault".to_owned(), json!(fault));
+    if target.schema.get(least).and_then(Value::as_u64).is_none_or(|stated| stated == 0) {
+        target.schema.insert(least.to_owned(), json!(1));
+    }
+    target.schema.entry("x-fault".to_owned()).or_insert(json!(fault));
     let needed = target.required || send.is_none();
     target.required = false;
     let flag = json!({"type": "boolean", "description": description});

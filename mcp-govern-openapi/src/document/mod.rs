@@ -1,5 +1,6 @@
 //! The document: read, checked and compiled once; nothing of it is looked up by text afterwards.
 
+pub(crate) mod ends_now;
 pub(crate) mod govern;
 pub(crate) mod instead;
 pub(crate) mod names;
@@ -85,6 +86,13 @@ impl Document {
     /// The row of that name.
     pub(crate) fn row(&self, name: &ToolName) -> Option<&Row> {
         self.rows.get(*self.index.get(name)?)
+    }
+
+    /// Takes the declared forms of results out of all definitions.
+    pub(crate) fn forget_result_forms(&mut self) {
+        for row in &mut self.rows {
+            Arc::make_mut(&mut row.definition).output_schema = None;
+        }
     }
 
     fn try_compile(root: &Value, faults: &mut Faults) -> Result<Self, Fault> {

@@ -9,7 +9,7 @@ use mcp_govern_core::{
 use serde_json::{Map, Value, json};
 
 use super::{
-    body,
+    body, ends_now,
     govern::{IdempotentGovern, OperationGovern, PageGovern, PollGovern},
     instead::{self, Instead},
     keys::Keys,
@@ -26,8 +26,8 @@ use super::{
 use crate::{
     bind::{BodyPlan, PathTemplate, check_header_name, check_header_value, percent, scalar_text},
     check::{Arguments, Check},
-    decode::Pointer,
-    row::{Accepts, Pending, PollPlan, Repeat, Row, Stated},
+    decode::{Fields, Pointer},
+    row::{Accepts, Pending, PollPlan, Repeat, Row, Shape, Stated},
     schema::{Schemas, Side},
 };
 
@@ -76,13 +76,19 @@ pub(crate) fn compile<'a>(shared: Shared<'a>, at: Stands<'a>, govern: &Operation
     let mut body = body_of(shared, &mut schemas, at.node, govern, &mut arguments)?;
     let instead = instead::read(govern, body.as_ref(), &mut arguments)?;
     refuse_collisions(&arguments)?;
+    let ends_now = ends_now::read(govern, &arguments)?;
     let fixed = fixed_values(govern, &mut body)?;
-    let output = output_plan(shared, govern, &mut arguments)?;
+    let mut output = output_plan(shared, govern, &mut arguments)?;
     let send = send::read(govern, page_size(shared, govern)?, body.as_ref(), &mut arguments)?;
     let keys = Keys::read(govern, &mut arguments)?;
     let keep = Keep::read_all(shared.scopes, &govern.keep, &output)?;
     let mut of_answer = Schemas::new(shared.components, Side::Output);
     let responses = Responses::read(shared.components, &mut of_answer, at.node.get("responses"))?;
+    if matches!(output.shape, Shape::List(_)) {
+        output.fields =
+            Fields::new(|name| arguments.iter().any(|argument| argument.name == name), responses.item(&output));
+        arguments.extend(output.fields.as_ref().map(Argument::of_fields));
+    }
     let known = |name: &str| arguments.iter().any(|argument| argument.name == name);
     let checks = checks_of(govern, &arguments, before_body, &send)?;
     let repeat = repeat_of(govern, &method, &known)?;
@@ -102,6 +108,7 @@ pub(crate) fn compile<'a>(shared: Shared<'a>, at: Stands<'a>, govern: &Operation
         always.extend(instead.iter().filter_map(Instead::stated));
         content_type = plan.content_type.to_str().ok().map(str::to_owned);
     }
+    always.extend(ends_now.iter().filter_map(|range| range.stated(&bound)));
     let class = Class::of(govern, &method, &repeat)?;
     let definition = ToolDefinition {
         name: name.clone(),
@@ -145,11 +152,16 @@ pub(crate) fn compile<'a>(shared: Shared<'a>, at: Stands<'a>, govern: &Operation
         required: arguments.iter().filter(|a| a.required).map(|a| a.name.clone()).collect(),
         checks,
         instead,
+        ends_now,
         security,
         repeat,
         throttled: govern.retry.throttled,
         rate_domain: Arc::from(govern.rate_domain.as_deref().unwrap_or("default")),
-        accepts: responses.accepts,
+        // Where a result is to be found says that there is one.
+        accepts: match (responses.accepts, &output.shape) {
+            (Accepts::Anything, Shape::Root(_) | Shape::List(_)) => Accepts::Json,
+            (accepts, _) => accepts,
+        },
         output,
         poll,
         stated: Stated {
@@ -191,7 +203,8 @@ fn fixed_headers(
 ) -> Checked<Vec<(HeaderName, HeaderValue)>> {
     let mut headers: Vec<(HeaderName, HeaderValue)> = policy.headers.iter().cloned().chain(own).collect();
     if headers.iter().all(|(name, _)| name != header::ACCEPT) {
-        let accept = if responses.accepts == Accepts::Json { "application/json" } else { responses.media.as_str() };
+        let json = matches!(responses.accepts, Accepts::Json | Accepts::Anything);
+        let accept = if json { "application/json" } else { responses.media.as_str() };
         let accept = HeaderValue::from_str(accept).map_err(|_| format!("`{accept}` is no media type"))?;
         headers.insert(0, (header::ACCEPT, accept));
     }

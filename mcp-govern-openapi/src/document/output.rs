@@ -32,7 +32,7 @@ pub(super) fn output_plan(
         (None, Some(root), None) => Shape::Root(Pointer::parse(root)?),
         (Some(items), None, page) => Shape::List(list_plan(items, page, arguments)?),
     };
-    Ok(OutputPlan { shape, drop, secrets })
+    Ok(OutputPlan { shape, drop, secrets, fields: None })
 }
 
 fn list_plan(items: &str, page: Option<&PageGovern>, arguments: &mut [Argument]) -> Checked<ListPlan> {
@@ -65,7 +65,10 @@ fn list_plan(items: &str, page: Option<&PageGovern>, arguments: &mut [Argument])
             if page.next.is_none() {
                 return Err("`page` of the style `cursor` needs `next`, the place of the next cursor".to_owned());
             }
-            Paging::Cursor { cursor: needed(&page.cursor, "cursor")? }
+            let cursor = needed(&page.cursor, "cursor")?;
+            let argument = arguments.iter().find(|argument| argument.name == cursor);
+            let text = argument.is_some_and(|argument| argument.schema.get("type") == Some(&Value::from("string")));
+            Paging::Cursor { cursor, text }
         }
     };
     for name in [&page.page, &page.size, &page.offset, &page.limit, &page.cursor].into_iter().flatten() {

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     bind::{HeaderParam, PathParam, QueryParam, QueryStyle, Slash, check_header_name},
+    decode::Fields,
     row::ConfigHeader,
     schema::{Codec, Schemas},
 };
@@ -22,6 +23,13 @@ pub(crate) struct Argument {
     pub(crate) name: String,
     pub(crate) schema: Map<String, Value>,
     pub(crate) required: bool,
+}
+
+impl Argument {
+    /// The argument that chooses members of a list's items.
+    pub(crate) fn of_fields(fields: &Fields) -> Self {
+        Self { name: fields.argument.to_owned(), schema: Fields::schema(), required: false }
+    }
 }
 
 /// The parameters of an operation.

@@ -41,17 +41,24 @@ impl Responses {
                 media = Some((rank(kind), kind.clone()));
             }
         }
-        let (rank, media) = media.unwrap_or_else(|| (0, "application/json".to_owned()));
-        let accepts = match rank {
-            0 => Accepts::Json,
-            1 => Accepts::Text,
-            _ => Accepts::Bytes,
+        let accepts = match media.as_ref().map(|(rank, _)| rank) {
+            None => Accepts::Anything,
+            Some(0) => Accepts::Json,
+            Some(1) => Accepts::Text,
+            Some(_) => Accepts::Bytes,
         };
+        let media = media.map_or_else(|| "application/json".to_owned(), |(_, media)| media);
         let schema = match found.as_slice() {
             [Some(schema)] => Some(schemas.show(schema).map_err(|fault| format!("`responses`: {fault}"))?.schema),
             _ => None,
         };
         Ok(Self { accepts, media, schema })
+    }
+
+    /// The schema of the items of a list, where it is known.
+    pub(crate) fn item(&self, plan: &OutputPlan) -> Option<&Value> {
+        let Shape::List(list) = &plan.shape else { return None };
+        descend(self.schema.as_ref()?, &list.items)?.get("items")
     }
 
     /// The schema of the tool's result, where the body's is known and the result is an object.
@@ -62,7 +69,11 @@ impl Responses {
             Shape::Root(pointer) => object_without(descend(schema, pointer)?, &plan.drop),
             Shape::List(list) => {
                 let items = descend(schema, &list.items)?.get("items")?;
-                let items = object_without(items, &plan.drop).unwrap_or_else(|| items.clone());
+                let mut items = object_without(items, &plan.drop).unwrap_or_else(|| items.clone());
+                // A caller may ask for some members alone.
+                if let Some(items) = items.as_object_mut().filter(|_| plan.fields.is_some()) {
+                    items.remove("required");
+                }
                 Some(json!({
                     "type": "object",
                     "required": ["items", "has_more", "next"],
@@ -70,7 +81,8 @@ impl Responses {
                         "items": {"type": "array", "items": items},
                         "has_more": {"type": "boolean"},
                         "next": {"type": ["object", "null"], "description": "The arguments that give the next page."},
-                        "total": {"type": "integer"}
+                        "total": {"type": "integer"},
+                        "left_out": {"type": "array", "items": {"type": "string"}}
                     }
                 }))
             }
@@ -110,7 +122,7 @@ fn object_without(schema: &Value, drop: &[String]) -> Option<Value> {
 mod tests {
     use super::*;
     use crate::{
-        decode::{ListPlan, Paging},
+        decode::{Fields, ListPlan, Paging},
         schema::Side,
     };
 
@@ -142,6 +154,9 @@ mod tests {
         let list = OutputPlan { shape: Shape::List(list), ..OutputPlan::default() };
         let schema = responses.output_schema(&list).unwrap();
         assert_eq!(schema["properties"]["items"]["items"]["required"], json!(["id", "x"]));
+        let fields = Fields::new(|_| false, responses.item(&list));
+        let chosen = responses.output_schema(&OutputPlan { fields, ..list }).unwrap();
+        assert!(chosen["properties"]["items"]["items"].get("required").is_none(), "members may be left out");
     }
 
     #[test]
@@ -161,6 +176,6 @@ mod tests {
         assert_eq!(accepts(&["text/csv", "application/vnd.x+json"]), Accepts::Json);
         assert_eq!(accepts(&["image/png", "text/calendar"]), Accepts::Text);
         assert_eq!(accepts(&["image/png"]), Accepts::Bytes);
-        assert_eq!(accepts(&[]), Accepts::Json);
+        assert_eq!(accepts(&[]), Accepts::Anything);
     }
 }

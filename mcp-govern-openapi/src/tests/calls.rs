@@ -253,6 +253,55 @@ async fn answers_that_are_none_are_told_apart() {
 }
 
 #[tokio::test]
+async fn a_change_that_is_answered_in_words_is_a_success_with_these_words() {
+    let (text, html, declared) =
+        ([("content-type", "text/plain")], [("content-type", "text/html")], [("content-type", "application/json")]);
+    let echo = format!("removed by {SECRET}");
+    let page = "<html><head><style>p {}</style></head><body><p>Removed</p></body></html>";
+    for (step, told) in [
+        (plain(200, &text, "ok\n"), Some("ok")),
+        (plain(200, &[], "ok"), Some("ok")),
+        (plain(201, &declared, "OK"), Some("OK")),
+        (plain(200, &html, page), Some("Removed")),
+        (plain(200, &text, &echo), Some("removed by ***")),
+        (plain(200, &[("content-type", "image/png")], "\u{0}PNG"), None),
+        (plain(200, &text, "  "), None),
+    ] {
+        let status = if let Step::Answer { status, .. } = &step { *status } else { 0 };
+        let done = result(&server(PETS, &Script::new([step])), "delete_pet", json!({"pet_id": "1"})).await;
+        let mut due = json!({"done": true, "status": status});
+        if let Some(told) = told {
+            due["text"] = json!(told);
+        }
+        assert_eq!(done, due);
+    }
+    let long = plain(200, &text, &"x".repeat(100_000));
+    let done = result(&server(PETS, &Script::new([long])), "delete_pet", json!({"pet_id": "1"})).await;
+    assert_eq!(done["text"].as_str().unwrap().chars().count(), 2_001);
+    // JSON stays what it is.
+    let body = json(200, json!({"id": 1}));
+    let done = result(&server(PETS, &Script::new([body])), "delete_pet", json!({"pet_id": "1"})).await;
+    assert_eq!(done, json!({"id": 1}));
+}
+
+#[tokio::test]
+async fn words_where_json_is_promised_stand_beside_the_complaint() {
+    for (tool, arguments, repeated) in [
+        ("create_pet", json!({"name": "Mia"}), "look before you repeat it"),
+        ("get_pet", json!({"pet_id": "1"}), "where JSON is due: ok ***"),
+        // A read has nothing to tell but its answer.
+        ("get_status", json!({}), "where JSON is due: ok ***"),
+    ] {
+        let answer = plain(200, &[("content-type", "text/plain")], &format!("ok {SECRET}"));
+        let error = failure(&server(PETS, &Script::new([answer])), tool, arguments).await;
+        assert_eq!((error.kind(), error.sent()), (ProviderErrorKind::BadAnswer, Sent::Yes));
+        let text = error.message();
+        assert!(text.contains("`text/plain` where JSON is due: ok ***") && text.contains(repeated), "{text}");
+        assert_eq!(text.contains("repeat"), tool == "create_pet", "{text}");
+    }
+}
+
+#[tokio::test]
 async fn a_warning_in_the_headers_becomes_a_note() {
     let script = Script::new([json_with(200, &[("x-state", "THROTTLED")], json!({"pet": {}}))]);
     let output = call(&server(PETS, &script), "get_pet", json!({"pet_id": "1"})).await.unwrap();

@@ -315,3 +315,17 @@ fn debug_of_a_server_shows_no_document_and_no_secret() {
     let shown = format!("{server:?}");
     assert!(shown.len() < 200 && shown.contains("https://pets.example/v1"), "{shown}");
 }
+
+#[test]
+fn the_forms_of_results_are_declared_unless_answers_are_not_held_to_the_document() {
+    let declared = PETS.replace(
+        "      security: []\n",
+        "      security: []\n      responses: {\"200\": {content: {application/json: {schema: {type: object, properties: {a: {type: string}}}}}}}\n",
+    );
+    let form = |forms: crate::ResultForms| {
+        let provider = builder(&declared, &Script::new([])).result_forms(forms).build().unwrap();
+        let tool = provider.catalogue().tool(&ToolName::new("get_status").unwrap()).unwrap().clone();
+        tool.output_schema.is_some()
+    };
+    assert!(form(crate::ResultForms::Declared) && !form(crate::ResultForms::Undeclared));
+}

@@ -158,3 +158,55 @@ async fn a_base_url_without_the_path_of_the_api_is_told_where_everything_is_not_
         assert!(!error.contains("/v1`"), "{error}");
     }
 }
+
+const SUBSCRIBERS: &str = r#"
+openapi: 3.1.0
+info: {title: Subscribers, version: "1"}
+servers: [{url: "https://subscribers.example/v1"}]
+paths:
+  /remind:
+    post:
+      operationId: remind
+      requestBody:
+        content:
+          application/json:
+            schema:
+              type: object
+              required: [subscribers]
+              properties:
+                subscribers: {type: array, items: {type: string}}
+                group: {type: string}
+      x-govern:
+        instead:
+          - {argument: all, of: subscribers, send: everybody, description: All of them.}
+          - {argument: no_group, of: group, send: null, description: None.}
+"#;
+
+#[tokio::test]
+async fn a_flag_stands_for_a_word_among_identifiers_and_for_null() {
+    let sent = async |arguments: Value| {
+        let script = Script::new([json(200, json!({}))]);
+        call(&server(SUBSCRIBERS, &script), "remind", arguments).await.unwrap();
+        script.only().json()
+    };
+    assert_eq!(sent(json!({"all": true})).await, json!({"subscribers": "everybody"}));
+    let both = json!({"subscribers": ["a"], "no_group": true});
+    assert_eq!(sent(both).await, json!({"subscribers": ["a"], "group": null}));
+    let server = server(SUBSCRIBERS, &Script::new([]));
+    for (arguments, part) in [
+        (json!({}), "give `subscribers`, or `all`: true where that is meant"),
+        (json!({"subscribers": ["a"], "all": true}), "exclude one another"),
+        (json!({"all": true, "group": "g", "no_group": true}), "exclude one another"),
+    ] {
+        assert!(failure(&server, "remind", arguments).await.message().contains(part), "{part}");
+    }
+    let row = server.shared.document.row(&ToolName::new("remind").unwrap()).unwrap();
+    let properties = &row.definition.input_schema["properties"];
+    assert_eq!((&properties["subscribers"]["type"], &properties["group"]["type"]), (&json!("array"), &json!("string")));
+    let Binding::Operation(operation) = &row.definition.binding else { panic!("no operation") };
+    let flags: Vec<Value> = operation.fixed.iter().map(|fixed| fixed.value.clone()).collect();
+    assert_eq!(
+        flags,
+        [json!({"argument": "all", "value": "everybody"}), json!({"argument": "no_group", "value": null})]
+    );
+}

@@ -37,7 +37,6 @@ async fn what_opsgenie_would_refuse_is_refused_here_with_the_field_named() {
         ("create_alert", json!({"message": "x", "details": {"a": 1}}), &["details"]),
         ("create_alert", json!({"message": "x", "details": {"a": "x".repeat(8_000)}}), &["details", "8001", "8000"]),
         ("create_alert", json!({"message": "x", "details": {}}), &["`details` must not be empty"]),
-        ("create_alert", json!({"message": "x", "responders": []}), &["`responders` must not be empty"]),
         (
             "create_alert",
             json!({"message": "x", "responders": [{"type": "team"}]}),
@@ -71,19 +70,36 @@ async fn what_opsgenie_would_refuse_is_refused_here_with_the_field_named() {
 
 #[tokio::test]
 async fn a_list_cannot_be_asked_for_beyond_its_window() {
-    each_is_refused(vec![("list_alerts", json!({"offset": 19_981}), &["20001", "20000"])]).await;
+    each_is_refused(vec![("list_alerts", json!({"offset": 19_986}), &["20001", "20000"])]).await;
     let (vendor, harness) = open().await;
-    assert!(harness.call("list_alerts", json!({"offset": 19_980})).await.is_ok());
+    assert!(harness.call("list_alerts", json!({"offset": 19_985})).await.is_ok());
     assert_eq!((vendor.count(), vendor.violations()), (1, Vec::new()));
 }
 
 #[tokio::test]
 async fn an_identifier_keeps_its_slashes_and_cannot_leave_its_place_in_the_path() {
-    let bad = ["", ".", "..", "a/../b", "../account", "/a", "a/", "a//b", "%2e%2e/x", "a\\b", "a\r\nHost: elsewhere"];
+    let bad = ["", ".", "..", "%2e%2e", "a\r\nHost: elsewhere"];
     each_is_refused(
         bad.iter().map(|bad| -> Row { ("get_alert", json!({"identifier": bad}), &["identifier"]) }).collect(),
     )
     .await;
+    // Aliases are made of addresses and paths. Each is one segment.
+    for (alias, segment) in [
+        ("https://shop.example.com/health", "https%3A%2F%2Fshop.example.com%2Fhealth"),
+        ("E://", "E%3A%2F%2F"),
+        ("disk /var/lib/../log/", "disk%20%2Fvar%2Flib%2F..%2Flog%2F"),
+        ("C:\\temp\\a..b", "C%3A%5Ctemp%5Ca..b"),
+    ] {
+        let (vendor, harness) = open().await;
+        let alert = json!({"message": "Down", "alias": alias});
+        call(&harness, "create_alert", alert).await;
+        let named = json!({"identifier": alias, "identifier_type": "alias"});
+        assert_eq!(call(&harness, "get_alert", named.clone()).await["alias"], alias);
+        call(&harness, "acknowledge_alert", named).await;
+        let target = format!("/v2/alerts/{segment}/acknowledge?identifierType=alias");
+        assert!(vendor.requests().iter().any(|seen| seen.target() == target), "{target}");
+        assert_eq!(vendor.violations(), Vec::<String>::new());
+    }
 }
 
 #[tokio::test]

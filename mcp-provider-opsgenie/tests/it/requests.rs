@@ -33,7 +33,7 @@ fn rows() -> Vec<(Case, Key)> {
 
 fn reads() -> Vec<Case> {
     vec![
-        Case::new("list_alerts", json!({}), "GET", "/v2/alerts?limit=20"),
+        Case::new("list_alerts", json!({}), "GET", "/v2/alerts?limit=15"),
         Case::new(
             "list_alerts",
             json!({"query": "status: open AND tag: \"api\"", "offset": 20, "limit": 50, "sort": "lastOccurredAt", "order": "asc"}),
@@ -178,7 +178,7 @@ async fn a_saved_search_is_named_by_id_or_by_name() {
     let (vendor, harness) = open().await;
     failure(&harness, "list_alerts", json!({"search_identifier": "Open P1", "search_identifier_type": "name"})).await;
     let seen = vendor.last_request().unwrap();
-    assert_eq!(seen.query(), Some("searchIdentifier=Open%20P1&searchIdentifierType=name&limit=20"));
+    assert_eq!(seen.query(), Some("searchIdentifier=Open%20P1&searchIdentifierType=name&limit=15"));
     assert_eq!(vendor.violations(), Vec::<String>::new());
 }
 

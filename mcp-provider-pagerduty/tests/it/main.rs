@@ -11,6 +11,8 @@ mod credentials;
 #[cfg(test)]
 mod errors;
 #[cfg(test)]
+mod lists;
+#[cfg(test)]
 mod refusals;
 #[cfg(test)]
 mod requests;

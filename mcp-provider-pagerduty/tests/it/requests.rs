@@ -54,7 +54,7 @@ fn of_users() -> Vec<Case> {
 
 fn lists() -> Vec<Case> {
     vec![
-        Case::new("list_services", json!({}), "GET", "/services?limit=25"),
+        Case::new("list_services", json!({}), "GET", "/services?limit=10"),
         Case::new(
             "list_services",
             json!({
@@ -65,8 +65,8 @@ fn lists() -> Vec<Case> {
             "/services?query=book%20%26%20%22track%22%20%231&team_ids%5B%5D=PTMPLAT&team_ids%5B%5D=PTMLOGI&\
              time_zone=Europe%2FBerlin&sort_by=name%3Adesc&include%5B%5D=teams&include%5B%5D=integrations&limit=2&offset=4&total=true",
         ),
-        Case::new("list_services", json!({"name": "Booking API"}), "GET", "/services?name=Booking%20API&limit=25"),
-        Case::new("list_on_calls", json!({}), "GET", "/oncalls?limit=25"),
+        Case::new("list_services", json!({"name": "Booking API"}), "GET", "/services?name=Booking%20API&limit=10"),
+        Case::new("list_on_calls", json!({}), "GET", "/oncalls?limit=20"),
         Case::new(
             "list_on_calls",
             json!({
@@ -84,7 +84,7 @@ fn lists() -> Vec<Case> {
 
 fn incidents(ids: &Ids) -> Vec<Case> {
     vec![
-        Case::new("list_incidents", json!({}), "GET", "/incidents?limit=25"),
+        Case::new("list_incidents", json!({}), "GET", "/incidents?limit=5"),
         Case::new(
             "list_incidents",
             json!({
@@ -101,7 +101,7 @@ fn incidents(ids: &Ids) -> Vec<Case> {
                  include%5B%5D=assignees&limit=10&offset=20&total=false"
             ),
         ),
-        Case::new("list_incidents", json!({"date_range": "all"}), "GET", "/incidents?date_range=all&limit=25"),
+        Case::new("list_incidents", json!({"date_range": "all"}), "GET", "/incidents?date_range=all&limit=5"),
         Case::new(
             "get_incident",
             json!({"incident_id": ids.triggered}),

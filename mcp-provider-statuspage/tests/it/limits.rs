@@ -68,7 +68,7 @@ async fn a_hundred_subscribers_are_unsubscribed_in_one_call_and_more_are_asked_t
     let limits = Limits::of(&tools).await;
     let many = |count: usize| json!({"subscribers": (0..count).map(|at| format!("s{at}")).collect::<Vec<_>>()});
     for tool in tools {
-        limits.accepts(tool, [many(100), json!({"subscribers": "all"})]);
+        limits.accepts(tool, [many(100), json!({"all": true})]);
     }
     limits.refuses("unsubscribe_subscribers", &["`subscribers`", "100"], [many(101)]);
     limits.accepts("reactivate_subscribers", [many(101)]);
@@ -204,7 +204,7 @@ async fn a_page_of_results_holds_1_to_100() {
     let limits = Limits::of(&tools.map(|(tool, _)| tool)).await;
     for (tool, size) in tools {
         limits.accepts(tool, [json!({size: 1}), json!({size: 100})]);
-        limits.refuses(tool, &[size], [json!({size: 0}), json!({size: 101}), json!({size: "10"})]);
+        limits.refuses(tool, &[size], [json!({size: 0}), json!({size: 101}), json!({size: "ten"})]);
     }
     // Subscribers are counted from 0, all others from 1.
     limits.accepts("list_subscribers", [json!({"page": 0})]);

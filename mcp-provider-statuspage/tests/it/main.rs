@@ -33,6 +33,8 @@ mod errors;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod lists;
+#[cfg(test)]
 mod public_status;
 #[cfg(test)]
 mod recipes;

@@ -165,13 +165,10 @@ async fn many_subscribers_are_named_or_all_are_meant() {
     let many: Vec<String> = (0..101).map(|number| format!("s{number}")).collect();
     for tool in ["unsubscribe_subscribers", "reactivate_subscribers", "resend_confirmation_mails"] {
         each_is_refused(vec![
-            (tool, json!({}), &["subscribers"]),
-            (
-                tool,
-                json!({"subscribers": "everybody"}),
-                &["`subscribers` must be a list of identifiers", "the word \"all\""],
-            ),
-            (tool, json!({"subscribers": []}), &["`subscribers` must be a list of identifiers"]),
+            (tool, json!({}), &["give `subscribers`, or `all`: true"]),
+            (tool, json!({"subscribers": "all"}), &["`subscribers` was sent as text; send a JSON array"]),
+            (tool, json!({"subscribers": []}), &["where all are meant, give `all`: true"]),
+            (tool, json!({"subscribers": ["s"], "all": true}), &["exclude one another"]),
         ])
         .await;
     }

@@ -118,7 +118,7 @@ async fn no_tool_writes_to_anybody_unless_it_was_asked_to() {
         ("publish_postmortem", json!({"incident_id": "i2webhooksdl"})),
         ("unpublish_postmortem", json!({"incident_id": "i2webhooksdl"})),
         ("delete_subscriber", json!({"subscriber_id": subscriber})),
-        ("unsubscribe_subscribers", json!({"subscribers": "all", "type": "sms"})),
+        ("unsubscribe_subscribers", json!({"all": true, "type": "sms"})),
         ("create_page_access_user", json!({"email": "new@customer.example.com"})),
         (
             "create_incident",

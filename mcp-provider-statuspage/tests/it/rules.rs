@@ -12,8 +12,17 @@ use stand_ins::StatuspageStandIn;
 use crate::setup::{PAGE, call, credential, failure, lines, provider, spec};
 
 const SECOND: &str = StatuspageStandIn::SECOND_PAGE;
-const TOOLS: [&str; 4] =
-    ["change_user_permissions", "replace_user_permissions", "get_user_permissions", "schedule_maintenance"];
+const TOOLS: [&str; 9] = [
+    "add_page_access_group_components",
+    "change_user_permissions",
+    "create_component_group",
+    "create_incident",
+    "create_subscriber",
+    "get_user_permissions",
+    "replace_user_permissions",
+    "schedule_maintenance",
+    "update_incident",
+];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
@@ -136,5 +145,46 @@ async fn what_a_recipe_sets_by_itself_is_held_to_the_rules_of_the_server() {
             (posted.method(), &posted.json().unwrap()["incident"]["impact_override"]),
             ("POST", &json!("maintenance"))
         );
+    }
+}
+
+/// Maps and lists of components name what `component_id` is elsewhere.
+#[tokio::test]
+async fn a_rule_on_components_holds_wherever_components_are_named() {
+    let rule = || {
+        let allowed = vec![json!("c02bookapi11"), json!("c13billing11")];
+        ArgumentRule::new("component_id", Constraint::OneOf(allowed)).with_absent_allowed()
+    };
+    let of = |mut arguments: Value, fields: Value| {
+        for (name, value) in fields.as_object().unwrap() {
+            arguments[name] = value.clone();
+        }
+        arguments["page_id"] = json!(PAGE);
+        arguments
+    };
+    let (incident, change) = (json!({"name": "Down"}), json!({"incident_id": "i7bookapi5xx"}));
+    let window = json!({
+        "name": "Database work", "scheduled_for": "2031-03-14T22:00:00Z", "scheduled_until": "2031-03-14T23:30:00Z",
+    });
+    let named = |id: &str| json!({"component_ids": [id]});
+    let set = |id: &str| json!({"components": {id: "major_outage"}});
+    for place in PLACES {
+        let (vendor, harness) = open(place, rule()).await;
+        for (tool, arguments) in [
+            ("create_incident", of(incident.clone(), set("c-hidden"))),
+            ("create_incident", of(incident.clone(), named("c-hidden"))),
+            ("update_incident", of(change.clone(), set("c-hidden"))),
+            ("create_component_group", of(json!({"name": "Europe"}), json!({"components": ["c-hidden"]}))),
+            ("create_subscriber", of(json!({"email": "a@example.com"}), named("c-hidden"))),
+            ("add_page_access_group_components", of(json!({"page_access_group_id": "g"}), named("c-hidden"))),
+        ] {
+            let error = harness.call(tool, arguments).await.unwrap_err();
+            assert_eq!(error.code(), Some(DenialCode::RuleViolated), "{place:?} {tool}: {error}");
+            assert!(!error.to_string().contains("c-hidden"), "{error}");
+        }
+        // The rows of a recipe are held to it too.
+        assert!(harness.call("schedule_maintenance", of(window.clone(), named("c-hidden"))).await.is_err());
+        assert!(vendor.requests().iter().all(|seen| seen.method() == "GET"), "{place:?}: {:?}", lines(&vendor));
+        call(&harness, "create_incident", of(incident.clone(), set("c02bookapi11"))).await;
     }
 }

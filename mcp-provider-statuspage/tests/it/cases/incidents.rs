@@ -9,9 +9,9 @@ const FOR: &str = "2031-03-14T22:00:00Z";
 const UNTIL: &str = "2031-03-14T23:30:00Z";
 
 pub(super) fn lists() -> Vec<Case> {
-    let list = |path: &str| page(&format!("/incidents{path}?per_page=25"));
+    let list = |path: &str| page(&format!("/incidents{path}?per_page=5"));
     vec![
-        Case::new("list_incidents", of_page(json!({})), "GET", page("/incidents?limit=25")),
+        Case::new("list_incidents", of_page(json!({})), "GET", page("/incidents?limit=5")),
         Case::new(
             "list_incidents",
             of_page(json!({"q": "late & \"slow\" #1", "limit": 2, "page": 3})),
@@ -85,7 +85,13 @@ pub(super) fn changes(made: &Made) -> Vec<Case> {
             "i7bookapi5xx",
             json!({"status": "resolved", "body": "Over.", "components": {"c02bookapi11": "operational"}}),
         ),
-        change("i6singapore0", json!({"reminder_intervals": null, "deliver_notifications": true})),
+        Case::new(
+            "update_incident",
+            of("incident_id", "i6singapore0", json!({"usual_reminders": true, "deliver_notifications": true})),
+            "PATCH",
+            page("/incidents/i6singapore0"),
+        )
+        .json(json!({"incident": {"reminder_intervals": null, "deliver_notifications": true}})),
         // What was chosen earlier is not undone: only the message of this very change is switched off.
         change("m4databasup0", json!({"scheduled_for": FOR, "scheduled_until": UNTIL})),
         Case::new(

@@ -46,8 +46,8 @@ pub(super) fn components() -> Vec<Case> {
             .json(json!({"component": whole})),
         Case::new("update_component", of(json!({"status": "major_outage"})), "PATCH", one.clone())
             .json(json!({"component": {"status": "major_outage"}})),
-        // Given as null it is sent as null; left out it is not sent.
-        Case::new("update_component", of(json!({"group_id": null})), "PATCH", one.clone())
+        // The flag is sent as null; left out, nothing is sent.
+        Case::new("update_component", of(json!({"no_group": true})), "PATCH", one.clone())
             .json(json!({"component": {"group_id": null}})),
         Case::new("delete_component", of(json!({})), "DELETE", one.clone()),
         Case::new("get_component_uptime", of(json!({})), "GET", format!("{one}/uptime")),

@@ -81,10 +81,10 @@ pub(super) fn one_by_one(made: &Made) -> Vec<Case> {
 }
 
 pub(super) fn in_bulk(made: &Made) -> Vec<Case> {
-    let all = json!({"subscribers": "all"});
+    let (given, all) = (json!({"all": true}), json!({"subscribers": "all"}));
     vec![
-        Case::new("resend_confirmation_mails", of_page(all.clone()), "POST", page("/subscribers/resend_confirmation"))
-            .json(all.clone()),
+        Case::new("resend_confirmation_mails", of_page(given), "POST", page("/subscribers/resend_confirmation"))
+            .json(all),
         Case::new(
             "resend_confirmation_mails",
             of_page(json!({"subscribers": [made.unconfirmed]})),
