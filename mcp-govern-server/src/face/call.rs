@@ -147,7 +147,9 @@ impl Face {
                     Transport::Http(slot, _) if asked.progress_token().is_none() => Some(slot),
                     Transport::Http(..) | Transport::Stream(_) => None,
                 };
-                let shape = Shape { outputs: &self.outputs, modern: asked.modern, slot };
+                let server = success.tool.server().clone();
+                let told = |note: &str| self.told(&asked.caller.principal, &server, note);
+                let shape = Shape { outputs: &self.outputs, modern: asked.modern, told: &told, slot };
                 let result = answer::result(success, &shape, meta);
                 let end = if result.is_error == Some(true) { CallEnd::BadOutput } else { CallEnd::Success };
                 (Ok(result.into()), end)
@@ -166,7 +168,9 @@ impl Face {
                     }
                 }
                 CallFailure::Provider(failed) => {
-                    (Ok(failure::result(failed, error.call(), self.form(asked), meta).into()), CallEnd::Failed)
+                    let told = |text: &str| self.told_of(asked, text);
+                    let result = failure::result(failed, error.call(), self.form(asked), meta, &told);
+                    (Ok(result.into()), CallEnd::Failed)
                 }
                 _ => (Err(ErrorData::internal_error("the call failed", None)), CallEnd::Failed),
             },
@@ -267,6 +271,13 @@ impl Face {
         let text = format!("the person did not connect an account with server `{server}`, so the call was not made");
         let facts = json!({"code": "credential_missing", "remedy": {"action": "connect_account", "server": server}});
         refusal::error_result(text, "denial", facts, OutputForm::Declared, self.meta(asked))
+    }
+
+    /// A text about the tool, with the tools in it named as the caller sees them.
+    fn told_of(&self, asked: &Asked<'_>, text: &str) -> String {
+        let snapshot = self.governor.snapshot();
+        let view = snapshot.tool_named(&asked.tool).and_then(|tool| snapshot.view(tool));
+        view.map_or_else(|| text.to_owned(), |view| self.told(&asked.caller.principal, view.id().server(), text))
     }
 
     /// Whether results of the tool are of a declared form.

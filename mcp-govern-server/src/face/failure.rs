@@ -7,7 +7,15 @@ use serde_json::{Map, Value, json};
 use super::refusal::{OutputForm, error_result};
 
 /// The failure as a result that a model can read: what happened, whether the vendor may have acted, when to try again.
-pub(super) fn result(error: &ProviderError, call: &CallId, form: OutputForm, meta: MetaObject) -> CallToolResult {
+///
+/// `told` names the tools in its sentence as the caller sees them.
+pub(super) fn result(
+    error: &ProviderError,
+    call: &CallId,
+    form: OutputForm,
+    meta: MetaObject,
+    told: &dyn Fn(&str) -> String,
+) -> CallToolResult {
     let mut facts = Map::new();
     facts.insert("kind".to_owned(), error.kind().as_str().into());
     facts.insert("sent".to_owned(), serde_json::to_value(error.sent()).unwrap_or_default());
@@ -38,7 +46,7 @@ pub(super) fn result(error: &ProviderError, call: &CallId, form: OutputForm, met
     if error.sent() == Sent::Maybe {
         add(&mut text, "the vendor may have acted: look before you try again");
     }
-    error_result(text, "failure", Value::Object(facts), form, meta)
+    error_result(told(&text), "failure", Value::Object(facts), form, meta)
 }
 
 /// A call that did not end in time, so that it was given up.
@@ -79,7 +87,7 @@ mod tests {
         let error = ProviderError::new(ProviderErrorKind::RateLimited, "too many requests")
             .with_sent(Sent::Maybe)
             .with_vendor(vendor);
-        let shown = result(&error, &CallId::new("c").unwrap(), OutputForm::Free, MetaObject::new());
+        let shown = result(&error, &CallId::new("c").unwrap(), OutputForm::Free, MetaObject::new(), &str::to_owned);
         let shown = serde_json::to_value(shown).unwrap();
         let text = shown["content"][0]["text"].as_str().unwrap();
         assert_eq!(

@@ -1,8 +1,8 @@
 //! `tools/list`, and the one tool that header checks look at.
 
 use mcp_govern_core::{
-    Denial, Principal, Remedy,
-    access::Visibility,
+    Denial, Principal, Remedy, ServerId, ToolId, ToolName,
+    access::{Snapshot, ToolView, Visibility},
     governor::{CallRequest, ListedTool},
 };
 use rmcp::{
@@ -10,7 +10,13 @@ use rmcp::{
     model::{CacheScope, ErrorCode, ListToolsResult, MetaObject, PaginatedRequestParams, Tool},
 };
 
-use super::{DENIED, Face, access::REQUEST_ACCESS, cursor, header, refusal};
+use super::{
+    DENIED, Face,
+    access::REQUEST_ACCESS,
+    cursor, header,
+    naming::{self, Naming},
+    refusal,
+};
 
 impl Face {
     /// A page of the caller's tools, ordered by name.
@@ -34,8 +40,11 @@ impl Face {
         let (mut own, mut left) = (own, left.peekable());
         while page.len() < self.options.page_size {
             let own_is_next = own.is_some() && left.peek().is_none_or(|tool| tool.name.as_str() > REQUEST_ACCESS);
-            let next =
-                if own_is_next { own.take() } else { left.next().map(|tool| self.show(principal, tool, modern)) };
+            let next = if own_is_next {
+                own.take()
+            } else {
+                left.next().map(|tool| self.show(principal, tool, &tools, modern))
+            };
             match next {
                 Some(tool) => page.push(tool),
                 None => break,
@@ -65,11 +74,34 @@ impl Face {
             return None;
         }
         let tool = self.governor.describe(principal, name).ok()?;
-        Some(self.shapes.shown(&tool, None, self.access_requests(), true))
+        Some(self.shapes.shown(&tool, None, self.access_requests(), true, &|_| Naming::None))
     }
 
-    fn show(&self, principal: &Principal, tool: &ListedTool, modern: bool) -> Tool {
-        self.shapes.shown(tool, self.remedy(principal, tool).as_ref(), self.access_requests(), modern)
+    /// A tool of the caller's list, which is ordered by name.
+    fn show(&self, principal: &Principal, tool: &ListedTool, list: &[ListedTool], modern: bool) -> Tool {
+        let snapshot = self.governor.snapshot();
+        let resolve = |word: &str| {
+            let named = named(&snapshot, tool.id.server(), word).map(|view| view.exposed_name());
+            named.map_or(Naming::None, |name| {
+                let listed = list.binary_search_by(|tool| tool.name.as_str().cmp(name)).is_ok();
+                if listed { Naming::Shown(name.to_owned()) } else { Naming::Lacking }
+            })
+        };
+        let remedy = self.remedy(principal, tool);
+        self.shapes.shown(tool, remedy.as_ref(), self.access_requests(), modern, &resolve)
+    }
+
+    /// A text of a server, with its tools named as the caller sees them.
+    pub(super) fn told(&self, principal: &Principal, server: &ServerId, text: &str) -> String {
+        let snapshot = self.governor.snapshot();
+        let resolve = |word: &str| match named(&snapshot, server, word) {
+            None => Naming::None,
+            Some(view) => match self.governor.describe(principal, view.id()) {
+                Ok(tool) => Naming::Shown(tool.name),
+                Err(_) => Naming::Lacking,
+            },
+        };
+        naming::told(text, &resolve).into_owned()
     }
 
     /// How to get at a tool that can only be asked for: the remedy of the denial that a call would get.
@@ -87,6 +119,12 @@ impl Face {
         meta.insert("io.modelcontextprotocol/serverInfo".to_owned(), self.server_info.clone());
         meta
     }
+}
+
+/// The tool of a server that a word names.
+fn named<'s>(snapshot: &'s Snapshot, server: &ServerId, word: &str) -> Option<ToolView<'s>> {
+    let tool = ToolId::new(server.clone(), ToolName::new(word).ok()?);
+    snapshot.tool(&tool).and_then(|tool| snapshot.view(tool))
 }
 
 /// A list that is refused says why: an empty one would be taken for the truth.

@@ -12,6 +12,8 @@ mod handler;
 mod header;
 mod list;
 mod listen;
+mod naming;
+mod nullable;
 mod output;
 mod progress;
 mod refusal;

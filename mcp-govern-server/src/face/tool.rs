@@ -14,6 +14,8 @@ use serde_json::{Map, Value};
 use super::{
     access::{AccessRequests, way_to},
     meta_key,
+    naming::{Naming, Resolve, candidates, told, told_schema},
+    nullable::nullable,
 };
 
 /// How many schemas are kept in the form that the protocol library wants.
@@ -21,31 +23,67 @@ const MOST: NonZeroUsize = NonZeroUsize::MIN.saturating_add(2047);
 
 /// Schemas in the form that the protocol library wants, by the address of the one they were made of. An entry holds on to that
 /// one, so that an address is never taken for another schema's.
-pub(super) struct ToolShapes(Mutex<Kept>);
+pub(super) struct ToolShapes {
+    objects: Mutex<Kept>,
+    /// The words of a schema's descriptions that may be names of tools.
+    words: Mutex<LruCache<usize, (Arc<Value>, Arc<[String]>)>>,
+}
 
-type Kept = LruCache<usize, (Arc<Value>, Arc<JsonObject>)>;
+type Kept = LruCache<(usize, Side, Names), (Arc<Value>, Arc<JsonObject>)>;
+
+/// The names of tools within a schema, and what each stands for.
+type Names = Vec<(String, Naming)>;
+
+/// What a schema speaks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Side {
+    Arguments,
+    /// Results: clients are told that every member may be null.
+    Results,
+}
 
 impl ToolShapes {
     pub(super) fn new() -> Self {
-        Self(Mutex::new(LruCache::new(MOST)))
+        Self { objects: Mutex::new(LruCache::new(MOST)), words: Mutex::new(LruCache::new(MOST)) }
     }
 
-    /// The schema as an object; without one, that of no arguments.
-    fn object(&self, schema: &Arc<Value>) -> Arc<JsonObject> {
-        let address = Arc::as_ptr(schema).addr();
-        if let Some((_, object)) = self.lock().get(&address) {
+    /// The schema as an object, with the names in its descriptions as the caller sees them; without one, that of no arguments.
+    fn object(&self, schema: &Arc<Value>, side: Side, resolve: Resolve<'_>) -> Arc<JsonObject> {
+        let names: Names = match side {
+            Side::Arguments => self.words(schema).iter().map(|word| (word.clone(), resolve(word))).collect(),
+            Side::Results => Vec::new(),
+        };
+        let names: Names = names.into_iter().filter(|(_, naming)| *naming != Naming::None).collect();
+        let key = (Arc::as_ptr(schema).addr(), side, names);
+        if let Some((_, object)) = locked(&self.objects).get(&key) {
             return Arc::clone(object);
         }
-        let object = Arc::new(schema.as_object().cloned().unwrap_or_else(nothing));
+        let shown = match side {
+            Side::Arguments if key.2.is_empty() => schema.as_object().cloned(),
+            Side::Arguments => {
+                let told = told_schema(schema, resolve);
+                told.as_ref().unwrap_or(schema).as_object().cloned()
+            }
+            Side::Results => nullable(schema).as_object().cloned(),
+        };
+        let object = Arc::new(shown.unwrap_or_else(nothing));
         // A schema that was narrowed for this caller alone is nobody else's: keeping it would drive the others out.
-        if Arc::strong_count(schema) > 1 {
-            self.lock().put(address, (Arc::clone(schema), Arc::clone(&object)));
+        if is_shared(schema) {
+            locked(&self.objects).put(key, (Arc::clone(schema), Arc::clone(&object)));
         }
         object
     }
 
-    fn lock(&self) -> MutexGuard<'_, Kept> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn words(&self, schema: &Arc<Value>) -> Arc<[String]> {
+        let address = Arc::as_ptr(schema).addr();
+        if let Some((_, words)) = locked(&self.words).get(&address) {
+            return Arc::clone(words);
+        }
+        let words: Arc<[String]> = candidates(schema).into();
+        if is_shared(schema) {
+            locked(&self.words).put(address, (Arc::clone(schema), Arc::clone(&words)));
+        }
+        words
     }
 
     /// The tool as MCP shows it to this caller.
@@ -55,17 +93,24 @@ impl ToolShapes {
         remedy: Option<&Remedy>,
         requests: AccessRequests,
         modern: bool,
+        resolve: Resolve<'_>,
     ) -> Tool {
         let definition = &tool.definition;
-        let mut description = definition.description.clone();
+        // An argument that is called as a tool is the argument.
+        let resolve: Resolve<'_> = &|word| match definition.arguments().any(|argument| argument == word) {
+            true => Naming::None,
+            false => resolve(word),
+        };
+        let mut description = told(&definition.description, resolve).into_owned();
         if let Some(sentence) = cannot_be_called_yet(tool.visibility, remedy, requests) {
             description = format!("{sentence} {description}");
         }
-        let mut shown = Tool::new(tool.name.clone(), description, self.object(&tool.input_schema))
-            .with_title(definition.title.clone())
-            .with_annotations(annotations(tool));
+        let mut shown =
+            Tool::new(tool.name.clone(), description, self.object(&tool.input_schema, Side::Arguments, resolve))
+                .with_title(definition.title.clone())
+                .with_annotations(annotations(tool));
         if let Some(schema) = definition.output_schema.as_ref().filter(|schema| modern || is_of_objects(schema)) {
-            shown = shown.with_raw_output_schema(self.object(schema));
+            shown = shown.with_raw_output_schema(self.object(schema, Side::Results, resolve));
         }
         shown.with_meta(meta(tool))
     }
@@ -73,8 +118,18 @@ impl ToolShapes {
 
 impl fmt::Debug for ToolShapes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ToolShapes({})", self.lock().len())
+        write!(f, "ToolShapes({})", locked(&self.objects).len())
     }
+}
+
+/// A cache holds nothing half-done, so that a panic elsewhere does not spoil it.
+fn locked<T>(cache: &Mutex<T>) -> MutexGuard<'_, T> {
+    cache.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether others hold the schema too.
+fn is_shared(schema: &Arc<Value>) -> bool {
+    Arc::strong_count(schema) > 1
 }
 
 /// Whether a schema speaks of objects: before 2026-07-28 a structured result is an object.
@@ -141,9 +196,24 @@ mod tests {
         let shapes = ToolShapes::new();
         let shared = Arc::new(json!({"type": "object"}));
         let _elsewhere = Arc::clone(&shared);
-        assert!(Arc::ptr_eq(&shapes.object(&shared), &shapes.object(&shared)));
+        let shown = |schema: &Arc<Value>| shapes.object(schema, Side::Arguments, &|_| Naming::None);
+        assert!(Arc::ptr_eq(&shown(&shared), &shown(&shared)));
         let own = Arc::new(json!({"type": "object", "properties": {}}));
-        assert_eq!(shapes.object(&own).len(), 2);
-        assert_eq!(shapes.lock().len(), 1);
+        assert_eq!(shown(&own).len(), 2);
+        assert_eq!(locked(&shapes.objects).len(), 1);
+        // Callers who see other names are shown other texts.
+        let shared = Arc::new(json!({"type": "object", "description": "Of list_pages."}));
+        let _elsewhere = Arc::clone(&shared);
+        let told = |name: &str| {
+            let object = shapes.object(&shared, Side::Arguments, &|word| match word {
+                "list_pages" => Naming::Shown(name.to_owned()),
+                _ => Naming::None,
+            });
+            object["description"].clone()
+        };
+        assert_eq!(
+            (told("a_list_pages"), told("b_list_pages")),
+            (json!("Of a_list_pages."), json!("Of b_list_pages."))
+        );
     }
 }

@@ -76,6 +76,35 @@ async fn a_result_that_does_not_fit_its_declared_form_is_an_error_that_warns_of_
 }
 
 #[tokio::test]
+async fn a_null_where_the_declared_form_has_a_text_is_told_and_the_result_fits_the_form_that_clients_know() {
+    let world = World::new().await;
+    *world.vendor.says.lock().unwrap() = Some(r#"{"text":null}"#.to_owned());
+    let tools = world.modern("ada", "tools/list", json!({})).await.result();
+    let tool = tools["tools"].as_array().unwrap().iter().find(|tool| tool["name"] == "acme_echo").unwrap();
+    for result in [
+        world.modern("ada", "tools/call", json!({"name": "acme_echo", "arguments": {"text": "x"}})).await.result(),
+        world.call("ada", "acme_echo", json!({"text": "x"})).await.result(),
+    ] {
+        assert_ne!(result["isError"], true, "{result}");
+        assert_eq!(result["structuredContent"], json!({"text": null}));
+        assert_eq!(result["content"][0]["text"], r#"{"text":null}"#);
+        assert!(result["content"][1]["text"].as_str().unwrap().contains("null at `/text`"), "{result}");
+        assert!(jsonschema::is_valid(&tool["outputSchema"], &result["structuredContent"]));
+    }
+}
+
+#[tokio::test]
+async fn a_read_whose_result_does_not_fit_may_be_repeated() {
+    let world = World::new().await;
+    *world.vendor.says.lock().unwrap() = Some(r#"{"text":7}"#.to_owned());
+    let result = world.call("ada", "acme_echo", json!({"text": "x"})).await.result();
+    assert_eq!(result["isError"], true);
+    let text = result["content"][0]["text"].as_str().unwrap();
+    assert!(text.contains("`/text` does not fit") && !text.contains("repeat"), "{text}");
+    assert_eq!(result["content"][1]["text"], r#"{"text":7}"#);
+}
+
+#[tokio::test]
 async fn a_failure_of_the_vendor_says_what_happened() {
     let world = World::new().await;
     let result = world.call("ada", "acme_limited", json!({})).await.result();
@@ -115,7 +144,7 @@ async fn progress_is_told_to_who_asks_for_it_and_the_result_comes_last() {
         before = now;
     }
     assert_eq!(last["result"]["structuredContent"], json!({"steps": 3}));
-    assert_eq!(last["result"]["content"][1]["text"], "2 were left out");
+    assert_eq!(last["result"]["content"][1]["text"], "2 were left out: see `acme_echo`");
     // Nobody asked: one JSON body.
     let answer = world.call("ada", "acme_steps", json!({})).await;
     assert_eq!(answer.headers["content-type"], "application/json");

@@ -80,6 +80,27 @@ async fn a_tool_is_shown_as_governance_classifies_it() {
 }
 
 #[tokio::test]
+async fn texts_name_tools_as_the_caller_sees_them_and_none_that_the_caller_lacks() {
+    let world = World::new().await;
+    for list in [
+        world.modern("ada", "tools/list", json!({})).await.result(),
+        world.legacy("ada", "2025-11-25", "tools/list", json!({})).await.result(),
+    ] {
+        let tools = list["tools"].as_array().unwrap();
+        let tool = |name: &str| tools.iter().find(|tool| tool["name"] == name).unwrap();
+        let text = "What steps does. Read more with `acme_echo`. It ends with `acme_list`.";
+        assert_eq!(tool("acme_steps")["description"], text);
+        let argument = &tool("acme_free")["inputSchema"]["properties"]["text"];
+        assert_eq!(argument["description"], "What to say, as `acme_echo` does.");
+    }
+    let params = json!({"name": "acme_free", "arguments": {"text": "gone"}});
+    let failed = world.legacy("ada", "2025-11-25", "tools/call", params).await.result();
+    let text = "`acme_free`: nothing is there. Look with `acme_echo`.";
+    assert_eq!(failed["content"][0]["text"], text);
+    assert_eq!(failed["structuredContent"]["failure"]["message"], text);
+}
+
+#[tokio::test]
 async fn before_2026_a_declared_result_is_an_object_or_not_declared() {
     let world = World::new().await;
     let schema = |result: Value| {

@@ -88,7 +88,13 @@ fn tool(name: &str, effect: Effect, input: Value, output: Option<Value>, securit
     ToolDefinition {
         name: ToolName::new(name).unwrap(),
         title: format!("The tool {name}"),
-        description: format!("What {name} does."),
+        description: match name {
+            // Other tools under the names that the vendor's side has for them.
+            "steps" => {
+                "What steps does. Read more with `echo`. For the hidden part use `secret`; it ends with `list`.".into()
+            }
+            _ => format!("What {name} does."),
+        },
         input_schema: Arc::new(input),
         output_schema: output.map(Arc::new),
         annotations: Annotations::of(effect, effect == Effect::Read),
@@ -115,7 +121,8 @@ fn text_output() -> Value {
 impl ToolServer for FakeServer {
     async fn discover(&self, _cx: DiscoverContext<'_>) -> Result<Arc<Catalogue>, ProviderError> {
         let text = json!({"text": {"type": "string", "description": "What to say."}});
-        let in_header = json!({"text": {"type": "string", "description": "What to say.", "x-mcp-header": "Text"}});
+        let in_header =
+            json!({"text": {"type": "string", "description": "What to say, as `echo` does.", "x-mcp-header": "Text"}});
         let nothing = || takes(&json!({}), &[]);
         let mut tools = if self.own {
             vec![tool("mine", Effect::Read, takes(&json!({"of": {"type": "integer"}}), &[]), None, &["token"])]
@@ -208,13 +215,17 @@ impl FakeServer {
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }
                 Ok(ToolOutput::new(to_raw_value(&json!({"steps": 3})).unwrap(), Vec::new())
-                    .with_note("2 were left out"))
+                    .with_note("2 were left out: see `echo`"))
             }
             "mine" => {
                 let facts = cx.credential.map(mcp_govern_core::Credential::facts);
                 output(
                     &json!({"whose": facts.and_then(|facts| facts.authorized_as.clone()), "user": call.user().subject}),
                 )
+            }
+            "free" if call.arguments().get("text").is_some_and(|text| text == "gone") => {
+                let text = "`free`: nothing is there. Look with `echo`. Or ask `secret`.";
+                Err(ProviderError::new(ProviderErrorKind::NotFound, text).with_sent(Sent::Yes))
             }
             "free" if call.arguments().get("text").is_some_and(|text| text == "break") => {
                 panic!("a fault of the provider")
