@@ -40,6 +40,8 @@ denial_codes! {
     StateUnreadable = "state_unreadable",
     /// The call comes from an address that is not allowed.
     SourceNotAllowed = "source_not_allowed",
+    /// The person's kill switch is on.
+    UserKilled = "user_killed",
     /// No rule says what kind of AI client this is.
     ClientUnknown = "client_unknown",
     /// The AI client has been closed.
@@ -84,7 +86,7 @@ denial_codes! {
     RecordUnavailable = "record_unavailable",
     /// There is no credential for the call.
     CredentialMissing = "credential_missing",
-    /// The credential belongs to another base URL or region, cannot be read, or has expired.
+    /// The credential belongs to another base URL or region, cannot be read, has expired, or is a person's own and refused by the vendor.
     CredentialUnusable = "credential_unusable",
     /// A kill switch was thrown while the call ran.
     CallKilled = "call_killed",

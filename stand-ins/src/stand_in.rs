@@ -147,7 +147,9 @@ impl<V: Vendor> StandIn<V> {
     pub(crate) fn change<T>(&self, how: impl FnOnce(&mut V, Moment) -> T) -> T {
         let mut inner = self.lock();
         let now = Moment::now(inner.skew);
-        how(&mut inner.vendor, now)
+        let answer = how(&mut inner.vendor, now);
+        inner.secrets = inner.vendor.secrets();
+        answer
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner<V>> {

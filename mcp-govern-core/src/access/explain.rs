@@ -75,6 +75,8 @@ pub enum Check {
     SnapshotFresh,
     /// The call comes from an allowed address.
     SourceAddress,
+    /// The person's kill switch is off.
+    UserKillSwitch,
     /// The AI client has a type, and is the caller's own where it is personal.
     ClientKnown,
     /// The AI client has not been closed.
@@ -153,6 +155,7 @@ impl Snapshot {
         let anothers = gates::is_anothers(row, client_type, principal);
         let stale = moment.freshness == Freshness::Stale || !std::ptr::eq(Arc::as_ptr(&caller.inner.snapshot), self);
         let admitted = client_type.is_some_and(|known| self.gates.client_types & super::shelf::type_bit(known) != 0);
+        let killed_user = self.gates.killed_users.contains(&principal.user);
         let source = principal.source.map_or("an unknown address".to_owned(), |source| format!("`{source}`"));
         let sources = match self.gates.sources.len() {
             0 => "calls may come from anywhere".to_owned(),
@@ -187,6 +190,11 @@ impl Snapshot {
                 Check::SourceAddress,
                 fails(!self.gates.allows_source(principal), DenialCode::SourceNotAllowed),
                 format!("the call comes from {source}; {sources}"),
+            ),
+            judged(
+                Check::UserKillSwitch,
+                fails(killed_user, DenialCode::UserKilled),
+                format!("{}: {}", principal.user, switch(killed_user)),
             ),
             judged(Check::ClientKnown, fails(client_type.is_none() || anothers, DenialCode::ClientUnknown), known),
             judged(

@@ -17,6 +17,7 @@ pub(super) struct Gates {
     pub(super) activated: bool,
     pub(super) killed: bool,
     pub(super) killed_clients: HashSet<ClientId>,
+    pub(super) killed_users: HashSet<UserId>,
     pub(super) sources: Box<[IpNet]>,
     /// The client types that the tenant admits, see [`type_bit`].
     pub(super) client_types: u8,
@@ -40,12 +41,17 @@ impl Gates {
         let settings = state.settings.clone();
         let killed_clients = state.kills.iter().filter_map(|scope| match scope {
             KillScope::Client(client) => Some(client.clone()),
-            KillScope::Tenant | KillScope::Server(_) | KillScope::Tool(_) => None,
+            KillScope::Tenant | KillScope::Server(_) | KillScope::Tool(_) | KillScope::User(_) => None,
+        });
+        let killed_users = state.kills.iter().filter_map(|scope| match scope {
+            KillScope::User(user) => Some(user.clone()),
+            KillScope::Tenant | KillScope::Server(_) | KillScope::Tool(_) | KillScope::Client(_) => None,
         });
         Self {
             activated: state.activated,
             killed: state.kills.contains(&KillScope::Tenant),
             killed_clients: killed_clients.collect(),
+            killed_users: killed_users.collect(),
             sources: settings.sources.clone().into(),
             client_types: settings.client_types.iter().fold(0, |mask, client_type| mask | type_bit(*client_type)),
             list_requestable: settings.list_requestable,
@@ -65,7 +71,7 @@ impl Gates {
         self.sources.is_empty() || principal.source.is_some_and(|source| inside(source.to_canonical()))
     }
 
-    /// The first check on source and client that fails.
+    /// The first check on source, person and client that fails.
     pub(super) fn caller_fault(
         &self,
         principal: &Principal,
@@ -74,6 +80,8 @@ impl Gates {
     ) -> Option<DenialCode> {
         if !self.allows_source(principal) {
             Some(DenialCode::SourceNotAllowed)
+        } else if self.killed_users.contains(&principal.user) {
+            Some(DenialCode::UserKilled)
         } else if client_type.is_none() || is_anothers(row, client_type, principal) {
             Some(DenialCode::ClientUnknown)
         } else if row.is_some_and(|row| row.closed) {

@@ -7,7 +7,7 @@ use std::{
 
 use super::{buckets::Buckets, shared_map::SharedMap, shelf::Names};
 use crate::{
-    journal::{Grant, State},
+    journal::{Grant, State, StoredCredential},
     vocabulary::{CredentialOwner, GrantId, Grantee, ServerId, Timestamp, UserId},
 };
 
@@ -66,9 +66,11 @@ impl Holders {
     /// Everybody's grants and connections.
     pub(super) fn build(state: &State, names: &Names) -> Self {
         let grants = state.grants.iter().map(|(id, grant)| (grant.grantee.clone(), Item::Grant(id, grant)));
-        let connections = state.credentials.keys().filter_map(|(server, owner)| match owner {
-            CredentialOwner::User(user) => Some((Grantee::User(user.clone()), Item::Connection(server))),
-            CredentialOwner::Shared => None,
+        let connections = state.credentials.iter().filter_map(|((server, owner), credential)| match owner {
+            CredentialOwner::User(user) if connects(credential) => {
+                Some((Grantee::User(user.clone()), Item::Connection(server)))
+            }
+            CredentialOwner::User(_) | CredentialOwner::Shared => None,
         });
         let empty: (Vec<HeldGrant>, Vec<u32>) = Default::default();
         let lists = SharedMap::folded(grants.chain(connections), &empty, |holder, item| match item {
@@ -118,7 +120,7 @@ impl Holders {
         let key = Grantee::User(user.clone());
         let holder = self.map.get(&key).cloned().unwrap_or_default();
         let mut connected: Vec<u32> = holder.connected.iter().copied().filter(|other| *other != index).collect();
-        if state.credential(server, &CredentialOwner::User(user.clone())).is_some() {
+        if state.credential(server, &CredentialOwner::User(user.clone())).is_some_and(connects) {
             connected.push(index);
         }
         self.put(&key, Holder::new(holder.grants.to_vec(), connected));
@@ -184,6 +186,11 @@ fn ordered(mut grants: Vec<HeldGrant>) -> Arc<[HeldGrant]> {
     grants.into()
 }
 
+/// Whether an account is connected by it: one that the vendor refuses has to be connected again.
+fn connects(credential: &StoredCredential) -> bool {
+    credential.refused().is_none()
+}
+
 /// A grant with its profile interned; none when there is no such profile.
 fn held(id: &GrantId, grant: &Grant, names: &Names) -> Option<HeldGrant> {
     let profile = names.profile(&grant.profile)?;
@@ -207,7 +214,7 @@ mod tests {
     use super::*;
     use crate::{
         access::fixture,
-        journal::{Profile, Server, StoredCredential},
+        journal::{Profile, Server},
         vocabulary::{CredentialFacts, Label, ProfileId, ProfileSpec, ServerSpec},
     };
 
@@ -281,7 +288,9 @@ mod tests {
                     state.credentials.remove(&key);
                 } else {
                     let facts = CredentialFacts::new();
-                    state.credentials.insert(key, StoredCredential { version: 1, facts, at: Timestamp::default() });
+                    let mut credential = StoredCredential::new(1, facts, Timestamp::default());
+                    credential.refused = (b % 2 == 0).then_some(1);
+                    state.credentials.insert(key, credential);
                 }
                 holders.follow_connection(&user(b), &server(a), state, names);
             }

@@ -70,6 +70,7 @@ fn early(code: DenialCode, caller: &Caller) -> Denial {
             Some(source) => format!("calls from `{source}` are not allowed"),
             None => "calls from an unknown address are not allowed".to_owned(),
         },
+        DenialCode::UserKilled => "an administrator has stopped every call of yours".to_owned(),
         DenialCode::ClientUnknown => {
             format!("the AI client `{client}` is not known here, or belongs to somebody else")
         }

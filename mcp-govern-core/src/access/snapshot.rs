@@ -137,13 +137,16 @@ impl Snapshot {
             .filter_map(|(index, tool)| Some((self.index(index), ToolView::new(tool, self.shelf.server(tool.server)?))))
     }
 
-    /// The kill switch that stops calls of this tool by this client, if one does: the tenant's, the client's, the server's, the
-    /// tool's or that of a tool it uses. For a look at a newer snapshot once a call is on its way.
-    pub fn killed(&self, tool: &ToolId, client: &ClientId) -> Option<DenialCode> {
+    /// The kill switch that stops calls of this tool by this caller, if one does: the tenant's, the person's, the client's, the
+    /// server's, the tool's or that of a tool it uses. For a look at a newer snapshot once a call is on its way.
+    pub fn killed(&self, tool: &ToolId, principal: &Principal) -> Option<DenialCode> {
         if self.gates.killed {
             return Some(DenialCode::TenantKilled);
         }
-        if self.gates.killed_clients.contains(client) {
+        if self.gates.killed_users.contains(&principal.user) {
+            return Some(DenialCode::UserKilled);
+        }
+        if self.gates.killed_clients.contains(&principal.client) {
             return Some(DenialCode::ClientKilled);
         }
         let record = self.shelf.tool(*self.shelf.by_id.get(tool)?)?;
@@ -183,6 +186,9 @@ impl Snapshot {
             Event::GrantRevoked(e) => Arc::make_mut(&mut self.holders).follow_grant(&e.grant, state, names),
             Event::CredentialSet(e) => self.follow_credential(&e.server, &e.owner, state),
             Event::CredentialRemoved(e) => self.follow_credential(&e.server, &e.owner, state),
+            Event::CredentialRefused(e) => {
+                self.follow_credential(&e.server, &CredentialOwner::User(e.user.clone()), state);
+            }
             Event::ClientSet(e) => self.follow_client(&e.client, state),
             Event::ClientClosed(e) => self.follow_client(&e.client, state),
             Event::ClientReopened(e) => self.follow_client(&e.client, state),
@@ -244,6 +250,7 @@ impl Reach {
             | Event::ClientReopened(_)
             | Event::CredentialSet(_)
             | Event::CredentialRemoved(_)
+            | Event::CredentialRefused(_)
             | Event::UserOffboarded(_) => Self::Entry,
             Event::ServerPaused(_)
             | Event::ServerResumed(_)
@@ -278,7 +285,7 @@ impl Reach {
 
     fn of_switch(scope: &KillScope) -> Self {
         match scope {
-            KillScope::Tenant | KillScope::Client(_) => Self::Nothing,
+            KillScope::Tenant | KillScope::Client(_) | KillScope::User(_) => Self::Nothing,
             KillScope::Server(_) | KillScope::Tool(_) => Self::Shelf,
         }
     }

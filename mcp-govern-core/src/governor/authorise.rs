@@ -1,7 +1,8 @@
 //! The credential of a call, and the call with it.
 
 use super::{
-    call::{Admitted, Stop},
+    Repetition,
+    call::{Admitted, RefusedOwn, Stop},
     core::Core,
     servers::OpenServer,
 };
@@ -14,7 +15,8 @@ use crate::{
 };
 
 impl Core {
-    /// Finds the credential and makes the call, once more with a refreshed credential where the vendor refused it.
+    /// Finds the credential and makes the call, once more with a refreshed credential where the vendor refused it. A person's own
+    /// that is refused for good is put on record as that, and the person is asked to connect the account again.
     pub(super) async fn authorised(
         &self,
         admitted: &Admitted,
@@ -33,20 +35,52 @@ impl Core {
             Ok(output) => return Ok(output),
             Err(error) => error,
         };
-        let Some(stale) = entry.filter(|_| may_repeat(&error, call.definition())) else {
+        let Some(mut used) = entry.filter(|_| error.credential_rejected()) else {
             return Err(Stop::Failed(error));
         };
-        // Rare and large: boxed, so that no call carries the place for it.
-        match Box::pin(self.refreshed(open, &owner, &stale)).await {
-            Some(fresh) => match server.invoke(call, cx.with_credential(Some(&fresh.credential))).await {
-                Ok(mut output) => {
-                    output.exchanges.splice(0..0, error.exchanges().iter().cloned());
-                    Ok(output)
+        let mut error = error;
+        if may_repeat(&error, call.definition()) {
+            // Rare and large: boxed, so that no call carries the place for it.
+            if let Some(fresh) = Box::pin(self.refreshed(open, &owner, &used)).await {
+                match server.invoke(call, cx.with_credential(Some(&fresh.credential))).await {
+                    Ok(mut output) => {
+                        output.exchanges.splice(0..0, error.exchanges().iter().cloned());
+                        return Ok(output);
+                    }
+                    Err(again) => (used, error) = (fresh, again.after(&error)),
                 }
-                Err(again) => Err(Stop::Failed(again.after(&error))),
-            },
-            None => Err(Stop::Failed(error)),
+            }
         }
+        match &owner {
+            CredentialOwner::User(person) if error.credential_rejected() => {
+                Box::pin(self.note_refused(&open.config.server, person, used.version)).await;
+                Err(self.refused_own(open, principal, call.definition(), error))
+            }
+            _ => Err(Stop::Failed(error)),
+        }
+    }
+
+    /// The end of a call whose credential, the person's own, the vendor refused.
+    ///
+    /// INVARIANT: a vendor that refuses a person's own credential leads to a way to connect the account again, and what was refused
+    /// is not sent again (`an_account_that_the_vendor_refuses_is_connected_again_and_not_sent_until_then`).
+    fn refused_own(
+        &self,
+        open: &OpenServer,
+        principal: &Principal,
+        definition: &ToolDefinition,
+        error: ProviderError,
+    ) -> Stop {
+        let server = &open.config.server;
+        let repetition = if may_repeat(&error, definition) { Repetition::Harmless } else { Repetition::Doubtful };
+        let look = match repetition {
+            Repetition::Harmless => "",
+            Repetition::Doubtful => "; something may have been done before that: look before you call again",
+        };
+        let message = format!("your own account with server `{server}` must be connected again: {error}{look}");
+        let remedy = self.connect_remedy(open, &CredentialOwner::User(principal.user.clone()), principal);
+        let denial = Denial::new(DenialCode::CredentialUnusable, message, remedy);
+        Stop::Refused(Box::new(RefusedOwn { denial, error, repetition }))
     }
 
     /// The credential of a call; none where the tool needs none.
@@ -64,14 +98,28 @@ impl Core {
         };
         match found {
             Ok(Some(entry)) => {
+                let server = &open.config.server;
+                let refused = self.is_refused(server, owner, entry.version);
                 let expired = entry.credential.facts().expires.is_some_and(|end| end <= self.time.now());
-                if !expired {
+                if !expired && !refused {
                     return Ok(Some(entry));
                 }
                 let fresh = Box::pin(self.refreshed(open, owner, &entry)).await;
-                fresh
-                    .map(Some)
-                    .ok_or_else(|| unusable(format!("the credential for server `{}` has expired", open.config.server)))
+                fresh.map(Some).ok_or_else(|| {
+                    unusable(match owner {
+                        CredentialOwner::Shared => format!("the credential for server `{server}` has expired"),
+                        CredentialOwner::User(_) if expired => {
+                            format!(
+                                "your access to your own account with server `{server}` has expired: connect it again"
+                            )
+                        }
+                        CredentialOwner::User(_) => {
+                            format!(
+                                "the vendor no longer accepts your own account with server `{server}`: connect it again"
+                            )
+                        }
+                    })
+                })
             }
             Ok(None) if !needs_credential(&admitted.permit) => Ok(None),
             Ok(None) => {

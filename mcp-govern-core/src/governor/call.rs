@@ -8,7 +8,7 @@ use std::{
 use serde_json::{Map, Value};
 
 use super::{
-    CallError, CallRequest, CallSuccess, Governor, Share, ToolRef,
+    CallError, CallRequest, CallSuccess, Governor, Repetition, Share, ToolRef,
     chores::Chore,
     core::{Core, View},
     servers::OpenServer,
@@ -68,7 +68,7 @@ impl Governor {
             return Err(told(call, Stop::Denied(Denial::new(code, message, Remedy::Retry))));
         };
         let (tool, definition) = (permit.tool(), permit.definition());
-        let watched = Watched::new(&self.core, permit.revision(), &principal.client, tool, definition);
+        let watched = Watched::new(&self.core, permit.revision(), principal, tool, definition);
         let authorized = AuthorizedCall::new(
             call.clone(),
             tool.clone(),
@@ -136,7 +136,16 @@ pub(super) enum Stop {
     Denied(Denial),
     /// Denied on its way: the vendor may have been asked already.
     Halted(Denial, Sent),
+    /// The vendor refused the person's own credential. What had been sent before that is in the error.
+    Refused(Box<RefusedOwn>),
     Failed(ProviderError),
+}
+
+/// A call whose credential, the person's own, the vendor refused.
+pub(super) struct RefusedOwn {
+    pub(super) denial: Denial,
+    pub(super) error: ProviderError,
+    pub(super) repetition: Repetition,
 }
 
 /// A call that was admitted.
@@ -253,6 +262,11 @@ impl Core {
     fn settle(&self, tool: &ToolId, ended: Result<ToolOutput, Stop>, sent: &SentFlag) -> Result<ToolOutput, Stop> {
         match ended {
             Err(Stop::Failed(error)) => Err(Stop::Failed(error.settled(sent.get()))),
+            Err(Stop::Refused(refused)) => {
+                let RefusedOwn { denial, error, repetition } = *refused;
+                let error = error.settled(sent.get());
+                Err(Stop::Refused(Box::new(RefusedOwn { denial, error, repetition })))
+            }
             Ok(output) if sent.get() == Sent::No => {
                 let mut untold = self.untold.write().unwrap_or_else(PoisonError::into_inner);
                 if untold.insert(tool.clone()) {
@@ -385,6 +399,7 @@ fn told(call: CallId, stop: Stop) -> CallError {
     let error = match stop {
         Stop::Denied(denial) => CallError::denied(call, denial),
         Stop::Halted(denial, sent) => CallError::halted(call, denial, sent),
+        Stop::Refused(refused) => CallError::refused(call, refused.denial, refused.error.sent(), refused.repetition),
         Stop::Failed(error) => CallError::failed(call, error),
     };
     // Codes and kinds alone: sentences may name what the caller asked for.
@@ -422,6 +437,11 @@ fn record_outcome(receipt: Receipt, ended: Result<ToolOutput, Stop>) -> Result<T
         }
         Err(Stop::Halted(denial, sent)) => {
             receipt.outcome(CallResult::Denied { code: denial.code(), sent: *sent }, Vec::new());
+        }
+        Err(Stop::Refused(refused)) => {
+            let RefusedOwn { denial, error, .. } = &**refused;
+            let result = CallResult::Denied { code: denial.code(), sent: error.sent() };
+            receipt.outcome(result, error.exchanges().to_vec());
         }
         Err(Stop::Failed(error)) => {
             let status = error.exchanges().last().and_then(|exchange| exchange.status);

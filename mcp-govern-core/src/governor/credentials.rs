@@ -1,11 +1,13 @@
 //! Credentials: put away, probed, found for a call, refreshed.
 
-use super::{Acted, GovernError, GovernErrorKind, Governor, act::JustLoaded, core::Core, servers::OpenServer};
+use super::{
+    Acted, GovernError, GovernErrorKind, Governor, act::JustLoaded, core::Core, keep::driver, servers::OpenServer,
+};
 use crate::{
     journal::{Action, Command, StoredCredential},
     ports::{VaultEntry, VaultError, VaultKey},
     provider::{Credential, CredentialReport, CredentialVerdict, ProbeContext},
-    vocabulary::{Actor, CommandId, CredentialFacts, CredentialOwner, ServerId},
+    vocabulary::{Actor, CommandId, CredentialFacts, CredentialOwner, ServerId, UserId},
 };
 
 /// Whether a credential is tried before it counts.
@@ -25,6 +27,8 @@ pub struct CredentialAccepted {
     pub acted: Acted,
     /// The version in the vault.
     pub version: u64,
+    /// What is known of it: what was stated with it, and what the probe added to that.
+    pub facts: CredentialFacts,
     /// What the probe found; none when it was skipped.
     pub report: Option<CredentialReport>,
 }
@@ -93,7 +97,11 @@ impl Governor {
         let entry = self.core.vault_entry(&open, owner).await?.ok_or_else(|| {
             GovernError::new(GovernErrorKind::NotFound, format!("server `{server}` has no such credential"))
         })?;
-        self.core.probe(&open, &entry.credential).await
+        let report = self.core.probe(&open, &entry.credential).await?;
+        if let (CredentialVerdict::Rejected, CredentialOwner::User(person)) = (report.verdict, owner) {
+            self.core.note_refused(server, person, entry.version).await;
+        }
+        Ok(report)
     }
 
     /// Says whether a credential works that is not in place. Whoever may set it may ask.
@@ -136,8 +144,9 @@ impl Core {
                 if report.verdict == CredentialVerdict::Rejected {
                     return Err(rejected(server, &report));
                 }
-                let facts = report.facts.clone();
-                (credential.with_facts(facts), Some(report))
+                // INVARIANT: what the sign-in stated stands (`what_a_sign_in_states_stands_and_the_probe_adds_to_it`): the vendor's
+                // answer to a probe knows neither when a token ends nor all that was granted.
+                (credential.with_further_facts(&report.facts), Some(report))
             }
         };
         let turn = self.vault_turn.lock().await;
@@ -154,8 +163,8 @@ impl Core {
         };
         let version = self.stores.vault.put(&key, expected, &credential).await?;
         let facts = credential.facts().clone();
-        let action = Action::SetCredential { server: server.clone(), owner: owner.clone(), version, facts };
-        let acted = match self.act(actor, &Command::new(CommandId::random()?, action), JustLoaded::Nothing).await {
+        let set = Action::SetCredential { server: server.clone(), owner: owner.clone(), version, facts: facts.clone() };
+        let acted = match self.act(actor, &Command::new(CommandId::random()?, set), JustLoaded::Nothing).await {
             Ok(acted) => acted,
             Err(error) => {
                 // Where it is not known whether the act was written, the secret must stay.
@@ -172,7 +181,26 @@ impl Core {
             let message = format!("the base URL of server `{server}` was changed meanwhile: set the credential again");
             return Err(GovernError::new(GovernErrorKind::Conflict, message));
         }
-        Ok(CredentialAccepted { acted, version, report })
+        Ok(CredentialAccepted { acted, version, facts, report })
+    }
+
+    /// Puts on record that a vendor refuses a person's own credential: it is not sent again until another one is in its place,
+    /// also by other nodes and after a restart. Where that fails the vendor is asked once more with the next call.
+    pub(super) async fn note_refused(&self, server: &ServerId, person: &UserId, version: u64) {
+        let action = Action::NoteRefusedCredential { server: server.clone(), user: person.clone(), version };
+        let noted = async {
+            let command = Command::new(CommandId::random()?, action).with_reason("the vendor refuses it");
+            self.act(&driver()?, &command, JustLoaded::Nothing).await
+        };
+        if let Err(error) = noted.await {
+            tracing::warn!(%server, %error, "it could not be put on record that a vendor refuses the credential of a person");
+        }
+    }
+
+    /// Whether the vendor is known to refuse a credential.
+    pub(super) fn is_refused(&self, server: &ServerId, owner: &CredentialOwner, version: u64) -> bool {
+        let refused = self.with_state(|state| state.credential(server, owner).and_then(StoredCredential::refused));
+        refused.is_some_and(|refused| version <= refused)
     }
 
     /// Puts back what stood under the key before a put whose act was refused.
@@ -271,7 +299,11 @@ impl Core {
             return Some(current);
         }
         let fresh = match refresher.refresh(&open.config, owner, &current.credential).await {
-            Ok(fresh) => fresh?,
+            // It is the same account still. When the one before ended says nothing of this one.
+            Ok(fresh) => {
+                let before = CredentialFacts { expires: None, ..current.credential.facts().clone() };
+                fresh?.with_further_facts(&before)
+            }
             Err(error) => {
                 tracing::warn!(server = %open.config.server, error = %error.kind(), "a credential could not be refreshed");
                 return None;

@@ -301,8 +301,8 @@ enum Covering {
     Chains,
 }
 
-/// Who anchors: no person.
-fn driver() -> Result<Actor, GovernError> {
+/// In whose name the governor itself acts: it is not a person.
+pub(super) fn driver() -> Result<Actor, GovernError> {
     let user = UserId::new("mcp-govern", "driver")
         .map_err(|error| GovernError::new(super::GovernErrorKind::Invalid, error.to_string()))?;
     Ok(Actor::new(user, [Role::GovernanceAdmin]))

@@ -11,6 +11,7 @@ mod blueprint;
 mod builder;
 mod call;
 mod chores;
+mod connections;
 mod core;
 mod credentials;
 mod driver;
@@ -41,13 +42,14 @@ pub use self::{
     ask::{AccessWish, RequestState, RequestableProfile},
     blueprint::Applied,
     builder::GovernorBuilder,
+    connections::Connection,
     credentials::{CredentialAccepted, Probe},
     driver::{Driver, Follower},
     error::{GovernError, GovernErrorKind},
     limits::{CallBound, CallLimits, CallRate},
     list::ListedTool,
     refresh::{ConnectUrls, CredentialRefresher},
-    request::{CallError, CallFailure, CallRequest, CallSuccess, ToolRef},
+    request::{CallError, CallFailure, CallRequest, CallSuccess, Repetition, ToolRef},
     status::Status,
 };
 pub(crate) use self::{

@@ -144,6 +144,16 @@ pub struct CallError {
     call: CallId,
     cause: CallFailure,
     sent: Sent,
+    repetition: Repetition,
+}
+
+/// Whether a call that was not carried out may be made once more as it is, without anything being done twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repetition {
+    /// Nothing was done, or the tool only reads.
+    Harmless,
+    /// Something was done, or may have been: look first.
+    Doubtful,
 }
 
 /// Why a call was not carried out.
@@ -162,12 +172,16 @@ impl CallError {
     }
 
     pub(super) fn halted(call: CallId, denial: Denial, sent: Sent) -> Self {
-        Self { call, cause: CallFailure::Denied(denial), sent }
+        Self::refused(call, denial, sent, Repetition::after(sent))
+    }
+
+    pub(super) fn refused(call: CallId, denial: Denial, sent: Sent, repetition: Repetition) -> Self {
+        Self { call, cause: CallFailure::Denied(denial), sent, repetition }
     }
 
     pub(super) fn failed(call: CallId, error: ProviderError) -> Self {
         let sent = error.sent();
-        Self { call, cause: CallFailure::Provider(error), sent }
+        Self { call, cause: CallFailure::Provider(error), sent, repetition: Repetition::after(sent) }
     }
 
     /// The call's id, as its audit records name it.
@@ -204,6 +218,18 @@ impl CallError {
     /// Whether the vendor may have acted.
     pub fn sent(&self) -> Sent {
         self.sent
+    }
+
+    /// Whether the call may be made once more as it is. A vendor that answered with nothing but a refusal of the credential was sent
+    /// something and has done nothing.
+    pub fn repetition(&self) -> Repetition {
+        self.repetition
+    }
+}
+
+impl Repetition {
+    fn after(sent: Sent) -> Self {
+        if sent == Sent::No { Self::Harmless } else { Self::Doubtful }
     }
 }
 

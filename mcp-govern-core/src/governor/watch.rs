@@ -17,7 +17,7 @@ use crate::{
     denial::DenialCode,
     journal::{KillScope, Revision},
     provider::{CallObserver, ProviderError, ProviderErrorKind},
-    vocabulary::{ClientId, ToolDefinition, ToolId},
+    vocabulary::{Principal, ToolDefinition, ToolId},
 };
 
 /// A call on its way, and what may stop it: a kill switch thrown after it was admitted, or rules that can no longer be trusted.
@@ -27,7 +27,7 @@ pub(crate) struct Watched<'a> {
     core: &'a Core,
     /// The revision under which the call was admitted.
     admitted: Revision,
-    client: &'a ClientId,
+    principal: &'a Principal,
     tool: &'a ToolId,
     definition: &'a ToolDefinition,
 }
@@ -36,11 +36,11 @@ impl<'a> Watched<'a> {
     pub(crate) fn new(
         core: &'a Core,
         admitted: Revision,
-        client: &'a ClientId,
+        principal: &'a Principal,
         tool: &'a ToolId,
         definition: &'a ToolDefinition,
     ) -> Self {
-        Self { core, admitted, client, tool, definition }
+        Self { core, admitted, principal, tool, definition }
     }
 
     /// Why the call must not go on.
@@ -72,9 +72,9 @@ impl<'a> Watched<'a> {
         let server = self.tool.server();
         let used = self.definition.uses().iter().map(|name| ToolId::new(server.clone(), name.clone()));
         let tools = used.chain([self.tool.clone()]).map(KillScope::Tool);
-        [KillScope::Tenant, KillScope::Client(self.client.clone()), KillScope::Server(server.clone())]
-            .into_iter()
-            .chain(tools)
+        let Principal { user, client, .. } = self.principal;
+        let callers = [KillScope::User(user.clone()), KillScope::Client(client.clone())];
+        [KillScope::Tenant, KillScope::Server(server.clone())].into_iter().chain(callers).chain(tools)
     }
 }
 

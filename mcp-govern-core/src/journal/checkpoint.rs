@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// The number of the form; another number for every change of it, however small.
-pub const FORM: u32 = 5;
+pub const FORM: u32 = 6;
 
 /// A checkpoint cannot be written or read; the journal can.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -61,7 +61,7 @@ struct Saved {
     requests: Vec<(RequestId, SavedRequest)>,
     clients: Vec<(ClientId, SavedClient)>,
     kills: BTreeSet<KillScope>,
-    credentials: Vec<(ServerId, CredentialOwner, u64, CredentialFacts, i64)>,
+    credentials: Vec<SavedCredential>,
     anchors: Vec<(WriterId, AuditHead)>,
     anchored_at: Option<i64>,
     sealed: Option<Sealed>,
@@ -130,6 +130,9 @@ struct SavedClient {
 /// Id, profile, grantee and grantor (places in their tables), end, time, request.
 type SavedGrant = (GrantId, usize, usize, usize, Option<i64>, i64, Option<RequestId>);
 
+/// Server, owner, version, facts, time, the version that the vendor refused.
+type SavedCredential = (ServerId, CredentialOwner, u64, CredentialFacts, i64, Option<u64>);
+
 /// Id, revision, the first half of the digest.
 type SavedCommand = (CommandId, u64, u128);
 
@@ -193,7 +196,8 @@ impl Saved {
             clients: rows(&state.clients, |id, client| (id, SavedClient::of(client))),
             kills: state.kills.clone(),
             credentials: rows(&state.credentials, |(server, owner), credential| {
-                (server, owner, credential.version, credential.facts.clone(), credential.at.as_millis())
+                let StoredCredential { version, facts, at, refused } = credential;
+                (server, owner, *version, facts.clone(), at.as_millis(), *refused)
             }),
             anchors: rows(&state.anchors, |writer, head| (writer, *head)),
             anchored_at: state.anchored_at.map(Timestamp::as_millis),
@@ -224,8 +228,8 @@ impl Saved {
             };
             Some((id, grant))
         };
-        let credential = |(server, owner, version, facts, at)| {
-            ((server, owner), StoredCredential { version, facts, at: Timestamp::from_millis(at) })
+        let credential = |(server, owner, version, facts, at, refused): SavedCredential| {
+            ((server, owner), StoredCredential { version, facts, at: Timestamp::from_millis(at), refused })
         };
         let profile = |(id, spec, bindings, policy_by): (_, _, Vec<ToolsetBinding>, _)| {
             let bindings = bindings.into_iter().map(|binding| (binding.toolset.clone(), binding)).collect();

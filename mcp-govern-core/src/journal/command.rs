@@ -327,6 +327,16 @@ pub enum Action {
         /// Whose it is.
         owner: CredentialOwner,
     },
+    /// Put on record that the vendor refuses a person's own credential, so that it is not sent again. Governance admin; sent by the
+    /// [`Governor`](crate::Governor) when a call or a probe ends so.
+    NoteRefusedCredential {
+        /// The server.
+        server: ServerId,
+        /// Whose it is.
+        user: UserId,
+        /// The version in the vault that was refused.
+        version: u64,
+    },
     /// Put on record where chains of audit records stand; a chain must hold that record from then on. Governance admin; sent by
     /// the [`Driver`](crate::governor::Driver) now and then.
     AnchorAudit {
@@ -416,6 +426,7 @@ action_names! {
     Release = "release",
     SetCredential = "set_credential",
     RemoveCredential = "remove_credential",
+    NoteRefusedCredential = "note_refused_credential",
     AnchorAudit = "anchor_audit",
     AcceptRollback = "accept_rollback",
     DropAuditSegment = "drop_audit_segment",

@@ -364,6 +364,16 @@ events! {
         /// Whose it was.
         owner: CredentialOwner,
     }
+    /// The vendor refused a person's own credential: it is not sent again until another one is set.
+    CredentialRefused = "credential_refused.v1" {
+        /// The server.
+        server: ServerId,
+        /// Whose it is.
+        user: UserId,
+        /// The version in the vault that was refused. It may be newer than the one that was set: a credential is refreshed without
+        /// an act.
+        version: u64,
+    }
     /// Where a writer's chain of audit records stood was put on record: from now on the chain must hold this record.
     AuditAnchored = "audit_anchored.v1" {
         /// Who writes the chain.
@@ -419,6 +429,8 @@ pub enum KillScope {
     Tool(ToolId),
     /// Every call of the AI client.
     Client(ClientId),
+    /// Every call of the person, through whatever AI client, and whatever the person holds it by.
+    User(UserId),
 }
 
 impl std::fmt::Display for KillScope {
@@ -428,6 +440,7 @@ impl std::fmt::Display for KillScope {
             Self::Server(server) => write!(f, "server `{server}`"),
             Self::Tool(tool) => write!(f, "tool `{tool}`"),
             Self::Client(client) => write!(f, "client `{client}`"),
+            Self::User(user) => write!(f, "user `{user}`"),
         }
     }
 }

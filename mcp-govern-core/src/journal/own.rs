@@ -149,6 +149,7 @@ fn bears_on(state: &State, person: &Actor, event: &Event) -> bool {
         | Event::KillSwitchReleased(_)
         | Event::CredentialSet(_)
         | Event::CredentialRemoved(_)
+        | Event::CredentialRefused(_)
         | Event::AuditAnchored(_)
         | Event::JournalSealed(_)
         | Event::RollbackAccepted(_)

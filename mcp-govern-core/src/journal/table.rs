@@ -79,6 +79,7 @@ const TABLE: &[(&str, [Right; 6])] = &[
     ("release", [A, A, O, N, N, N]),
     ("set_credential", [A, A, O, N, N, O]),
     ("remove_credential", [A, A, O, N, N, O]),
+    ("note_refused_credential", [A, A, N, N, N, N]),
     ("anchor_audit", [A, A, N, N, N, N]),
     ("accept_rollback", [A, A, N, N, N, N]),
     ("drop_audit_segment", [A, A, N, N, N, N]),

@@ -29,12 +29,19 @@ impl Credential {
         self
     }
 
-    /// With facts; the set of field names is kept right.
+    /// With facts in place of those that it has; the set of field names is kept right. [`Credential::with_further_facts`] keeps them.
     #[must_use]
     pub fn with_facts(mut self, mut facts: CredentialFacts) -> Self {
         facts.fields = self.fields.keys().cloned().collect();
         self.facts = Arc::new(facts);
         self
+    }
+
+    /// With facts of another source, where its own say nothing ([`CredentialFacts::completed_by`]).
+    #[must_use]
+    pub fn with_further_facts(self, further: &CredentialFacts) -> Self {
+        let facts = CredentialFacts::clone(&self.facts).completed_by(further);
+        self.with_facts(facts)
     }
 
     /// The auth method.

@@ -239,4 +239,38 @@ impl CredentialFacts {
         self.expires = Some(expires);
         self
     }
+
+    /// With what another source says, where nothing is stated here: what is stated here stands. Of `more` each name counts by
+    /// itself.
+    ///
+    /// The one who issues a credential states what it was issued for, and a later look at it adds to that:
+    ///
+    /// ```
+    /// use mcp_govern_core::{CredentialFacts, Timestamp};
+    ///
+    /// let issued = CredentialFacts::new().with_scopes(["read", "write"]).with_expiry(Timestamp::from_millis(1_000));
+    /// let seen = CredentialFacts::new().with_scopes(["read"]).with_authorized_as("ada@example.com");
+    /// let facts = issued.completed_by(&seen);
+    /// assert_eq!(facts.scopes.len(), 2);
+    /// assert_eq!(facts.authorized_as.as_deref(), Some("ada@example.com"));
+    /// assert!(facts.expires.is_some());
+    /// ```
+    #[must_use]
+    pub fn completed_by(mut self, other: &Self) -> Self {
+        // Each field is named, so that a new one cannot be forgotten here.
+        let Self { authorized_as, scopes, region, expires, fields, more } = other;
+        self.authorized_as = self.authorized_as.or_else(|| authorized_as.clone());
+        self.region = self.region.or_else(|| region.clone());
+        self.expires = self.expires.or(*expires);
+        if self.scopes.is_empty() {
+            self.scopes.clone_from(scopes);
+        }
+        if self.fields.is_empty() {
+            self.fields.clone_from(fields);
+        }
+        for (name, value) in more {
+            self.more.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+        self
+    }
 }

@@ -124,7 +124,7 @@ fn an_explanation_names_every_check_with_its_ids_and_remedies() {
     let caller = world.caller(&principal("bob"));
     let trace = world.snapshot.explain(&caller, &tool("status/list_pages"), &world.moment());
     assert_eq!(trace.denied, Some(DenialCode::ServerPaused));
-    assert_eq!(trace.checks.len(), 17);
+    assert_eq!(trace.checks.len(), 18);
     let failed: Vec<_> = trace
         .checks
         .iter()
@@ -145,7 +145,7 @@ fn an_explanation_names_every_check_with_its_ids_and_remedies() {
     assert!(grant.detail.contains("through toolset `reading`"), "{grant:?}");
     let none = world.snapshot.explain(&ann, &tool("status/nothing"), &world.moment());
     assert_eq!(none.denied, Some(DenialCode::UnknownTool));
-    assert_eq!(none.checks.len(), 17);
+    assert_eq!(none.checks.len(), 18);
     assert_eq!(none.checks.iter().filter(|check| check.result == CheckResult::NotReached).count(), 7);
     assert!(serde_json::to_string(&none).unwrap().contains("\"not_reached\""));
 }

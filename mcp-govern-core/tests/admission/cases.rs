@@ -85,17 +85,18 @@ fn every_kill_switch_denies_and_its_release_admits_again() {
     let ann = principal("ann");
     for (scope, code) in [
         (KillScope::Tenant, "tenant_killed"),
+        (KillScope::User(user("ann")), "user_killed"),
         (KillScope::Client(client("desktop")), "client_killed"),
         (KillScope::Server(server("status")), "server_killed"),
         (KillScope::Tool(tool("status/list_pages")), "tool_killed"),
     ] {
         kill(&mut world, scope.clone());
         assert_eq!(world.code(&ann, "status/list_pages"), code);
-        let seen = world.snapshot.killed(&tool("status/list_pages"), &client("desktop"));
+        let seen = world.snapshot.killed(&tool("status/list_pages"), &ann);
         assert_eq!(seen.map(DenialCode::as_str), Some(code));
         world.must(Action::Release { scope });
         assert_eq!(world.code(&ann, "status/list_pages"), "permit");
-        assert_eq!(world.snapshot.killed(&tool("status/list_pages"), &client("desktop")), None);
+        assert_eq!(world.snapshot.killed(&tool("status/list_pages"), &ann), None);
     }
 }
 
@@ -112,7 +113,7 @@ fn a_recipe_stands_and_falls_with_the_tools_that_it_uses() {
     assert_eq!(world.code(&ann, "status/find_page"), "permit");
     kill(&mut world, KillScope::Tool(tool("status/get_page")));
     assert_eq!(world.code(&ann, "status/find_page"), "tool_killed");
-    assert_eq!(world.snapshot.killed(&tool("status/find_page"), &client("x")), Some(DenialCode::ToolKilled));
+    assert_eq!(world.snapshot.killed(&tool("status/find_page"), &ann), Some(DenialCode::ToolKilled));
     world.must(Action::Release { scope: KillScope::Tool(tool("status/get_page")) });
     world.must(Action::DisableTools { tools: [tool("status/get_page")].into() });
     let refused = world.ask(&ann, "status/find_page").unwrap_err();

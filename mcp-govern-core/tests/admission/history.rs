@@ -267,6 +267,7 @@ impl Case {
                     0 => KillScope::Tenant,
                     1 | 2 => KillScope::Server(server(pick(&SERVERS, b))),
                     3 => KillScope::Client(client(pick(&CLIENTS, b))),
+                    4 => KillScope::User(user(pick(&USERS, b))),
                     _ => KillScope::Tool(tool_at(b, c)),
                 };
                 // Released twice as often as thrown, so that the world does not stand still.
@@ -276,6 +277,10 @@ impl Case {
                 let (server, person) = (server(pick(&SERVERS, a)), user(pick(&USERS, b)));
                 let owner = CredentialOwner::User(person.clone());
                 let facts = CredentialFacts::new();
+                if c % 5 == 0 {
+                    world.act(Action::NoteRefusedCredential { server, user: person, version: u64::from(c) });
+                    return;
+                }
                 let action = if c % 3 == 0 {
                     Action::RemoveCredential { server, owner }
                 } else {

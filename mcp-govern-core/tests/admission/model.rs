@@ -45,6 +45,9 @@ impl Model<'_> {
         if !settings.sources.is_empty() && !self.who.source.is_some_and(inside) {
             return Err(DenialCode::SourceNotAllowed);
         }
+        if kills.contains(&KillScope::User(self.who.user.clone())) {
+            return Err(DenialCode::UserKilled);
+        }
         let Some(client_type) = self.client_type() else {
             return Err(DenialCode::ClientUnknown);
         };
@@ -175,7 +178,8 @@ impl Model<'_> {
         }
         let paused = self.state.servers()[server].is_paused();
         let own = self.state.servers()[server].spec().sharing == CredentialSharing::PerUser;
-        let connected = self.state.credential(server, &CredentialOwner::User(self.who.user.clone())).is_some();
+        let account = self.state.credential(server, &CredentialOwner::User(self.who.user.clone()));
+        let connected = account.is_some_and(|account| account.refused().is_none());
         match self.grant(tool) {
             Ok(()) if paused => Visibility::Paused,
             Ok(()) if own && !connected => Visibility::NeedsConnection,

@@ -166,6 +166,7 @@ fn the_random_world_admits_and_denies_for_many_reasons() {
         "client_type_not_allowed",
         "client_closed",
         "client_killed",
+        "user_killed",
         "tenant_killed",
         "source_not_allowed",
         "tool_client_type_not_allowed",

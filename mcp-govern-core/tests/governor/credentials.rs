@@ -9,15 +9,16 @@ use async_trait::async_trait;
 use mcp_govern_core::{
     Actor, Credential, CredentialFacts, CredentialOwner, CredentialSharing, CredentialVerdict, DenialCode, Principal,
     ProviderError, ProviderErrorKind, Remedy, Role, Sent, ServerConfig, Timestamp,
-    audit::CallResult,
-    governor::{ConnectUrls, CredentialRefresher, GovernErrorKind, Governor, GovernorBuilder, Probe},
+    access::Visibility,
+    audit::{AuditRecord, CallResult},
+    governor::{ConnectUrls, CredentialRefresher, GovernErrorKind, Governor, GovernorBuilder, Probe, Repetition},
     journal::Action,
     ports::Stores,
 };
 
 use super::{
     vendor::Turn,
-    world::{DAY, KEY, START, World, code, key, owner, server, spec, tenant, user},
+    world::{DAY, KEY, START, World, code, key, owner, principal, server, spec, tenant, user},
 };
 
 async fn per_user(configure: impl FnOnce(GovernorBuilder) -> GovernorBuilder) -> World {
@@ -288,6 +289,165 @@ async fn many_calls_with_a_stale_credential_share_one_refresh() {
         call.await.unwrap().unwrap();
     }
     assert_eq!(refresher.count.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn what_a_sign_in_states_stands_and_the_probe_adds_to_it() {
+    let world = per_user(|builder| builder).await;
+    let mut found = CredentialFacts::new().with_scopes(["read"]).with_expiry(Timestamp::from_millis(i64::MAX));
+    found.region = Some("eu".to_owned());
+    found.more = [("plan", "large"), ("account", "of the probe")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+    *world.vendor.probe_finds.lock().unwrap() = found;
+    let end = Timestamp::from_millis(START).plus(DAY);
+    let mut stated = CredentialFacts::new().with_scopes(["read", "write"]).with_expiry(end);
+    stated.more.insert("account".to_owned(), "of the sign-in".to_owned());
+    let credential = key("key-of-ann").with_facts(stated);
+    let accepted = world.governor.connect(&person("ann"), &server(), credential, Probe::Required).await.unwrap();
+    assert_eq!(accepted.facts.authorized_as.as_deref(), Some("10@acme.test"));
+    assert_eq!((accepted.facts.region.as_deref(), accepted.facts.expires), (Some("eu"), Some(end)));
+    assert_eq!(accepted.facts.scopes.len(), 2);
+    assert_eq!(
+        (accepted.facts.more["plan"].as_str(), accepted.facts.more["account"].as_str()),
+        ("large", "of the sign-in")
+    );
+    assert_eq!(accepted.facts.fields.iter().collect::<Vec<_>>(), ["api_key"]);
+    let known = world.governor.state().credential(&server(), &CredentialOwner::User(user("ann"))).unwrap().clone();
+    assert_eq!(*known.facts(), accepted.facts);
+    // What has ended is not sent, and the person is told to connect again.
+    world.call("ann", "list_pages").await.unwrap();
+    world.clock.advance(DAY);
+    let ended = world.call("ann", "list_pages").await;
+    assert_eq!(code(&ended), "credential_unusable");
+    let remedy = ended.unwrap_err().denial().unwrap().remedy().clone();
+    assert_eq!(remedy, Remedy::ConnectAccount { server: server(), url: None });
+    assert_eq!(keys_seen(&world), ["key-of-ann"]);
+}
+
+#[tokio::test]
+async fn a_refreshed_credential_is_of_the_same_account_and_ends_when_its_issuer_says() {
+    let refresher = Arc::new(Refresher::default());
+    let given = refresher.clone();
+    let world = per_user(|builder| builder.with_refresher(given)).await;
+    let end = Timestamp::from_millis(START).plus(DAY);
+    let credential = key("key-of-ann").with_facts(CredentialFacts::new().with_scopes(["read"]).with_expiry(end));
+    world.governor.connect(&person("ann"), &server(), credential, Probe::Required).await.unwrap();
+    world.clock.advance(DAY);
+    world.call("ann", "list_pages").await.unwrap();
+    let vault = world.stores.memory.open(&tenant()).await.unwrap().vault;
+    let (kept, _) = vault.list().await.unwrap().remove(0);
+    let facts = vault.get(&kept).await.unwrap().unwrap().credential.facts().clone();
+    assert_eq!((facts.authorized_as.as_deref(), facts.expires), (Some("10@acme.test"), None));
+    assert!(facts.scopes.contains("read"), "{facts:?}");
+}
+
+#[tokio::test]
+async fn an_account_that_the_vendor_refuses_is_connected_again_and_not_sent_until_then() {
+    let world = per_user(|builder| builder.with_connect_urls(Arc::new(Page))).await;
+    let connect = async |secret: &str| {
+        world.governor.connect(&person("ann"), &server(), key(secret), Probe::Required).await.unwrap();
+    };
+    connect("revoked-key").await;
+    let seen_by = world.governor.list(&principal("ann")).unwrap();
+    assert!(seen_by.iter().all(|tool| tool.visibility == Visibility::Callable));
+    for name in ["list_pages", "create_page"] {
+        world.vendor.will(Turn::RefuseCredential(0));
+        let error = world.call("ann", name).await.unwrap_err();
+        let denial = error.denial().unwrap();
+        assert_eq!(denial.code(), DenialCode::CredentialUnusable);
+        let url = Some("https://gate.test/connect/acme/ann".to_owned());
+        assert_eq!(*denial.remedy(), Remedy::ConnectAccount { server: server(), url });
+        assert!(denial.message().contains("connected again: the key is refused"), "{denial}");
+        assert_eq!((error.sent(), error.repetition()), (Sent::Yes, Repetition::Harmless));
+        // From now on nothing is sent, here and on any other node, which may have been started since.
+        let later = World::bare(world.stores.clone(), |builder| builder).await;
+        for node in [&world, &later] {
+            let denied = node.call("ann", "list_pages").await;
+            assert_eq!(code(&denied), "credential_unusable");
+            assert!(denied.unwrap_err().to_string().contains("no longer accepts"));
+            let listed = node.governor.list(&principal("ann")).unwrap();
+            assert!(listed.iter().all(|tool| tool.visibility == Visibility::NeedsConnection));
+        }
+        assert_eq!(later.vendor.seen(), []);
+        later.governor.close().await;
+        connect("another-key").await;
+        world.call("ann", "list_pages").await.unwrap();
+    }
+    assert_eq!(keys_seen(&world), ["revoked-key", "another-key", "another-key", "another-key"]);
+    let refused = CallResult::Denied { code: DenialCode::CredentialUnusable, sent: Sent::Yes };
+    world.governor.close().await;
+    let outcomes = world.records().await.into_iter().filter_map(|record| match record {
+        AuditRecord::Outcome(outcome) if outcome.result == refused => Some(outcome.exchanges.len()),
+        _ => None,
+    });
+    assert_eq!(outcomes.collect::<Vec<_>>(), [1, 1], "what the vendor answered is on record");
+}
+
+#[tokio::test]
+async fn what_a_call_had_done_before_its_account_was_refused_is_told() {
+    let world = per_user(|builder| builder).await;
+    world.governor.connect(&person("ann"), &server(), key("k"), Probe::Skip).await.unwrap();
+    world.vendor.will(Turn::RefuseCredential(1));
+    let error = world.call("ann", "create_page").await.unwrap_err();
+    assert_eq!(error.code(), Some(DenialCode::CredentialUnusable));
+    assert_eq!(error.repetition(), Repetition::Doubtful);
+    assert!(error.to_string().contains("look before you call again"), "{error}");
+}
+
+#[tokio::test]
+async fn a_refusal_of_an_account_that_was_replaced_meanwhile_does_not_concern_the_new_one() {
+    let world = per_user(|builder| builder).await;
+    world.governor.connect(&person("ann"), &server(), key("old"), Probe::Skip).await.unwrap();
+    world.act(Action::NoteRefusedCredential { server: server(), user: user("ann"), version: 1 }).await;
+    assert_eq!(code(&world.call("ann", "list_pages").await), "credential_unusable");
+    world.governor.connect(&person("ann"), &server(), key("new"), Probe::Skip).await.unwrap();
+    let late = world.act(Action::NoteRefusedCredential { server: server(), user: user("ann"), version: 1 }).await;
+    assert!(late.events.is_empty());
+    world.call("ann", "list_pages").await.unwrap();
+    assert_eq!(keys_seen(&world), ["new"]);
+}
+
+#[tokio::test]
+async fn an_account_that_a_probe_finds_refused_is_not_sent() {
+    let world = per_user(|builder| builder).await;
+    world.governor.connect(&person("ann"), &server(), key("k"), Probe::Skip).await.unwrap();
+    world.vendor.bad_keys.lock().unwrap().push("k".into());
+    let report = world.governor.probe(&person("ann"), &server(), &CredentialOwner::User(user("ann"))).await.unwrap();
+    assert_eq!(report.verdict, CredentialVerdict::Rejected);
+    assert_eq!(code(&world.call("ann", "list_pages").await), "credential_unusable");
+    assert!(world.vendor.seen().is_empty());
+}
+
+/// It is everybody's: one person's call says nothing to the others, and an administrator has to look.
+#[tokio::test]
+async fn a_shared_credential_that_is_refused_fails_the_call_and_is_sent_again() {
+    let world = World::open().await;
+    world.vendor.will(Turn::RefuseCredential(0));
+    let error = world.call("ann", "list_pages").await.unwrap_err();
+    assert_eq!(error.provider_error().unwrap().kind(), ProviderErrorKind::Unauthorized);
+    world.call("ann", "list_pages").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_refresh_that_comes_about_later_mends_an_account_that_was_refused() {
+    let refresher = Arc::new(Refresher::default());
+    let given = refresher.clone();
+    let world = per_user(|builder| builder.with_refresher(given)).await;
+    world.governor.connect(&person("ann"), &server(), key("stale"), Probe::Skip).await.unwrap();
+    *refresher.refuses.lock().unwrap() = true;
+    world.vendor.will(Turn::RefuseCredential(0));
+    for _ in 0..2 {
+        assert_eq!(code(&world.call("ann", "list_pages").await), "credential_unusable");
+    }
+    *refresher.refuses.lock().unwrap() = false;
+    world.call("ann", "list_pages").await.unwrap();
+    assert_eq!(keys_seen(&world), ["stale", "fresh-1"]);
+    // The refreshed one, which is newer than what was set, is refused as well.
+    *refresher.refuses.lock().unwrap() = true;
+    world.vendor.will(Turn::RefuseCredential(0));
+    for _ in 0..2 {
+        assert_eq!(code(&world.call("ann", "list_pages").await), "credential_unusable");
+    }
+    assert_eq!(keys_seen(&world), ["stale", "fresh-1", "fresh-1"]);
 }
 
 #[tokio::test]

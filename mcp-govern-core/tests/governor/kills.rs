@@ -3,15 +3,15 @@
 use std::sync::atomic::Ordering;
 
 use mcp_govern_core::{
-    DenialCode, Sent,
+    ClientId, DenialCode, GrantId, Grantee, GroupId, Principal, ProfileId, Sent,
     audit::CallResult,
-    governor::CallFailure,
+    governor::{CallFailure, CallRequest},
     journal::{Action, KillScope},
 };
 
 use super::{
     vendor::Turn,
-    world::{World, client, code, owner, server, tool},
+    world::{World, client, code, owner, server, tool, user},
 };
 
 fn killed(sent: Sent) -> CallResult {
@@ -23,6 +23,7 @@ async fn each_kill_switch_stops_the_calls_that_it_names_in_flight_and_denies_the
     let switches = [
         (KillScope::Tenant, "list_pages", "tenant_killed"),
         (KillScope::Client(client()), "list_pages", "client_killed"),
+        (KillScope::User(user("ann")), "list_pages", "user_killed"),
         (KillScope::Server(server()), "list_pages", "server_killed"),
         (KillScope::Tool(tool("list_pages")), "list_pages", "tool_killed"),
         // A recipe is stopped by the kill switch of a tool that it uses.
@@ -53,11 +54,35 @@ async fn a_kill_switch_of_something_else_lets_a_call_finish() {
     let running = world.start("ann", "list_pages");
     world.vendor.arrival().await;
     world.act(Action::Kill { scope: KillScope::Tool(tool("delete_page")) }).await;
-    world
-        .act(Action::Kill { scope: KillScope::Client(mcp_govern_core::ClientId::new("local", "other").unwrap()) })
-        .await;
+    world.act(Action::Kill { scope: KillScope::Client(ClientId::new("local", "other").unwrap()) }).await;
+    world.act(Action::Kill { scope: KillScope::User(user("bea")) }).await;
     world.vendor.go.add_permits(1);
     running.await.unwrap().unwrap();
+}
+
+/// A group that the identity provider states is not a grant that could be taken back.
+#[tokio::test]
+async fn a_person_who_holds_everything_by_a_group_is_stopped_and_others_of_the_group_are_not() {
+    let world = World::open().await;
+    let grantee = Grantee::Group(GroupId::new("engineers").unwrap());
+    let (grant, profile) = (GrantId::new("by-group").unwrap(), ProfileId::new("staff").unwrap());
+    world.act(Action::GrantProfile { grant, profile, grantee, until: None }).await;
+    let call = async |who: &str, through: &str| {
+        let client = ClientId::new("local", through).unwrap();
+        let principal = Principal::new(user(who), client).with_groups([GroupId::new("engineers").unwrap()]);
+        let request = CallRequest::new("acme_list_pages").with_argument("page_id", "p1");
+        world.governor.call(&principal, request).await
+    };
+    call("zed", "desktop").await.unwrap();
+    world.act(Action::Kill { scope: KillScope::User(user("zed")) }).await;
+    for through in ["desktop", "another"] {
+        let denied = call("zed", through).await;
+        assert_eq!(code(&denied), "user_killed");
+        assert!(denied.unwrap_err().to_string().contains("every call of yours"));
+    }
+    call("yve", "desktop").await.unwrap();
+    world.act(Action::Release { scope: KillScope::User(user("zed")) }).await;
+    call("zed", "another").await.unwrap();
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use mcp_govern_core::{
 use super::{
     faults::AT_ONCE,
     vendor::{Acme, Turn, Vendor, release_one, release_two},
-    world::{World, audit_key, call, code, grant, owner, principal, server, tenant, tool},
+    world::{World, audit_key, call, code, grant, owner, principal, server, tenant, tool, user},
 };
 
 /// A second node over the same stores, whose provider is of release two.
@@ -81,6 +81,19 @@ async fn a_kill_switch_that_is_thrown_on_one_node_stops_the_calls_on_the_other()
     two.vendor.arrival().await;
     one.act(Action::Kill { scope: KillScope::Tenant }).await;
     assert_eq!(code(&running.await.unwrap()), "call_killed");
+}
+
+#[tokio::test]
+async fn a_person_who_is_stopped_on_one_node_is_stopped_on_the_other() {
+    let one = World::open().await;
+    let two = World::bare(one.stores.clone(), |builder| builder).await;
+    two.vendor.will(Turn::Wait);
+    let running = two.start("ann", "list_pages");
+    two.vendor.arrival().await;
+    let thrown = one.act(Action::Kill { scope: KillScope::User(user("ann")) }).await;
+    assert_eq!(code(&running.await.unwrap()), "call_killed");
+    two.governor.reached(thrown.revision).await.unwrap();
+    assert_eq!(code(&two.call("ann", "list_pages").await), "user_killed");
 }
 
 #[tokio::test]

@@ -53,6 +53,8 @@ pub(crate) struct Vendor {
     pub(crate) go: Semaphore,
     /// Keys that the vendor refuses.
     pub(crate) bad_keys: Mutex<Vec<String>>,
+    /// What a probe finds besides whose key it is.
+    pub(crate) probe_finds: Mutex<CredentialFacts>,
     /// Why discovery fails, while it does.
     pub(crate) discovery_fails: Mutex<Option<String>>,
     pub(crate) discoveries: std::sync::atomic::AtomicUsize,
@@ -67,6 +69,7 @@ impl Vendor {
             arrived: Semaphore::new(0),
             go: Semaphore::new(0),
             bad_keys: Mutex::default(),
+            probe_finds: Mutex::default(),
             discovery_fails: Mutex::default(),
             discoveries: std::sync::atomic::AtomicUsize::new(0),
         })
@@ -211,7 +214,7 @@ impl ToolServer for AcmeServer {
 
     async fn probe(&self, cx: ProbeContext<'_>) -> Result<CredentialReport, ProviderError> {
         let key = cx.credential.field("api_key").unwrap().expose().to_owned();
-        let mut facts = CredentialFacts::new();
+        let mut facts = self.vendor.probe_finds.lock().unwrap().clone();
         if self.vendor.bad_keys.lock().unwrap().contains(&key) {
             let report = CredentialReport::new(CredentialVerdict::Rejected, facts);
             return Ok(report.with_remark("make a new key in Acme's settings"));

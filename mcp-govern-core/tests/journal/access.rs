@@ -51,10 +51,16 @@ fn off_boarding_ends_all_that_a_person_has_in_one_event_and_nothing_of_anybody_e
     assert!(world.state.clients()[&client("ann")].is_closed() && !world.state.clients()[&client("bob")].is_closed());
 }
 
+/// Also one who comes in by a group, and one who was off-boarded before.
 #[test]
-fn off_boarding_is_on_record_for_a_person_of_whom_nothing_is_known() {
+fn off_boarding_a_person_who_has_nothing_writes_nothing() {
     let mut world = world();
-    world.does(&owner(), Action::OffboardUser { user: user("nobody") });
+    world.does(&owner(), Action::OffboardUser { user: user("ann") });
+    let head = world.state.head();
+    for name in ["ann", "by-a-group"] {
+        assert_eq!(world.send(&owner(), Action::OffboardUser { user: user(name) }), Ok(Vec::new()));
+    }
+    assert_eq!(world.state.head(), head);
 }
 
 #[test]

@@ -259,6 +259,7 @@ fn an_approver_who_is_off_boarded_has_approved_all_the_same() {
     let mut world = world(policy);
     world.does(&someone("ann"), ask("r1"));
     world.does(&someone("lea"), approve("r1"));
+    world.does(&owner(), grant("of-lea", person("lea")));
     world.does(&owner(), Action::OffboardUser { user: user("lea") });
     world.does(&Actor::new(user("leo"), []), approve("r1"));
     assert_eq!(status(&world, "r1"), RequestStatus::Approved);

@@ -49,6 +49,7 @@ const EXPECTED: &str = "
     release               AAo...
     set_credential        AAo..o
     remove_credential     AAo..o
+    note_refused_credential AA....
     anchor_audit          AA....
     accept_rollback       AA....
     drop_audit_segment    AA....
@@ -104,6 +105,7 @@ fn world() -> World {
     }
     let per_user = spec("personal").with_sharing(CredentialSharing::PerUser);
     world.does(&admin(), Action::RegisterServer { server: id("personal"), spec: per_user });
+    world.does(&someone("bob"), credential("personal", CredentialOwner::User(user("bob"))));
     let (label, content) = (Label::new("Readers"), chosen(&["theirs/get_page"]));
     world.does(&admin(), Action::CreateToolset { toolset: id("readers"), label, content });
     for (profile, approver) in [("on-call", "zoe"), ("asks-mia", "mia")] {
@@ -239,12 +241,16 @@ fn cases(name: &str, world: &World) -> Vec<(Whose, Action)> {
             cases.extend(on_tools(|tool| Action::Kill { scope: KillScope::Tool(tool) }));
             cases.push((Others, Action::Kill { scope: KillScope::Tenant }));
             cases.push((Others, Action::Kill { scope: KillScope::Client(client("mia")) }));
+            // Nobody stops a person by being it.
+            cases.push((Others, Action::Kill { scope: KillScope::User(user("mia")) }));
+            cases.push((Others, Action::Kill { scope: KillScope::User(user("bob")) }));
             cases
         }
         "release" => {
             let mut cases = on_servers(|server| Action::Release { scope: KillScope::Server(id(server)) });
             cases.extend(on_tools(|tool| Action::Release { scope: KillScope::Tool(tool) }));
             cases.push((Others, Action::Release { scope: KillScope::Tenant }));
+            cases.push((Others, Action::Release { scope: KillScope::User(user("mia")) }));
             cases
         }
         "set_credential" => {
@@ -259,6 +265,9 @@ fn cases(name: &str, world: &World) -> Vec<(Whose, Action)> {
             cases.push((Others, Action::RemoveCredential { server: id("personal"), owner: owner("bob") }));
             cases.push((Mine, Action::RemoveCredential { server: id("personal"), owner: owner("mia") }));
             cases
+        }
+        "note_refused_credential" => {
+            others(Action::NoteRefusedCredential { server: id("personal"), user: user("bob"), version: 1 })
         }
         "anchor_audit" => {
             let head = AuditHead { sequence: 3, hash: Digest::of_bytes(b"record") };

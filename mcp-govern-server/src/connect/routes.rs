@@ -246,7 +246,7 @@ impl ConnectDoor {
         let probe = self.connector.config.probe;
         let connect = self.face.governor().connect(&actor, &pending.server, credential, probe);
         let accepted = connect.await.map_err(|error| self.not_connected(&error))?;
-        let account = accepted.report.and_then(|report| report.facts.authorized_as);
+        let account = accepted.facts.authorized_as;
         let account = account.map_or_else(String::new, |name| format!("The account is {name}."));
         let title = format!("Your account with {} is connected", server.spec.title);
         let go_back = "You can close this page and go back to your AI client.";

@@ -6,8 +6,8 @@ use std::{
 };
 
 use mcp_govern_core::{
-    CallId, Denial, Remedy, ServerId, TraceContext,
-    governor::{CallError, CallFailure, CallRequest, CallSuccess},
+    Denial, Remedy, ServerId, TraceContext,
+    governor::{CallError, CallFailure, CallRequest, CallSuccess, Repetition},
 };
 use rmcp::{
     ErrorData, RoleServer,
@@ -158,10 +158,9 @@ impl Face {
                 CallFailure::Denied(denial) => {
                     let end = CallEnd::Denied(denial.code().as_str());
                     match denial.remedy() {
-                        Remedy::ConnectAccount { server, url } => (
-                            self.ask_to_connect(asked, denial, server, url.as_deref(), error.call(), meta),
-                            CallEnd::Asked,
-                        ),
+                        Remedy::ConnectAccount { server, url } => {
+                            (self.ask_to_connect(asked, &error, denial, server, url.as_deref(), meta), CallEnd::Asked)
+                        }
                         _ => {
                             (refusal::answer(denial, error.call(), self.form(asked), self.access_requests(), meta), end)
                         }
@@ -216,24 +215,26 @@ impl Face {
     }
 
     /// Asks for an account to be connected, in the form that the client understands. After the person was sent to the page once, the
-    /// answer is a text: a client that repeats by itself must not go round in circles.
+    /// answer is a text: a client that repeats by itself must not go round in circles. So it is where the call has done something before
+    /// the vendor refused the account.
     fn ask_to_connect(
         &self,
         asked: &Asked<'_>,
+        error: &CallError,
         denial: &Denial,
         server: &ServerId,
         url: Option<&str>,
-        call: &CallId,
         meta: MetaObject,
     ) -> Result<CallToolResponse, ErrorData> {
-        let principal = &asked.caller.principal;
+        let (principal, call) = (&asked.caller.principal, error.call());
         let own = || self.connector.as_ref()?.link(&self.governor, principal, server);
         let Some(url) = url.map(str::to_owned).or_else(own) else {
             return refusal::answer(denial, call, self.form(asked), self.access_requests(), meta);
         };
         let remedy = Remedy::ConnectAccount { server: server.clone(), url: Some(url.clone()) };
         let denial = Denial::new(denial.code(), denial.message(), remedy);
-        let era = if asked.went { Era::Text } else { Era::of(asked.cx, principal, &self.handshakes) };
+        let repeated = !asked.went && error.repetition() == Repetition::Harmless;
+        let era = if !repeated { Era::Text } else { Era::of(asked.cx, principal, &self.handshakes) };
         let message = denial.message();
         match era {
             Era::InputRequired => {

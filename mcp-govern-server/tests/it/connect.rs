@@ -273,6 +273,41 @@ async fn each_era_is_asked_in_its_own_form() {
 }
 
 #[tokio::test]
+async fn an_account_that_the_vendor_refuses_leads_to_a_link_in_each_era() {
+    let world = scene().await;
+    let hello = json!({
+        "protocolVersion": "2025-11-25", "capabilities": opens_links(), "clientInfo": {"name": "test", "version": "1"},
+    });
+    let request = world::post(Some(&token("ada"))).body(Body::from(message("initialize", hello).to_string()));
+    world.send(request.unwrap()).await.result();
+    let begun = || world.vendor.begun.load(std::sync::atomic::Ordering::SeqCst);
+    let (link, _) = link_for(&world, "ada").await;
+    connect(&world, &link, "ada").await;
+    // First by the vendor's refusal, then by what is known of it.
+    for attempt in 0..2 {
+        *world.vendor.refuses.lock().unwrap() = Some(0);
+        let before = begun();
+        let (link, state) = link_for(&world, "ada").await;
+        assert_eq!(begun(), before + 1, "the vendor is asked once");
+        let error = world.legacy("ada", "2025-11-25", "tools/call", mine()).await.error();
+        assert_eq!(error["code"], -32042);
+        assert!(error["message"].as_str().unwrap().contains("/connect?ticket="), "{error}");
+        let result = world.call("ada", "own_mine", json!({})).await.result();
+        let denial = &result["structuredContent"]["denial"];
+        assert_eq!(
+            (&denial["code"], &denial["remedy"]["action"]),
+            (&json!("credential_unusable"), &json!("connect_account"))
+        );
+        assert_eq!(begun(), before + 1, "what is known to be refused is not sent again");
+        // Connected again, the call that was asked for goes through.
+        *world.vendor.refuses.lock().unwrap() = None;
+        assert!(connect(&world, &link, "ada").await.text().contains("is connected"), "{attempt}");
+        let result = ask(&world, "ada", again(&state, "accept")).await.result();
+        assert_eq!(result["structuredContent"]["whose"], "ada-at-the-vendor");
+    }
+}
+
+#[tokio::test]
 async fn a_link_is_good_for_the_person_who_was_asked_alone() {
     let world = scene().await;
     let (link, _) = link_for(&world, "ada").await;

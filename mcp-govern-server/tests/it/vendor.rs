@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use mcp_govern_core::{
     Annotations, AuthMethod, AuthMethodId, AuthorizedCall, Binding, CallContext, Catalogue, CatalogueVersion,
     CheckedArguments, CredentialFacts, CredentialReport, CredentialSharing, CredentialVerdict, DiscoverContext, Effect,
-    OperationBinding, ProbeContext, Provider, ProviderError, ProviderErrorKind, ProviderId, ProviderInfo,
+    Exchange, OperationBinding, ProbeContext, Provider, ProviderError, ProviderErrorKind, ProviderId, ProviderInfo,
     RequestPreview, Risk, SecretField, Sent, ServerConfig, ToolDefinition, ToolName, ToolOutput, ToolServer,
     VendorError,
 };
@@ -35,6 +35,8 @@ pub(crate) struct Vendor {
     pub(crate) traces: std::sync::Mutex<Vec<String>>,
     /// The JSON text of every further result.
     pub(crate) says: std::sync::Mutex<Option<String>>,
+    /// What the vendor refuses people's accounts after from now on: so many exchanges that went well.
+    pub(crate) refuses: std::sync::Mutex<Option<usize>>,
     /// Whether the tools are described differently from now on.
     pub(crate) changed: AtomicBool,
 }
@@ -217,6 +219,13 @@ impl FakeServer {
                 Ok(ToolOutput::new(to_raw_value(&json!({"steps": 3})).unwrap(), Vec::new())
                     .with_note("2 were left out: see `echo`"))
             }
+            "mine" if self.vendor.refuses.lock().unwrap().is_some() => {
+                let before = self.vendor.refuses.lock().unwrap().unwrap_or_default();
+                let exchanges = std::iter::repeat_n(exchange(200), before).chain([exchange(401)]).collect();
+                Err(ProviderError::new(ProviderErrorKind::Unauthorized, "the vendor answered 401")
+                    .with_sent(Sent::Yes)
+                    .with_exchanges(exchanges))
+            }
             "mine" => {
                 let facts = cx.credential.map(mcp_govern_core::Credential::facts);
                 output(
@@ -238,6 +247,19 @@ impl FakeServer {
                 output(&json!({ "text": text }))
             }
         }
+    }
+}
+
+fn exchange(status: u16) -> Exchange {
+    Exchange {
+        method: "GET".into(),
+        path: "/mine".into(),
+        status: Some(status),
+        request_id: None,
+        sent_bytes: 0,
+        received_bytes: 2,
+        latency_ms: 1,
+        retries: 0,
     }
 }
 

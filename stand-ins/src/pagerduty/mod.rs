@@ -136,6 +136,11 @@ impl StandIn<PagerDuty> {
         self.look(|state| state.keys.token.clone())
     }
 
+    /// Revokes the user's OAuth token: from now on this one is the good one.
+    pub fn revoke_user_token(&self, next: impl Into<String>) {
+        self.change(|state, _| state.keys.token = next.into());
+    }
+
     /// The e-mail address of a user of the account, for `From`.
     pub fn actor_email(&self) -> String {
         self.look(|state| state.account.users.first().map(|user| user.email.clone()).unwrap_or_default())

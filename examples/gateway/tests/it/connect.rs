@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use axum::{Json, Router, extract::State, routing::post};
@@ -42,13 +45,15 @@ async fn clients_of_an_identity_provider_are_told_where_to_get_a_token() {
 #[derive(Debug, Default)]
 struct SignIn {
     forms: Mutex<Vec<BTreeMap<String, String>>>,
-    token: String,
+    /// What is handed out, and for how many seconds.
+    token: Mutex<String>,
+    lasts: AtomicU64,
 }
 
 impl SignIn {
     /// Starts it; it hands out this token.
     async fn start(token: String) -> (Arc<Self>, String) {
-        let sign_in = Arc::new(Self { token, ..Self::default() });
+        let sign_in = Arc::new(Self { token: Mutex::new(token), lasts: AtomicU64::new(3600), ..Self::default() });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = format!("http://{}", listener.local_addr().unwrap());
         let shared = Arc::clone(&sign_in);
@@ -64,8 +69,8 @@ async fn trade(State(sign_in): State<Arc<SignIn>>, body: String) -> (StatusCode,
         form["code"] == "the-code" && form["client_secret"] == "the-client-secret" && !form["code_verifier"].is_empty();
     sign_in.forms.lock().unwrap().push(form);
     if good {
-        let answer =
-            json!({"access_token": sign_in.token, "token_type": "Bearer", "expires_in": 3600, "scope": "read"});
+        let (token, lasts) = (sign_in.token.lock().unwrap().clone(), sign_in.lasts.load(Ordering::SeqCst));
+        let answer = json!({"access_token": token, "token_type": "Bearer", "expires_in": lasts, "scope": "read write"});
         return (StatusCode::OK, Json(answer));
     }
     (StatusCode::BAD_REQUEST, Json(json!({"error": "invalid_grant"})))
@@ -111,11 +116,8 @@ impl Browser {
     }
 }
 
-#[tokio::test]
-async fn a_person_connects_an_account_and_the_next_call_goes_through() {
-    let pagerduty = PagerDutyStandIn::start().await;
-    let (sign_in, origin) = SignIn::start(pagerduty.user_token()).await;
-    let site = Site::new().await;
+/// PagerDuty as a server for which each person connects an account.
+fn with_own_accounts(site: &Site, pagerduty: &PagerDutyStandIn, origin: &str) {
     site.write("client.secret", "the-client-secret");
     site.add(&format!(
         r#"
@@ -139,14 +141,78 @@ issuer = "{origin}"
         pagerduty.base_url()
     ));
     site.change("\"status/list_pages\", ", "\"status/list_pages\", \"own/list_services\", ");
+}
+
+/// The link that a call of Ann's is answered with, under this code.
+async fn link(gateway: &Gateway, due: &str) -> Url {
+    let denied = gateway.call(ANN, "own_list_services", json!({})).await;
+    assert_eq!(code(&denied), due, "{denied}");
+    let remedy = &denied["result"]["_meta"]["io.github.mcp-govern/denial"]["remedy"];
+    remedy["url"].as_str().unwrap_or_else(|| panic!("{denied}")).parse().unwrap()
+}
+
+/// Ann opens the link and signs in.
+async fn connect(link: &Url, origin: &str) {
+    let mut browser = Browser::new();
+    let vendor = browser.go_on(link, ANN).await;
+    let asked: BTreeMap<String, String> = vendor.query_pairs().into_owned().collect();
+    let mut back: Url = asked["redirect_uri"].parse().unwrap();
+    back.query_pairs_mut()
+        .append_pair("code", "the-code")
+        .append_pair("state", &asked["state"])
+        .append_pair("iss", origin);
+    let (status, page) = browser.open(back.as_str()).await;
+    assert!(status == StatusCode::OK && page.contains("is connected"), "{page}");
+}
+
+async fn lists_services(gateway: &Gateway) {
+    let answered = gateway.call(ANN, "own_list_services", json!({})).await;
+    assert!(!answered["result"]["structuredContent"]["items"].as_array().unwrap().is_empty(), "{answered}");
+}
+
+#[tokio::test]
+async fn an_account_that_has_expired_or_was_revoked_leads_to_a_link_and_works_once_it_is_connected_again() {
+    let pagerduty = PagerDutyStandIn::start().await;
+    let (sign_in, origin) = SignIn::start(pagerduty.user_token()).await;
+    let site = Site::new().await;
+    with_own_accounts(&site, &pagerduty, &origin);
+    let gateway = site.start().await;
+    // The vendor says that the token ends at once: it is known to have ended, and is not sent.
+    sign_in.lasts.store(0, Ordering::SeqCst);
+    connect(&link(&gateway, "credential_missing").await, &origin).await;
+    let sent = pagerduty.count();
+    let ended = link(&gateway, "credential_unusable").await;
+    assert_eq!(pagerduty.count(), sent, "a token that has ended was sent");
+    sign_in.lasts.store(3600, Ordering::SeqCst);
+    connect(&ended, &origin).await;
+    lists_services(&gateway).await;
+
+    // The vendor revokes the token, and says nothing: it is asked once, before a restart and after it.
+    pagerduty.revoke_user_token("the-next-token-of-ann");
+    let sent = pagerduty.count();
+    link(&gateway, "credential_unusable").await;
+    link(&gateway, "credential_unusable").await;
+    gateway.stop().await;
+    let gateway = site.start().await;
+    let revoked = link(&gateway, "credential_unusable").await;
+    assert_eq!(pagerduty.count(), sent + 1, "a token that is known to be refused was sent");
+    *sign_in.token.lock().unwrap() = String::from("the-next-token-of-ann");
+    connect(&revoked, &origin).await;
+    lists_services(&gateway).await;
+    assert!(pagerduty.violations().is_empty(), "{:?}", pagerduty.violations());
+    let log = format!("{:?}", gateway.log());
+    assert!(!log.contains("the-next-token-of-ann"), "a secret is in the log");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_person_connects_an_account_and_the_next_call_goes_through() {
+    let pagerduty = PagerDutyStandIn::start().await;
+    let (sign_in, origin) = SignIn::start(pagerduty.user_token()).await;
+    let site = Site::new().await;
+    with_own_accounts(&site, &pagerduty, &origin);
     let gateway = Gateway::start(&[&site.flag(), "--store=memory"], &[]).await;
-    let link = async || -> Url {
-        let denied = gateway.call(ANN, "own_list_services", json!({})).await;
-        assert_eq!(code(&denied), "credential_missing");
-        let remedy = &denied["result"]["_meta"]["io.github.mcp-govern/denial"]["remedy"];
-        remedy["url"].as_str().unwrap_or_else(|| panic!("{denied}")).parse().unwrap()
-    };
-    let first = link().await;
+    let first = link(&gateway, "credential_missing").await;
     assert_eq!((first.path(), first.port()), ("/connect", gateway.url().parse::<Url>().unwrap().port()));
 
     let mut browser = Browser::new();
@@ -168,8 +234,7 @@ issuer = "{origin}"
     let (status, page) = browser.open(back(&origin).as_str()).await;
     assert_eq!(status, StatusCode::OK, "{page}");
     assert!(page.contains("is connected"), "{page}");
-    let answered = gateway.call(ANN, "own_list_services", json!({})).await;
-    assert!(!answered["result"]["structuredContent"]["items"].as_array().unwrap().is_empty(), "{answered}");
+    lists_services(&gateway).await;
     assert!(pagerduty.violations().is_empty(), "{:?}", pagerduty.violations());
     assert_eq!(sign_in.forms.lock().unwrap().len(), 1);
     // The same redirect again is good for nothing.

@@ -89,11 +89,17 @@ impl State {
                 self.kills.remove(&event.scope);
             }
             Event::CredentialSet(event) => {
-                let credential = StoredCredential { version: event.version, facts: event.facts.clone(), at: act.at };
+                let credential = StoredCredential::new(event.version, event.facts.clone(), act.at);
                 self.credentials.insert((event.server.clone(), event.owner.clone()), credential);
             }
             Event::CredentialRemoved(event) => {
                 self.credentials.remove(&(event.server.clone(), event.owner.clone()));
+            }
+            Event::CredentialRefused(event) => {
+                let key = (event.server.clone(), CredentialOwner::User(event.user.clone()));
+                if let Some(credential) = self.credentials.get_mut(&key) {
+                    credential.refused = Some(event.version);
+                }
             }
             Event::UserOffboarded(event) => self.user_offboarded(&event.user),
             // Everything else is applied by the caller, whose match names every event.

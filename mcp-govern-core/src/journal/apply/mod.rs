@@ -158,6 +158,7 @@ impl State {
             | Event::KillSwitchReleased(_)
             | Event::CredentialSet(_)
             | Event::CredentialRemoved(_)
+            | Event::CredentialRefused(_)
             | Event::UserOffboarded(_) => self.apply_access(event, act),
         }
     }

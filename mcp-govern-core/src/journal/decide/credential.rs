@@ -2,8 +2,8 @@
 
 use super::{Case, Events, server::fits};
 use crate::{
-    journal::{CredentialRemoved, CredentialSet, Event, Refusal},
-    vocabulary::{CredentialFacts, CredentialOwner, CredentialSharing, ServerId},
+    journal::{CredentialRefused, CredentialRemoved, CredentialSet, Event, Refusal},
+    vocabulary::{CredentialFacts, CredentialOwner, CredentialSharing, ServerId, UserId},
 };
 
 impl Case<'_> {
@@ -40,6 +40,18 @@ impl Case<'_> {
         }
         let (server, owner, facts) = (server.clone(), owner.clone(), facts.clone());
         Ok(vec![CredentialSet { server, owner, version, facts }.into()])
+    }
+
+    /// What was refused may have been replaced meanwhile: that one is not concerned.
+    pub(super) fn note_refused_credential(&self, server: &ServerId, user: &UserId, version: u64) -> Vec<Event> {
+        let known = self.state.credential(server, &CredentialOwner::User(user.clone()));
+        let news = known
+            .is_some_and(|known| known.version <= version && known.refused.is_none_or(|refused| refused < version));
+        if news {
+            vec![CredentialRefused { server: server.clone(), user: user.clone(), version }.into()]
+        } else {
+            Vec::new()
+        }
     }
 
     pub(super) fn remove_credential(&self, server: &ServerId, owner: &CredentialOwner) -> Vec<Event> {

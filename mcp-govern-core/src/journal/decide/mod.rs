@@ -161,6 +161,9 @@ impl Case<'_> {
                 self.set_credential(server, owner, *version, facts)
             }
             Action::RemoveCredential { server, owner } => Ok(self.remove_credential(server, owner)),
+            Action::NoteRefusedCredential { server, user, version } => {
+                Ok(self.note_refused_credential(server, user, *version))
+            }
             Action::AnchorAudit { heads } => self.anchor_audit(heads),
             Action::AcceptRollback { known, found } => {
                 Ok(vec![RollbackAccepted { known: *known, found: *found }.into()])

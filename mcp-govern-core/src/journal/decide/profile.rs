@@ -3,10 +3,12 @@
 use super::{Case, Events, authorise::speaks_for, free, known, validate};
 use crate::{
     journal::{
-        GrantRevoked, Profile, ProfileChanged, ProfileCreated, ProfileDeleted, ProfileGranted, Refusal, ToolsetBound,
-        ToolsetUnbound, UserOffboarded,
+        GrantRevoked, Profile, ProfileChanged, ProfileCreated, ProfileDeleted, ProfileGranted, Refusal, RequestStatus,
+        ToolsetBound, ToolsetUnbound, UserOffboarded,
     },
-    vocabulary::{GrantId, Grantee, ProfileId, ProfileSpec, Timestamp, ToolsetBinding, ToolsetId, UserId},
+    vocabulary::{
+        CredentialOwner, GrantId, Grantee, ProfileId, ProfileSpec, Timestamp, ToolsetBinding, ToolsetId, UserId,
+    },
 };
 
 impl Case<'_> {
@@ -79,7 +81,20 @@ impl Case<'_> {
         if user == self.actor.user() {
             return Err(Refusal::not_allowed("nobody off-boards oneself: somebody else has to"));
         }
+        if !self.has_anything(user) {
+            return Ok(Vec::new());
+        }
         Ok(vec![UserOffboarded { user: user.clone() }.into()])
+    }
+
+    /// Whether there is anything of a person's own that would end.
+    fn has_anything(&self, user: &UserId) -> bool {
+        let (holder, owner) = (Grantee::User(user.clone()), CredentialOwner::User(user.clone()));
+        let state = self.state;
+        state.credentials.keys().any(|(_, of)| *of == owner)
+            || state.requests.values().any(|one| one.user == *user && one.status(self.now) == RequestStatus::Pending)
+            || state.clients.values().any(|client| !client.closed && client.owner.as_ref() == Some(user))
+            || state.grants.values().any(|grant| grant.grantee == holder)
     }
 
     pub(super) fn profile(&self, id: &ProfileId) -> Result<&Profile, Refusal> {

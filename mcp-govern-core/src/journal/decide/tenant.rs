@@ -95,10 +95,11 @@ impl Case<'_> {
         Ok(vec![AuditSegmentDropped { writer: writer.clone(), sequence, hash, export }.into()])
     }
 
-    /// A client need not be known: a rule of the tenant may have let it in.
+    /// A client need not be known: a rule of the tenant may have let it in. Neither need a person: it may hold everything through
+    /// groups that its identity provider states.
     pub(super) fn kill(&self, scope: &KillScope) -> Events {
         match scope {
-            KillScope::Tenant | KillScope::Client(_) => {}
+            KillScope::Tenant | KillScope::Client(_) | KillScope::User(_) => {}
             KillScope::Server(server) => {
                 self.server(server)?;
             }

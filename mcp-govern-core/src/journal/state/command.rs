@@ -101,6 +101,7 @@ fn makes(action: &Action) -> &'static [&'static str] {
         Action::Release { .. } => &["kill_switch_released.v1"],
         Action::SetCredential { .. } => &["credential_set.v1"],
         Action::RemoveCredential { .. } => &["credential_removed.v1"],
+        Action::NoteRefusedCredential { .. } => &["credential_refused.v1"],
         Action::AnchorAudit { .. } => &["audit_anchored.v1", "journal_sealed.v1"],
         Action::AcceptRollback { .. } => &["rollback_accepted.v1"],
         Action::DropAuditSegment { .. } => &["audit_segment_dropped.v1", "journal_sealed.v1"],

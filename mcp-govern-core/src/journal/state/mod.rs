@@ -12,7 +12,7 @@ pub(crate) use self::authors::ClientRuleAuthors;
 pub(crate) use self::command::{CommandIdentity, PastCommand};
 pub use self::{
     access::{AccessRequest, Client, Grant, Profile, RequestStatus, Toolset},
-    server::{Server, StoredCredential},
+    server::{CredentialStanding, Server, StoredCredential},
     tool::{Tool, ToolState},
 };
 use super::{Head, KillScope, Revision};

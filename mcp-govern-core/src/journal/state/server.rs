@@ -33,15 +33,33 @@ impl Server {
     }
 }
 
+/// Whether a credential is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CredentialStanding {
+    /// It is.
+    InUse,
+    /// Its time has passed. One that can be refreshed is.
+    Expired,
+    /// The vendor refused it, so that another one has to be set.
+    Refused,
+}
+
 /// A credential that the vault holds.
 #[derive(Debug, Clone)]
 pub struct StoredCredential {
     pub(crate) version: u64,
     pub(crate) facts: CredentialFacts,
     pub(crate) at: Timestamp,
+    /// The newest version in the vault that the vendor refused.
+    pub(crate) refused: Option<u64>,
 }
 
 impl StoredCredential {
+    pub(crate) fn new(version: u64, facts: CredentialFacts, at: Timestamp) -> Self {
+        Self { version, facts, at, refused: None }
+    }
+
     /// The version in the vault.
     pub fn version(&self) -> u64 {
         self.version
@@ -55,5 +73,22 @@ impl StoredCredential {
     /// When it was put there.
     pub fn at(&self) -> Timestamp {
         self.at
+    }
+
+    /// Whether it is sent at `now`, as far as it is known by acts: a credential is refreshed without one.
+    pub fn standing(&self, now: Timestamp) -> CredentialStanding {
+        if self.refused.is_some() {
+            CredentialStanding::Refused
+        } else if self.facts.expires.is_some_and(|end| end <= now) {
+            CredentialStanding::Expired
+        } else {
+            CredentialStanding::InUse
+        }
+    }
+
+    /// The version in the vault that the vendor refused, where it did: that one, and those before it, are not sent again. Known of
+    /// people's own credentials alone.
+    pub fn refused(&self) -> Option<u64> {
+        self.refused
     }
 }
