@@ -17,6 +17,7 @@ use super::{
     args::ActArguments,
     effect::{Effect, TURNS, consented, never_still, unchanged_since},
     known::{self, Unknown, write_unknown},
+    leaving::Consequences,
     output::{Report, show},
     session::Session,
     shadow::Shadow,
@@ -38,7 +39,7 @@ pub(crate) enum Outcome {
     Unchanged,
     /// It would be done: a dry run.
     WouldBeDone,
-    /// It widens access, or names what is not on record, and was not confirmed. Nothing was changed.
+    /// It widens access, names what is not on record, or takes something away for good, and was not confirmed. Nothing was changed.
     ConfirmationNeeded,
 }
 
@@ -84,6 +85,9 @@ struct Told {
     /// Names in it that are not on record.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     unknown: Vec<Unknown>,
+    /// What it takes away for good, and what stays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    consequences: Option<Consequences>,
     /// Whether it widens what the person who sends it holds.
     widens_own: bool,
 }
@@ -91,14 +95,18 @@ struct Told {
 impl Report for Told {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         let words = match self.outcome {
-            Outcome::ConfirmationNeeded if !widens(&self.access) => {
+            Outcome::ConfirmationNeeded if !widens(&self.access) && !self.unknown.is_empty() => {
                 "not done: a name is not on record, and the command was not confirmed (`--yes`)"
+            }
+            Outcome::ConfirmationNeeded if self.consequences.is_some() => {
+                "not done: it takes this away for good, and was not confirmed (`--yes`)"
             }
             outcome => outcome.words(),
         };
         writeln!(out, "{} ({words}, revision {})", self.what, self.revision)?;
         write_unknown(&self.unknown, out)?;
-        write_access(&self.access, out)
+        write_access(&self.access, out)?;
+        self.consequences.as_ref().map_or(Ok(()), |consequences| consequences.write(out))
     }
 }
 
@@ -126,10 +134,12 @@ pub(crate) async fn carry_out(
         let mut shadow = Shadow::of(&state, &session.actor, now);
         let events = shadow.carry_out(&command).map_err(|refusal| known::refused(refusal, &state))?;
         let mut effect = Effect::between(&state, shadow.state(), now);
+        let consequences = Consequences::of(&state, &command.action, now).filter(|_| !known);
+        effect.consequences = consequences.clone().filter(|_| !events.is_empty());
         // While a copy of the state is kept the next act makes another one.
         drop((state, shadow));
-        // What holds already, or was done before, is confirmed by that.
-        if !events.is_empty() {
+        // What holds already, or was done before, is confirmed by that; but that a person has nothing may follow from the name.
+        if !events.is_empty() || (!known && known::is_about_a_person(&command.action)) {
             effect.unknown = known::unknown_in(session, &command.action).await?;
         }
         let mut told = Told {
@@ -141,6 +151,7 @@ pub(crate) async fn carry_out(
             events: events.iter().map(Event::tag).collect(),
             access: effect.access.clone(),
             unknown: effect.unknown.clone(),
+            consequences,
             widens_own: effect.widens_own(&session.actor),
         };
         if told.widens_own {
@@ -197,10 +208,10 @@ fn widens(access: &[AccessChange]) -> bool {
     access.iter().any(|change| change.widens)
 }
 
-/// Whether it may be done: nothing in it widens access and every name is on record, or a person says yes, now or with `--yes`. A
-/// person at a terminal is asked; without one the answer is no.
+/// Whether it may be done: nothing in it widens access or takes something away for good, and every name is on record; or a person
+/// says yes, now or with `--yes`. A person at a terminal is asked; without one the answer is no.
 pub(crate) fn confirmed(what: &str, effect: &Effect, yes: bool, form: Form) -> Result<bool, Failure> {
-    if yes || (effect.unknown.is_empty() && !widens(&effect.access)) {
+    if yes || (effect.unknown.is_empty() && effect.consequences.is_none() && !widens(&effect.access)) {
         return Ok(true);
     }
     let mut told = io::stderr();
@@ -210,6 +221,9 @@ pub(crate) fn confirmed(what: &str, effect: &Effect, yes: bool, form: Form) -> R
     writeln!(told, "{what}")?;
     write_unknown(&effect.unknown, &mut told)?;
     write_access(&effect.access, &mut told)?;
+    if let Some(consequences) = &effect.consequences {
+        consequences.write(&mut told)?;
+    }
     write!(told, "Go on? [y/N] ")?;
     told.flush()?;
     let mut answer = String::new();

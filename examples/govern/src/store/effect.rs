@@ -6,7 +6,7 @@ use mcp_govern_core::{
     journal::{AccessChange, Command, Revision, Standing, State},
 };
 
-use super::{act::confirmed, known::Unknown, session::Session};
+use super::{act::confirmed, known::Unknown, leaving::Consequences, session::Session};
 use crate::{failure::Failure, serve::Form};
 
 /// How often commands are tried anew where others act at the same time.
@@ -21,6 +21,8 @@ pub(crate) struct Effect {
     pub(crate) access: Vec<AccessChange>,
     /// Names in the commands that are not on record.
     pub(crate) unknown: Vec<Unknown>,
+    /// What the commands take away for good: it is asked about.
+    pub(crate) consequences: Option<Consequences>,
     before: Standing,
     after: Standing,
 }
@@ -29,7 +31,14 @@ impl Effect {
     /// What changes from a state to the one that the commands made of a copy of it.
     pub(crate) fn between(state: &State, after: &State, now: Timestamp) -> Self {
         let (before, after) = (Standing::of(state, now), Standing::of(after, now));
-        Self { revision: state.head().revision, access: before.changes_to(&after), unknown: Vec::new(), before, after }
+        Self {
+            revision: state.head().revision,
+            access: before.changes_to(&after),
+            unknown: Vec::new(),
+            consequences: None,
+            before,
+            after,
+        }
     }
 
     /// Whether it widens what the person who sends the commands holds: that is allowed, and told.

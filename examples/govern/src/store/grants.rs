@@ -30,7 +30,7 @@ struct Grants {
 }
 
 /// A grant.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(crate) struct GrantRow {
     grant: GrantId,
     profile: ProfileId,

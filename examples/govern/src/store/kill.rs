@@ -41,5 +41,6 @@ fn scope_of(scope: &ScopeVerb) -> (KillScope, &ActArguments) {
         ScopeVerb::Server { server, act } => (KillScope::Server(server.clone()), act),
         ScopeVerb::Tool { tool, act } => (KillScope::Tool(tool.clone()), act),
         ScopeVerb::Client { client, act } => (KillScope::Client(client.clone()), act),
+        ScopeVerb::User { user, act } => (KillScope::User(user.clone()), act),
     }
 }

@@ -9,7 +9,7 @@ use example_vendors::nearest;
 use mcp_govern_core::{
     ClientId, ClientMatch, CredentialOwner, Grantee, GroupId, ProfileVisibility, ServerId, ToolId, UserId,
     audit::AuditRecord,
-    journal::{Action, KillScope, Refusal, State},
+    journal::{Action, Event, KillScope, Refusal, Revision, State},
     ports::AuditFilter,
 };
 use serde::Serialize;
@@ -78,6 +78,10 @@ pub(crate) fn people(state: &State) -> BTreeSet<UserId> {
             people.insert(user.clone());
         }
     }
+    people.extend(state.kills().iter().filter_map(|scope| match scope {
+        KillScope::User(user) => Some(user.clone()),
+        _ => None,
+    }));
     people.extend(state.clients().values().filter_map(|client| client.owner().cloned()));
     people.extend(state.servers().values().flat_map(|server| server.spec().owners.iter().cloned()));
     people.extend(state.tools().values().filter_map(|tool| tool.reviewed_by().map(|actor| actor.user.clone())));
@@ -126,11 +130,45 @@ pub(crate) async fn unknown_in(session: &Session, action: &Action) -> Result<Vec
         Action::GrantProfile { grantee: Grantee::Service(client), .. } => {
             unknown_client(session, "service", client).await?
         }
-        Action::GrantProfile { grantee: Grantee::User(user), .. } => unknown_person(session, user).await?,
+        Action::GrantProfile { grantee: Grantee::User(user), .. }
+        | Action::Kill { scope: KillScope::User(user) }
+        | Action::Release { scope: KillScope::User(user) } => unknown_person(session, user).await?,
+        Action::OffboardUser { user } | Action::RemoveCredential { owner: CredentialOwner::User(user), .. } => {
+            match unknown_person(session, user).await? {
+                // The rules know those no more who have left.
+                Some(_) if has_left(session, user).await? => None,
+                unknown => unknown,
+            }
+        }
         Action::GrantProfile { grantee: Grantee::Group(group), .. } => unknown_group(&session.state(), group),
         _ => None,
     };
     Ok(found.into_iter().collect())
+}
+
+/// Whether an action is about what one person has: that there is nothing may follow from a slip in the name.
+pub(crate) fn is_about_a_person(action: &Action) -> bool {
+    matches!(
+        action,
+        Action::OffboardUser { .. }
+            | Action::RemoveCredential { owner: CredentialOwner::User(_), .. }
+            | Action::Release { scope: KillScope::User(_) }
+    )
+}
+
+/// Whether a person was off-boarded before. Reads the journal, for a name that is known by nothing else.
+async fn has_left(session: &Session, user: &UserId) -> Result<bool, Failure> {
+    let head = session.governor.revision();
+    let mut acts = session.governor.subscribe(Revision::ZERO);
+    let mut at = Revision::ZERO;
+    while at < head {
+        let act = acts.next().await?;
+        if act.events.iter().any(|event| matches!(event, Event::UserOffboarded(event) if event.user == *user)) {
+            return Ok(true);
+        }
+        at = act.revision;
+    }
+    Ok(false)
 }
 
 /// That a person is on record nowhere: the rules do not name the person, nor is there a call where the audit's key is at hand.

@@ -10,6 +10,7 @@ mod args;
 mod audit;
 mod backup;
 mod blueprint;
+mod credentials;
 mod diff;
 mod effect;
 mod explain;
@@ -17,6 +18,7 @@ mod grants;
 mod keys;
 mod kill;
 mod known;
+mod leaving;
 mod output;
 mod parse;
 mod place;
@@ -95,6 +97,8 @@ async fn beside(verb: &Verb, session: &Session, form: Form, out: &mut impl Write
         Verb::Requests { what } => requests::run(session, what.as_ref(), form, out).await,
         Verb::Kill { scope } => kill::kill(session, scope, form, out).await,
         Verb::Unkill { scope } => kill::release(session, scope, form, out).await,
+        Verb::Offboard { user, act } => leaving::offboard(session, user, act, form, out).await,
+        Verb::Credentials { what } => credentials::run(session, what.as_ref(), form, out).await,
         Verb::Explain(asked) => explain::run(session, asked, form, out).await,
         Verb::Audit { what } => audit::run(session, what, form, out).await,
         Verb::Plan { file, exit_code } => blueprint::plan(session, file, *exit_code, form, out).await,

@@ -71,6 +71,11 @@ pub(crate) fn size(bytes: u64) -> String {
     if shown == "B" { format!("{bytes} B") } else { format!("{}.{} {shown}", tenths / 10, tenths % 10) }
 }
 
+/// Names in a sentence: `` `a`, `b` ``.
+pub(crate) fn quoted<T: std::fmt::Display>(names: &[T]) -> String {
+    names.iter().map(|name| format!("`{}`", plain(&name.to_string()))).collect::<Vec<_>>().join(", ")
+}
+
 /// Something that may be absent, in a cell.
 pub(crate) fn or_dash<T: ToString>(value: Option<T>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())

@@ -9,6 +9,7 @@ use mcp_govern_core::{
     audit::{AuditKey, ReadableNames},
     governor::{CallLimits, CallRequest, Probe},
     journal::Revision,
+    ports::Stores,
 };
 use mcp_govern_store::{OpenOptions, OpenedStores, VaultKeys};
 use serde_json::Value;
@@ -77,6 +78,20 @@ impl Node {
             Ok(_) => None,
             Err(error) => Some(error.code().unwrap_or_else(|| panic!("{error}"))),
         }
+    }
+
+    /// A person connects an account of its own.
+    pub(crate) async fn connect(&self, who: &str, server: &str, key: &str) {
+        let person = Actor::new(UserId::new("local", who).unwrap(), []);
+        let credential = Credential::new(AuthMethodId::new("api_key").unwrap()).with_field("api_key", Secret::new(key));
+        let server = ServerId::new(server).unwrap();
+        self.governor.connect(&person, &server, credential, Probe::Skip).await.unwrap();
+    }
+
+    /// How many credentials the vault holds.
+    pub(crate) async fn in_vault(&self) -> usize {
+        let tenant = self.stores.open(&TenantId::new("default").unwrap()).await.unwrap();
+        tenant.vault.list().await.unwrap().len()
     }
 
     /// Waits until the node goes by what was said here.

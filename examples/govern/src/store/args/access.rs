@@ -148,6 +148,32 @@ pub(crate) struct EndArguments {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum CredentialsVerb {
+    /// Who has connected what, and whether it still works; without an office, one's own
+    List {
+        /// Of this server
+        #[arg(long)]
+        server: Option<ServerId>,
+        /// Of this person, `NAME` (issuer `local`) or `NAME (ISSUER)`
+        #[arg(long, value_parser = parse::user)]
+        user: Option<UserId>,
+    },
+    /// Take a credential away: no call uses it any more. At the vendor nothing is revoked
+    Remove {
+        /// The server
+        server: ServerId,
+        /// The account of this person [default: the actor's own]
+        #[arg(long, value_parser = parse::user)]
+        user: Option<UserId>,
+        /// The shared credential
+        #[arg(long, conflicts_with = "user")]
+        shared: bool,
+        #[command(flatten)]
+        act: ActArguments,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum RequestsVerb {
     /// The open requests
     List {

@@ -13,7 +13,9 @@ use mcp_govern_core::{
 
 use self::words::{role, tool_state};
 pub(crate) use self::{
-    access::{EndArguments, GranteeArguments, GrantsArguments, ProfilesVerb, RequestsVerb, ToolsetsVerb},
+    access::{
+        CredentialsVerb, EndArguments, GranteeArguments, GrantsArguments, ProfilesVerb, RequestsVerb, ToolsetsVerb,
+    },
     record::{AuditVerb, FilterArguments, KeysVerb},
 };
 use super::{
@@ -192,6 +194,19 @@ pub(crate) enum Verb {
         #[command(subcommand)]
         scope: ScopeVerb,
     },
+    /// End what a person has: grants, open requests, connected accounts, personal AI clients. Says what goes and what stays first
+    Offboard {
+        /// `NAME` (issuer `local`) or `NAME (ISSUER)`
+        #[arg(value_parser = parse::user)]
+        user: UserId,
+        #[command(flatten)]
+        act: ActArguments,
+    },
+    /// The credentials of servers: shared ones, and the accounts that people have connected
+    Credentials {
+        #[command(subcommand)]
+        what: Option<CredentialsVerb>,
+    },
     /// Why a call would be admitted or denied: every check; exits with 1 when it would be denied
     Explain(ExplainArguments),
     /// What is on record: calls and acts
@@ -294,6 +309,14 @@ pub(crate) enum ScopeVerb {
         /// `NAME` or `NAME (ISSUER)`
         #[arg(value_parser = parse::client)]
         client: ClientId,
+        #[command(flatten)]
+        act: ActArguments,
+    },
+    /// Every call of a person, whatever the person holds it by
+    User {
+        /// `NAME` (issuer `local`) or `NAME (ISSUER)`
+        #[arg(value_parser = parse::user)]
+        user: UserId,
         #[command(flatten)]
         act: ActArguments,
     },

@@ -1,0 +1,157 @@
+//! The credentials that servers are called with: shared ones, and people's own accounts. No secret is read here.
+
+use std::{
+    collections::BTreeSet,
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use mcp_govern_core::{
+    CredentialOwner, Role, ServerId, Timestamp, UserId,
+    journal::{Action, CredentialStanding, StoredCredential},
+};
+use serde::Serialize;
+
+use super::{
+    act::carry_out,
+    args::CredentialsVerb,
+    known::{unknown_person, unknown_server},
+    output::{Report, Table, or_dash, show},
+    session::Session,
+};
+use crate::{failure::Failure, serve::Form};
+
+#[derive(Debug, Serialize)]
+struct Credentials {
+    credentials: Vec<Row>,
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    server: ServerId,
+    /// Whose it is; absent for a shared one.
+    user: Option<String>,
+    version: u64,
+    authorized_as: Option<String>,
+    scopes: BTreeSet<String>,
+    expires: Option<Timestamp>,
+    at: Timestamp,
+    standing: CredentialStanding,
+}
+
+/// Lists credentials, or takes one away.
+pub(crate) async fn run(
+    session: &Session,
+    what: Option<&CredentialsVerb>,
+    form: Form,
+    out: &mut impl Write,
+) -> Result<ExitCode, Failure> {
+    session.readable()?;
+    match what {
+        None => list(session, None, None, form, out).await,
+        Some(CredentialsVerb::List { server, user }) => list(session, server.as_ref(), user.as_ref(), form, out).await,
+        Some(CredentialsVerb::Remove { server, user, shared, act }) => {
+            must_be_known(session, server).await?;
+            let (owner, whose) = match user {
+                _ if *shared => (CredentialOwner::Shared, "the shared credential".to_owned()),
+                Some(user) => (CredentialOwner::User(user.clone()), format!("the account of {user}")),
+                None => {
+                    let user = session.actor.user();
+                    (CredentialOwner::User(user.clone()), format!("the account of {user}"))
+                }
+            };
+            let what = format!("remove {whose} from server `{server}`");
+            let action = Action::RemoveCredential { server: server.clone(), owner };
+            carry_out(session, act, action, what, form, out).await
+        }
+    }
+}
+
+async fn list(
+    session: &Session,
+    server: Option<&ServerId>,
+    user: Option<&UserId>,
+    form: Form,
+    out: &mut impl Write,
+) -> Result<ExitCode, Failure> {
+    // Who has no office sees what is its own.
+    let own = session.actor.roles().iter().all(|role| *role == Role::User).then(|| session.actor.user());
+    if let (Some(own), Some(user)) = (own, user)
+        && own != user
+    {
+        return Err(Failure::refused(format!(
+            "what {user} has connected is shown to those who govern, and to that person"
+        )));
+    }
+    if let Some(server) = server {
+        must_be_known(session, server).await?;
+    }
+    if let Some(user) = user.filter(|_| own.is_none())
+        && let Some(unknown) = unknown_person(session, user).await?
+    {
+        return Err(Failure::refused(unknown.sentence()));
+    }
+    let wanted = user.or(own).map(|user| CredentialOwner::User(user.clone()));
+    let now = session.governor.now();
+    let state = session.state();
+    let listed = state.credentials().filter(|(of, owner, _)| {
+        server.is_none_or(|server| *of == server) && wanted.as_ref().is_none_or(|wanted| *owner == wanted)
+    });
+    let credentials = listed.map(|(server, owner, credential)| Row::of(server, owner, credential, now)).collect();
+    show(&Credentials { credentials }, form, out)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn must_be_known(session: &Session, server: &ServerId) -> Result<(), Failure> {
+    if session.state().servers().contains_key(server) {
+        return Ok(());
+    }
+    match unknown_server(session, server).await? {
+        Some(unknown) => Err(Failure::refused(unknown.sentence())),
+        None => Err(Failure::refused(format!("there is no server `{server}` any more"))),
+    }
+}
+
+impl Row {
+    fn of(server: &ServerId, owner: &CredentialOwner, credential: &StoredCredential, now: Timestamp) -> Self {
+        let facts = credential.facts();
+        Self {
+            server: server.clone(),
+            user: match owner {
+                CredentialOwner::Shared => None,
+                CredentialOwner::User(user) => Some(user.to_string()),
+            },
+            version: credential.version(),
+            authorized_as: facts.authorized_as.clone(),
+            scopes: facts.scopes.clone(),
+            expires: facts.expires,
+            at: credential.at(),
+            standing: credential.standing(now),
+        }
+    }
+
+    fn standing(&self) -> &'static str {
+        match self.standing {
+            CredentialStanding::InUse => "in use",
+            CredentialStanding::Expired => "expired",
+            CredentialStanding::Refused => "refused by the vendor",
+        }
+    }
+}
+
+impl Report for Credentials {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut table = Table::new(["SERVER", "WHOSE", "ACCOUNT", "STANDING", "UNTIL", "SET AT"]);
+        for row in &self.credentials {
+            table.row([
+                row.server.to_string(),
+                row.user.clone().unwrap_or_else(|| "shared".to_owned()),
+                or_dash(row.authorized_as.as_ref()),
+                row.standing().to_owned(),
+                or_dash(row.expires),
+                row.at.to_string(),
+            ]);
+        }
+        table.write(out, "No such credentials.")
+    }
+}
