@@ -1,7 +1,9 @@
 //! The shared credentials that the file refers to.
 
+use std::time::Duration;
+
 use mcp_govern_core::{
-    Actor, Credential, CredentialOwner, Governor, ServerId,
+    Actor, Credential, CredentialFacts, CredentialOwner, CredentialVerdict, Governor, ServerId,
     governor::{GovernErrorKind, Probe},
     journal::StoredCredential,
     ports::{TenantStores, VaultError},
@@ -11,6 +13,9 @@ use crate::{config::Config, failure::Failure};
 
 /// How often another node may be first.
 const ATTEMPTS: usize = 8;
+
+/// How long a vendor may take to say whether a credential works. A start waits for it.
+const LONGEST_PROBE: Duration = Duration::from_secs(20);
 
 /// A credential for a server.
 pub(crate) type ServerCredential = (ServerId, Credential);
@@ -34,46 +39,122 @@ pub(crate) fn resolve(config: &Config) -> Result<Vec<ServerCredential>, Failure>
     if missing.is_empty() { Ok(found) } else { Err(Failure::config(missing.join("\n"))) }
 }
 
-/// Puts the credentials in place that are not there yet, and answers for which servers. One that is there already is left
+/// What became of a credential of the file that was not in place.
+#[derive(Debug)]
+pub(crate) enum Placed {
+    /// It counts from now on.
+    Set,
+    /// It counts from now on, and whether it works could not be found out: the provider has no way to.
+    Unverified(String),
+    /// The one that was in place goes on, since the vendor refuses this one, or did not say whether it works.
+    NotReplaced(String),
+}
+
+impl Placed {
+    /// Whether the credential counts now.
+    pub(crate) fn counts(&self) -> bool {
+        !matches!(self, Self::NotReplaced(_))
+    }
+
+    /// Says in the log what became of a server's credential.
+    pub(crate) fn log(&self, server: &ServerId) {
+        match self {
+            Self::Set => tracing::info!(%server, "the shared credential is in place"),
+            Self::Unverified(why) => {
+                tracing::warn!(%server, "the shared credential is in place, and it was not verified that it works: {why}");
+            }
+            Self::NotReplaced(why) => tracing::error!(
+                %server,
+                "the shared credential was not replaced, and the one that was in place goes on: {why}; correct it, or try again, \
+                 with SIGHUP or a restart"
+            ),
+        }
+    }
+}
+
+/// Puts the credentials in place that are not there yet, and answers what became of which. One that is there already is left
 /// alone: starting twice makes one act.
+///
+/// INVARIANT: one that counts is replaced by one that the vendor accepts (`a_key_that_the_vendor_refuses_does_not_replace_the_one_in_place`).
 pub(crate) async fn put(
     governor: &Governor,
     actor: &Actor,
     stores: &TenantStores,
     wanted: &[ServerCredential],
-) -> Result<Vec<ServerId>, Failure> {
-    let mut set = Vec::new();
+) -> Result<Vec<(ServerId, Placed)>, Failure> {
+    let mut all = Vec::new();
     for (server, credential) in wanted {
-        if put_one(governor, actor, stores, server, credential)
+        let placed = put_one(governor, actor, stores, server, credential)
             .await
-            .map_err(|failure| failure.at(format_args!("credentials.{server}")))?
-        {
-            set.push(server.clone());
-        }
+            .map_err(|failure| failure.at(format_args!("credentials.{server}")))?;
+        all.extend(placed.map(|placed| (server.clone(), placed)));
     }
-    Ok(set)
+    Ok(all)
 }
 
-/// Puts a credential in place, and answers whether it was not there yet.
+/// Puts a credential in place; nothing where it was there already.
 async fn put_one(
     governor: &Governor,
     actor: &Actor,
     stores: &TenantStores,
     server: &ServerId,
     credential: &Credential,
-) -> Result<bool, Failure> {
+) -> Result<Option<Placed>, Failure> {
     for _ in 0..ATTEMPTS {
-        if is_in_place(governor, stores, server, credential).await? {
-            return Ok(false);
-        }
-        match governor.set_shared_credential(actor, server, credential.clone(), Probe::Skip).await {
-            Ok(_) => return Ok(true),
+        let (credential, placed) = match in_place(governor, stores, server, credential).await? {
+            InPlace::This => return Ok(None),
+            // There is nothing that could stop working.
+            InPlace::Nothing => (credential.clone(), Placed::Set),
+            InPlace::Another => match tried(governor, actor, server, credential).await? {
+                Tried::Accepted(facts) => (credential.clone().with_further_facts(&facts), Placed::Set),
+                Tried::NoWay(why) => (credential.clone(), Placed::Unverified(why)),
+                Tried::NotAccepted(why) => return Ok(Some(Placed::NotReplaced(why))),
+            },
+        };
+        match governor.set_shared_credential(actor, server, credential, Probe::Skip).await {
+            Ok(_) => return Ok(Some(placed)),
             // Another node was first, most likely with the same one.
             Err(error) if error.kind() == GovernErrorKind::Conflict => {}
             Err(error) => return Err(error.into()),
         }
     }
     Err(Failure::Other("others set it again and again".to_owned()))
+}
+
+/// What the vendor says of a credential.
+enum Tried {
+    Accepted(CredentialFacts),
+    NotAccepted(String),
+    /// It cannot be asked.
+    NoWay(String),
+}
+
+/// Asks the vendor whether a credential works, before it takes the place of another one.
+async fn tried(
+    governor: &Governor,
+    actor: &Actor,
+    server: &ServerId,
+    credential: &Credential,
+) -> Result<Tried, Failure> {
+    let probe = governor.probe_with(actor, server, &CredentialOwner::Shared, credential);
+    Ok(match tokio::time::timeout(LONGEST_PROBE, probe).await {
+        Ok(Ok(report)) if report.verdict == CredentialVerdict::Accepted => Tried::Accepted(report.facts),
+        Ok(Ok(report)) => {
+            let why = std::iter::once("the vendor refuses the new one".to_owned()).chain(report.remarks);
+            Tried::NotAccepted(why.collect::<Vec<_>>().join("; "))
+        }
+        Ok(Err(error)) if error.kind() == GovernErrorKind::Provider => {
+            Tried::NotAccepted(format!("whether the new one works could not be found out: {error}"))
+        }
+        // The document names no way to prove a credential, or the server cannot be opened, so that none works. What is wrong with
+        // the credential itself is told when it is set.
+        Ok(Err(error)) if error.kind() == GovernErrorKind::Invalid => Tried::NoWay(error.to_string()),
+        Ok(Err(error)) => return Err(error.into()),
+        Err(_) => Tried::NotAccepted(format!(
+            "whether the new one works could not be found out: the vendor did not answer within {} seconds",
+            LONGEST_PROBE.as_secs()
+        )),
+    })
 }
 
 /// The servers whose calls need a shared credential that is not there.
@@ -86,29 +167,37 @@ pub(crate) fn absent(governor: &Governor) -> Vec<ServerId> {
     shared.map(|(id, _)| id).filter(|id| state.credential(id, &CredentialOwner::Shared).is_none()).cloned().collect()
 }
 
-/// Whether exactly this credential counts now.
-async fn is_in_place(
+/// What counts for a server now.
+enum InPlace {
+    This,
+    Another,
+    Nothing,
+}
+
+async fn in_place(
     governor: &Governor,
     stores: &TenantStores,
     server: &ServerId,
     credential: &Credential,
-) -> Result<bool, Failure> {
+) -> Result<InPlace, Failure> {
     let state = governor.state();
     let known = state.credential(server, &CredentialOwner::Shared).map(StoredCredential::version);
     drop(state);
-    let Some(known) = known else { return Ok(false) };
+    let Some(known) = known else { return Ok(InPlace::Nothing) };
+    let mut found = InPlace::Nothing;
     for (key, version) in stores.vault.list().await? {
         if key.server != *server || key.owner != CredentialOwner::Shared || version < known {
             continue;
         }
         match stores.vault.get(&key).await {
-            Ok(Some(entry)) if same(&entry.credential, credential) => return Ok(true),
+            Ok(Some(entry)) if same(&entry.credential, credential) => return Ok(InPlace::This),
+            Ok(Some(_)) => found = InPlace::Another,
             // One that cannot be opened any more is replaced by one that can.
-            Ok(_) | Err(VaultError::Unsealable(_)) => {}
+            Ok(None) | Err(VaultError::Unsealable(_)) => {}
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(false)
+    Ok(found)
 }
 
 fn same(one: &Credential, other: &Credential) -> bool {

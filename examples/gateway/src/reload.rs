@@ -76,15 +76,15 @@ impl Reloader {
 
         let enacted = enact(&self.governor, &actor, &config.blueprint).await?;
         enacted.log();
-        let set = credentials::put(&self.governor, &actor, &self.stores, &credentials).await?;
-        for server in &set {
-            tracing::info!(%server, "the shared credential is in place");
-        }
+        let placed = credentials::put(&self.governor, &actor, &self.stores, &credentials).await?;
+        placed.iter().for_each(|(server, placed)| placed.log(server));
+        let set = placed.iter().filter(|(_, placed)| placed.counts()).count();
+        let not_replaced = placed.len() - set;
         if let Some(door) = door {
             self.doorkeeper.replace(door);
         }
         let (steps, widens) = (enacted.steps.len(), enacted.widens());
-        tracing::info!(steps, credentials = set.len(), widens, revision = %self.governor.revision(), "reloaded");
+        tracing::info!(steps, credentials = set, not_replaced, widens, revision = %self.governor.revision(), "reloaded");
         Ok(())
     }
 

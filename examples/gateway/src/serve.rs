@@ -217,11 +217,11 @@ async fn open(cli: &Cli, config: &Config, credentials: &[ServerCredential]) -> R
     } else {
         enacted.log();
     }
-    for server in credentials::put(&node.governor, &actor, &node.stores, credentials).await? {
+    for (server, placed) in credentials::put(&node.governor, &actor, &node.stores, credentials).await? {
         if config.is_demonstration() {
             tracing::debug!(%server, "the stand-in's key is in place");
         } else {
-            tracing::info!(%server, "the shared credential is in place");
+            placed.log(&server);
         }
     }
     for server in credentials::absent(&node.governor) {

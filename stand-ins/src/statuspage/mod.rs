@@ -161,6 +161,11 @@ impl StandIn<Statuspage> {
         self.look(|state| state.key.clone())
     }
 
+    /// Revokes the API key: from now on this one is accepted.
+    pub fn revoke_key(&self, next: impl Into<String>) {
+        self.change(|state, _| state.key = next.into());
+    }
+
     /// The address that takes the place of a page's own host, `http://127.0.0.1:PORT/`; the keyless reads are under
     /// `api/v2/`.
     pub fn public_url(&self) -> Url {

@@ -1,6 +1,7 @@
 //! SIGHUP: the file is read again.
 
 use serde_json::json;
+use stand_ins::Fault;
 
 use crate::world::{ANN, BEN, Site, until};
 
@@ -43,7 +44,8 @@ async fn tokens_and_keys_are_replaced_and_what_takes_a_restart_is_named() {
     let site = Site::new().await;
     let gateway = site.start().await;
     site.write("ann.token", "another-token-of-ann");
-    site.write("status.key", "no-longer-the-key");
+    site.vendor.revoke_key("the-next-key");
+    site.write("status.key", "the-next-key");
     site.add("[log]\nformat = \"json\"\n");
     gateway.signal("HUP");
     gateway.logged("`log` has changed and takes a restart").await;
@@ -51,6 +53,66 @@ async fn tokens_and_keys_are_replaced_and_what_takes_a_restart_is_named() {
     let refused = gateway.post(Some(ANN), "tools/list", json!({})).await;
     assert_eq!(refused.status(), 401);
     assert_eq!(gateway.tools("another-token-of-ann").await.len(), 2);
-    let failed = gateway.call("another-token-of-ann", "status_list_pages", json!({})).await;
-    assert_eq!(failed["result"]["_meta"]["io.github.mcp-govern/failure"]["kind"], "unauthorized", "{failed}");
+    assert_eq!(gateway.call("another-token-of-ann", "status_list_pages", json!({})).await["result"]["isError"], false);
+}
+
+#[tokio::test]
+async fn a_key_that_the_vendor_refuses_does_not_replace_the_one_in_place() {
+    let site = Site::new().await;
+    let gateway = site.start().await;
+    site.write("status.key", "canary-that-is-no-key");
+    gateway.signal("HUP");
+    let line = gateway.logged("the vendor refuses the new one").await;
+    assert_eq!((&line["level"], &line["server"]), (&json!("ERROR"), &json!("status")), "{line}");
+    assert!(line["message"].as_str().unwrap().contains("the one that was in place goes on"), "{line}");
+    let told = gateway.logged("reloaded").await;
+    assert_eq!((&told["credentials"], &told["not_replaced"]), (&json!(0), &json!(1)), "{told}");
+    let answered = gateway.call(ANN, "status_list_pages", json!({})).await;
+    assert_eq!(answered["result"]["isError"], false, "{answered}");
+
+    // A vendor that gives no answer to the question has not accepted it either.
+    site.vendor.fail_next(Fault::Html);
+    gateway.signal("HUP");
+    let line = gateway.logged("whether the new one works could not be found out").await;
+    assert_eq!(line["level"], "ERROR", "{line}");
+    assert_eq!(site.vendor.faults_left(), 0);
+    assert_eq!(gateway.call(ANN, "status_list_pages", json!({})).await["result"]["isError"], false);
+    assert!(!format!("{:?}", gateway.log()).contains("canary"), "a secret is in the log");
+    gateway.stop().await;
+
+    // A start replaces no more than a reload does, and serves.
+    let gateway = site.start().await;
+    gateway.logged("the vendor refuses the new one").await;
+    assert_eq!(gateway.call(ANN, "status_list_pages", json!({})).await["result"]["isError"], false);
+    // Corrected, it is put in place.
+    site.vendor.revoke_key("the-next-key");
+    site.write("status.key", "the-next-key");
+    gateway.signal("HUP");
+    gateway.logged("the shared credential is in place").await;
+    assert_eq!(gateway.call(ANN, "status_list_pages", json!({})).await["result"]["isError"], false);
+    gateway.stop().await;
+}
+
+/// A document without any read that could prove a credential.
+#[tokio::test]
+async fn a_key_of_which_cannot_be_found_out_whether_it_works_is_put_in_place_and_said_so() {
+    let site = Site::new().await;
+    let document = include_str!("../../../custom-provider/api.yaml");
+    let (head, paths) = document.split_once("  probe:\n    - operation: list_shelves\n").unwrap();
+    let (before, list) = paths.split_once("  /shelves:\n").unwrap();
+    let (_, writes) = list.split_once("  /shelves/{shelf}/items:\n").unwrap();
+    site.write("pantry.yaml", &format!("{head}{before}  /shelves/{{shelf}}/items:\n{writes}"));
+    site.write("pantry.key", "the-first-key");
+    site.change("governance = \"activated\"\n", "governance = \"activated\"\napis = [\"pantry.yaml\"]\n");
+    site.add(
+        "[servers.pantry]\nprovider = \"pantry\"\ntitle = \"Pantry\"\nprefix = \"pantry\"\nauth_method = \"token\"\n\
+         base_url = \"http://127.0.0.1:9\"\n[credentials.pantry]\ntoken = { file = \"pantry.key\" }\n",
+    );
+    let gateway = site.start().await;
+    site.write("pantry.key", "the-second-key");
+    gateway.signal("HUP");
+    let line = gateway.logged("it was not verified that it works").await;
+    assert_eq!((&line["level"], &line["server"]), (&json!("WARN"), &json!("pantry")), "{line}");
+    assert_eq!(gateway.logged("reloaded").await["credentials"], 1);
+    gateway.stop().await;
 }
