@@ -77,7 +77,9 @@ impl Reloader {
         let enacted = enact(&self.governor, &actor, &config.blueprint).await?;
         enacted.log();
         let placed = credentials::put(&self.governor, &actor, &self.stores, &credentials).await?;
-        placed.iter().for_each(|(server, placed)| placed.log(server));
+        for (server, placed) in &placed {
+            placed.log(server);
+        }
         let set = placed.iter().filter(|(_, placed)| placed.counts()).count();
         let not_replaced = placed.len() - set;
         if let Some(door) = door {
