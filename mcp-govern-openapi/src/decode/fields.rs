@@ -55,10 +55,10 @@ impl Fields {
 
     /// Refuses names that no item has, as far as the document says what items have.
     pub(crate) fn check(&self, arguments: &Map<String, Value>) -> Result<(), String> {
-        let (Some(asked), Some(known)) = (self.asked(arguments), &self.known) else { return Ok(()) };
-        let Some(unknown) = asked.into_iter().find(|name| !known.contains(*name)) else { return Ok(()) };
         /// More names would only hide the one that is meant.
         const TOLD: usize = 30;
+        let (Some(asked), Some(known)) = (self.asked(arguments), &self.known) else { return Ok(()) };
+        let Some(unknown) = asked.into_iter().find(|name| !known.contains(*name)) else { return Ok(()) };
         let mut told: Vec<String> = known.iter().take(TOLD).map(|name| format!("`{name}`")).collect();
         if known.len() > TOLD {
             told.push("…".to_owned());

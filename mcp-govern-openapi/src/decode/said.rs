@@ -48,6 +48,7 @@ fn without_tags(page: &str) -> String {
         steps::ticks(end.unwrap_or(tag.len()));
         rest = end.and_then(|end| tag.get(end..)).unwrap_or_default();
     }
+    steps::ticks(rest.len());
     text.push_str(rest);
     for (entity, character) in
         [("&nbsp;", " "), ("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")]

@@ -43,8 +43,8 @@ pub(super) fn told<'t>(text: &'t str, resolve: Resolve<'_>) -> Cow<'t, str> {
     }
     let lacks = |part: &Range<usize>| {
         let first = mentions.partition_point(|(place, _)| place.start < part.start);
-        let within = mentions.iter().skip(first).take_while(|(place, _)| place.start < part.end);
-        within.into_iter().any(|(_, naming)| *naming == Naming::Lacking)
+        let mut within = mentions.iter().skip(first).take_while(|(place, _)| place.start < part.end);
+        within.any(|(_, naming)| *naming == Naming::Lacking)
     };
     let mut out = String::with_capacity(text.len() + 16);
     for (at, sentence) in split(text, 0..text.len(), ends_sentence).enumerate() {

@@ -97,9 +97,8 @@ impl ToolShapes {
     ) -> Tool {
         let definition = &tool.definition;
         // An argument that is called as a tool is the argument.
-        let resolve: Resolve<'_> = &|word| match definition.arguments().any(|argument| argument == word) {
-            true => Naming::None,
-            false => resolve(word),
+        let resolve: Resolve<'_> = &|word| {
+            if definition.arguments().any(|argument| argument == word) { Naming::None } else { resolve(word) }
         };
         let mut description = told(&definition.description, resolve).into_owned();
         if let Some(sentence) = cannot_be_called_yet(tool.visibility, remedy, requests) {
