@@ -28,7 +28,8 @@ pub struct ParseToolChoiceError {
     text: String,
 }
 
-const CLASSES: [Classification; 5] = [
+/// The classes of tools, which are chosen by their word.
+pub(super) const CLASSES: [Classification; 5] = [
     Classification::Read,
     Classification::Write,
     Classification::Destructive,

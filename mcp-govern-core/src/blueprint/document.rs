@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::ToolChoice;
+use super::{ToolChoice, optional_seconds, seconds};
 use crate::vocabulary::{
     ApprovalStep, ApproverRule, ArgumentRule, AuthMethodId, ClientRule, ClientType, CredentialSharing, Digest,
     DriftPolicy, Effect, GrantId, Grantee, Justification, Label, NewToolState, ProfileId, ProfileSpec,
@@ -297,10 +297,11 @@ pub struct PolicyBlueprint {
     pub approvers: ApproverRule,
     /// Whether a request must say why.
     pub justification: Justification,
-    /// The longest grant, in seconds; unlimited when absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The longest grant, in seconds or as a text such as `8h`; unlimited when absent.
+    #[serde(deserialize_with = "optional_seconds", skip_serializing_if = "Option::is_none")]
     pub longest_seconds: Option<u64>,
-    /// After how many seconds an undecided request expires.
+    /// After how many seconds an undecided request expires; also a text such as `7d`.
+    #[serde(deserialize_with = "seconds")]
     pub expires_after_seconds: u64,
 }
 

@@ -1,6 +1,6 @@
 //! Why a blueprint cannot be planned.
 
-use crate::journal::Refusal;
+use crate::journal::{Refusal, RefusalKind};
 
 /// A blueprint cannot be planned against a state. Nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -23,10 +23,27 @@ pub enum BlueprintError {
         #[source]
         refusal: Refusal,
     },
+    /// Several faults at once, each independent of the others; each is one of the kinds above.
+    #[error("{}", lines(.0))]
+    Several(Vec<BlueprintError>),
 }
 
 impl BlueprintError {
     pub(super) fn invalid(place: impl Into<String>, reason: impl Into<String>) -> Self {
         Self::Invalid { place: place.into(), reason: reason.into() }
     }
+
+    /// Whether nothing else is worth planning: the actor may not send such commands at all.
+    pub(super) fn is_of_the_actor(&self) -> bool {
+        let kind = match self {
+            Self::Refused { refusal, .. } => refusal.kind(),
+            Self::Invalid { .. } | Self::Several(_) => return false,
+        };
+        matches!(kind, RefusalKind::NotAllowed | RefusalKind::AnotherPersonNeeded)
+    }
+}
+
+/// A line for each fault.
+fn lines(faults: &[BlueprintError]) -> String {
+    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }

@@ -29,7 +29,8 @@
 //! grantee = { user = { issuer = "https://id.example.com", subject = "ann" } }
 //! ```
 //!
-//! - What the blueprint does not name is left alone, unless `unnamed = "remove"`.
+//! - What the blueprint does not name is left alone, unless `unnamed = "remove"`; [`Blueprint::kept`] lists it.
+//! - Every fault is told at once, and none that only follows from another.
 //! - Planning against a state that is as the blueprint says gives an empty plan.
 //! - `approve` speaks for tools that nobody has reviewed yet. A tool whose definition has changed since a review, or that
 //!   somebody disabled or reset, waits for a person, or for a pin that names the digest of its definition.
@@ -40,9 +41,11 @@ mod document;
 mod error;
 #[cfg(test)]
 mod fuzz;
+mod kept;
 mod plan;
 mod planner;
 mod reviews;
+mod seconds;
 mod toolsets;
 
 pub use self::{
@@ -52,5 +55,7 @@ pub use self::{
         ServerBlueprint, SettingsBlueprint, ToolsetBlueprint, Unnamed,
     },
     error::BlueprintError,
+    kept::{Kept, Removal},
     plan::{Plan, PlannedStep, Waiting},
+    seconds::{optional_seconds, seconds},
 };

@@ -7,8 +7,9 @@ use super::{
     Blueprint, BlueprintError, GovernanceBlueprint, Plan, PlannedStep, ProfileBlueprint, ServerBlueprint, Unnamed,
 };
 use crate::{
-    journal::{Action, Command, Decided, State, Tool, decide},
-    vocabulary::{Actor, CommandId, Digest, GrantId, ParseIdError, ProfileId, ServerId, Timestamp, ToolId},
+    check::nearest,
+    journal::{Action, Command, Decided, Refusal, State, Tool, decide},
+    vocabulary::{Actor, CommandId, Digest, GrantId, ParseIdError, ProfileId, ServerId, Timestamp, ToolId, ToolsetId},
 };
 
 impl Blueprint {
@@ -32,9 +33,19 @@ impl Blueprint {
                 to_sync: BTreeSet::new(),
                 waiting: Vec::new(),
             },
+            faults: Vec::new(),
+            broken: Broken::default(),
         };
         planner.blueprint(self)?;
-        Ok(planner.plan)
+        let mut faults = planner.faults;
+        match (faults.pop(), faults.is_empty()) {
+            (None, _) => Ok(planner.plan),
+            (Some(only), true) => Err(only),
+            (Some(last), false) => {
+                faults.push(last);
+                Err(BlueprintError::Several(faults))
+            }
+        }
     }
 }
 
@@ -46,28 +57,57 @@ pub(super) struct Planner<'a> {
     /// What the commands' ids are made of.
     seed: Vec<u8>,
     pub(super) plan: Plan,
+    /// What is wrong, found on the way: each is told, and what rests on it is passed over.
+    pub(super) faults: Vec<BlueprintError>,
+    pub(super) broken: Broken,
+}
+
+/// What will not be there because of a fault that is told already: what names it is at no fault.
+#[derive(Debug, Default)]
+pub(super) struct Broken {
+    pub(super) servers: BTreeSet<ServerId>,
+    pub(super) toolsets: BTreeSet<ToolsetId>,
+    profiles: BTreeSet<ProfileId>,
 }
 
 pub(super) type Planned = Result<(), BlueprintError>;
 
 impl Planner<'_> {
     /// Activation comes last: calls are admitted once everything is in place.
+    ///
+    /// INVARIANT: a fault is told once, and none of what follows from it
+    /// (`every_fault_of_a_blueprint_is_told_at_once_and_nothing_that_follows_from_one`).
     fn blueprint(&mut self, blueprint: &Blueprint) -> Planned {
         let settings = blueprint.settings.over(&self.state.settings);
         if settings != self.state.settings {
-            self.step("settings", "change the settings", Action::ChangeSettings { settings })?;
+            let done = self.step("settings", "change the settings", Action::ChangeSettings { settings });
+            self.note(done)?;
         }
         for (id, server) in &blueprint.servers {
-            self.server(id, server)?;
+            let done = self.server(id, server);
+            if !self.note(done)? && !self.state.servers.contains_key(id) {
+                self.broken.servers.insert(id.clone());
+            }
         }
         for (id, toolset) in &blueprint.toolsets {
-            self.toolset(id, toolset, blueprint.unnamed)?;
+            let done = self.toolset(id, toolset, blueprint.unnamed);
+            if !self.note(done)? && !self.state.toolsets.contains_key(id) {
+                self.broken.toolsets.insert(id.clone());
+            }
         }
         for (id, profile) in &blueprint.profiles {
-            self.profile(id, profile, blueprint.unnamed)?;
+            let done = self.profile(id, profile, blueprint.unnamed);
+            if !self.note(done)? && !self.state.profiles.contains_key(id) {
+                self.broken.profiles.insert(id.clone());
+            }
         }
         for id in blueprint.grants.keys() {
-            self.grant(id, blueprint)?;
+            let done = self.grant(id, blueprint);
+            self.note(done)?;
+        }
+        // Only what is whole is rounded off.
+        if !self.faults.is_empty() {
+            return Ok(());
         }
         if blueprint.unnamed == Unnamed::Remove {
             self.remove_unnamed(blueprint)?;
@@ -76,6 +116,22 @@ impl Planner<'_> {
             self.step("governance", "activate governance", Action::ActivateGovernance)?;
         }
         Ok(())
+    }
+
+    /// Takes note of a fault and goes on with what does not rest on it; whether there was none.
+    fn note(&mut self, done: Planned) -> Result<bool, BlueprintError> {
+        match done {
+            Ok(()) => Ok(true),
+            Err(error) if error.is_of_the_actor() => Err(error),
+            Err(BlueprintError::Several(faults)) => {
+                self.faults.extend(faults);
+                Ok(false)
+            }
+            Err(error) => {
+                self.faults.push(error);
+                Ok(false)
+            }
+        }
     }
 
     fn server(&mut self, id: &ServerId, server: &ServerBlueprint) -> Planned {
@@ -97,9 +153,10 @@ impl Planner<'_> {
     fn profile(&mut self, id: &ProfileId, profile: &ProfileBlueprint, unnamed: Unnamed) -> Planned {
         let place = format!("profiles.{id}");
         if let Some(toolset) = profile.rules.keys().find(|toolset| !profile.toolsets.contains(*toolset)) {
+            let near = nearest(toolset.as_str(), profile.toolsets.iter().map(ToolsetId::as_str));
             return Err(BlueprintError::invalid(
                 place,
-                format!("there are rules on `{toolset}`, which is not bound to it"),
+                format!("there are rules on `{toolset}`, which is not bound to it{}", meant(near)),
             ));
         }
         let spec = profile.spec();
@@ -109,6 +166,9 @@ impl Planner<'_> {
             self.step(&place, &format!("create profile `{id}`"), Action::CreateProfile { profile: id.clone(), spec })?;
         }
         for binding in profile.bindings() {
+            if self.broken.toolsets.contains(&binding.toolset) {
+                continue;
+            }
             let why = format!("bind toolset `{}` to profile `{id}`", binding.toolset);
             self.step(&place, &why, Action::BindToolset { profile: id.clone(), binding })?;
         }
@@ -128,7 +188,9 @@ impl Planner<'_> {
             return Ok(());
         };
         let place = format!("grants.{id}");
-        if grant.until.is_some_and(|until| until <= self.now.max(self.state.last_at)) {
+        if grant.until.is_some_and(|until| until <= self.now.max(self.state.last_at))
+            || self.broken.profiles.contains(&grant.profile)
+        {
             return Ok(());
         }
         if let Some(row) = self.state.grants.get(id) {
@@ -167,9 +229,20 @@ impl Planner<'_> {
         self.state.servers.get(server).is_some_and(|server| server.catalogue.is_some())
     }
 
+    /// A tool that is there; else a fault that names the nearest one of the server, or server of the tools.
     pub(super) fn known(&self, place: &str, tool: &ToolId) -> Result<&Tool, BlueprintError> {
-        let found = self.state.tools.get(tool);
-        found.ok_or_else(|| BlueprintError::invalid(place, format!("there is no tool `{tool}`")))
+        if let Some(found) = self.state.tools.get(tool) {
+            return Ok(found);
+        }
+        let server = tool.server();
+        let near = if self.state.servers.contains_key(server) {
+            let names = self.state.tools_of(server).map(|(id, _)| id.name().as_str());
+            nearest(tool.name().as_str(), names).map(|near| format!("{server}/{near}"))
+        } else {
+            let near = nearest(server.as_str(), self.state.servers.keys().map(ServerId::as_str));
+            near.map(|near| format!("{near}/{}", tool.name()))
+        };
+        Err(BlueprintError::invalid(place, format!("there is no tool `{tool}`{}", meant(near.as_deref()))))
     }
 
     /// Plans a command if it changes something.
@@ -178,14 +251,27 @@ impl Planner<'_> {
         let draft = CommandId::new("blueprint").map_err(|error| invalid(error.to_string()))?;
         let mut command = Command::new(draft, action).with_reason(format!("blueprint: {why}"));
         command.id = self.command_id(&command).map_err(|error| invalid(error.to_string()))?;
-        let decided = decide(&self.state, &command, self.actor, self.now)
-            .map_err(|refusal| BlueprintError::Refused { place: place.to_owned(), refusal })?;
+        let decided = decide(&self.state, &command, self.actor, self.now).map_err(|refusal| {
+            BlueprintError::Refused { place: place.to_owned(), refusal: self.with_nearest(refusal) }
+        })?;
         if let Decided::Events(events) = decided {
             let act = self.state.act(&command, self.actor, self.now, events);
             self.state.apply(&act);
             self.plan.steps.push(PlannedStep { command, place: place.to_owned(), why: why.to_owned() });
         }
         Ok(())
+    }
+
+    /// A refusal that names what was most likely meant, where something is not there.
+    fn with_nearest(&self, refusal: Refusal) -> Refusal {
+        let near = match refusal.missing() {
+            Some(("server", id)) => nearest(id, self.state.servers.keys().map(ServerId::as_str)),
+            Some(("toolset", id)) => nearest(id, self.state.toolsets.keys().map(ToolsetId::as_str)),
+            Some(("profile", id)) => nearest(id, self.state.profiles.keys().map(ProfileId::as_str)),
+            _ => None,
+        };
+        let near = near.map(str::to_owned);
+        refusal.meaning(near.as_deref())
     }
 
     /// An id that follows from what is planned, from where and for whom: nodes that plan the same thing at once send the same
@@ -203,6 +289,11 @@ impl Planner<'_> {
 
 fn absent<'a, K: Ord + Clone + 'a, V>(keys: impl Iterator<Item = &'a K>, named: &BTreeMap<K, V>) -> Vec<K> {
     keys.filter(|key| !named.contains_key(*key)).cloned().collect()
+}
+
+/// The end of a sentence about something that is not there.
+pub(super) fn meant(near: Option<&str>) -> String {
+    near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default()
 }
 
 pub(super) fn count(number: usize, what: &str) -> String {

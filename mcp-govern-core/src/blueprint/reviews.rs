@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::{
-    ServerBlueprint, ToolChoice, Waiting,
-    planner::{Planned, Planner, count},
+    BlueprintError, ServerBlueprint, ToolChoice, Waiting,
+    choice::CLASSES,
+    planner::{Planned, Planner, count, meant},
 };
 use crate::{
+    check::nearest,
     journal::{Action, Tool, ToolState},
     vocabulary::{Digest, ServerId, ToolId, ToolName},
 };
@@ -17,8 +19,12 @@ impl Planner<'_> {
             ToolChoice::Name(name) => Some(name),
             ToolChoice::Class(_) | ToolChoice::Pattern(_) => None,
         });
+        let mut faults = Vec::new();
         for name in named.chain(blueprint.pins.keys()) {
-            self.known(place, &ToolId::new(server.clone(), name.clone()))?;
+            faults.extend(self.unknown_choice(place, server, name));
+        }
+        if !faults.is_empty() {
+            return Err(BlueprintError::Several(faults));
         }
         let mut tools = BTreeMap::new();
         let mut waiting = Vec::new();
@@ -41,6 +47,18 @@ impl Planner<'_> {
         }
         let why = format!("approve {} of server `{server}`", count(tools.len(), "tool"));
         self.step(place, &why, Action::ApproveTools { tools })
+    }
+}
+
+impl Planner<'_> {
+    /// That there is no such tool; a class of tools may have been meant as well.
+    fn unknown_choice(&self, place: &str, server: &ServerId, name: &ToolName) -> Option<BlueprintError> {
+        if self.state.tools.contains_key(&ToolId::new(server.clone(), name.clone())) {
+            return None;
+        }
+        let tools = self.state.tools_of(server).map(|(id, _)| id.name().as_str());
+        let near = nearest(name.as_str(), CLASSES.iter().map(|class| class.as_str()).chain(tools));
+        Some(BlueprintError::invalid(place, format!("there is no tool `{server}/{name}`{}", meant(near))))
     }
 }
 

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     BlueprintError, ToolsetBlueprint, Unnamed, Waiting,
-    planner::{Planned, Planner, count},
+    planner::{Planned, Planner, count, meant},
 };
 use crate::{
+    check::nearest,
     journal::{Action, ToolState},
     vocabulary::{ToolId, ToolsetContent, ToolsetEntry, ToolsetId},
 };
@@ -14,12 +15,6 @@ use crate::{
 impl Planner<'_> {
     pub(super) fn toolset(&mut self, id: &ToolsetId, toolset: &ToolsetBlueprint, unnamed: Unnamed) -> Planned {
         let place = format!("toolsets.{id}");
-        if let Some(tool) = toolset.rules.keys().find(|tool| !toolset.tools.contains(*tool)) {
-            return Err(BlueprintError::invalid(
-                place,
-                format!("there are rules on `{tool}`, which is not among its tools"),
-            ));
-        }
         let wanted = match &toolset.follows {
             Some(_) if !toolset.tools.is_empty() => {
                 return Err(BlueprintError::invalid(
@@ -27,9 +22,20 @@ impl Planner<'_> {
                     "it names tools and follows a server: make two toolsets of it",
                 ));
             }
+            Some(follows) if self.broken.servers.contains(&follows.server) => {
+                self.broken.toolsets.insert(id.clone());
+                return Ok(());
+            }
             Some(follows) => ToolsetContent::Maintained { server: follows.server.clone(), up_to: follows.up_to },
             None => ToolsetContent::Chosen(self.enterable(&place, id, toolset)?),
         };
+        // Told where every tool is there: a slip in the name of a tool would be told twice.
+        if let Some(tool) = toolset.rules.keys().find(|tool| !toolset.tools.contains(*tool)) {
+            let names: Vec<String> = toolset.tools.iter().map(ToString::to_string).collect();
+            let near = nearest(&tool.to_string(), names.iter().map(String::as_str)).map(str::to_owned);
+            let reason = format!("there are rules on `{tool}`, which is not among its tools{}", meant(near.as_deref()));
+            return Err(BlueprintError::invalid(place, reason));
+        }
         let label = toolset.label();
         let Some(row) = self.state.toolsets.get(id) else {
             let why = format!("create toolset `{id}`");
@@ -71,14 +77,23 @@ impl Planner<'_> {
         id: &ToolsetId,
         toolset: &ToolsetBlueprint,
     ) -> Result<BTreeMap<ToolId, ToolsetEntry>, BlueprintError> {
-        let mut tools = BTreeMap::new();
+        let (mut tools, mut faults) = (BTreeMap::new(), Vec::new());
         for tool in &toolset.tools {
+            if self.broken.servers.contains(tool.server()) {
+                continue;
+            }
             if !self.is_synced(tool.server()) && self.plan.to_sync.contains(tool.server()) {
                 let why = format!("server `{}` is to be synced first", tool.server());
                 self.plan.waiting.push(Waiting { tool: tool.clone(), place: place.to_owned(), why });
                 continue;
             }
-            let state = self.known(place, tool)?.state;
+            let state = match self.known(place, tool) {
+                Ok(known) => known.state,
+                Err(fault) => {
+                    faults.push(fault);
+                    continue;
+                }
+            };
             let held = match self.state.toolsets.get(id).map(|toolset| &toolset.content) {
                 Some(ToolsetContent::Chosen(held)) => held.contains_key(tool),
                 Some(ToolsetContent::Maintained { .. }) | None => false,
@@ -91,6 +106,6 @@ impl Planner<'_> {
                 self.plan.waiting.push(Waiting { tool: tool.clone(), place: place.to_owned(), why });
             }
         }
-        Ok(tools)
+        if faults.is_empty() { Ok(tools) } else { Err(BlueprintError::Several(faults)) }
     }
 }

@@ -34,5 +34,6 @@ pub use self::{
 pub(crate) use self::{
     arguments::{check_normal, normalised},
     narrow::narrow_shown,
+    nearest::nearest,
     schemas::Schemas,
 };

@@ -3,7 +3,7 @@
 use crate::steps;
 
 /// The nearest of `known` to `name`, when it is near enough to have been meant. Case, `_`, `-` and spaces do not count.
-pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = plain(name);
     // One slip in three characters is a typo; more is another word.
     let slips = wanted.len() / 3;

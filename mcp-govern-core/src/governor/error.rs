@@ -196,7 +196,7 @@ impl From<BlueprintError> for GovernError {
     fn from(error: BlueprintError) -> Self {
         let kind = match &error {
             BlueprintError::Refused { refusal, .. } => Self::from(refusal.clone()).kind,
-            BlueprintError::Invalid { .. } => GovernErrorKind::Invalid,
+            BlueprintError::Invalid { .. } | BlueprintError::Several(_) => GovernErrorKind::Invalid,
         };
         Self::caused(kind, error)
     }

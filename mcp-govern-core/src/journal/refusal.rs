@@ -80,6 +80,14 @@ impl Refusal {
         &self.message
     }
 
+    /// With the name that was most likely meant.
+    pub(crate) fn meaning(mut self, near: Option<&str>) -> Self {
+        if let Some(near) = near {
+            self.message = format!("{}; did you mean `{near}`?", self.message);
+        }
+        self
+    }
+
     pub(crate) fn not_allowed(message: impl Into<String>) -> Self {
         Self::new(RefusalKind::NotAllowed, message)
     }

@@ -3,6 +3,7 @@
 mod access;
 mod actor;
 mod digest;
+mod duration;
 mod id;
 mod principal;
 mod rule;
@@ -20,6 +21,7 @@ pub use self::{
     },
     actor::{Actor, RecordedActor, Role},
     digest::{Digest, DigestError},
+    duration::{ParseDurationError, parse_duration},
     id::{
         AuthMethodId, CallId, ClientId, ClientName, CommandId, GrantId, GroupId, Issuer, ParseIdError, ProfileId,
         ProviderId, RequestId, ServerId, SubjectId, TenantId, ToolId, ToolName, ToolPrefix, ToolsetId, UserId,

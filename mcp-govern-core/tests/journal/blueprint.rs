@@ -386,3 +386,85 @@ fn a_planned_command_says_in_the_record_that_a_blueprint_sent_it() {
         assert_eq!(reason.as_deref(), Some(format!("blueprint: {}", step.why).as_str()));
     }
 }
+
+#[test]
+fn every_fault_of_a_blueprint_is_told_at_once_and_nothing_that_follows_from_one() {
+    let mut world = World::new();
+    world.with_status();
+    let text = format!(
+        "{SERVER}approve = [\"raed\", \"get_pgae\"]\n{}",
+        r#"
+[servers.other]
+provider = "statuspage"
+title = ""
+prefix = "other"
+auth_method = "api_key"
+
+[toolsets.respond]
+title = "Respond"
+tools = ["status/create_incidnt", "stauts/get_page", "other/get_page"]
+
+[[toolsets.respond.rules."status/create_incident"]]
+argument = "a"
+constraint = { max = 1 }
+
+[toolsets.of-other]
+title = "Of the other"
+follows = { server = "other" }
+
+[profiles.p]
+title = "P"
+toolsets = ["respond", "of-other", "rspond"]
+
+[profiles.quiet]
+title = "Quiet"
+toolsets = []
+
+[grants.ann]
+profile = "quiet"
+grantee = { user = { issuer = "local", subject = "ann" } }
+
+[grants.of-p]
+profile = "qiuet"
+grantee = { user = { issuer = "local", subject = "ann" } }
+"#
+    );
+    let BlueprintError::Several(faults) = error(&world, &text) else { panic!("not several") };
+    let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    let due = [
+        "servers.other: the server has no title: give it a name for people",
+        "servers.status: there is no tool `status/raed`; did you mean `read`?",
+        "servers.status: there is no tool `status/get_pgae`; did you mean `get_page`?",
+        "toolsets.respond: there is no tool `status/create_incidnt`; did you mean `status/create_incident`?",
+        "toolsets.respond: there is no tool `stauts/get_page`; did you mean `status/get_page`?",
+        "profiles.p: there is no toolset `rspond`",
+        "grants.of-p: there is no profile `qiuet`; did you mean `quiet`?",
+    ];
+    for one in due {
+        assert!(told.iter().any(|fault| fault == one), "{one} is not in {told:#?}");
+    }
+    assert_eq!(told.len(), due.len(), "{told:#?}");
+    assert_eq!(error(&world, &text).to_string().lines().count(), due.len());
+}
+
+#[test]
+fn what_a_state_holds_and_a_blueprint_does_not_name_is_listed() {
+    let mut world = World::new();
+    apply(&mut world, &blueprint(TEXT));
+    let kept = |world: &World, blueprint: &Blueprint| -> Vec<String> {
+        blueprint.kept(&world.state, world.now()).into_iter().map(|kept| kept.place).collect()
+    };
+    assert_eq!(kept(&world, &blueprint(TEXT)), Vec::<String>::new());
+    let empty = kept(&world, &Blueprint::default());
+    for place in ["servers.status", "profiles.on-call", "grants.ann-on-call", "settings.sources"] {
+        assert!(empty.iter().any(|kept| kept == place), "{place} is not in {empty:?}");
+    }
+    assert!(empty.iter().any(|kept| kept.starts_with("toolsets.")), "{empty:?}");
+    // What would be removed is not kept; settings that are left out are.
+    let removing = Blueprint::default().with_unnamed(Unnamed::Remove);
+    assert!(kept(&world, &removing).iter().all(|place| place.starts_with("settings.")), "{removing:?}");
+    // A grant that has ended holds nothing.
+    world.pass(10 * 365 * 24 * 3600);
+    let later = kept(&world, &Blueprint::default());
+    assert!(!later.iter().any(|place| place == "grants.ann-on-call"), "{later:?}");
+}

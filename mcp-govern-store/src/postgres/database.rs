@@ -205,7 +205,7 @@ impl Lost {
 
 impl Refusals {
     fn note(&self, begun: &Result<(), sqlx::Error>) {
-        let refusal = begun.as_ref().err().map(ToString::to_string);
+        let refusal = begun.as_ref().err().map(fault::told);
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = refusal;
     }
 

@@ -32,8 +32,20 @@ pub(crate) enum Connection {
 /// (`only_what_the_server_has_refused_is_certain_not_to_be_done`).
 pub(crate) fn fault(error: sqlx::Error, access: Access, doing: &str) -> Fault {
     let (kind, why, connection) = classify(&error, access);
-    let error = StoreError::new(kind, format!("{doing}: {why}")).with_source(error);
+    let told = StoreError::new(kind, format!("{doing}: {why}"));
+    // What the database said is told whole; its own form adds a line of the database's source.
+    let error = if matches!(error, sqlx::Error::Database(_)) { told } else { told.with_source(error) };
     Fault { error, connection }
+}
+
+/// What a failure says, in a few words.
+pub(crate) fn told(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(error) => {
+            format!("{} (PostgreSQL {})", error.message(), error.code().unwrap_or_default())
+        }
+        other => other.to_string(),
+    }
 }
 
 /// A failure where no connection could be had: nothing was done.

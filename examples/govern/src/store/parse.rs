@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
+pub(crate) use mcp_govern_core::parse_duration as duration;
 use mcp_govern_core::{ClientId, ParseIdError, Timestamp, ToolId, UserId, ports::AuditCursor, ports::WriterId};
 
 use super::review::DigestPrefix;
@@ -28,23 +29,6 @@ fn name_and_issuer(text: &str) -> (&str, &str) {
 /// A writer of a chain of records.
 pub(crate) fn writer(text: &str) -> Result<WriterId, String> {
     WriterId::new(text).ok_or_else(|| "a writer's name has 1 to 64 characters of a-z, 0-9 and `-`".to_owned())
-}
-
-/// A duration: a number and one of `s`, `m`, `h`, `d`, `w`.
-pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let refuse = || "expected a number and a unit, for example `45m`, `8h` or `30d`".to_owned();
-    let unit = text.chars().last().ok_or_else(refuse)?;
-    let seconds: u64 = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 60 * 60,
-        'd' => 24 * 60 * 60,
-        'w' => 7 * 24 * 60 * 60,
-        _ => return Err(refuse()),
-    };
-    let number = text.strip_suffix(unit).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
-    let number: u64 = number.and_then(|digits| digits.parse().ok()).ok_or_else(refuse)?;
-    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(refuse)
 }
 
 /// A point in time, or one so long ago.
@@ -139,15 +123,6 @@ mod tests {
             assert_eq!(super::user(&user.to_string()).unwrap(), user);
         }
         assert!(user("").is_err() && client(" (os)").is_err());
-    }
-
-    #[test]
-    fn a_duration_has_a_number_and_a_unit() {
-        assert_eq!(duration("90s").unwrap(), Duration::from_secs(90));
-        assert_eq!(duration("2w").unwrap(), Duration::from_hours(14 * 24));
-        for text in ["", "h", "8", "-1h", "+1h", "1 h", "1y", "99999999999999999999w", "18446744073709551615w"] {
-            assert!(duration(text).is_err(), "{text}");
-        }
     }
 
     #[test]
