@@ -6,10 +6,10 @@ use std::{
     time::Duration,
 };
 
-use mcp_govern_core::governor::Status;
+use mcp_govern_core::{Exchange, access::Freshness, audit::AuditHealth, governor::Status};
 use prometheus_client::{
     encoding::text::encode,
-    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
     registry::Registry,
 };
 
@@ -18,6 +18,15 @@ use crate::identity::AuthErrorKind;
 /// One label: its values are a closed list of words, so that nobody outside can make the metrics grow.
 type Label = [(&'static str, &'static str); 1];
 
+/// Labels of which one is the id of a registered server, and the others are of closed lists: operators bound them, callers do not.
+type ServerLabels<const N: usize> = [(&'static str, String); N];
+
+/// A histogram for each server.
+type ByServer = Family<ServerLabels<1>, Histogram, fn() -> Histogram>;
+
+/// Seconds, from what a cache takes to what people wait for.
+const SECONDS: [f64; 10] = [0.005, 0.02, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0];
+
 /// Counters and gauges. Nothing in them names a person, a client or a tool.
 #[derive(Clone)]
 pub(crate) struct Metrics(Arc<Inner>);
@@ -25,6 +34,9 @@ pub(crate) struct Metrics(Arc<Inner>);
 struct Inner {
     registry: Registry,
     calls: Family<Label, Counter>,
+    by_server: Family<ServerLabels<3>, Counter>,
+    vendor_seconds: ByServer,
+    vendor_answers: Family<ServerLabels<2>, Counter>,
     denials: Family<Label, Counter>,
     bounds: Family<Label, Counter>,
     unrecorded: Counter,
@@ -37,6 +49,8 @@ struct Inner {
     subscriptions: Gauge,
     connections: Gauge,
     ready: Gauge,
+    fresh: Gauge,
+    writable: Gauge,
     revision: Gauge,
     on_record: Gauge,
     faults: Gauge,
@@ -75,6 +89,14 @@ pub(crate) struct Running {
     metrics: Metrics,
     began: std::time::Instant,
     end: CallEnd,
+    of: Option<Called>,
+}
+
+/// Which server and which class of tools a call was of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Called {
+    pub(crate) server: String,
+    pub(crate) class: &'static str,
 }
 
 impl Metrics {
@@ -87,8 +109,22 @@ impl Metrics {
         let (ready, revision, on_record, faults) =
             (Gauge::default(), Gauge::default(), Gauge::default(), Gauge::default());
         let (anchored, kept) = (Gauge::default(), Gauge::default());
-        let seconds = Histogram::new([0.005, 0.02, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0]);
+        let seconds = Histogram::new(SECONDS);
+        let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "The release of this library", version);
         registry.register("calls", "Tool calls by how they ended", Family::clone(&calls));
+        let by_server = Family::<ServerLabels<3>, Counter>::default();
+        let help = "Tool calls by server, class of the tool, and how they ended";
+        registry.register("tool_calls", help, Family::clone(&by_server));
+        let vendor_seconds = ByServer::new_with_constructor(|| Histogram::new(SECONDS));
+        let help = "How long requests to vendors took, from the first attempt to the end of the answer";
+        registry.register("vendor_seconds", help, Family::clone(&vendor_seconds));
+        let vendor_answers = Family::<ServerLabels<2>, Counter>::default();
+        let help = "Requests to vendors by the class of the answer's status; none where no answer came";
+        registry.register("vendor_answers", help, Family::clone(&vendor_answers));
+        let (fresh, writable) = (Gauge::default(), Gauge::default());
+        registry.register("rules_fresh", "Whether the rules in the store are followed", Gauge::clone(&fresh));
+        registry.register("record_writable", "Whether calls can be put on record", Gauge::clone(&writable));
         registry.register("denials", "Denied tool calls by code", Family::clone(&denials));
         let (bounds, unrecorded) = (Family::<Label, Counter>::default(), Counter::default());
         registry.register("bound_denials", "Tool calls denied by a bound on calls, by bound", Family::clone(&bounds));
@@ -126,6 +162,9 @@ impl Metrics {
         Self(Arc::new(Inner {
             registry,
             calls,
+            by_server,
+            vendor_seconds,
+            vendor_answers,
             denials,
             bounds,
             unrecorded,
@@ -138,6 +177,8 @@ impl Metrics {
             subscriptions,
             connections,
             ready,
+            fresh,
+            writable,
             revision,
             on_record,
             faults,
@@ -150,7 +191,7 @@ impl Metrics {
     pub(crate) fn call(&self) -> Running {
         self.0.running.inc();
         // Whoever is dropped before it has said how it ended was cancelled.
-        Running { metrics: self.clone(), began: std::time::Instant::now(), end: CallEnd::Cancelled }
+        Running { metrics: self.clone(), began: std::time::Instant::now(), end: CallEnd::Cancelled, of: None }
     }
 
     pub(crate) fn listed(&self) {
@@ -184,6 +225,8 @@ impl Metrics {
     pub(crate) fn text(&self, status: &Status) -> Result<String, fmt::Error> {
         let inner = &*self.0;
         inner.ready.set(i64::from(status.is_ready()));
+        inner.fresh.set(i64::from(status.freshness == Freshness::Fresh));
+        inner.writable.set(i64::from(status.audit == AuditHealth::Writable));
         inner.revision.set(i64::try_from(status.revision.0).unwrap_or(i64::MAX));
         inner.on_record.set(i64::try_from(status.calls_in_flight).unwrap_or(i64::MAX));
         inner.faults.set(i64::try_from(status.faults.len()).unwrap_or(i64::MAX));
@@ -226,6 +269,19 @@ impl Running {
     pub(crate) fn ends(&mut self, end: CallEnd) {
         self.end = end;
     }
+
+    /// The call is of this server and class, and led to these exchanges with the vendor.
+    pub(crate) fn of(&mut self, called: Called, exchanges: &[Exchange]) {
+        let inner = &*self.metrics.0;
+        for exchange in exchanges {
+            let server = called.server.clone();
+            let seconds = Duration::from_millis(exchange.latency_ms).as_secs_f64();
+            inner.vendor_seconds.get_or_create(&[("server", server.clone())]).observe(seconds);
+            let labels = [("server", server), ("status", status_class(exchange.status).to_owned())];
+            inner.vendor_answers.get_or_create(&labels).inc();
+        }
+        self.of = Some(called);
+    }
 }
 
 impl Drop for Running {
@@ -247,5 +303,21 @@ impl Drop for Running {
             CallEnd::Overdue => "overdue",
         };
         inner.calls.get_or_create(&[("end", word)]).inc();
+        if let Some(Called { server, class }) = self.of.take() {
+            let labels = [("server", server), ("class", class.to_owned()), ("end", word.to_owned())];
+            inner.by_server.get_or_create(&labels).inc();
+        }
+    }
+}
+
+/// The class of an HTTP status.
+fn status_class(status: Option<u16>) -> &'static str {
+    match status {
+        None => "none",
+        Some(100..200) => "1xx",
+        Some(200..300) => "2xx",
+        Some(300..400) => "3xx",
+        Some(400..500) => "4xx",
+        Some(_) => "5xx",
     }
 }

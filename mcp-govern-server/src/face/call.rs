@@ -6,7 +6,7 @@ use std::{
 };
 
 use mcp_govern_core::{
-    Denial, Remedy, ServerId, TraceContext,
+    Denial, Exchange, ProviderErrorKind, Remedy, ServerId, ToolId, TraceContext,
     governor::{CallError, CallFailure, CallRequest, CallSuccess, Repetition},
 };
 use rmcp::{
@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     connect::{Answered, QUESTION},
-    metrics::CallEnd,
+    metrics::{CallEnd, Called},
 };
 
 /// How long after its deadline a call is given up whose provider does not keep to it.
@@ -62,6 +62,21 @@ enum Stopped {
     Cancelled,
     Overdue,
     Broken,
+}
+
+/// How a call ended.
+type Ended = Result<Result<CallSuccess, CallError>, Stopped>;
+
+/// How much of a name that no tool has is logged.
+const LOGGED_NAME: usize = 64;
+
+/// What was exchanged with the vendor.
+fn exchanges(ended: &Ended) -> &[Exchange] {
+    match ended {
+        Ok(Ok(success)) => &success.output.exchanges,
+        Ok(Err(error)) => error.provider_error().map_or(&[], |failed| failed.exchanges()),
+        Err(_) => &[],
+    }
 }
 
 impl Face {
@@ -99,16 +114,81 @@ impl Face {
             return Ok(result.into());
         }
         let ended = self.run(&mut asked).await;
+        let called = self.called(&ended, &asked);
+        if let Some((_, called)) = &called {
+            running.of(called.clone(), exchanges(&ended));
+        }
+        self.log_failure(&ended, called.as_ref().map(|(tool, _)| tool), &asked);
         let (response, end) = self.respond(ended, &asked);
         running.ends(end);
         response
+    }
+
+    /// The tool that was called, with its server and class; nothing for a name that no tool has.
+    fn called(&self, ended: &Ended, asked: &Asked<'_>) -> Option<(ToolId, Called)> {
+        let snapshot = self.governor.snapshot();
+        let view = snapshot.tool_named(&asked.tool).and_then(|tool| snapshot.view(tool));
+        if let Some(view) = view {
+            let class = view.classification().as_str();
+            return Some((view.id().clone(), Called { server: view.server().to_string(), class }));
+        }
+        // It went while it was called.
+        let Ok(Ok(success)) = ended else { return None };
+        let server = success.tool.server().to_string();
+        Some((success.tool.clone(), Called { server, class: "removed" }))
+    }
+
+    /// A line in the log for a call that was denied or failed, with codes and kinds alone: sentences may name what the caller asked
+    /// for. Lines of one reason and server come so often and not more.
+    fn log_failure(&self, ended: &Ended, tool: Option<&ToolId>, asked: &Asked<'_>) {
+        let (reason, failed) = match ended {
+            Ok(Ok(_)) | Err(Stopped::Cancelled) => return,
+            Ok(Err(error)) => match error.failure() {
+                CallFailure::Denied(denial) => (denial.code().as_str(), None),
+                CallFailure::Provider(failed) => (failed.kind().as_str(), Some(failed)),
+                _ => ("failed", None),
+            },
+            Err(Stopped::Overdue) => ("overdue", None),
+            Err(Stopped::Broken) => ("broken", None),
+        };
+        let server = tool.map(ToolId::server);
+        let Some(before) = self.failures.count(server, reason) else { return };
+        let principal = &asked.caller.principal;
+        let (user, client) = (&principal.user, &principal.client);
+        let call = match ended {
+            Ok(Err(error)) => error.call().as_str(),
+            _ => "",
+        };
+        let name = match tool {
+            Some(tool) => tool.to_string(),
+            None => asked.tool.chars().take(LOGGED_NAME).flat_map(char::escape_debug).collect(),
+        };
+        let status = failed.and_then(|failed| failed.exchanges().last()?.status);
+        // What a caller can mend is not the operator's matter.
+        let is_the_callers = match (ended, failed) {
+            (_, Some(failed)) => matches!(
+                failed.kind(),
+                ProviderErrorKind::InvalidArguments
+                    | ProviderErrorKind::RuleViolated
+                    | ProviderErrorKind::NotFound
+                    | ProviderErrorKind::Conflict
+                    | ProviderErrorKind::Rejected
+            ),
+            (Err(_), None) => false,
+            (Ok(_), None) => !matches!(reason, "record_unavailable" | "state_stale" | "state_unreadable"),
+        };
+        if is_the_callers {
+            tracing::info!(call, reason, tool = name, %user, %client, status, more = before, "a call was not made, or failed");
+        } else {
+            tracing::warn!(call, reason, tool = name, %user, %client, status, more = before, "a call failed");
+        }
     }
 
     /// Runs the call until it ends, the client goes away, or its time is up.
     ///
     /// INVARIANT: dropping the governed call drops the vendor request, and its record says so
     /// (`a_client_that_goes_away_leaves_an_abandoned_record_and_no_vendor_request`).
-    async fn run(&self, asked: &mut Asked<'_>) -> Result<Result<CallSuccess, CallError>, Stopped> {
+    async fn run(&self, asked: &mut Asked<'_>) -> Ended {
         let deadline = Instant::now() + self.options.call_deadline;
         // They are needed once more where a state for the call's repetition is made: since 2026-07-28.
         let again = asked.modern && self.connector.is_some();
@@ -134,11 +214,7 @@ impl Face {
         }
     }
 
-    fn respond(
-        &self,
-        ended: Result<Result<CallSuccess, CallError>, Stopped>,
-        asked: &Asked<'_>,
-    ) -> (Result<CallToolResponse, ErrorData>, CallEnd) {
+    fn respond(&self, ended: Ended, asked: &Asked<'_>) -> (Result<CallToolResponse, ErrorData>, CallEnd) {
         let meta = self.meta(asked);
         match ended {
             Ok(Ok(success)) => {

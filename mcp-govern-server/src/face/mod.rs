@@ -7,6 +7,7 @@ mod caller;
 mod cursor;
 mod era;
 mod failure;
+mod failures;
 mod fault;
 mod handler;
 mod header;
@@ -35,7 +36,7 @@ pub(crate) use self::{
     handler::Handler,
     verbatim::{Mark, Slot},
 };
-use self::{era::Handshakes, listen::Subscriptions, output::OutputSchemas, tool::ToolShapes};
+use self::{era::Handshakes, failures::Failures, listen::Subscriptions, output::OutputSchemas, tool::ToolShapes};
 use crate::{connect::Connector, metrics::Metrics, seal::Sealer};
 
 /// Stands before every key of ours in `_meta`.
@@ -74,6 +75,8 @@ pub(crate) struct Face {
     subscriptions: Subscriptions,
     connector: Option<Connector>,
     metrics: Metrics,
+    /// Which failed calls have a line in the log.
+    failures: Failures,
     /// Streams end when this is cancelled; calls in flight finish.
     closing: CancellationToken,
 }
@@ -104,6 +107,7 @@ impl Face {
             handshakes: Handshakes::new(),
             connector,
             metrics,
+            failures: Failures::default(),
             closing: CancellationToken::new(),
         }
     }

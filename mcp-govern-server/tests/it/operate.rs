@@ -51,12 +51,60 @@ async fn metrics_count_calls_and_name_nobody() {
         "mcp_govern_refused_requests_total{reason=\"missing\"} 1",
         "mcp_govern_calls_running 0",
         "mcp_govern_ready 1",
+        "mcp_govern_rules_fresh 1",
+        "mcp_govern_record_writable 1",
+        "mcp_govern_tool_calls_total{server=\"acme\",class=\"read\",end=\"success\"} 1",
     ] {
         assert!(text.contains(line), "{line}\n{text}");
     }
     for name in ["ada", "eve", "desktop", "echo", "canary"] {
         assert!(!text.contains(name), "{name}\n{text}");
     }
+    assert!(text.contains("mcp_govern_build_info{version=\""), "{text}");
+    is_open_metrics(&text);
+}
+
+/// That a text is of the `OpenMetrics` format: each sample belongs to the family before it, with a suffix that the type of the family
+/// has, labels in quotes and a number, and the text ends as it must.
+fn is_open_metrics(text: &str) {
+    let (body, end) = text.trim_end().rsplit_once('\n').unwrap();
+    assert_eq!(end, "# EOF");
+    let (mut family, mut kind) = (String::new(), String::new());
+    let mut families = std::collections::BTreeSet::new();
+    for line in body.lines() {
+        let words: Vec<&str> = line.splitn(4, ' ').collect();
+        match words.as_slice() {
+            ["#", "HELP", name, help] => {
+                assert!(!help.is_empty() && families.insert((*name).to_owned()), "{line}");
+                (family, kind) = ((*name).to_owned(), String::new());
+            }
+            ["#", "TYPE", name, of] => {
+                assert_eq!(*name, family, "{line}");
+                kind = (*of).to_owned();
+            }
+            _ => {
+                let (series, number) = line.rsplit_once(' ').unwrap();
+                assert!(number.parse::<f64>().is_ok(), "{line}");
+                let name = series.split('{').next().unwrap();
+                let suffixes: &[&str] = match kind.as_str() {
+                    "counter" => &["_total"],
+                    "gauge" => &[""],
+                    "info" => &["_info"],
+                    "histogram" => &["_bucket", "_sum", "_count"],
+                    other => panic!("{other}: {line}"),
+                };
+                assert!(suffixes.iter().any(|suffix| *name == format!("{family}{suffix}")), "{line}");
+                if let Some(labels) = series.strip_prefix(name).filter(|labels| !labels.is_empty()) {
+                    let labels = labels.strip_prefix('{').and_then(|labels| labels.strip_suffix('}')).unwrap();
+                    for label in labels.split("\",") {
+                        let (key, value) = label.trim_end_matches('"').split_once("=\"").unwrap();
+                        assert!(!key.is_empty() && !value.contains('"'), "{line}");
+                    }
+                }
+            }
+        }
+    }
+    assert!(families.len() > 15, "{families:?}");
 }
 
 #[tokio::test]
