@@ -1,20 +1,29 @@
 //! `gateway check`: whether a file, and everything that it refers to, is in order.
 
-use std::{io::Write, process::ExitCode, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Write,
+    process::ExitCode,
+    sync::Arc,
+};
 
-use mcp_govern_core::{CredentialOwner, CredentialVerdict, memory::MemoryStores};
+use mcp_govern_core::{
+    CredentialOwner, CredentialVerdict, Grantee, Provider, ServerId, ToolsetId, blueprint::Blueprint,
+    memory::MemoryStores,
+};
 use mcp_govern_server::McpServer;
 use serde::Serialize;
 
 use crate::{
-    cli::{CheckFlags, Cli},
+    cli::{AuthMode, CheckFlags, Cli},
     config::Config,
     credentials,
     failure::Failure,
     governance::{administrator, enact},
-    identity::{AtTheDoor, Doorkeeper, authenticator},
+    identity::{AtTheDoor, Doorkeeper, authenticator, everybody},
     node::Node,
-    plan::{checked_providers, open_copy},
+    plan::{open_copy, placed},
+    providers, rules,
     serve::{configured, refuse_open_door, sign_ins},
     store::StorePlace,
 };
@@ -33,10 +42,15 @@ impl Findings {
         match result {
             Ok(value) => Some(value),
             Err(failure) => {
-                self.problems.extend(failure.to_string().lines().map(str::to_owned));
+                self.tell(&failure);
                 None
             }
         }
+    }
+
+    /// Takes note of a failure: each of its lines is a problem.
+    fn tell(&mut self, failure: &Failure) {
+        self.problems.extend(failure.to_string().lines().map(str::to_owned));
     }
 }
 
@@ -48,13 +62,18 @@ pub(crate) async fn run(
     out: &mut (impl Write + Send),
 ) -> Result<ExitCode, Failure> {
     let mut findings = Findings::default();
-    let providers = findings.take(checked_providers(config)).unwrap_or_default();
+    let providers = findings.take(providers::all(config)).unwrap_or_default();
     let credentials = findings.take(credentials::resolve(config)).unwrap_or_default();
     let store = findings.take(StorePlace::of(config, &cli.store));
     if !providers.is_empty() {
         let node = open_copy(&config.tenant()?, &MemoryStores::new(), &providers).await?;
-        look(&node, config, cli, &mut findings).await?;
+        govern(&node, config, &providers, &mut findings).await?;
+        look(&node, config, cli, &mut findings)?;
         for (server, credential) in &credentials {
+            // A server that is at fault is told of already.
+            if !node.governor.state().servers().contains_key(server) {
+                continue;
+            }
             let (actor, one) = (administrator()?, [(server.clone(), credential.clone())]);
             let placed = credentials::put(&node.governor, &actor, &node.stores, &one).await;
             if findings.take(placed).is_some() && flags.probe {
@@ -69,24 +88,115 @@ pub(crate) async fn run(
         node.driver.abort();
     }
     if let Some(store) = store {
+        if flags.probe
+            && let Some(how) = findings.take(store.reach().await)
+        {
+            findings.notes.push(format!("the store {how}"));
+        }
         findings.notes.push(format!("state is kept in {}", store.shown()));
     }
+    notes(config, cli, &mut findings)?;
     findings.ok = findings.problems.is_empty();
     show(&findings, config, cli.json, out)?;
     Ok(if findings.ok { ExitCode::SUCCESS } else { ExitCode::from(2) })
 }
 
-/// Plays the governance through, and puts the server together without letting anybody in.
-async fn look(node: &Node, config: &Config, cli: &Cli, findings: &mut Findings) -> Result<(), Failure> {
-    let enacted = enact(&node.governor, &administrator()?, &config.blueprint).await;
-    match enacted {
+/// Plays the governance through. A server at fault is left out with all that rests on it, so that a fault is told once; the tools
+/// of the others are known before toolsets name them, so that all faults are told in one round.
+async fn govern(
+    node: &Node,
+    config: &Config,
+    providers: &[Arc<dyn Provider>],
+    findings: &mut Findings,
+) -> Result<(), Failure> {
+    let (actor, place) = (administrator()?, config.name());
+    let misfits = providers::faults_of_servers(config, providers);
+    findings.problems.extend(misfits.values().flatten().map(|fault| format!("{place}: {fault}")));
+    let mut broken: BTreeSet<ServerId> = misfits.into_keys().collect();
+    for (server, row) in
+        config.blueprint.servers.iter().filter(|(server, _)| !broken.contains(*server)).collect::<Vec<_>>()
+    {
+        let mut alone = Blueprint::default();
+        let mut row = row.clone();
+        (row.approve, row.pins) = (Vec::new(), BTreeMap::new());
+        alone.servers.insert(server.clone(), row);
+        match enact(&node.governor, &actor, &alone).await {
+            Ok(enacted) => findings.problems.extend(enacted.faults.iter().map(|fault| format!("{place}: {fault}"))),
+            Err(error) => {
+                findings.tell(&placed(config, &error));
+                broken.insert(server.clone());
+            }
+        }
+    }
+    let sound = without(&config.blueprint, &broken);
+    match enact(&node.governor, &actor, &sound).await {
         Ok(enacted) => {
             for wait in &enacted.waiting {
                 findings.notes.push(format!("{}: `{}` waits: {}", wait.place, wait.tool, wait.why));
             }
         }
-        Err(error) => findings.problems.push(format!("{}: {error}", config.name())),
+        Err(error) => findings.tell(&placed(config, &error)),
     }
+    let rules = rules::faults(&node.governor.state(), &sound);
+    findings.problems.extend(rules.into_iter().map(|fault| format!("{place}: {fault}")));
+    Ok(())
+}
+
+/// A blueprint without some servers and what rests on them.
+fn without(blueprint: &Blueprint, servers: &BTreeSet<ServerId>) -> Blueprint {
+    let mut sound = blueprint.clone();
+    sound.servers.retain(|server, _| !servers.contains(server));
+    let mut gone: BTreeSet<ToolsetId> = BTreeSet::new();
+    sound.toolsets.retain(|id, toolset| {
+        let follows = toolset.follows.as_ref().is_some_and(|follows| servers.contains(&follows.server));
+        if follows {
+            gone.insert(id.clone());
+        }
+        toolset.tools.retain(|tool| !servers.contains(tool.server()));
+        toolset.rules.retain(|tool, _| !servers.contains(tool.server()));
+        !follows
+    });
+    for profile in sound.profiles.values_mut() {
+        profile.toolsets.retain(|toolset| !gone.contains(toolset));
+        profile.rules.retain(|toolset, _| !gone.contains(toolset));
+    }
+    sound
+}
+
+/// What is no fault and may surprise.
+fn notes(config: &Config, cli: &Cli, findings: &mut Findings) -> Result<(), Failure> {
+    let (address, mode) = (config.listen(&cli.serve), config.auth_mode(&cli.serve));
+    if address.ip().is_unspecified() && config.document.http.public_url.is_none() {
+        findings.notes.push(format!(
+            "the gateway listens on every address ({address}) and says that it is `http://127.0.0.1:{}/mcp`: clients on other machines \
+             need `http.public_url`, for example `https://tools.example.com/mcp`",
+            address.port()
+        ));
+    }
+    if mode == AuthMode::None || cli.serve.stdio {
+        let user = everybody(config)?.user;
+        let grantee = Grantee::User(user.clone());
+        if !config.blueprint.grants.values().any(|grant| grant.grantee == grantee) {
+            findings.notes.push(format!(
+                "whoever calls is `{user}`, to whom the file grants nothing: name that person under `[grants]`, or another one as \
+                 `auth.user`"
+            ));
+        }
+    }
+    let variables = config.document.variables();
+    if !variables.is_empty() {
+        let named: Vec<String> = variables.iter().map(|name| format!("\"{name}\": \"…\"")).collect();
+        findings.notes.push(format!(
+            "a client that starts the gateway itself (`--stdio`) hands on the variables alone that its own configuration names: \
+             \"env\": {{{}}}",
+            named.join(", ")
+        ));
+    }
+    Ok(())
+}
+
+/// Puts the server together without letting anybody in.
+fn look(node: &Node, config: &Config, cli: &Cli, findings: &mut Findings) -> Result<(), Failure> {
     let address = config.listen(&cli.serve);
     let mode = config.auth_mode(&cli.serve);
     let Some(public) = findings.take(config.public_url(address)) else { return Ok(()) };
@@ -106,7 +216,7 @@ async fn look(node: &Node, config: &Config, cli: &Cli, findings: &mut Findings) 
     Ok(())
 }
 
-async fn probe(node: &Node, server: &mcp_govern_core::ServerId, findings: &mut Findings) -> Result<(), Failure> {
+async fn probe(node: &Node, server: &ServerId, findings: &mut Findings) -> Result<(), Failure> {
     match node.governor.probe(&administrator()?, server, &CredentialOwner::Shared).await {
         Ok(report) => {
             let whose = report.facts.authorized_as.as_deref().unwrap_or("the vendor does not say");

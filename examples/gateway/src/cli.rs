@@ -65,7 +65,7 @@ pub(crate) struct StoreFlags {
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ServeFlags {
     /// The address to listen on; port 0 takes a free one [default: 127.0.0.1:8700]
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
     pub(crate) listen: Option<SocketAddr>,
     /// How clients prove who they are; `none` on loopback alone
     #[arg(long, value_enum)]
@@ -132,6 +132,13 @@ impl AuthMode {
     }
 }
 
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        let port = text.trim_start_matches(':').parse().unwrap_or(8700_u16);
+        format!("expected an address and a port, for example `127.0.0.1:{port}`")
+    })
+}
+
 #[expect(clippy::unnecessary_wraps, reason = "clap wants a parser that could fail")]
 fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
     Ok(Secret::new(text))
@@ -149,6 +156,16 @@ mod tests {
         let parsed = Cli::try_parse_from(["gateway", "plan", "--config", "a.toml", "--json"]).unwrap();
         assert!(parsed.json && parsed.config.is_some_and(|file| file.ends_with("a.toml")));
         assert!(Cli::try_parse_from(["gateway", "--json", "check"]).unwrap().json);
+    }
+
+    #[test]
+    fn an_address_without_its_half_is_answered_with_a_whole_one() {
+        for text in ["25020", ":25020"] {
+            let refused = Cli::try_parse_from(["gateway", "--listen", text]).unwrap_err().to_string();
+            assert!(refused.contains("`127.0.0.1:25020`"), "{refused}");
+        }
+        let refused = Cli::try_parse_from(["gateway", "--listen", "localhost"]).unwrap_err().to_string();
+        assert!(refused.contains("`127.0.0.1:8700`"), "{refused}");
     }
 
     #[test]

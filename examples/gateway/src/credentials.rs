@@ -5,7 +5,7 @@ use std::time::Duration;
 use mcp_govern_core::{
     Actor, Credential, CredentialFacts, CredentialOwner, CredentialVerdict, Governor, ServerId,
     governor::{GovernErrorKind, Probe},
-    journal::StoredCredential,
+    journal::{State, StoredCredential},
     ports::{TenantStores, VaultError},
 };
 
@@ -165,6 +165,12 @@ pub(crate) fn absent(governor: &Governor) -> Vec<ServerId> {
             && server.spec().auth_method.as_str() != "none"
     });
     shared.map(|(id, _)| id).filter(|id| state.credential(id, &CredentialOwner::Shared).is_none()).cloned().collect()
+}
+
+/// The servers of the file whose shared credential is in place although the file names none: it stays.
+pub(crate) fn kept(state: &State, config: &Config) -> Vec<ServerId> {
+    let named = config.blueprint.servers.keys().filter(|server| !config.document.credentials.contains_key(*server));
+    named.filter(|server| state.credential(server, &CredentialOwner::Shared).is_some()).cloned().collect()
 }
 
 /// What counts for a server now.

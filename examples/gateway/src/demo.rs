@@ -58,11 +58,15 @@ impl Demonstration {
     fn accounts(&self) -> [(Account, Place); 3] {
         let account = |vendor, key: String| Account::new(vendor, Secret::new(key));
         let at = |url| Place::default().with_base_url(url);
+        // A key of a person, so that `get_current_user` has an answer.
         let of_pagerduty =
-            account(Vendor::PagerDuty, self.pagerduty.good_key()).with_actor_email(self.pagerduty.actor_email());
+            account(Vendor::PagerDuty, self.pagerduty.user_key()).with_actor_email(self.pagerduty.actor_email());
+        // Alerts are changed with the key of an integration alone.
+        let of_opsgenie = account(Vendor::Opsgenie, self.opsgenie.good_key())
+            .with_integration_key(Secret::new(self.opsgenie.integration_key()));
         [
             (account(Vendor::Statuspage, self.statuspage.good_key()), at(self.statuspage.base_url())),
-            (account(Vendor::Opsgenie, self.opsgenie.good_key()), at(self.opsgenie.base_url())),
+            (of_opsgenie, at(self.opsgenie.base_url())),
             (of_pagerduty, at(self.pagerduty.base_url())),
         ]
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use mcp_govern_core::{
     Actor, Digest, Governor, Role, ServerId, ToolId, UserId,
-    blueprint::{Blueprint, Plan, Waiting},
+    blueprint::{Blueprint, Kept, Plan, Removal, Waiting},
     governor::{ActOutcome, GovernError},
     journal::{AccessChange, Standing, State, ToolState},
 };
@@ -24,7 +24,12 @@ pub(crate) struct Enacted {
     pub(crate) waiting: Vec<Wait>,
     /// Servers that could not be looked at anew; what was known of them stays.
     pub(crate) faults: Vec<String>,
+    /// What is there, and the file does not name; it stays.
+    pub(crate) kept: Vec<Kept>,
 }
+
+/// How many things that are kept the log names one by one.
+const LOGGED: usize = 20;
 
 /// One command of the blueprint.
 #[derive(Debug, Serialize)]
@@ -86,6 +91,20 @@ impl Enacted {
         for fault in &self.faults {
             tracing::warn!("{fault}");
         }
+        for kept in self.kept.iter().take(LOGGED) {
+            tracing::info!(place = kept.place, "kept, not in the file: {} ({})", kept.what, removal(kept.removed_by));
+        }
+        if let Some(more) = self.kept.len().checked_sub(LOGGED).filter(|more| *more > 0) {
+            tracing::info!(more, "more is kept that is not in the file: `gateway plan` lists it");
+        }
+    }
+}
+
+/// What takes away what is kept, in a few words.
+pub(crate) fn removal(by: Removal) -> &'static str {
+    match by {
+        Removal::Unnamed => "`unnamed = \"remove\"` takes it away",
+        Removal::Value => "a value in the file replaces it",
     }
 }
 
@@ -97,8 +116,14 @@ pub(crate) fn administrator() -> Result<Actor, Failure> {
 /// Looks at the known servers' tools anew, and brings a blueprint about. Doing it twice changes nothing the second time.
 pub(crate) async fn enact(governor: &Governor, actor: &Actor, blueprint: &Blueprint) -> Result<Enacted, GovernError> {
     let before = Standing::of(&governor.state(), governor.now());
-    let mut enacted =
-        Enacted { steps: Vec::new(), synced: Vec::new(), access: Vec::new(), waiting: Vec::new(), faults: Vec::new() };
+    let mut enacted = Enacted {
+        steps: Vec::new(),
+        synced: Vec::new(),
+        access: Vec::new(),
+        waiting: Vec::new(),
+        faults: Vec::new(),
+        kept: Vec::new(),
+    };
     let known: Vec<ServerId> = governor.state().servers().keys().cloned().collect();
     for server in known {
         // A newer release of the gateway may know more tools, or others.
@@ -114,6 +139,7 @@ pub(crate) async fn enact(governor: &Governor, actor: &Actor, blueprint: &Bluepr
         if plan.is_empty() {
             enacted.waiting = plan.waiting().iter().map(Wait::of).collect();
             enacted.access = before.changes_to(&Standing::of(&governor.state(), governor.now()));
+            enacted.kept = blueprint.kept(&governor.state(), governor.now());
             return Ok(enacted);
         }
         match round(governor, actor, &plan, &mut enacted).await {
@@ -126,6 +152,7 @@ pub(crate) async fn enact(governor: &Governor, actor: &Actor, blueprint: &Bluepr
     // Others change the same things again and again: the planner's own words for it.
     governor.apply(actor, blueprint).await?;
     enacted.access = before.changes_to(&Standing::of(&governor.state(), governor.now()));
+    enacted.kept = blueprint.kept(&governor.state(), governor.now());
     Ok(enacted)
 }
 

@@ -21,6 +21,7 @@ mod providers;
 mod random;
 mod reload;
 mod retention;
+mod rules;
 mod serve;
 mod signals;
 mod store;

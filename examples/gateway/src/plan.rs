@@ -3,7 +3,8 @@
 use std::{fmt::Display, io::Write, path::Path, process::ExitCode, sync::Arc};
 
 use mcp_govern_core::{
-    Provider, TenantId,
+    Provider, ServerId, TenantId,
+    governor::GovernError,
     journal::{AccessChange, Head, Revision},
     memory::MemoryStores,
     ports::{AppendError, Stores},
@@ -13,10 +14,11 @@ use serde::Serialize;
 use crate::{
     cli::{PlanFlags, StoreFlags},
     config::Config,
+    credentials,
     failure::Failure,
-    governance::{Enacted, administrator, enact},
+    governance::{Enacted, administrator, enact, removal},
     node::{Following, Node},
-    providers,
+    providers, rules,
     store::StorePlace,
 };
 
@@ -36,6 +38,10 @@ struct Plan<'a> {
     widens: bool,
     #[serde(flatten)]
     enacted: &'a Enacted,
+    /// Rules of the file that no tool, or no value of an argument, answers to.
+    rules: Vec<String>,
+    /// Servers whose shared credential is in place although the file names none.
+    kept_credentials: Vec<ServerId>,
 }
 
 /// Plans by playing the file through on a copy of the journal in memory: tools that only a sync would find are in it too.
@@ -60,9 +66,12 @@ pub(crate) async fn run(
     let revision = node.governor.revision();
     let enacted = enact(&node.governor, &administrator()?, &config.blueprint).await;
     node.driver.abort();
-    let enacted = enacted.map_err(|error| Failure::config(format!("{}: {error}", config.name())))?;
+    let enacted = enacted.map_err(|error| placed(config, &error))?;
     let (changes, widens) = (!enacted.is_empty(), enacted.widens());
-    let plan = Plan { file: config.name(), against, revision, changes, widens, enacted: &enacted };
+    let rules = rules::faults(&node.governor.state(), &config.blueprint);
+    let kept_credentials = credentials::kept(&node.governor.state(), config);
+    let file = config.name();
+    let plan = Plan { file, against, revision, changes, widens, enacted: &enacted, rules, kept_credentials };
     if json {
         serde_json::to_writer(&mut *out, &plan).map_err(std::io::Error::from)?;
         writeln!(out)?;
@@ -96,7 +105,14 @@ async fn play_through(old: &Config, tenant: &TenantId, copy: &MemoryStores) -> R
     let node = open_copy(tenant, copy, &checked_providers(old)?).await?;
     let done = enact(&node.governor, &administrator()?, &old.blueprint).await;
     node.driver.abort();
-    done.map(drop).map_err(|error| Failure::config(format!("{}: {error}", old.name())))
+    done.map(drop).map_err(|error| placed(old, &error))
+}
+
+/// What is wrong with a file's governance: each fault with the file's name.
+pub(crate) fn placed(config: &Config, error: &GovernError) -> Failure {
+    let (place, text) = (config.name(), error.to_string());
+    let lines: Vec<String> = text.lines().map(|line| format!("{place}: {line}")).collect();
+    Failure::config(lines.join("\n"))
 }
 
 /// Copies what the store holds, and says what that is.
@@ -131,7 +147,8 @@ fn show(plan: &Plan<'_>, out: &mut impl Write) -> Result<(), Failure> {
     writeln!(out, "{file} against {against}, revision {revision}")?;
     if !plan.changes {
         writeln!(out, "\nNothing to change.")?;
-        return Ok(waiting(enacted, out)?);
+        waiting(enacted, out)?;
+        return Ok(kept(plan, out)?);
     }
     writeln!(out, "\nSteps")?;
     let width = enacted.steps.iter().map(|step| step.place.chars().count()).max().unwrap_or_default().min(40);
@@ -149,6 +166,7 @@ fn show(plan: &Plan<'_>, out: &mut impl Write) -> Result<(), Failure> {
         }
     }
     waiting(enacted, out)?;
+    kept(plan, out)?;
     let widens = if plan.widens { "This widens access. " } else { "This widens nobody's access. " };
     writeln!(out, "\n{widens}Nothing was changed: a start, or SIGHUP to a gateway that runs, applies it.")?;
     Ok(())
@@ -182,6 +200,26 @@ fn waiting(enacted: &Enacted, out: &mut impl Write) -> std::io::Result<()> {
         writeln!(out, "  {fault}")?;
     }
     Ok(())
+}
+
+/// What the file does not say and stays, and what it says to no effect.
+fn kept(plan: &Plan<'_>, out: &mut impl Write) -> std::io::Result<()> {
+    if !plan.enacted.kept.is_empty() || !plan.kept_credentials.is_empty() {
+        writeln!(out, "\nKept, not in the file")?;
+    }
+    for kept in &plan.enacted.kept {
+        writeln!(out, "  {}: {} ({})", kept.place, kept.what, removal(kept.removed_by))?;
+    }
+    for server in &plan.kept_credentials {
+        writeln!(
+            out,
+            "  credentials.{server}: the shared credential of server `{server}` (one in the file replaces it)"
+        )?;
+    }
+    if !plan.rules.is_empty() {
+        writeln!(out, "\nRules that do not fit their tools")?;
+    }
+    plan.rules.iter().try_for_each(|rule| writeln!(out, "  {rule}"))
 }
 
 /// The file that was asked for; a plan of the demonstration would be one of nothing.

@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use example_vendors::Vendor;
-use mcp_govern_core::{Provider, ProviderId, blueprint::ServerBlueprint};
+use example_vendors::{Vendor, nearest};
+use mcp_govern_core::{Provider, ProviderId, ServerId, blueprint::ServerBlueprint};
 use mcp_govern_openapi::{OpenApiProvider, ReqwestTransport, Transport};
 
 use crate::{config::Config, failure::Failure};
@@ -35,16 +35,24 @@ pub(crate) fn transport(config: &Config) -> ReqwestTransport {
 
 /// What of the servers does not fit their providers, one sentence each: better told now than at the first call.
 pub(crate) fn faults(config: &Config, providers: &[Arc<dyn Provider>]) -> Vec<String> {
+    faults_of_servers(config, providers).into_values().flatten().collect()
+}
+
+/// The servers that do not fit their providers, and why.
+pub(crate) fn faults_of_servers(config: &Config, providers: &[Arc<dyn Provider>]) -> BTreeMap<ServerId, Vec<String>> {
     let known: BTreeMap<&ProviderId, &Arc<dyn Provider>> = providers.iter().map(|one| (&one.info().id, one)).collect();
-    let mut faults = Vec::new();
+    let mut faults = BTreeMap::new();
     for (server, row) in &config.blueprint.servers {
         let place = format!("servers.{server}");
-        if let Some(provider) = known.get(&row.provider) {
-            faults.extend(misfits(&place, row, &***provider));
+        let found = if let Some(provider) = known.get(&row.provider) {
+            misfits(&place, row, &***provider)
         } else {
             let ids: Vec<String> = known.keys().map(|id| format!("`{id}`")).collect();
             let provider = &row.provider;
-            faults.push(format!("{place}: there is no provider `{provider}`; known are {}", ids.join(", ")));
+            vec![format!("{place}: there is no provider `{provider}`; known are {}", ids.join(", "))]
+        };
+        if !found.is_empty() {
+            faults.insert(server.clone(), found);
         }
     }
     faults
@@ -68,6 +76,16 @@ fn misfits(place: &str, row: &ServerBlueprint, provider: &dyn Provider) -> Vec<S
     };
     for field in method.config.iter().filter(|field| field.required && !row.config.contains_key(&field.name)) {
         faults.push(format!("{place}.config: `{}` is missing ({})", field.name, field.title));
+    }
+    for name in row.config.keys() {
+        let is_secret = method.fields.iter().any(|field| field.name == *name);
+        let mut known = method.config.iter().map(|field| field.name.as_str());
+        if !is_secret && !known.any(|known| known == name) {
+            // A document can have further keys, with which it limits a server: only a slip is told.
+            if let Some(near) = nearest(name, method.config.iter().map(|field| field.name.as_str())) {
+                faults.push(format!("{place}.config: `{name}` is not known here; did you mean `{near}`?"));
+            }
+        }
     }
     for name in row.config.keys().filter(|name| method.fields.iter().any(|field| field.name == **name)) {
         faults.push(format!(
@@ -109,6 +127,10 @@ mod tests {
             ("provider = 'statuspage'\nauth_method = 'key'", "auth_method: `key`"),
             ("provider = 'opsgenie'\nregion = 'mars'\nauth_method = 'api_key'", "`eu`"),
             ("provider = 'pagerduty'\nauth_method = 'api_key'", "`actor_email` is missing"),
+            (
+                "provider = 'pagerduty'\nauth_method = 'api_key'\nconfig = { actor_email = 'a@b.c', actor_mail = 'a@b.c' }",
+                "`actor_mail` is not known here; did you mean `actor_email`?",
+            ),
             (
                 "provider = 'statuspage'\nauth_method = 'api_key'\nconfig = { api_key = 'x' }",
                 "must not stand in the file",

@@ -8,8 +8,8 @@ use std::{
     time::Duration,
 };
 
-use mcp_govern_core::{Secret, audit::ReadableNames, ports::TenantStores};
-use mcp_govern_server::{ConnectAccounts, McpServer, McpServerBuilder, TrustedProxies};
+use mcp_govern_core::{Grantee, Secret, audit::ReadableNames, governor::GovernErrorKind, ports::TenantStores};
+use mcp_govern_server::{ConnectAccounts, Identity, McpServer, McpServerBuilder, TrustedProxies};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use url::Url;
 
@@ -18,7 +18,7 @@ use crate::{
     config::{AccessRequests, Config, Http, holds_password},
     connect::{OnThisMachine, SignIns},
     credentials::{self, ServerCredential},
-    demo::{Demonstration, random_token},
+    demo::Demonstration,
     failure::Failure,
     files::{self, Fit},
     follow,
@@ -26,7 +26,7 @@ use crate::{
     identity::{AtTheDoor, Doorkeeper, authenticator, everybody, local_identity},
     log,
     node::{Following, Node},
-    plan::checked_providers,
+    plan::{checked_providers, placed},
     reload::Reloader,
     retention::Retention,
     signals::Signals,
@@ -56,7 +56,7 @@ pub(crate) async fn run(cli: &Cli) -> Result<ExitCode, Failure> {
     }
     let credentials = match &demonstration {
         Some(demonstration) => demonstration.credentials()?,
-        None => credentials::resolve(&config)?,
+        None => credentials::resolve(&config).map_err(|failure| of_a_client(&config, cli, failure))?,
     };
     let ended = if cli.serve.stdio {
         over_stdio(cli, &config, &credentials, signals).await
@@ -67,6 +67,21 @@ pub(crate) async fn run(cli: &Cli) -> Result<ExitCode, Failure> {
     ended.map(|()| ExitCode::SUCCESS)
 }
 
+/// A client that starts the gateway hands few variables on, and shows nothing of why it ended: the way out goes with the failure.
+fn of_a_client(config: &Config, cli: &Cli, failure: Failure) -> Failure {
+    let unset: Vec<&str> =
+        config.document.variables().into_iter().filter(|name| std::env::var_os(name).is_none()).collect();
+    if !cli.serve.stdio || unset.is_empty() {
+        return failure;
+    }
+    let named: Vec<String> = unset.iter().map(|name| format!("\"{name}\": \"…\"")).collect();
+    Failure::config(format!(
+        "{failure}\na client that starts the gateway hands on the variables alone that its configuration names: add \"env\": {{{}}} \
+         there, or refer to files",
+        named.join(", ")
+    ))
+}
+
 async fn over_http(
     cli: &Cli,
     config: &Config,
@@ -75,7 +90,7 @@ async fn over_http(
 ) -> Result<(), Failure> {
     let wanted = config.listen(&cli.serve);
     let mode = config.auth_mode(&cli.serve);
-    // Everything that can be wrong with the door is found before a store is touched.
+    // Everything that can be wrong with the door is found before a store is opened.
     let listener = bind(wanted).await?;
     let address = listener.local_addr()?;
     let public = config.public_url(address)?;
@@ -146,6 +161,13 @@ async fn over_stdio(
     let builder = McpServer::builder(node.governor.clone(), AtTheDoor(Arc::clone(&doorkeeper)), public.clone());
     let server = configured(builder, config)?.build()?;
     tracing::info!(user = %identity.user, store = place, "serving standard input and output");
+    if !holds_something(&node, &identity) {
+        tracing::warn!(
+            user = %identity.user,
+            "nothing is granted to this person: grant a profile (`[grants]` in the file, or `govern grant`), or name another person \
+             as `auth.user`"
+        );
+    }
     let stop = signals.stop();
     let following = follow(&node)?;
     let retaining = Retention::start(&node, config)?;
@@ -175,6 +197,16 @@ async fn over_stdio(
     drop(retaining);
     node.close().await;
     Ok(ended?)
+}
+
+/// Whether a grant holds for a person, or for a group that the person belongs to.
+fn holds_something(node: &Node, identity: &Identity) -> bool {
+    let (state, now) = (node.governor.state(), node.governor.now());
+    state.grants().values().filter(|grant| grant.holds(now)).any(|grant| match grant.grantee() {
+        Grantee::User(user) => *user == identity.user,
+        Grantee::Group(group) => identity.groups.contains(group),
+        Grantee::Service(client) => *client == identity.client,
+    })
 }
 
 /// Opens the store, brings the governance about, and puts the credentials in place.
@@ -211,7 +243,10 @@ async fn open(cli: &Cli, config: &Config, credentials: &[ServerCredential]) -> R
     });
     let node = node.await?;
     let enacted = enact(&node.governor, &actor, &config.blueprint).await;
-    let enacted = enacted.map_err(|error| Failure::from(error).at(config.name()))?;
+    let enacted = enacted.map_err(|error| match error.kind() {
+        GovernErrorKind::Invalid | GovernErrorKind::NotFound | GovernErrorKind::NotPossible => placed(config, &error),
+        _ => Failure::from(error).at(config.name()),
+    })?;
     if config.is_demonstration() {
         tracing::debug!(steps = enacted.steps.len(), "the demonstration is in place");
     } else {
@@ -222,6 +257,11 @@ async fn open(cli: &Cli, config: &Config, credentials: &[ServerCredential]) -> R
             tracing::debug!(%server, "the stand-in's key is in place");
         } else {
             placed.log(&server);
+        }
+    }
+    if !config.is_demonstration() {
+        for server in credentials::kept(&node.governor.state(), config) {
+            tracing::info!(%server, "kept, not in the file: the shared credential of the server (one in the file replaces it)");
         }
     }
     for server in credentials::absent(&node.governor) {
@@ -236,8 +276,8 @@ async fn open(cli: &Cli, config: &Config, credentials: &[ServerCredential]) -> R
 /// Logs what others decide from now on.
 fn follow(node: &Node) -> Result<JoinHandle<()>, Failure> {
     let governor = node.governor.clone();
-    let revision = governor.revision();
-    Ok(tokio::spawn(follow::run(governor, revision, administrator()?)))
+    let state = governor.state();
+    Ok(tokio::spawn(follow::run(governor, state, administrator()?)))
 }
 
 /// What the file says about the server.
@@ -373,7 +413,7 @@ pub(crate) fn refuse_open_door(mode: AuthMode, address: SocketAddr, public: &Url
     )))
 }
 
-/// The token from the command line; for the demonstration a random one where there is none.
+/// The token from the command line; for the demonstration the one that it has kept where there is none.
 fn demo_token(cli: &Cli, config: &Config, mode: AuthMode) -> Result<Option<Secret>, Failure> {
     match (&cli.serve.demo_token, mode) {
         (Some(token), AuthMode::Static) => Ok(Some(token.clone())),
@@ -381,7 +421,9 @@ fn demo_token(cli: &Cli, config: &Config, mode: AuthMode) -> Result<Option<Secre
             "`--demo-token` goes with static tokens, and the mode is `{}`: say `--auth static` or leave the token out",
             other.as_str()
         ))),
-        (None, AuthMode::Static) if config.is_demonstration() => Ok(Some(random_token()?)),
+        (None, AuthMode::Static) if config.is_demonstration() => {
+            StorePlace::of(config, &cli.store)?.demo_token().map(Some)
+        }
         (None, _) => Ok(None),
     }
 }

@@ -6,12 +6,18 @@ use std::{
     sync::Arc,
 };
 
-use mcp_govern_core::{Secret, TenantId, audit::AuditKey, memory::MemoryStores, ports::Stores};
+use mcp_govern_core::{
+    Secret, TenantId,
+    audit::AuditKey,
+    memory::MemoryStores,
+    ports::{StoreErrorKind, Stores},
+};
 use mcp_govern_store::{FileHeadKeeper, MissingStore, OpenOptions, Plaintext, VaultKeys, write_new_secret};
 
 use crate::{
     cli::StoreFlags,
     config::{Config, SecretRef, StoreUrl, holds_password, warn_of_readers},
+    demo::random_token,
     failure::Failure,
     random,
 };
@@ -20,6 +26,8 @@ use crate::{
 const DEFAULT_FILE: &str = "gateway.db";
 /// Where the demonstration keeps its own, in the folder in which it was started.
 const DEMONSTRATION: &str = "mcp-govern-demo";
+/// The file beside the store in which the token of the demonstration is kept.
+const DEMO_TOKEN: &str = "demo.token";
 
 /// Where state is kept, and the keys that go with it.
 #[derive(Debug, Clone)]
@@ -59,12 +67,19 @@ impl StorePlace {
         };
         let (vault_keys, audit_key) = (store.vault_keys.clone(), store.audit_key.clone());
         if let Target::Postgres(_) = target {
-            let absent = [("vault_keys", &vault_keys), ("audit_key", &audit_key)];
-            if let Some((name, _)) = absent.into_iter().find(|(_, key)| key.is_none()) {
-                return Err(Failure::config(format!(
-                    "store.{name} is not set: every node of a database needs the same one, as `{{ env = \"NAME\" }}` or \
-                     `{{ file = \"path\" }}`"
-                )));
+            let needed = [("vault_keys", "vault", &vault_keys), ("audit_key", "audit", &audit_key)];
+            let absent: Vec<String> = needed
+                .into_iter()
+                .filter(|(_, _, key)| key.is_none())
+                .map(|(name, kind, _)| {
+                    format!(
+                        "store.{name} is not set: every node of a database needs the same one, as `{{ env = \"NAME\" }}` or \
+                         `{{ file = \"path\" }}`; `gateway new-key {kind}` makes one"
+                    )
+                })
+                .collect();
+            if !absent.is_empty() {
+                return Err(Failure::config(absent.join("\n")));
             }
         }
         let insecure = flags.insecure_postgres || store.insecure_postgres;
@@ -75,13 +90,7 @@ impl StorePlace {
 
     /// Opens the stores; a file, or the tables of a database, are made where they are not there.
     pub(crate) async fn open(&self) -> Result<Arc<dyn Stores>, Failure> {
-        if let Target::Sqlite(path) = &self.target
-            && path.starts_with(DEMONSTRATION)
-        {
-            make_folder(Path::new(DEMONSTRATION)).map_err(|error| {
-                Failure::from(error).at(format!("{DEMONSTRATION} (`--store memory` keeps nothing)"))
-            })?;
-        }
+        self.make_demo_folder()?;
         self.open_with(self.options()).await
     }
 
@@ -95,6 +104,58 @@ impl StorePlace {
                 let url = self.url();
                 Ok(Some(Arc::new(mcp_govern_store::open(url.expose(), options).await?)))
             }
+        }
+    }
+
+    /// Whether the store can be opened as it is, in a few words; nothing is made of it.
+    pub(crate) async fn reach(&self) -> Result<&'static str, Failure> {
+        match &self.target {
+            Target::Memory => return Ok("is made at the start"),
+            Target::Sqlite(path) if !path.exists() => return Ok("is made at the first start"),
+            Target::Sqlite(_) | Target::Postgres(_) => {}
+        }
+        let options = self.options().beside_others().with_missing(MissingStore::Refuse);
+        match mcp_govern_store::open(self.url().expose(), options).await {
+            Ok(stores) => {
+                stores.close().await;
+                Ok("answers")
+            }
+            // The database is there, and its tables are not yet.
+            Err(error)
+                if error.kind() == StoreErrorKind::Invalid && error.to_string().contains("there is no store") =>
+            {
+                Ok("answers, and is made at the first start")
+            }
+            Err(error) => Err(Failure::from(error).at(self.shown())),
+        }
+    }
+
+    /// The token of the demonstration: made once, for its owner alone, and kept beside its store, so that clients need not be
+    /// configured anew at each start. Where nothing is kept, each start has its own.
+    pub(crate) fn demo_token(&self) -> Result<Secret, Failure> {
+        let Target::Sqlite(path) = &self.target else { return random_token() };
+        self.make_demo_folder()?;
+        let file = path.with_file_name(DEMO_TOKEN);
+        let place =
+            |what: &str, error: io::Error| Failure::config(format!("`{}` cannot be {what}: {error}", file.display()));
+        if !file.exists() {
+            let made = random_token()?;
+            match write_new_secret(&file, &Secret::new(format!("{}\n", made.expose()))) {
+                // Another one that starts has made it meanwhile: that one counts.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                written => written.map_err(|error| place("written", error))?,
+            }
+        }
+        let text = fs::read_to_string(&file).map_err(|error| place("read", error))?;
+        warn_of_readers(&file);
+        Ok(Secret::new(text.trim()))
+    }
+
+    fn make_demo_folder(&self) -> Result<(), Failure> {
+        match &self.target {
+            Target::Sqlite(path) if path.starts_with(DEMONSTRATION) => make_folder(Path::new(DEMONSTRATION))
+                .map_err(|error| Failure::from(error).at(format!("{DEMONSTRATION} (`--store memory` keeps nothing)"))),
+            _ => Ok(()),
         }
     }
 
@@ -335,6 +396,15 @@ mod tests {
         assert_eq!(place.audit_key().unwrap().user(&user), place.audit_key().unwrap().user(&user));
         assert!(folder.path().join("vault.keys").exists() && path.exists());
         assert!(place.open_if_there().await.unwrap().is_some());
+        let token = place.demo_token().unwrap();
+        assert_eq!(place.demo_token().unwrap().expose(), token.expose());
+        #[cfg(unix)]
+        {
+            let mode = std::os::unix::fs::PermissionsExt::mode(
+                &fs::metadata(folder.path().join(DEMO_TOKEN)).unwrap().permissions(),
+            );
+            assert_eq!(mode & 0o777, 0o600);
+        }
         fs::write(folder.path().join("audit.key"), "canary").unwrap();
         let refused = place.audit_key().unwrap_err().to_string();
         assert!(refused.contains("64 hexadecimal digits") && !refused.contains("canary"));

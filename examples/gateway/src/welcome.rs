@@ -1,6 +1,6 @@
 //! What the gateway says when its door is open: to a person who wants to connect a client, or to a machine.
 
-use std::{io::Write, net::SocketAddr};
+use std::{io::Write, net::SocketAddr, path::Path};
 
 use mcp_govern_core::{Governor, Secret, journal::ToolState};
 use serde_json::json;
@@ -154,7 +154,8 @@ impl Welcome {
         if store.starts_with("sqlite:") {
             writeln!(out, "Decide from another terminal, while it runs; what is decided is kept\n")?;
             writeln!(out, "  export GOVERN_STORE={store} GOVERN_TENANT={tenant}")?;
-            return writeln!(out, "  govern tools --pending\n");
+            writeln!(out, "  {} tools --pending\n", govern(std::env::current_exe().ok().as_deref()))?;
+            return writeln!(out, "(`cargo install --path examples/govern` puts `govern` into the PATH.)\n");
         }
         writeln!(
             out,
@@ -192,6 +193,15 @@ impl Welcome {
              -d '{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}}'",
             self.url
         )
+    }
+}
+
+/// How `govern` is run: the program that was built beside this one, or else from the checkout.
+fn govern(own: Option<&Path>) -> String {
+    let beside = own.map(|own| own.with_file_name(format!("govern{}", std::env::consts::EXE_SUFFIX)));
+    match beside.filter(|path| path.is_file()) {
+        Some(path) => path.display().to_string(),
+        None => "cargo run -q -p govern --".to_owned(),
     }
 }
 
@@ -249,6 +259,16 @@ mod tests {
             page.contains("  URL     http://127.0.0.1:8700/mcp\n  Header  Authorization: Bearer demo-0123\n"),
             "{page}"
         );
+    }
+
+    #[test]
+    fn the_page_names_a_command_that_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = folder.path().join("gateway");
+        assert_eq!(govern(Some(&own)), "cargo run -q -p govern --");
+        let built = folder.path().join(format!("govern{}", std::env::consts::EXE_SUFFIX));
+        std::fs::write(&built, "").unwrap();
+        assert_eq!(govern(Some(&own)), built.display().to_string());
     }
 
     #[test]

@@ -102,7 +102,7 @@ impl Account {
         let key = environment.get(variable).ok_or_else(|| missing(variable, what))?;
         let mut account = Self::new(vendor, Secret::new(key));
         if let Some(key) = environment.get(INTEGRATION_KEY).filter(|_| vendor == Vendor::Opsgenie) {
-            account.fields.push((mcp_provider_opsgenie::INTEGRATION_KEY_FIELD, Secret::new(key)));
+            account = account.with_integration_key(Secret::new(key));
         }
         if vendor == Vendor::PagerDuty {
             let what = "the login (e-mail address) of the user in whose name changes are made";
@@ -157,6 +157,14 @@ impl Account {
     #[must_use]
     pub fn with_no_key(&self) -> Self {
         Self { fields: Vec::new(), ..self.clone() }
+    }
+
+    /// With the key of an API integration, without which Opsgenie lets nobody create, acknowledge or close alerts; other vendors take
+    /// no such thing.
+    #[must_use]
+    pub fn with_integration_key(mut self, key: Secret) -> Self {
+        self.fields.push((mcp_provider_opsgenie::INTEGRATION_KEY_FIELD, key));
+        self
     }
 
     /// In the name of this PagerDuty user; other vendors take no such thing.

@@ -1,10 +1,15 @@
 //! The file's own tables. What governance consists of stands beside them and is a `Blueprint`.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    path::PathBuf,
+};
 
 use ipnet::IpNet;
 use mcp_govern_core::{
     ClientName, GroupId, Issuer, ServerId, SubjectId, TenantId, UserId,
+    blueprint::optional_seconds,
     governor::{CallLimits, CallRate},
 };
 use serde::Deserialize;
@@ -37,6 +42,25 @@ impl Document {
     /// The tables of the file that are no governance.
     pub(super) const TABLES: [&'static str; 11] =
         ["tenant", "apis", "http", "auth", "store", "audit", "limits", "log", "outbound", "credentials", "connect"];
+
+    /// The environment variables that it refers to: whoever starts the gateway must hand them on.
+    pub(crate) fn variables(&self) -> BTreeSet<&str> {
+        let store = [self.store.vault_keys.as_ref(), self.store.audit_key.as_ref()];
+        let url = match &self.store.url {
+            Some(StoreUrl::Elsewhere(reference)) => Some(reference),
+            _ => None,
+        };
+        let tokens = self.auth.tokens.iter().map(|token| &token.secret);
+        let credentials = self.credentials.values().flat_map(|fields| fields.0.values());
+        let sign_ins = self.connect.values().filter_map(|sign_in| sign_in.client_secret.as_ref());
+        let all = store.into_iter().flatten().chain(url).chain(self.http.state_key.as_ref());
+        let all = all.chain(tokens).chain(credentials).chain(sign_ins);
+        all.filter_map(|reference| match reference {
+            SecretRef::Env(name) => Some(name.as_str()),
+            SecretRef::File(_) => None,
+        })
+        .collect()
+    }
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -52,18 +76,24 @@ pub(crate) struct Http {
     pub(crate) trusted_proxies: Option<Proxies>,
     pub(crate) state_key: Option<SecretRef>,
     pub(crate) page_size: Option<usize>,
+    #[serde(deserialize_with = "optional_seconds")]
     pub(crate) list_ttl_seconds: Option<u64>,
     /// Whether models are offered the tool `request_access`.
     pub(crate) access_requests: Option<AccessRequests>,
+    #[serde(deserialize_with = "optional_seconds")]
     pub(crate) call_deadline_seconds: Option<u64>,
+    #[serde(deserialize_with = "optional_seconds")]
     pub(crate) shutdown_grace_seconds: Option<u64>,
     pub(crate) max_body_bytes: Option<usize>,
     pub(crate) max_body_bytes_in_flight: Option<usize>,
     pub(crate) max_connections: Option<usize>,
     pub(crate) max_connections_per_address: Option<usize>,
     pub(crate) max_operations_connections: Option<usize>,
+    #[serde(deserialize_with = "optional_seconds")]
     pub(crate) idle_timeout_seconds: Option<u64>,
+    #[serde(deserialize_with = "optional_seconds")]
     pub(crate) write_timeout_seconds: Option<u64>,
+    #[serde(deserialize_with = "optional_seconds")]
     pub(crate) unauthenticated_timeout_seconds: Option<u64>,
     pub(crate) max_unauthenticated_requests: Option<usize>,
 }
@@ -145,9 +175,9 @@ pub(crate) struct Jwt {
     /// The types of tokens that are accepted; `at+jwt` when empty.
     #[serde(default)]
     pub(crate) token_types: Vec<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_seconds")]
     pub(crate) keys_max_age_seconds: Option<u64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_seconds")]
     pub(crate) keys_max_stale_seconds: Option<u64>,
     #[serde(default)]
     pub(crate) groups_claim: Option<String>,
@@ -155,7 +185,7 @@ pub(crate) struct Jwt {
     pub(crate) client_claims: Vec<String>,
     #[serde(default)]
     pub(crate) required_scopes: Vec<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_seconds")]
     pub(crate) leeway_seconds: Option<u64>,
 }
 

@@ -1,7 +1,7 @@
 //! Without a file: the demonstration.
 
 use reqwest::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::world::{Gateway, call, code, content, eras, gateway, stderr, stdout};
 
@@ -47,7 +47,7 @@ async fn what_can_be_asked_for_is_listed_and_a_call_says_how() {
 }
 
 #[tokio::test]
-async fn every_start_has_a_token_of_its_own_and_no_other_lets_anybody_in() {
+async fn where_nothing_is_kept_every_start_has_a_token_of_its_own_and_no_other_lets_anybody_in() {
     let start = async || Gateway::start(&["--store", "memory"], &[]).await;
     let (one, other) = (start().await, start().await);
     let token = one.facts["token"].as_str().unwrap();
@@ -60,17 +60,114 @@ async fn every_start_has_a_token_of_its_own_and_no_other_lets_anybody_in() {
     }
 }
 
+/// What a tool of the demonstration is called with, by what the vendors have.
+fn arguments_of(tool: &str, ids: &Ids) -> Value {
+    let Ids { page, incident, alert, schedule, service, pagerduty_incident } = ids;
+    match tool {
+        "statuspage_list_pages"
+        | "opsgenie_list_schedules"
+        | "pagerduty_get_current_user"
+        | "pagerduty_list_abilities"
+        | "pagerduty_list_incidents"
+        | "pagerduty_list_on_calls"
+        | "pagerduty_list_services" => json!({}),
+        "opsgenie_list_alerts" => json!({"limit": 5}),
+        "statuspage_is_anything_down"
+        | "statuspage_list_components"
+        | "statuspage_list_incidents"
+        | "statuspage_list_unresolved_incidents" => json!({"page_id": page}),
+        "statuspage_get_incident" => json!({"page_id": page, "incident_id": incident}),
+        "statuspage_create_incident" => json!({"page_id": page, "name": "Slow answers", "status": "investigating"}),
+        "statuspage_update_incident" => {
+            json!({"page_id": page, "incident_id": incident, "status": "identified", "body": "It is found."})
+        }
+        "opsgenie_get_alert" | "opsgenie_acknowledge_alert" | "opsgenie_close_alert" => json!({"identifier": alert}),
+        "opsgenie_create_alert" => json!({"message": "The queue grows"}),
+        "opsgenie_get_on_calls" => json!({"identifier": schedule}),
+        "pagerduty_get_incident" => json!({"incident_id": pagerduty_incident}),
+        "pagerduty_update_incident" => json!({"incident_id": pagerduty_incident, "status": "acknowledged"}),
+        "pagerduty_create_incident" => json!({"title": "The queue grows", "service_id": service}),
+        other => panic!("say with what `{other}` is called"),
+    }
+}
+
+/// What the vendors have.
+struct Ids {
+    page: Value,
+    incident: Value,
+    alert: Value,
+    schedule: Value,
+    service: Value,
+    pagerduty_incident: Value,
+}
+
+#[tokio::test]
+async fn every_tool_that_the_demonstration_grants_works() {
+    let gateway = Gateway::start(&["--demo-token", TOKEN, "--store", "memory"], &[]).await;
+    let list = async |tool: &'static str, arguments: Value| {
+        let answered = gateway.call(TOKEN, tool, arguments).await;
+        answered["result"]["structuredContent"]["items"][0]["id"].clone()
+    };
+    let page = list("statuspage_list_pages", json!({})).await;
+    let ids = Ids {
+        incident: list("statuspage_list_unresolved_incidents", json!({"page_id": page})).await,
+        page,
+        alert: list("opsgenie_list_alerts", json!({"limit": 1, "query": "status: open"})).await,
+        schedule: list("opsgenie_list_schedules", json!({})).await,
+        service: list("pagerduty_list_services", json!({})).await,
+        pagerduty_incident: list("pagerduty_list_incidents", json!({"statuses": ["triggered"]})).await,
+    };
+    let client = gateway.client(Some(TOKEN), eras()[0].clone()).await;
+    let tools = client.list_all_tools().await.unwrap();
+    client.cancel().await.unwrap();
+    let mut called = 0;
+    for tool in tools {
+        let held = !tool.description.as_deref().unwrap_or_default().contains("You cannot call this yet");
+        if !held || tool.name == "request_access" {
+            continue;
+        }
+        let answered = gateway.call(TOKEN, &tool.name, arguments_of(&tool.name, &ids)).await;
+        assert_eq!(answered["result"]["isError"], false, "{}: {answered}", tool.name);
+        called += 1;
+    }
+    assert!(called >= 23, "{called} tools were called");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn the_token_of_the_demonstration_stays_the_same_and_is_its_owners_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = async || Gateway::start_in(folder.path(), &[], &[]).await;
+    let gateway = start().await;
+    let token = gateway.facts["token"].as_str().unwrap().to_owned();
+    gateway.stop().await;
+    let gateway = start().await;
+    assert_eq!(gateway.facts["token"], token.as_str());
+    assert!(!gateway.tools(&token).await.is_empty());
+    gateway.stop().await;
+    let kept = folder.path().join("mcp-govern-demo/demo.token");
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&kept).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    // It goes with its store.
+    std::fs::remove_dir_all(folder.path().join("mcp-govern-demo")).unwrap();
+    let gateway = start().await;
+    assert_ne!(gateway.facts["token"], token.as_str());
+    gateway.stop().await;
+}
+
 #[tokio::test]
 async fn health_readiness_and_metrics_ask_for_no_token() {
     let gateway = Gateway::start(&["--demo-token", TOKEN, "--store", "memory"], &[]).await;
     assert_eq!(gateway.get("/healthz").await.text().await.unwrap(), "ok");
-    let ready: serde_json::Value = gateway.get("/readyz").await.json().await.unwrap();
+    let ready: Value = gateway.get("/readyz").await.json().await.unwrap();
     assert_eq!((&ready["ready"], &ready["server_faults"]), (&json!(true), &json!(0)));
     gateway.call(TOKEN, "statuspage_list_pages", json!({})).await;
     gateway.call(TOKEN, "statuspage_list_pages", json!({"no_such": 1})).await;
     let metrics = gateway.get("/metrics").await.text().await.unwrap();
     for line in [
         "mcp_govern_calls_total{end=\"success\"} 1",
+        "mcp_govern_tool_calls_total{server=\"statuspage\",class=\"read\",end=\"success\"} 1",
+        "mcp_govern_vendor_answers_total{server=\"statuspage\",status=\"2xx\"} 1",
         "mcp_govern_denials_total{code=\"invalid_arguments\"} 1",
         "mcp_govern_ready 1",
     ] {
@@ -78,6 +175,20 @@ async fn health_readiness_and_metrics_ask_for_no_token() {
     }
     assert_eq!(gateway.get("/no-such-path").await.status(), StatusCode::NOT_FOUND);
     assert_eq!(gateway.get("/connect/callback/own?code=a&state=b").await.status(), StatusCode::GONE);
+}
+
+#[tokio::test]
+async fn a_call_that_is_denied_has_a_line_with_its_reason_and_none_of_its_arguments() {
+    let gateway = Gateway::start(&["--demo-token", TOKEN, "--store", "memory"], &[]).await;
+    gateway.call(TOKEN, "opsgenie_list_alerts", json!({"limit": 100, "query": "canary"})).await;
+    let line = gateway.logged("a call was not made, or failed").await;
+    assert_eq!(
+        (&line["reason"], &line["tool"], &line["level"]),
+        (&json!("rule_violated"), &json!("opsgenie/list_alerts"), &json!("INFO"))
+    );
+    assert!(line["user"].is_string() && line["client"].is_string() && line["call"].is_string(), "{line}");
+    assert!(!line.to_string().contains("canary"), "{line}");
+    gateway.stop().await;
 }
 
 #[tokio::test]
@@ -112,7 +223,7 @@ async fn a_person_is_shown_what_to_paste_and_where_it_listens() {
     let snippets: Vec<&str> = page.lines().map(str::trim).filter(|line| line.starts_with('{')).collect();
     assert_eq!(snippets.len(), 3, "{page}");
     for snippet in snippets {
-        serde_json::from_str::<serde_json::Value>(snippet).unwrap();
+        serde_json::from_str::<Value>(snippet).unwrap();
     }
 }
 

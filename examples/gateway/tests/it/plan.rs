@@ -83,7 +83,10 @@ async fn what_ends_is_shown_where_the_file_says_that_it_shall() {
         "[grants.ann]\nprofile = \"look\"\ngrantee = { user = { issuer = \"local\", subject = \"ann\" } }\n",
         "",
     );
-    assert!(plan(&site, &["--against", &old]).await.1.contains("Nothing to change."));
+    let (_, kept) = plan(&site, &["--against", &old]).await;
+    assert!(kept.contains("Nothing to change."), "{kept}");
+    let line = "  grants.ann: grant `ann`: `look` to user ann (local) (`unnamed = \"remove\"` takes it away)";
+    assert!(kept.contains("Kept, not in the file\n") && kept.contains(line), "{kept}");
     site.change("governance = \"activated\"", "governance = \"activated\"\nunnamed = \"remove\"");
     let (_, told) = plan(&site, &["--against", &old]).await;
     assert!(told.contains("  - user ann (local) loses `look` (grant `ann`)"), "{told}");

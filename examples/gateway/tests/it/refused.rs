@@ -53,6 +53,9 @@ async fn what_the_file_refers_to_must_be_there() {
     assert!(told.contains("credentials.status.api_key: the environment variable `NOT_SET_HERE` is not set"), "{told}");
     assert_eq!(site.names(), ["ann.token", "ben.token", "gateway.toml", "status.key"]);
 
+    let told = refused(&[&site.flag(), "--stdio"], &[]).await;
+    assert!(told.contains("add \"env\": {\"NOT_SET_HERE\": \"…\"}"), "{told}");
+
     let site = Site::new().await;
     site.change("[credentials.status]", "[credentials.statsu]");
     assert!(refused(&[&site.flag()], &[]).await.contains("did you mean `status`?"));
