@@ -11,7 +11,10 @@ use crate::{
     ConnectAccounts, McpServer, ServerError,
     connect::{ConnectDoor, Connector},
     face::{AccessRequests, Face, FaceOptions, Mark},
-    http::{Addressing, BodyLimits, BodyRoom, Door, Hints, MetadataUrls, Origins, ServeLimits, Serving, identifier},
+    http::{
+        Addressing, BodyLimits, BodyRoom, Door, Hints, MetadataUrls, Origins, SeldomEach, ServeLimits, Serving,
+        identifier,
+    },
     identity::{Authenticate, TrustedProxies, jwt::discovery::is_safe},
     metrics::Metrics,
     seal::Sealer,
@@ -317,6 +320,7 @@ impl McpServerBuilder {
             bodies: BodyRoom::new(self.body, self.bodies),
             metadata_url: metadata.as_ref().map(|urls| urls.full.clone()),
             metrics: metrics.clone(),
+            refused: SeldomEach::default(),
             mark: Mark::random()?,
         });
         let resource = match self.resource {

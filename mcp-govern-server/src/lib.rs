@@ -27,9 +27,9 @@ pub use self::{
     },
     error::{ServerError, ServerErrorKind},
     identity::{
-        AuthError, AuthErrorKind, Authenticate, FetchJwks, FetchJwksError, FixedIdentity, FromMiddleware, Identity,
-        JwtAlgorithm, JwtAuthenticator, JwtAuthenticatorBuilder, Presented, StaticJwks, StaticTokens, TrustedProxies,
-        os_user,
+        AuthError, AuthErrorKind, Authenticate, Claimed, FetchJwks, FetchJwksError, FixedIdentity, FromMiddleware,
+        Identity, JwtAlgorithm, JwtAuthenticator, JwtAuthenticatorBuilder, Presented, RefusalReason, StaticJwks,
+        StaticTokens, TrustedProxies, os_user,
     },
     server::McpServer,
 };

@@ -13,7 +13,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::identity::AuthErrorKind;
+use crate::identity::RefusalReason;
 
 /// One label: its values are a closed list of words, so that nobody outside can make the metrics grow.
 type Label = [(&'static str, &'static str); 1];
@@ -133,7 +133,11 @@ impl Metrics {
             "Denials that are on record as a count, because one person had too many",
             Counter::clone(&unrecorded),
         );
-        registry.register("refused_requests", "Requests without a good proof of identity", Family::clone(&refusals));
+        registry.register(
+            "refused_requests",
+            "Requests without a good proof of identity, by reason",
+            Family::clone(&refusals),
+        );
         registry.register("connects", "Attempts to connect an account by how they ended", Family::clone(&connects));
         registry.register("lists", "Lists of tools that were asked for", Counter::clone(&lists));
         registry.register("call_seconds", "How long tool calls took", Histogram::clone(&seconds));
@@ -198,7 +202,7 @@ impl Metrics {
         self.0.lists.inc();
     }
 
-    pub(crate) fn refused(&self, kind: AuthErrorKind) {
+    pub(crate) fn refused(&self, kind: RefusalReason) {
         self.0.refusals.get_or_create(&[("reason", kind.as_str())]).inc();
     }
 

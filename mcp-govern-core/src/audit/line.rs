@@ -89,7 +89,7 @@ impl Line<'_> {
     }
 
     fn caller(&mut self, caller: &Caller) -> Result<()> {
-        let Caller { user, user_name, client, client_type, source, trace_id } = caller;
+        let Caller { user, user_name, client, client_type, source, trace_id, stated_client } = caller;
         self.json(r#"{"user":"#);
         self.digest(user);
         self.optional(r#","user_name":"#, user_name.as_ref())?;
@@ -98,6 +98,7 @@ impl Line<'_> {
         self.optional(r#","client_type":"#, client_type.as_ref())?;
         self.optional(r#","source":"#, source.as_ref())?;
         self.optional(r#","trace_id":"#, trace_id.as_ref())?;
+        self.optional(r#","stated_client":"#, stated_client.as_ref())?;
         self.json("}");
         Ok(())
     }
@@ -203,6 +204,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::audit::StatedClient;
     use crate::{
         audit::{CallDenial, WriterMark},
         denial::DenialCode,
@@ -236,11 +238,13 @@ mod tests {
             prop::option::of(types),
             any::<Option<IpAddr>>(),
             prop::option::of(texts()),
+            prop::option::of((texts(), texts())),
         );
-        parts.prop_map(|(user, user_name, client, client_type, source, trace_id)| {
+        parts.prop_map(|(user, user_name, client, client_type, source, trace_id, stated)| {
             let mut caller = Caller::new(user, client);
             (caller.user_name, caller.client_type) = (user_name, client_type);
             (caller.source, caller.trace_id) = (source, trace_id);
+            caller.stated_client = stated.and_then(|(name, version)| StatedClient::new(&name, &version));
             caller
         })
     }

@@ -25,7 +25,7 @@ pub use self::{
     key::{AuditKey, ReadableNames},
     record::{
         AuditRecord, CallDenial, CallIntent, CallOutcome, CallResult, Caller, ChainedRecord, CredentialUse,
-        MAX_RECORDED_ARGUMENTS, RecordKind, WriterMark,
+        MAX_RECORDED_ARGUMENTS, RecordKind, StatedClient, WriterMark,
     },
     seal::SealsFound,
     segment::{AuditSegment, SegmentError, SegmentHeader},

@@ -1,6 +1,6 @@
 //! What a tool call leaves behind.
 
-use std::net::IpAddr;
+use std::{fmt, net::IpAddr};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -85,12 +85,58 @@ pub struct Caller {
     /// The W3C trace id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace_id: Option<String>,
+    /// What the AI client says of itself. It proves nothing: any client can say anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stated_client: Option<StatedClient>,
+}
+
+/// What an AI client says of itself (`clientInfo` of the protocol): its own word, which nobody has checked. Bounded and cleaned: a client
+/// chooses it, and a record is kept for years.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct StatedClient {
+    /// Its name, at most 128 characters, those that control or hide text escaped.
+    pub name: String,
+    /// Its version, likewise; absent where it states none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+}
+
+impl StatedClient {
+    /// What a client says; none where it gives no name.
+    pub fn new(name: &str, version: &str) -> Option<Self> {
+        let (name, version) = (name.trim(), version.trim());
+        let version = (!version.is_empty()).then(|| readable(version));
+        (!name.is_empty()).then(|| Self { name: readable(name), version })
+    }
+}
+
+/// A text that a client chose: at most 128 of its characters, quotes as they are, and escaped what controls or hides text.
+fn readable(text: &str) -> String {
+    let mut readable = String::new();
+    for c in text.chars().take(128) {
+        if matches!(c, '"' | '\'') {
+            readable.push(c);
+        } else {
+            readable.extend(c.escape_debug());
+        }
+    }
+    readable
+}
+
+impl fmt::Display for StatedClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        self.version.as_ref().map_or(Ok(()), |version| write!(f, " {version}"))
+    }
 }
 
 impl Caller {
     /// A caller by hash and client.
     pub fn new(user: Digest, client: impl Into<String>) -> Self {
-        Self { user, user_name: None, client: client.into(), client_type: None, source: None, trace_id: None }
+        let client = client.into();
+        Self { user, user_name: None, client, client_type: None, source: None, trace_id: None, stated_client: None }
     }
 }
 

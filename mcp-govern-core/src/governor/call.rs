@@ -18,7 +18,7 @@ use crate::{
     access::{self, Admission, Permit, Refused, admit},
     audit::{
         self, ArgumentsMessage, CallDenial, CallIntent, CallResult, CredentialUse, MAX_RECORDED_ARGUMENTS,
-        ReadableNames, Receipt, SentFlag, escaped,
+        ReadableNames, Receipt, SentFlag, StatedClient, escaped,
     },
     check::{Checked, check, check_normal, normalised},
     denial::{Denial, DenialCode, Remedy},
@@ -52,8 +52,9 @@ impl Governor {
         // INVARIANT: the alarm is subscribed to before the view is loaded
         // (`a_kill_between_admission_and_sending_stops_the_call`).
         let alarm = self.core.alarm.notified();
-        let CallRequest { tool: asked, arguments, deadline, trace, progress } = request;
-        let prepared = self.core.prepare(&call, principal, &asked, arguments, trace.as_ref());
+        let CallRequest { tool: asked, arguments, deadline, trace, stated_client, progress } = request;
+        let said = Said { trace: trace.as_ref(), stated_client: stated_client.as_ref() };
+        let prepared = self.core.prepare(&call, principal, &asked, arguments, said);
         let Prepared { admitted, share, checked, digest, intent } = match prepared {
             Ok(prepared) => prepared,
             Err(denial) => return Err(told(call, Stop::Denied(denial))),
@@ -62,7 +63,7 @@ impl Governor {
         let sent = SentFlag::new();
         let Ok(receipt) = self.core.audit.intent(intent, share, Arc::clone(&sent)).await else {
             let (code, tool) = (DenialCode::RecordUnavailable, Some(permit.tool().clone()));
-            let caller = self.core.recorded_caller(permit.caller(), trace.as_ref());
+            let caller = self.core.recorded_caller(permit.caller(), said);
             self.core.record_denial(&call, caller, &asked, permit.revision(), tool, code, Some(digest));
             let message = "the call could not be put on record, so it was not made; try again later";
             return Err(told(call, Stop::Denied(Denial::new(code, message, Remedy::Retry))));
@@ -191,6 +192,13 @@ impl Admitted {
     }
 }
 
+/// What a request says beside who sends it: put on record, and nothing is decided by it.
+#[derive(Debug, Clone, Copy)]
+struct Said<'a> {
+    trace: Option<&'a TraceContext>,
+    stated_client: Option<&'a StatedClient>,
+}
+
 impl Core {
     /// Whatever comes before the intent; a denial is put on record.
     fn prepare(
@@ -199,12 +207,12 @@ impl Core {
         principal: &Principal,
         asked: &ToolRef,
         arguments: Map<String, Value>,
-        trace: Option<&TraceContext>,
+        said: Said<'_>,
     ) -> Result<Prepared, Denial> {
         let view = self.view();
         let caller = view.snapshot.resolve(principal);
         let recorded = |tool, code, digest| {
-            let caller = self.recorded_caller(&caller, trace);
+            let caller = self.recorded_caller(&caller, said);
             self.record_denial(call, caller, asked, view.snapshot.revision(), tool, code, digest);
         };
         // INVARIANT: arguments are looked at for a caller who may call the tool, and made a digest of where they are small enough
@@ -227,7 +235,7 @@ impl Core {
         let sent = if checked.are_as_given() { given } else { ArgumentsMessage::of(checked.arguments().as_map()) };
         let digest = self.key.mac(sent.bytes());
         let credential = self.credential_use(&admitted, principal);
-        let caller = self.recorded_caller(&caller, trace);
+        let caller = self.recorded_caller(&caller, said);
         let arguments = RecordedArguments { digest, length: sent.json_length() };
         let intent = Box::new(intent(call, caller, permit, &checked, &arguments, credential));
         Ok(Prepared { admitted, share, checked, digest, intent })
@@ -318,13 +326,14 @@ impl Core {
         })
     }
 
-    fn recorded_caller(&self, caller: &access::Caller, trace: Option<&TraceContext>) -> audit::Caller {
+    fn recorded_caller(&self, caller: &access::Caller, said: Said<'_>) -> audit::Caller {
         let (principal, client_type) = (caller.principal(), caller.client_type());
         let mut caller = audit::Caller::new(self.user_hash(&principal.user), principal.client.to_text());
         caller.user_name = (self.names == ReadableNames::Recorded).then(|| principal.user.to_string());
         caller.client_type = client_type;
         caller.source = principal.source;
-        caller.trace_id = trace.map(|trace| trace.trace_id().to_owned());
+        caller.trace_id = said.trace.map(|trace| trace.trace_id().to_owned());
+        caller.stated_client = said.stated_client.cloned();
         caller
     }
 

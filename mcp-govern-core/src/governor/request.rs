@@ -5,6 +5,7 @@ use std::{fmt, sync::Arc, time::Instant};
 use serde_json::{Map, Value};
 
 use crate::{
+    audit::StatedClient,
     denial::{Denial, DenialCode},
     provider::{Progress, ProviderError, Sent, ToolOutput, TraceContext},
     vocabulary::{CallId, Digest, ToolDefinition, ToolId},
@@ -61,13 +62,21 @@ pub struct CallRequest {
     pub(super) arguments: Map<String, Value>,
     pub(super) deadline: Option<Instant>,
     pub(super) trace: Option<TraceContext>,
+    pub(super) stated_client: Option<StatedClient>,
     pub(super) progress: Option<Arc<dyn Progress>>,
 }
 
 impl CallRequest {
     /// A call without arguments.
     pub fn new(tool: impl Into<ToolRef>) -> Self {
-        Self { tool: tool.into(), arguments: Map::new(), deadline: None, trace: None, progress: None }
+        Self {
+            tool: tool.into(),
+            arguments: Map::new(),
+            deadline: None,
+            trace: None,
+            stated_client: None,
+            progress: None,
+        }
     }
 
     /// With arguments, in place of those given before.
@@ -88,6 +97,13 @@ impl CallRequest {
     #[must_use]
     pub fn with_deadline(mut self, deadline: Instant) -> Self {
         self.deadline = Some(deadline);
+        self
+    }
+
+    /// By a client that says this of itself: it is put on record as the client's own word, and nothing is decided by it.
+    #[must_use]
+    pub fn with_stated_client(mut self, client: Option<StatedClient>) -> Self {
+        self.stated_client = client;
         self
     }
 

@@ -7,6 +7,7 @@ use std::{
 
 use mcp_govern_core::{
     Denial, Exchange, ProviderErrorKind, Remedy, ServerId, ToolId, TraceContext,
+    audit::StatedClient,
     governor::{CallError, CallFailure, CallRequest, CallSuccess, Repetition},
 };
 use rmcp::{
@@ -194,6 +195,7 @@ impl Face {
         let again = asked.modern && self.connector.is_some();
         let arguments = if again { asked.arguments.clone() } else { std::mem::take(&mut asked.arguments) };
         let mut request = CallRequest::new(asked.tool.as_str()).with_arguments(arguments).with_deadline(deadline);
+        request = request.with_stated_client(self.stated_client(asked));
         if let Some(trace) = asked.cx.meta.get_traceparent().and_then(TraceContext::parse) {
             request = request.with_trace(trace);
         }
@@ -342,6 +344,17 @@ impl Face {
             }
             Era::Text => Ok(refusal::result(&denial, call, self.form(asked), self.access_requests(), meta).into()),
         }
+    }
+
+    /// What the caller's client says of itself: in the request since 2026-07-28, before that in the handshake.
+    fn stated_client(&self, asked: &Asked<'_>) -> Option<StatedClient> {
+        if let Some(client) = asked.cx.meta.client_info() {
+            return era::stated(&client);
+        }
+        if asked.modern {
+            return None;
+        }
+        self.handshakes.client(&asked.caller.principal)
     }
 
     fn declined(&self, server: &ServerId, asked: &Asked<'_>) -> CallToolResult {

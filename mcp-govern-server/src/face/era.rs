@@ -6,10 +6,10 @@ use std::{
 };
 
 use lru::LruCache;
-use mcp_govern_core::{ClientId, Principal, UserId};
+use mcp_govern_core::{ClientId, Principal, UserId, audit::StatedClient};
 use rmcp::{
     RoleServer,
-    model::{ClientCapabilities, ProtocolVersion},
+    model::{ClientCapabilities, Implementation, InitializeRequestParams, ProtocolVersion},
     service::RequestContext,
 };
 
@@ -50,25 +50,48 @@ pub(super) fn opens_links(capabilities: &ClientCapabilities) -> bool {
     capabilities.elicitation.as_ref().is_some_and(|elicitation| elicitation.url.is_some())
 }
 
+/// What a client says of itself, as it is put on record.
+pub(super) fn stated(of: &Implementation) -> Option<StatedClient> {
+    StatedClient::new(&of.name, &of.version)
+}
+
 /// What clients said of themselves in the handshake. Over HTTP there are no sessions, so that a later request of a handshake
-/// client does not repeat it. Kept by person and client; whoever is forgotten is shown the link as text, which works too.
+/// client does not repeat it. Kept by person and client, and of the last handshake; whoever is forgotten is shown the link as text, which
+/// works too, and is on record without the name that the client gives itself.
 #[derive(Debug)]
-pub(super) struct Handshakes(Mutex<LruCache<(UserId, ClientId), bool>>);
+pub(super) struct Handshakes(Mutex<LruCache<(UserId, ClientId), Declared>>);
+
+/// What was said in a handshake.
+#[derive(Debug, Clone)]
+struct Declared {
+    opens_links: bool,
+    client: Option<StatedClient>,
+}
 
 impl Handshakes {
     pub(super) fn new() -> Self {
         Self(Mutex::new(LruCache::new(KEPT)))
     }
 
-    pub(super) fn note(&self, principal: &Principal, capabilities: &ClientCapabilities) {
-        self.lock().put((principal.user.clone(), principal.client.clone()), opens_links(capabilities));
+    pub(super) fn note(&self, principal: &Principal, hello: &InitializeRequestParams) {
+        let declared = Declared { opens_links: opens_links(&hello.capabilities), client: stated(&hello.client_info) };
+        self.lock().put((principal.user.clone(), principal.client.clone()), declared);
+    }
+
+    /// What the client of this caller said of itself last.
+    pub(super) fn client(&self, principal: &Principal) -> Option<StatedClient> {
+        self.of(principal)?.client
     }
 
     fn opened_links(&self, principal: &Principal) -> bool {
-        self.lock().get(&(principal.user.clone(), principal.client.clone())).copied().unwrap_or(false)
+        self.of(principal).is_some_and(|declared| declared.opens_links)
     }
 
-    fn lock(&self) -> MutexGuard<'_, LruCache<(UserId, ClientId), bool>> {
+    fn of(&self, principal: &Principal) -> Option<Declared> {
+        self.lock().get(&(principal.user.clone(), principal.client.clone())).cloned()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, LruCache<(UserId, ClientId), Declared>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -86,12 +109,18 @@ mod tests {
         };
         let mut opens = ClientCapabilities::default();
         opens.elicitation = Some(ElicitationCapability::new().with_url(UrlElicitationCapability::default()));
+        let hello = |capabilities: &ClientCapabilities, name: &str| {
+            InitializeRequestParams::new(capabilities.clone(), Implementation::new(name, "1"))
+        };
         let handshakes = Handshakes::new();
-        handshakes.note(&principal("ada", "desktop"), &opens);
+        handshakes.note(&principal("ada", "desktop"), &hello(&opens, "one"));
+        assert_eq!(handshakes.client(&principal("ada", "desktop")).unwrap().to_string(), "one 1");
+        assert!(handshakes.client(&principal("bob", "desktop")).is_none());
         assert!(handshakes.opened_links(&principal("ada", "desktop")));
         assert!(!handshakes.opened_links(&principal("ada", "editor")));
         assert!(!handshakes.opened_links(&principal("bob", "desktop")));
-        handshakes.note(&principal("ada", "desktop"), &ClientCapabilities::default());
+        handshakes.note(&principal("ada", "desktop"), &hello(&ClientCapabilities::default(), "two"));
+        assert_eq!(handshakes.client(&principal("ada", "desktop")).unwrap().name, "two");
         assert!(!handshakes.opened_links(&principal("ada", "desktop")));
     }
 }

@@ -52,7 +52,7 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<InitializeResult, ErrorData> {
         context.peer.set_peer_info(request.clone());
-        self.face.handshakes.note(&self.caller.principal, &request.capabilities);
+        self.face.handshakes.note(&self.caller.principal, &request);
         let mut result = self.negotiate_initialize(&request)?;
         // Over HTTP a handshake client has no stream on which it could be told.
         if let (Transport::Http(..), Some(tools)) = (&self.caller.transport, result.capabilities.tools.as_mut()) {

@@ -24,12 +24,13 @@ use super::{
     aside::{MOST_VALUES, first_step_aside, holds_few_values},
     body::BodyRoom,
     challenge::refuse,
-    connection::Connection,
+    connection::{Connection, party},
+    seldom::SeldomEach,
     version,
 };
 use crate::{
     face::{CURRENT, Caller, Handler, Mark, Proof, Slot, Telling, Transport},
-    identity::{AuthError, Authenticate, Identity, Presented, TrustedProxies},
+    identity::{AuthError, Authenticate, Identity, Presented, RefusalReason, TrustedProxies},
     message::{self, Message, Unreadable},
     metrics::Metrics,
 };
@@ -46,6 +47,8 @@ pub(crate) struct Door {
     /// Where the metadata of RFC 9728 is.
     pub(crate) metadata_url: Option<String>,
     pub(crate) metrics: Metrics,
+    /// When a refusal is told of.
+    pub(crate) refused: SeldomEach<(Option<IpAddr>, RefusalReason)>,
     /// Stands for results on their way through the protocol.
     pub(crate) mark: Mark,
 }
@@ -80,7 +83,7 @@ async fn enter(inside: Arc<(Arc<Door>, Protocol)>, request: Request) -> Response
     let (identity, source) = match identified {
         Ok(identified) => identified,
         Err(error) => {
-            door.metrics.refused(error.kind());
+            door.turned_away(&error, &parts);
             return refuse(&error, door.metadata_url.as_deref(), &door.authenticate.scopes());
         }
     };
@@ -225,6 +228,28 @@ impl Door {
         Ok((identity, presented.source()))
     }
 
+    /// Counts a refusal, and tells whoever operates the server of it. Who presents nothing is on the way to a token, and not told of.
+    pub(crate) fn turned_away(&self, error: &AuthError, parts: &Parts) {
+        self.metrics.refused(error.reason());
+        if error.reason() == RefusalReason::Missing {
+            return;
+        }
+        let presented = self.presented(parts);
+        let address = presented.source().or(presented.peer());
+        let Some(times) = self.refused.count((address.map(party), error.reason())) else { return };
+        let shown = |text: Option<&String>| text.cloned().unwrap_or_default();
+        let claimed = error.claimed().cloned().unwrap_or_default();
+        tracing::warn!(
+            reason = error.reason().as_str(),
+            address = %address.map_or_else(|| "unknown".to_owned(), |address| address.to_string()),
+            claimed_issuer = shown(claimed.issuer.as_ref()),
+            claimed_audience = shown(claimed.audience.as_ref()),
+            claimed_key = shown(claimed.key.as_ref()),
+            times,
+            "a request was refused: {error}"
+        );
+    }
+
     /// A request without its token, with the addresses that it comes from.
     pub(crate) fn presented<'a>(&self, parts: &'a Parts) -> Presented<'a> {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_canonical());
@@ -243,9 +268,14 @@ pub(crate) fn take_bearer(headers: &mut HeaderMap) -> Result<Option<Secret>, Aut
     headers.remove(header::PROXY_AUTHORIZATION);
     match value {
         None => Ok(None),
-        Some(_) if several => Err(AuthError::invalid("there is more than one authorization header")),
+        Some(_) if several => {
+            Err(AuthError::invalid("there is more than one authorization header").with_reason(RefusalReason::Malformed))
+        }
         Some(value) => {
-            let unfit = || AuthError::invalid("the authorization header holds no bearer token");
+            let unfit = || {
+                AuthError::invalid("the authorization header holds no bearer token")
+                    .with_reason(RefusalReason::Malformed)
+            };
             let (scheme, token) = value.to_str().map_err(|_| unfit())?.split_once(' ').ok_or_else(unfit)?;
             let token = token.trim();
             if scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() {

@@ -24,5 +24,6 @@ pub(crate) use self::{
     health::{health, metrics},
     metadata::{MetadataUrls, identifier, metadata},
     origins::Origins,
+    seldom::SeldomEach,
     serve::{Ends, ServeLimits, Serving},
 };

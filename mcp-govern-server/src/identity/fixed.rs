@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use async_trait::async_trait;
 
-use super::{AuthError, Authenticate, Identity, Presented};
+use super::{AuthError, Authenticate, Identity, Presented, RefusalReason};
 
 /// Everybody who connects from this machine is one and the same person: for a laptop, without any token.
 ///
@@ -27,7 +27,7 @@ impl Authenticate for FixedIdentity {
         if here(request.peer()) && here(request.source()) {
             Ok(self.0.clone())
         } else {
-            Err(AuthError::invalid("only this machine is served without a token"))
+            Err(AuthError::invalid("only this machine is served without a token").with_reason(RefusalReason::Place))
         }
     }
 }

@@ -17,7 +17,7 @@ use mcp_govern_core::{ClientId, GroupId, Principal, Secret, Timestamp, UserId};
 #[cfg(feature = "transport")]
 pub use self::jwt::TransportJwks;
 pub use self::{
-    error::{AuthError, AuthErrorKind},
+    error::{AuthError, AuthErrorKind, Claimed, RefusalReason},
     fixed::FixedIdentity,
     jwt::{FetchJwks, FetchJwksError, JwtAlgorithm, JwtAuthenticator, JwtAuthenticatorBuilder, StaticJwks},
     middleware::FromMiddleware,

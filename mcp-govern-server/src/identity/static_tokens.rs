@@ -7,7 +7,7 @@ use mcp_govern_core::Secret;
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
-use super::{AuthError, Authenticate, Identity, Presented};
+use super::{AuthError, Authenticate, Identity, Presented, RefusalReason};
 use crate::ServerError;
 
 /// The fewest characters of a token.
@@ -72,7 +72,9 @@ impl fmt::Debug for StaticTokens {
 impl Authenticate for StaticTokens {
     async fn authenticate(&self, request: &Presented<'_>) -> Result<Identity, AuthError> {
         let token = request.bearer().ok_or_else(AuthError::missing)?;
-        self.find(token).cloned().ok_or_else(|| AuthError::invalid("the token is not known"))
+        self.find(token)
+            .cloned()
+            .ok_or_else(|| AuthError::invalid("the token is not known").with_reason(RefusalReason::Unknown))
     }
 }
 

@@ -22,8 +22,8 @@ use url::Url;
 
 use crate::world::{Answer, Governed, PUBLIC, World, get, modern};
 
-const ISSUER: &str = "https://id.example.com/realms/a";
-const NOW: i64 = 1_800_000_000;
+pub(crate) const ISSUER: &str = "https://id.example.com/realms/a";
+pub(crate) const NOW: i64 = 1_800_000_000;
 
 /// An issuer with a key that can be replaced, and a network that can be cut.
 #[derive(Debug, Clone, Default)]
@@ -76,13 +76,13 @@ impl Issuer {
     }
 }
 
-struct Key {
+pub(crate) struct Key {
     id: &'static str,
     pair: EcdsaKeyPair,
 }
 
 impl Key {
-    fn new(id: &'static str) -> Self {
+    pub(crate) fn new(id: &'static str) -> Self {
         Self { id, pair: EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap() }
     }
 
@@ -92,7 +92,7 @@ impl Key {
         json!({"kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": self.id, "x": part(1..33), "y": part(33..65)})
     }
 
-    fn sign(&self, claims: &Value) -> String {
+    pub(crate) fn sign(&self, claims: &Value) -> String {
         self.sign_as(&json!({"alg": "ES256", "typ": "at+jwt", "kid": self.id}), claims)
     }
 
@@ -105,14 +105,14 @@ impl Key {
 }
 
 /// Claims that are good in every way.
-fn claims() -> Value {
+pub(crate) fn claims() -> Value {
     json!({
         "iss": ISSUER, "aud": PUBLIC, "sub": "ada", "client_id": "desktop", "exp": NOW + 300, "iat": NOW,
         "scope": "openid mcp:tools", "realm_access": {"roles": ["desk-people"]},
     })
 }
 
-fn with(change: &Value) -> Value {
+pub(crate) fn with(change: &Value) -> Value {
     let mut claims = claims();
     for (name, value) in change.as_object().unwrap() {
         claims[name] = value.clone();
@@ -120,15 +120,15 @@ fn with(change: &Value) -> Value {
     claims
 }
 
-struct Scene {
-    world: World,
+pub(crate) struct Scene {
+    pub(crate) world: World,
     issuer: Issuer,
-    key: Key,
+    pub(crate) key: Key,
     clock: Arc<ManualClock>,
 }
 
 impl Scene {
-    async fn new(configure: impl FnOnce(JwtAuthenticatorBuilder) -> JwtAuthenticatorBuilder) -> Self {
+    pub(crate) async fn new(configure: impl FnOnce(JwtAuthenticatorBuilder) -> JwtAuthenticatorBuilder) -> Self {
         let (issuer, key) = (Issuer::default(), Key::new("one"));
         issuer.publishes(&[&key]);
         let clock = Arc::new(ManualClock::new(Timestamp::from_millis(NOW * 1000)));
@@ -149,7 +149,7 @@ impl Scene {
         Self { world, issuer, key, clock }
     }
 
-    async fn list(&self, token: &str) -> Answer {
+    pub(crate) async fn list(&self, token: &str) -> Answer {
         self.world.send(modern(Some(token), "tools/list", json!({}))).await
     }
 
@@ -191,7 +191,10 @@ async fn every_kind_of_bad_token_is_refused() {
         (other.sign(&claims()), "signature is wrong"),
         (sign(&with(&json!({"iss": "https://id.example.com"}))), "another issuer"),
         (sign(&with(&json!({"iss": [ISSUER]}))), "another issuer"),
-        (sign(&with(&json!({"aud": "https://elsewhere.example.com"}))), "meant for somebody else"),
+        (
+            sign(&with(&json!({"aud": "https://elsewhere.example.com"}))),
+            "meant for somebody else: its audience must be `http://127.0.0.1:8700/mcp`",
+        ),
         (sign(&with(&json!({"aud": null}))), "lacks one of"),
         (sign(&with(&json!({"sub": null}))), "lacks one of"),
         (sign(&with(&json!({"exp": NOW - 31}))), "has expired"),

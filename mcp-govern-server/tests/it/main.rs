@@ -16,5 +16,6 @@ mod protocol;
 mod refusals;
 mod sockets;
 mod stdio;
+mod told;
 mod vendor;
 mod world;

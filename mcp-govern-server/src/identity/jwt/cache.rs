@@ -11,7 +11,10 @@ use tokio::{sync::Mutex, time::Instant};
 use url::Url;
 
 use super::{FetchJwks, JwtAlgorithm, discovery::published, keys::KeySet};
-use crate::{cleaned, identity::AuthError};
+use crate::{
+    cleaned,
+    identity::{AuthError, RefusalReason},
+};
 
 /// How long one fetch may take, discovery included.
 const LONGEST: Duration = Duration::from_secs(10);
@@ -119,7 +122,8 @@ impl JwksCache {
             Found::Unknown(_, set) if set.settles(id, algorithm) => {
                 return Err(AuthError::invalid(
                     "the issuer has no key of this name for the token's algorithm, or several and the token names none",
-                ));
+                )
+                .with_reason(RefusalReason::Signature));
             }
             before => before,
         };
@@ -132,7 +136,8 @@ impl JwksCache {
             // Old ones where the issuer does not answer: its keys are used for a while longer.
             Found::Fresh(set) | Found::Old(set) => check(&set.candidates(id, algorithm)),
             Found::Unknown(at, _) if in_time && at >= began => {
-                Err(AuthError::invalid("the token is signed with a key that the issuer does not publish"))
+                Err(AuthError::invalid("the token is signed with a key that the issuer does not publish")
+                    .with_reason(RefusalReason::Signature))
             }
             Found::Unknown(..) => Err(AuthError::unavailable(
                 "the token is signed with a key that is not known yet, and the issuer was asked for its keys a moment ago; try again",

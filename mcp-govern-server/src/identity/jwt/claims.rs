@@ -6,7 +6,7 @@ use mcp_govern_core::{ClientId, GroupId, Timestamp, UserId};
 use serde_json::{Map, Value};
 
 use super::token_type::TokenType;
-use crate::identity::{AuthError, Identity};
+use crate::identity::{AuthError, Identity, RefusalReason};
 
 /// Which claims mean what.
 #[derive(Debug, Clone)]
@@ -24,18 +24,21 @@ pub(super) struct Claims(pub(super) Map<String, Value>);
 impl Claims {
     /// Whether the token is valid at `now`; answers its end.
     pub(super) fn check_time(&self, now: Timestamp, leeway: Duration) -> Result<Timestamp, AuthError> {
-        let expires = self.date("exp")?.ok_or_else(|| AuthError::invalid("the token does not say when it ends"))?;
+        let expires = self.date("exp")?.ok_or_else(|| {
+            AuthError::invalid("the token does not say when it ends").with_reason(RefusalReason::Claims)
+        })?;
         if expires.plus(leeway) <= now {
-            return Err(AuthError::invalid("the token has expired"));
+            return Err(AuthError::invalid("the token has expired").with_reason(RefusalReason::Expired));
         }
         let later = |date: Option<Timestamp>| date.is_some_and(|date| date > now.plus(leeway));
         if later(self.date("nbf")?) {
-            return Err(AuthError::invalid("the token is not valid yet"));
+            return Err(AuthError::invalid("the token is not valid yet").with_reason(RefusalReason::NotYetValid));
         }
         if later(self.date("iat")?) {
             return Err(AuthError::invalid(
                 "the token was issued in the future: clocks differ by more than is allowed",
-            ));
+            )
+            .with_reason(RefusalReason::NotYetValid));
         }
         Ok(expires)
     }
@@ -45,21 +48,29 @@ impl Claims {
         if self.0.contains_key("cnf") {
             return Err(AuthError::invalid(
                 "the token is bound to a key of its client (`cnf`), which is not asked for here: get a plain bearer token",
-            ));
+            )
+            .with_reason(RefusalReason::Bound));
         }
         let of_sign_in = ["nonce", "at_hash", "c_hash"].iter().any(|name| self.0.contains_key(*name));
         if !stated.is_access_token() && (of_sign_in || self.text("typ") == Some("ID")) {
-            return Err(AuthError::invalid("the token is an ID token: it says who signed in, and is no access token"));
+            return Err(AuthError::invalid("the token is an ID token: it says who signed in, and is no access token")
+                .with_reason(RefusalReason::Type));
         }
         Ok(())
     }
 
     /// The person and the client.
     pub(super) fn identity(&self, issuer: &str, names: &ClaimNames) -> Result<Identity, AuthError> {
-        let unfit = |_| AuthError::invalid("the token names a person or client in a form that is not understood");
-        let subject = self.text("sub").ok_or_else(|| AuthError::invalid("the token names no person"))?;
+        let unfit = |_| {
+            AuthError::invalid("the token names a person or client in a form that is not understood")
+                .with_reason(RefusalReason::Claims)
+        };
+        let subject = self
+            .text("sub")
+            .ok_or_else(|| AuthError::invalid("the token names no person").with_reason(RefusalReason::Claims))?;
         let client = names.client.iter().find_map(|name| self.text(name));
-        let client = client.ok_or_else(|| AuthError::invalid("the token names no client"))?;
+        let client =
+            client.ok_or_else(|| AuthError::invalid("the token names no client").with_reason(RefusalReason::Claims))?;
         let user = UserId::new(issuer, subject).map_err(unfit)?;
         let client = ClientId::new(issuer, client).map_err(unfit)?;
         Ok(Identity::new(user, client).with_groups(self.groups(&names.groups)))
@@ -115,7 +126,9 @@ impl Claims {
             let whole = seconds as i64;
             Some(whole)
         });
-        let seconds = seconds.ok_or_else(|| AuthError::invalid(format!("the claim `{name}` is no date")))?;
+        let seconds = seconds.ok_or_else(|| {
+            AuthError::invalid(format!("the claim `{name}` is no date")).with_reason(RefusalReason::Claims)
+        })?;
         Ok(Some(Timestamp::from_millis(seconds.saturating_mul(1000))))
     }
 }

@@ -7,6 +7,7 @@ mod claims;
 pub(crate) mod discovery;
 mod fetch;
 mod keys;
+mod stated;
 mod token_type;
 #[cfg(feature = "transport")]
 mod transport;
@@ -14,7 +15,7 @@ mod transport;
 use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use jsonwebtoken::{DecodingKey, Validation, decode, decode_header};
+use jsonwebtoken::{DecodingKey, Header, Validation, decode, decode_header};
 use mcp_govern_core::{Clock, Secret};
 use serde_json::{Map, Value};
 
@@ -28,9 +29,10 @@ pub use self::{
 use self::{
     cache::JwksCache,
     claims::{ClaimNames, Claims},
+    stated::Stated,
     token_type::TokenType,
 };
-use super::{AuthError, Authenticate, Identity, Presented};
+use super::{AuthError, Authenticate, Identity, Presented, RefusalReason};
 
 /// The longest token that is looked at, in bytes.
 const LONGEST: usize = 16 * 1024;
@@ -82,21 +84,32 @@ impl JwtAuthenticator {
 
     async fn identify(&self, token: &Secret) -> Result<Identity, AuthError> {
         let text = token.expose();
+        let malformed = |message: String| AuthError::invalid(message).with_reason(RefusalReason::Malformed);
         if text.len() > LONGEST {
-            return Err(AuthError::invalid(format!("the token is longer than {LONGEST} bytes")));
+            return Err(malformed(format!("the token is longer than {LONGEST} bytes")));
         }
-        let header = decode_header(text).map_err(|_| AuthError::invalid("the token is no signed JWT"))?;
+        let header = decode_header(text).map_err(|_| malformed("the token is no signed JWT".to_owned()))?;
+        let stated = Stated::of(text, header.kid.as_deref());
+        let judged = self.judge(text, &header, &stated).await;
+        judged.map_err(|error| error.with_claimed(stated.claimed()))
+    }
+
+    async fn judge(&self, text: &str, header: &Header, stated: &Stated<'_>) -> Result<Identity, AuthError> {
+        let other = |message: &str| AuthError::invalid(message).with_reason(RefusalReason::Type);
         let algorithm = JwtAlgorithm::of_library(header.alg).filter(|algorithm| self.algorithms.contains(algorithm));
-        let algorithm = algorithm
-            .ok_or_else(|| AuthError::invalid("the token is signed with an algorithm that is not accepted"))?;
+        let algorithm = algorithm.ok_or_else(|| other("the token is signed with an algorithm that is not accepted"))?;
         if header.crit.is_some() {
-            return Err(AuthError::invalid("the token demands an extension that is not understood"));
+            return Err(other("the token demands an extension that is not understood"));
         }
         let token_type = TokenType::of(header.typ.as_deref());
         if !self.token_types.contains(&token_type) {
             return Err(self.other_type());
         }
-        let check = |candidates: &[&DecodingKey]| self.verified(text, algorithm, candidates);
+        // Who says to be of another issuer is refused without asking this one for a key.
+        if stated.issuer().is_some_and(|issuer| issuer != self.issuer) {
+            return Err(other_issuer());
+        }
+        let check = |candidates: &[&DecodingKey]| self.verified(text, algorithm, candidates, &self.audiences);
         let claims = self.keys.with_candidates(header.kid.as_deref(), algorithm, check).await?;
         claims.check_use(&token_type)?;
         let expires = claims.check_time(self.clock.now(), self.leeway)?;
@@ -107,21 +120,27 @@ impl JwtAuthenticator {
     }
 
     /// The claims, when one of the keys made the signature and the token is from and for the right ones.
-    fn verified(&self, token: &str, algorithm: JwtAlgorithm, keys: &[&DecodingKey]) -> Result<Claims, AuthError> {
+    fn verified(
+        &self,
+        token: &str,
+        algorithm: JwtAlgorithm,
+        keys: &[&DecodingKey],
+        audiences: &[String],
+    ) -> Result<Claims, AuthError> {
         let mut validation = Validation::new(algorithm.to_library());
-        validation.set_audience(&self.audiences);
+        validation.set_audience(audiences);
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         // Issuer and times are checked below and by the caller: the library accepts a list of issuers, and knows one clock.
         validation.validate_exp = false;
-        let mut reason = AuthError::invalid("the token's signature is wrong");
+        let mut reason = AuthError::invalid("the token's signature is wrong").with_reason(RefusalReason::Signature);
         for key in keys {
             match decode::<Map<String, Value>>(token, key, &validation) {
                 Ok(token) => {
                     let claims = Claims(token.claims);
                     let ours = claims.text("iss") == Some(self.issuer.as_str());
-                    return if ours { Ok(claims) } else { Err(AuthError::invalid("the token is of another issuer")) };
+                    return if ours { Ok(claims) } else { Err(other_issuer()) };
                 }
-                Err(error) => reason = refused(&error).unwrap_or(reason),
+                Err(error) => reason = refused(&error, audiences).unwrap_or(reason),
             }
         }
         Err(reason)
@@ -135,19 +154,30 @@ impl JwtAuthenticator {
              nothing the operator must accept `JWT` (token types)",
             accepted.join(", ")
         ))
+        .with_reason(RefusalReason::Type)
     }
 }
 
 /// A sentence for a reason that another key would not change.
-fn refused(error: &jsonwebtoken::errors::Error) -> Option<AuthError> {
+fn refused(error: &jsonwebtoken::errors::Error, audiences: &[String]) -> Option<AuthError> {
     use jsonwebtoken::errors::ErrorKind;
-    let sentence = match error.kind() {
-        ErrorKind::InvalidAudience => "the token is meant for somebody else",
-        ErrorKind::MissingRequiredClaim(_) => "the token lacks one of exp, iss, aud and sub",
+    let (sentence, reason) = match error.kind() {
+        ErrorKind::InvalidAudience => {
+            let expected: Vec<String> = audiences.iter().map(|audience| format!("`{audience}`")).collect();
+            let expected = expected.join(" or ");
+            (format!("the token is meant for somebody else: its audience must be {expected}"), RefusalReason::Audience)
+        }
+        ErrorKind::MissingRequiredClaim(_) => {
+            ("the token lacks one of exp, iss, aud and sub".to_owned(), RefusalReason::Claims)
+        }
         ErrorKind::InvalidSignature => return None,
-        _ => "the token cannot be read",
+        _ => ("the token cannot be read".to_owned(), RefusalReason::Malformed),
     };
-    Some(AuthError::invalid(sentence))
+    Some(AuthError::invalid(sentence).with_reason(reason))
+}
+
+fn other_issuer() -> AuthError {
+    AuthError::invalid("the token is of another issuer").with_reason(RefusalReason::Issuer)
 }
 
 impl fmt::Debug for JwtAuthenticator {

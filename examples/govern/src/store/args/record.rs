@@ -29,6 +29,9 @@ pub(crate) struct FilterArguments {
     /// Of this call
     #[arg(long)]
     pub(crate) call: Option<CallId>,
+    /// By an AI client that says this of itself, or something with it in it; its own word, which proves nothing
+    #[arg(long, value_name = "NAME")]
+    pub(crate) stated_client: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -8,6 +8,7 @@ mod heads;
 mod names;
 mod records;
 mod segments;
+mod stated;
 mod tail;
 pub(super) mod verify;
 
@@ -33,7 +34,8 @@ pub(super) async fn run(
             let mut chosen = filter::of(session, filter).await?;
             (chosen.from, chosen.until) = (since.map(|at| at.from(now)), until.map(|at| at.from(now)));
             let names = names::Names::of(session, filter.user.as_ref()).await?;
-            records::query(session, &chosen, each, &names, *limit, before.as_ref(), form, out).await
+            let stated = stated::StatedClients::new(filter.stated_client.as_deref());
+            records::query(session, &chosen, &stated, each, &names, *limit, before.as_ref(), form, out).await
         }
         AuditVerb::Export { writer, output } => {
             export::run(session, writer.as_ref(), output.as_deref(), form, out).await

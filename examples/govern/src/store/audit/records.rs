@@ -17,6 +17,7 @@ use serde_json::value::RawValue;
 use super::{
     calls::{Calls, Line},
     names::Names,
+    stated::{self, StatedClients},
 };
 use crate::{
     failure::Failure,
@@ -74,6 +75,7 @@ pub(super) fn each(records: bool, filter: &FilterArguments) -> Each {
 pub(super) async fn query(
     session: &Session,
     filter: &AuditFilter,
+    stated: &StatedClients,
     each: Each,
     names: &Names,
     limit: usize,
@@ -83,7 +85,7 @@ pub(super) async fn query(
 ) -> Result<ExitCode, Failure> {
     let (before, limit) = (before.map(|cursor| &cursor.0), limit.clamp(1, LARGEST));
     if (form, each) == (Form::Text, Each::Call) {
-        let (lines, next) = Calls::new(session, filter, names).page(before, limit).await?;
+        let (lines, next) = Calls::new(session, filter, stated, names).page(before, limit).await?;
         let mut table = Line::table();
         for line in &lines {
             table.row(line.cells());
@@ -93,9 +95,18 @@ pub(super) async fn query(
         out.flush()?;
         return Ok(ExitCode::SUCCESS);
     }
-    let found = session.governor.audit(&session.actor, filter.clone(), before, limit).await?;
-    let next = found.next.map(|cursor| Cursor(cursor).to_string());
-    show(&Page::of(&found.records, names, next)?, form, out)?;
+    let (mut records, mut cursor) = (Vec::new(), before.cloned());
+    loop {
+        let left = limit.saturating_sub(records.len());
+        let page = session.governor.audit(&session.actor, filter.clone(), cursor.as_ref(), left).await?;
+        records.extend(page.records.into_iter().filter(|(_, record)| stated.takes(record)));
+        cursor = page.next;
+        if cursor.is_none() || records.len() >= limit {
+            break;
+        }
+    }
+    let next = cursor.map(|cursor| Cursor(cursor).to_string());
+    show(&Page::of(&records, names, next)?, form, out)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -168,7 +179,7 @@ impl Row {
         match opened.entry {
             AuditRecord::Intent(intent) => Self {
                 who: names.caller(&intent.caller),
-                client: intent.caller.client.clone(),
+                client: stated::client(&intent.caller),
                 result: begins(&intent),
                 ..empty("intent")
             },
@@ -179,7 +190,7 @@ impl Row {
             },
             AuditRecord::Denial(denial) => Self {
                 who: names.caller(&denial.caller),
-                client: denial.caller.client.clone(),
+                client: stated::client(&denial.caller),
                 tool: denial.tool.as_ref().map_or_else(|| denial.name.clone(), ToString::to_string),
                 result: denial.code.to_string(),
                 ..empty("denial")
