@@ -23,13 +23,13 @@ pub use self::{
     builder::McpServerBuilder,
     connect::{
         AuthorizationGrant, AuthorizeRequest, ConnectAccount, ConnectAccounts, ConnectError, ConnectErrorKind, Consent,
-        IdentifyVisitor, Visitor,
+        IdentifyVisitor, SignInPeople, Visitor,
     },
     error::{ServerError, ServerErrorKind},
     identity::{
         AuthError, AuthErrorKind, Authenticate, Claimed, FetchJwks, FetchJwksError, FixedIdentity, FromMiddleware,
-        Identity, JwtAlgorithm, JwtAuthenticator, JwtAuthenticatorBuilder, Presented, RefusalReason, StaticJwks,
-        StaticTokens, TrustedProxies, os_user,
+        Identity, IssuerEndpoints, JwtAlgorithm, JwtAuthenticator, JwtAuthenticatorBuilder, Presented, RefusalReason,
+        StaticJwks, StaticTokens, TrustedProxies, os_user,
     },
     server::McpServer,
 };

@@ -17,6 +17,7 @@ pub(crate) enum Purpose {
     RequestState,
     Link,
     Visitor,
+    Session,
 }
 
 /// Seals and opens with HMAC-SHA-256 under the server's key. What is sealed can be read by whoever holds it: put nothing personal in.
@@ -66,6 +67,7 @@ fn bound(purpose: Purpose, parts: &[&str]) -> Vec<u8> {
         Purpose::RequestState => "request-state",
         Purpose::Link => "link",
         Purpose::Visitor => "visitor",
+        Purpose::Session => "session",
     };
     let mut bytes = Vec::new();
     for part in [name].iter().chain(parts) {

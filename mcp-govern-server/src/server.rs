@@ -102,10 +102,13 @@ impl McpServer {
         router
     }
 
-    /// `/healthz` (the process answers) and `/readyz` (calls are admitted and put on record; 503 otherwise). They ask for no token and
+    /// `/healthz` (the process answers) and `/readyz` (calls are admitted and put on record, and it can be told who calls: an issuer's keys
+    /// were read; 503 otherwise). They ask for no token and
     /// tell nothing about servers, tools or people.
     pub fn health_router(&self) -> Router {
-        self.parts.addressing.guard(Audience::Operations, http::health(Arc::clone(&self.parts.face)))
+        let Parts { addressing, face, door, .. } = &*self.parts;
+        let health = http::health(Arc::clone(face), Arc::clone(&door.authenticate));
+        addressing.guard(Audience::Operations, health)
     }
 
     /// `/metrics`, in the `OpenMetrics` text format that Prometheus reads. It asks for no token: keep it from the outside.

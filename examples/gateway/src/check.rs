@@ -13,6 +13,7 @@ use mcp_govern_core::{
 };
 use mcp_govern_server::McpServer;
 use serde::Serialize;
+use url::Url;
 
 use crate::{
     cli::{AuthMode, CheckFlags, Cli},
@@ -69,6 +70,9 @@ pub(crate) async fn run(
         let node = open_copy(&config.tenant()?, &MemoryStores::new(), &providers).await?;
         govern(&node, config, &providers, &mut findings).await?;
         look(&node, config, cli, &mut findings)?;
+        if flags.probe {
+            ask_issuer(config, cli, &mut findings).await;
+        }
         for (server, credential) in &credentials {
             // A server that is at fault is told of already.
             if !node.governor.state().servers().contains_key(server) {
@@ -203,17 +207,45 @@ fn look(node: &Node, config: &Config, cli: &Cli, findings: &mut Findings) -> Res
     findings.take(refuse_open_door(mode, address, &public));
     let door = authenticator(config, mode, cli.serve.demo_token.as_ref(), &public);
     let Some(door) = findings.take(door) else { return Ok(()) };
+    ways_to_sign_in(config, mode, &public, findings);
     for server in config.document.connect.keys() {
         let mut redirect = public.clone();
         redirect.set_path(&format!("/connect/callback/{server}"));
         findings.notes.push(format!("connect.{server}: the vendor must know `{redirect}` as redirect URI"));
     }
     let door = AtTheDoor(Arc::new(Doorkeeper::new(door)));
-    let builder = McpServer::builder(node.governor.clone(), door, public);
+    let builder = McpServer::builder(node.governor.clone(), door, public.clone());
     let Some(builder) = findings.take(configured(builder, config)) else { return Ok(()) };
-    let Some(connect) = findings.take(sign_ins(config, mode, &node.stores)) else { return Ok(()) };
+    let Some(connect) = findings.take(sign_ins(config, mode, &node.stores, &public)) else { return Ok(()) };
     findings.take(builder.with_connect(connect).build().map_err(Failure::from));
     Ok(())
+}
+
+/// What must be known at the issuer, so that people can sign in who connect accounts of their own.
+fn ways_to_sign_in(config: &Config, mode: AuthMode, public: &Url, findings: &mut Findings) {
+    let Some(jwt) = config.document.auth.jwt.as_ref().filter(|_| mode == AuthMode::Jwt) else { return };
+    if jwt.sign_in.is_some() {
+        let mut redirect = public.clone();
+        redirect.set_path("/connect/signed-in");
+        findings.notes.push(format!("auth.jwt.sign_in: the issuer must know `{redirect}` as redirect URI"));
+    } else if !config.document.connect.is_empty() {
+        findings.notes.push(
+            "auth.jwt.sign_in is not set: people who connect an account are asked for the access token of their AI client, which most \
+             clients do not show"
+                .to_owned(),
+        );
+    }
+}
+
+/// Whether an issuer whose tokens are accepted answers.
+async fn ask_issuer(config: &Config, cli: &Cli, findings: &mut Findings) {
+    let mode = config.auth_mode(&cli.serve);
+    // What is wrong with the file is told of already.
+    let Ok(public) = config.public_url(config.listen(&cli.serve)) else { return };
+    let Ok(door) = authenticator(config, mode, cli.serve.demo_token.as_ref(), &public) else { return };
+    if let Err(error) = door.prepare().await {
+        findings.problems.push(format!("auth.jwt: {error}"));
+    }
 }
 
 async fn probe(node: &Node, server: &ServerId, findings: &mut Findings) -> Result<(), Failure> {

@@ -43,13 +43,23 @@ pub(crate) struct SignIns {
 #[derive(Debug)]
 struct Vendor {
     sign_in: SignIn,
-    client_secret: Option<Secret>,
+    client: Client,
+}
+
+/// What the gateway is to a sign-in.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) id: String,
+    pub(crate) secret: Option<Secret>,
 }
 
 /// What a token endpoint answers (RFC 6749, section 5.1).
 #[derive(Deserialize)]
-struct Tokens {
-    access_token: String,
+pub(crate) struct Tokens {
+    pub(crate) access_token: String,
+    /// Where the scope `openid` was asked for (`OpenID` Connect Core 1.0, section 3.1.3.3).
+    #[serde(default)]
+    pub(crate) id_token: Option<String>,
     #[serde(default)]
     expires_in: Option<u64>,
     #[serde(default)]
@@ -73,7 +83,8 @@ impl SignIns {
                 .map(|secret| secret.resolve(config.base()))
                 .transpose()
                 .map_err(place)?;
-            by_server.insert(server.clone(), Vendor { sign_in: sign_in.clone(), client_secret });
+            let client = Client { id: sign_in.client_id.to_string(), secret: client_secret };
+            by_server.insert(server.clone(), Vendor { sign_in: sign_in.clone(), client });
         }
         Ok(Self { by_server, transport: Arc::new(providers::transport(config)) })
     }
@@ -82,37 +93,6 @@ impl SignIns {
         let absent =
             || ConnectError::new(ConnectErrorKind::Config, format!("server `{}` has no sign-in", server.server));
         self.by_server.get(&server.server).ok_or_else(absent)
-    }
-
-    async fn trade(&self, vendor: &Vendor, form: String) -> Result<Tokens, ConnectError> {
-        let unavailable = |what: &dyn std::fmt::Display| {
-            ConnectError::new(ConnectErrorKind::Unavailable, format!("the vendor's sign-in does not answer: {what}"))
-        };
-        let request = Request::post(vendor.sign_in.token_url.as_str())
-            .header(header::ACCEPT, "application/json")
-            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(Bytes::from(form))
-            .map_err(|error| ConnectError::new(ConnectErrorKind::Config, error.to_string()))?;
-        let answer =
-            self.transport.send(request, Instant::now() + PATIENCE).await.map_err(|error| unavailable(&error))?;
-        let status = answer.status();
-        let (mut body, mut read) = (answer.into_body(), Vec::new());
-        while let Some(piece) = body.next_chunk().await.map_err(|error| unavailable(&error))? {
-            if read.len() + piece.len() > LONGEST {
-                return Err(unavailable(&"its answer is too long"));
-            }
-            read.extend_from_slice(&piece);
-        }
-        match status {
-            StatusCode::OK => {
-                serde_json::from_slice(&read).map_err(|_| unavailable(&"its answer holds no access token"))
-            }
-            status if status.is_client_error() => Err(ConnectError::new(
-                ConnectErrorKind::Refused,
-                format!("the vendor refuses the sign-in ({status}{})", why(&read)),
-            )),
-            status => Err(unavailable(&status)),
-        }
     }
 }
 
@@ -151,7 +131,8 @@ impl ConnectAccount for SignIns {
         if !vendor.sign_in.is_from(grant.issuer.as_deref()) {
             return Err(ConnectError::new(ConnectErrorKind::Refused, "the redirect came from another sign-in"));
         }
-        let tokens = self.trade(vendor, form(vendor, &grant)).await?;
+        let (url, client) = (&vendor.sign_in.token_url, &vendor.client);
+        let tokens = trade(&*self.transport, url, client, &grant, "the vendor's sign-in").await?;
         let mut facts = CredentialFacts::new();
         facts.scopes = tokens.scope.iter().flat_map(|scope| scope.split(' ')).map(str::to_owned).collect();
         facts.expires = tokens.expires_in.map(|seconds| SystemClock.now().plus(Duration::from_secs(seconds)));
@@ -187,15 +168,50 @@ impl IdentifyVisitor for OnThisMachine {
     }
 }
 
+/// Trades a code at a token endpoint. `whose` names it in errors.
+pub(crate) async fn trade(
+    transport: &dyn Transport,
+    token_url: &Url,
+    client: &Client,
+    grant: &AuthorizationGrant,
+    whose: &str,
+) -> Result<Tokens, ConnectError> {
+    let unavailable = |what: &dyn std::fmt::Display| {
+        ConnectError::new(ConnectErrorKind::Unavailable, format!("{whose} does not answer: {what}"))
+    };
+    let request = Request::post(token_url.as_str())
+        .header(header::ACCEPT, "application/json")
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .body(Bytes::from(form(client, grant)))
+        .map_err(|error| ConnectError::new(ConnectErrorKind::Config, error.to_string()))?;
+    let answer = transport.send(request, Instant::now() + PATIENCE).await.map_err(|error| unavailable(&error))?;
+    let status = answer.status();
+    let (mut body, mut read) = (answer.into_body(), Vec::new());
+    while let Some(piece) = body.next_chunk().await.map_err(|error| unavailable(&error))? {
+        if read.len() + piece.len() > LONGEST {
+            return Err(unavailable(&"its answer is too long"));
+        }
+        read.extend_from_slice(&piece);
+    }
+    match status {
+        StatusCode::OK => serde_json::from_slice(&read).map_err(|_| unavailable(&"its answer holds no access token")),
+        status if status.is_client_error() => Err(ConnectError::new(
+            ConnectErrorKind::Refused,
+            format!("{whose} refuses the code ({status}{})", why(&read)),
+        )),
+        status => Err(unavailable(&status)),
+    }
+}
+
 /// What a token endpoint is asked with (RFC 6749, section 4.1.3; RFC 7636, section 4.5).
-fn form(vendor: &Vendor, grant: &AuthorizationGrant) -> String {
+fn form(client: &Client, grant: &AuthorizationGrant) -> String {
     let mut form = form_urlencoded::Serializer::new(String::new());
     form.append_pair("grant_type", "authorization_code")
         .append_pair("code", grant.code.expose())
         .append_pair("redirect_uri", grant.redirect_uri.as_str())
-        .append_pair("client_id", vendor.sign_in.client_id.as_str())
+        .append_pair("client_id", &client.id)
         .append_pair("code_verifier", grant.code_verifier.expose());
-    if let Some(secret) = &vendor.client_secret {
+    if let Some(secret) = &client.secret {
         form.append_pair("client_secret", secret.expose());
     }
     form.finish()
@@ -214,7 +230,7 @@ fn why(answer: &[u8]) -> String {
 }
 
 /// Whether codes and tokens may go there.
-fn is_safe(url: &Url) -> bool {
+pub(crate) fn is_safe(url: &Url) -> bool {
     let loopback = match url.host() {
         Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
         Some(url::Host::Ipv6(ip)) => ip.is_loopback(),

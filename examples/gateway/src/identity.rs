@@ -53,6 +53,10 @@ impl Authenticate for AtTheDoor {
         self.0.current().authenticate(request).await
     }
 
+    async fn prepare(&self) -> Result<(), AuthError> {
+        self.0.current().prepare().await
+    }
+
     fn authorization_servers(&self) -> Vec<String> {
         self.0.current().authorization_servers()
     }
@@ -123,7 +127,7 @@ fn identity_of(entry: &Token) -> Result<Identity, Failure> {
     Ok(Identity::new(user, client).with_groups(entry.groups.iter().cloned()))
 }
 
-fn bearer_tokens(jwt: &Jwt, config: &Config, public: &Url) -> Result<JwtAuthenticator, Failure> {
+pub(crate) fn bearer_tokens(jwt: &Jwt, config: &Config, public: &Url) -> Result<JwtAuthenticator, Failure> {
     let fetch = TransportJwks::new(providers::transport(config));
     let mut audiences = config.audiences(&jwt.audiences, public).into_iter();
     let first = audiences.next().unwrap_or_default();

@@ -23,6 +23,7 @@ mod reload;
 mod retention;
 mod rules;
 mod serve;
+mod sign_in;
 mod signals;
 mod store;
 mod welcome;

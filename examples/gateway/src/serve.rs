@@ -9,7 +9,7 @@ use std::{
 };
 
 use mcp_govern_core::{Grantee, Secret, audit::ReadableNames, governor::GovernErrorKind, ports::TenantStores};
-use mcp_govern_server::{ConnectAccounts, Identity, McpServer, McpServerBuilder, TrustedProxies};
+use mcp_govern_server::{Authenticate, ConnectAccounts, Identity, McpServer, McpServerBuilder, TrustedProxies};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use url::Url;
 
@@ -29,6 +29,7 @@ use crate::{
     plan::{checked_providers, placed},
     reload::Reloader,
     retention::Retention,
+    sign_in::AtTheIssuer,
     signals::Signals,
     store::StorePlace,
     welcome::Welcome,
@@ -36,6 +37,10 @@ use crate::{
 
 /// How long to wait between two looks at whether calls are still in flight.
 const BREATH: Duration = Duration::from_millis(100);
+
+/// What stands beside the form that asks for the access token of the person's AI client, which most clients do not show.
+const NO_SIGN_IN: &str = "Your AI client may not show you that token. Whoever operates this gateway can let you sign in here instead: with a client \
+                          id of the issuer under `[auth.jwt.sign_in]` in the gateway's file.";
 
 /// Serves until a signal, or until the client on standard input has gone.
 pub(crate) async fn run(cli: &Cli) -> Result<ExitCode, Failure> {
@@ -105,7 +110,7 @@ async fn over_http(
 
     let builder = McpServer::builder(node.governor.clone(), AtTheDoor(Arc::clone(&doorkeeper)), public.clone());
     let builder = fitted(configured(builder, config)?, &config.document.http);
-    let server = builder.with_connect(sign_ins(config, mode, &node.stores)?).build()?;
+    let server = builder.with_connect(sign_ins(config, mode, &node.stores, &public)?).build()?;
     let mut app = server.router();
     let aside = server.health_router().merge(server.metrics_router());
     let welcome = Welcome::new(config, &node.governor, mode, address, &public, &place)
@@ -123,6 +128,9 @@ async fn over_http(
 
     let following = follow(&node)?;
     let retaining = Retention::start(&node, config)?;
+    // An issuer that does not answer is told of now, and not with the first call.
+    let first = AtTheDoor(Arc::clone(&doorkeeper));
+    tokio::spawn(async move { first.prepare().await });
     let reloader = Reloader::new(cli, config, &node, doorkeeper, public);
     let (stop, mut driver) = (signals.stop(), node.driver);
     let reloading = tokio::spawn(reloader.run(signals));
@@ -379,12 +387,21 @@ fn fitted(builder: McpServerBuilder, http: &Http) -> McpServerBuilder {
 }
 
 /// The vendors' sign-ins, with links that are taken once on all nodes.
-pub(crate) fn sign_ins(config: &Config, mode: AuthMode, stores: &TenantStores) -> Result<ConnectAccounts, Failure> {
+pub(crate) fn sign_ins(
+    config: &Config,
+    mode: AuthMode,
+    stores: &TenantStores,
+    public: &Url,
+) -> Result<ConnectAccounts, Failure> {
     let sign_ins = SignIns::new(config)?;
     let connect = ConnectAccounts::new(sign_ins).with_one_time(Arc::clone(&stores.one_time));
     match mode {
         AuthMode::None => Ok(connect.with_visitors(OnThisMachine(everybody(config)?.user))),
-        AuthMode::Static | AuthMode::Jwt => Ok(connect),
+        AuthMode::Static => Ok(connect),
+        AuthMode::Jwt => match config.document.auth.jwt.as_ref().and_then(|jwt| Some((jwt, jwt.sign_in.as_ref()?))) {
+            Some((jwt, sign_in)) => Ok(connect.with_sign_in(AtTheIssuer::new(config, jwt, sign_in, public)?)),
+            None => Ok(connect.with_token_hint(NO_SIGN_IN)),
+        },
     }
 }
 

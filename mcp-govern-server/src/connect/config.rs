@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use mcp_govern_core::{SystemClock, governor::Probe, memory::MemoryOneTime, ports::OneTime};
 
-use super::{ConnectAccount, IdentifyVisitor};
+use super::{ConnectAccount, IdentifyVisitor, SignInPeople};
 use crate::ServerError;
 
 /// How people connect accounts of their own.
@@ -12,6 +12,8 @@ use crate::ServerError;
 pub struct ConnectAccounts {
     pub(super) account: Arc<dyn ConnectAccount>,
     pub(super) visitors: Option<Arc<dyn IdentifyVisitor>>,
+    pub(super) sign_in: Option<Arc<dyn SignInPeople>>,
+    pub(super) token_hint: Option<String>,
     pub(super) one_time: Arc<dyn OneTime>,
     pub(super) path: String,
     pub(super) ttl: Duration,
@@ -25,6 +27,8 @@ impl ConnectAccounts {
         Self {
             account: Arc::new(account),
             visitors: None,
+            sign_in: None,
+            token_hint: None,
             one_time: Arc::new(MemoryOneTime::new(Arc::new(SystemClock))),
             path: "/connect".to_owned(),
             ttl: Duration::from_secs(600),
@@ -37,6 +41,21 @@ impl ConnectAccounts {
     #[must_use]
     pub fn with_visitors(mut self, visitors: impl IdentifyVisitor) -> Self {
         self.visitors = Some(Arc::new(visitors));
+        self
+    }
+
+    /// With a sign-in of people in place of a form that asks for the access token: at the issuer whose tokens their AI clients use. It redirects
+    /// to `<path>/signed-in`. An application's own sign-in ([`ConnectAccounts::with_visitors`]) stands over it.
+    #[must_use]
+    pub fn with_sign_in(mut self, sign_in: impl SignInPeople) -> Self {
+        self.sign_in = Some(Arc::new(sign_in));
+        self
+    }
+
+    /// With a sentence beside the form that asks for the access token: what whoever operates the server can do, so that it is not asked for.
+    #[must_use]
+    pub fn with_token_hint(mut self, hint: impl Into<String>) -> Self {
+        self.token_hint = Some(hint.into());
         self
     }
 

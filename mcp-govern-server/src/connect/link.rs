@@ -6,7 +6,7 @@ use mcp_govern_core::{ClientName, Governor, Principal, ServerConfig, ServerId, U
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{ConnectAccounts, pending::Spent};
+use super::{ConnectAccounts, SignInPeople, pending::Spent};
 use crate::{
     ServerError,
     seal::{Purpose, Sealer, random_text},
@@ -51,6 +51,23 @@ impl Connector {
         self.url(&format!("{}/callback/{server}", self.config.path))
     }
 
+    /// Where people sign in, where that is configured.
+    pub(super) fn sign_in(&self) -> Option<&dyn SignInPeople> {
+        self.config.sign_in.as_deref()
+    }
+
+    /// Where the sign-in of people redirects to.
+    pub(super) fn signed_in_url(&self) -> Url {
+        self.url(&format!("{}/signed-in", self.config.path))
+    }
+
+    /// The URL of a link that was sealed.
+    pub(super) fn link_url(&self, sealed: &str) -> Url {
+        let mut url = self.url(self.path());
+        url.query_pairs_mut().append_pair("ticket", sealed);
+        url
+    }
+
     fn url(&self, path: &str) -> Url {
         let mut url = self.public.clone();
         url.set_path(path);
@@ -76,9 +93,7 @@ impl Connector {
             nonce,
         };
         let sealed = self.sealer.seal(Purpose::Link, &[], self.config.ttl, &ticket)?;
-        let mut url = self.url(self.path());
-        url.query_pairs_mut().append_pair("ticket", &sealed);
-        Some(url.into())
+        Some(self.link_url(&sealed).into())
     }
 
     /// What is behind a link that we have made and whose time has not passed.

@@ -8,18 +8,20 @@
 //! 4. The code becomes a credential, and the credential is put in place. The next call goes through.
 
 mod config;
+mod cookies;
 mod error;
 mod link;
 mod pages;
 mod pending;
 mod routes;
+mod sign_in;
 mod state;
 mod visitor;
 
 use std::fmt;
 
 use async_trait::async_trait;
-use mcp_govern_core::{Credential, Secret, ServerConfig};
+use mcp_govern_core::{Credential, Secret, ServerConfig, UserId};
 use url::Url;
 
 pub use self::{
@@ -65,6 +67,35 @@ pub trait ConnectAccount: fmt::Debug + Send + Sync + 'static {
     async fn exchange(&self, server: &ServerConfig, grant: AuthorizationGrant) -> Result<Credential, ConnectError>;
 }
 
+/// A sign-in of people, by which it is known who opens a link: an OAuth client of the issuer whose tokens their AI clients use, in most cases.
+///
+/// # Contract
+///
+/// - The person is the same [`UserId`] that the person's requests over MCP have.
+/// - Neither the code nor the verifier nor a token goes into an error, a log or `Debug`. Errors are shown to the person.
+/// - What the sign-in states is proven: by the signature of a token that was made for this client and this sign-in (`nonce`). Where the issuer
+///   states itself in the redirect (RFC 9207), it is compared with the expected one before the code is used.
+/// - Nothing is kept between the two calls: they may come to two nodes.
+#[async_trait]
+pub trait SignInPeople: fmt::Debug + Send + Sync + 'static {
+    /// Where people sign in, as they know it: a host. Must not block.
+    fn place(&self) -> String;
+
+    /// Where the person's browser goes, with the parameters of the request in it.
+    ///
+    /// # Errors
+    ///
+    /// When the sign-in is not configured rightly or does not answer.
+    async fn authorize(&self, request: AuthorizeRequest) -> Result<Url, ConnectError>;
+
+    /// Trades the code for who the person is.
+    ///
+    /// # Errors
+    ///
+    /// When the code is refused, the answer does not prove who it is, or there is none.
+    async fn identify(&self, grant: AuthorizationGrant) -> Result<UserId, ConnectError>;
+}
+
 /// What a person agrees to by going on.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
@@ -93,6 +124,8 @@ pub struct AuthorizeRequest {
     pub state: String,
     /// `code_challenge`, of method `S256`.
     pub code_challenge: String,
+    /// `nonce` (`OpenID` Connect Core 1.0, section 3.1.2.1), for a sign-in of people.
+    pub nonce: Option<String>,
 }
 
 /// What the vendor has granted (RFC 6749, section 4.1.2).
@@ -107,4 +140,6 @@ pub struct AuthorizationGrant {
     pub redirect_uri: Url,
     /// `iss`, where the vendor states it (RFC 9207).
     pub issuer: Option<String>,
+    /// `nonce`, as it was in the request.
+    pub nonce: Option<String>,
 }

@@ -84,6 +84,17 @@ pub(super) fn form(action: &str, ticket: &str, asks_for_token: bool) -> String {
     )
 }
 
+/// A form with nothing to fill in.
+pub(super) fn plain_form(action: &str, ticket: &str, label: &str) -> String {
+    format!(
+        "<form method=\"post\" action=\"{}\"><input type=\"hidden\" name=\"ticket\" value=\"{}\">\
+         <button type=\"submit\">{}</button></form>",
+        escape(action),
+        escape(ticket),
+        escape(label),
+    )
+}
+
 /// A link that looks like a button.
 pub(super) fn button(url: &Url, text: &str) -> String {
     format!("<p><a class=\"button\" rel=\"noreferrer\" href=\"{}\">{}</a></p>", escape(url.as_str()), escape(text))
@@ -114,6 +125,7 @@ mod tests {
         let hostile = "\"><script>alert('x')</script>&";
         assert_eq!(escape(hostile), "&quot;&gt;&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&amp;");
         assert!(!form("/connect", hostile, true).contains("<script"));
+        assert!(!plain_form(hostile, hostile, hostile).contains("<script"));
     }
 
     #[test]

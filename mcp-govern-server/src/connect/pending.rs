@@ -7,7 +7,7 @@ use mcp_govern_core::{
     ServerId, UserId,
     ports::{OneTime, OneTimeValue, StoreError, StoreErrorKind},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 
 /// A sign-in that has begun: good once.
@@ -57,22 +57,22 @@ impl Spent {
         }
     }
 
-    /// Keeps a sign-in under its state.
-    pub(super) async fn keep(&self, state: &str, pending: &Pending) -> Result<(), StoreError> {
+    /// Keeps a sign-in of a kind under its state.
+    pub(super) async fn keep(&self, kind: &str, state: &str, pending: &impl Serialize) -> Result<(), StoreError> {
         let bytes =
             serde_json::to_vec(pending).map_err(|error| StoreError::new(StoreErrorKind::Corrupt, error.to_string()))?;
-        self.one_time.put(&key_of(state), OneTimeValue::new(bytes), self.ttl).await
+        self.one_time.put(&key_of(kind, state), OneTimeValue::new(bytes), self.ttl).await
     }
 
     /// Takes the sign-in of a state. None when there is none, it was taken, or its time has passed.
-    pub(super) async fn take(&self, state: &str) -> Result<Option<Pending>, StoreError> {
-        let taken = self.one_time.take(&key_of(state)).await?;
+    pub(super) async fn take<T: DeserializeOwned>(&self, kind: &str, state: &str) -> Result<Option<T>, StoreError> {
+        let taken = self.one_time.take(&key_of(kind, state)).await?;
         Ok(taken.and_then(|value| serde_json::from_slice(value.as_bytes()).ok()))
     }
 }
 
-fn key_of(state: &str) -> String {
-    format!("mcp-connect-{}", hashed(state))
+fn key_of(kind: &str, state: &str) -> String {
+    format!("mcp-{kind}-{}", hashed(state))
 }
 
 /// SHA-256 as text that may stand in a URL: the PKCE challenge of a verifier (RFC 7636, section 4.2), the name of what is kept.
@@ -103,9 +103,10 @@ mod tests {
             browser: String::new(),
         };
         assert!(!format!("{pending:?}").contains("canary"));
-        spent.keep("state", &pending).await.unwrap();
-        assert_eq!(spent.take("state").await.unwrap().unwrap().user, pending.user);
-        assert!(spent.take("state").await.unwrap().is_none());
+        spent.keep("connect", "state", &pending).await.unwrap();
+        assert!(spent.take::<Pending>("sign-in", "state").await.unwrap().is_none(), "of another kind");
+        assert_eq!(spent.take::<Pending>("connect", "state").await.unwrap().unwrap().user, pending.user);
+        assert!(spent.take::<Pending>("connect", "state").await.unwrap().is_none());
         assert_eq!(spent.spend("x", "nonce").await.unwrap(), Use::First);
         assert_eq!(spent.spend("x", "nonce").await.unwrap(), Use::Again);
         assert_eq!(spent.spend("y", "nonce").await.unwrap(), Use::First);

@@ -4,16 +4,16 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
+    body::Body,
     extract::{Path, Request, State},
     response::{IntoResponse, Redirect, Response},
-    routing::get,
+    routing::{get, post},
 };
-use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
+use http::{HeaderMap, StatusCode, header, request::Parts};
 use mcp_govern_core::{
     Actor, Secret, ServerConfig, ServerId, UserId,
     governor::{GovernError, GovernErrorKind},
 };
-use subtle::ConstantTimeEq;
 use url::{Url, form_urlencoded};
 
 use super::{
@@ -21,6 +21,7 @@ use super::{
     link::Ticket,
     pages::{self, Page},
     pending::{Pending, Use, hashed},
+    sign_in,
 };
 use crate::{
     face::Face,
@@ -30,7 +31,7 @@ use crate::{
 };
 
 /// How long the vendor may take to answer us.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The form has two short fields.
 const FORM: BodyLimits = BodyLimits { bytes: 32 * 1024, patience: Duration::from_secs(10) };
@@ -43,8 +44,34 @@ pub(crate) struct ConnectDoor {
     pub(crate) connector: Connector,
 }
 
+/// Who sits in front of the browser.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Who {
+    Person(UserId),
+    /// Not known yet: the person signs in.
+    SignsIn,
+    /// Not known: the token of the person's AI client would tell.
+    HoldsToken,
+}
+
+/// What a form of ours says.
+pub(super) struct Form {
+    /// The sealed link.
+    pub(super) link: String,
+    pub(super) token: Option<Secret>,
+}
+
+/// What sign-ins of vendors are kept under.
+const KIND: &str = "connect";
+
 /// A page in place of what was asked for.
-struct Shown(Box<Response>);
+pub(super) struct Shown(Box<Response>);
+
+impl Shown {
+    pub(super) fn into_response(self) -> Response {
+        *self.0
+    }
+}
 
 impl From<Response> for Shown {
     fn from(response: Response) -> Self {
@@ -58,6 +85,8 @@ pub(crate) fn routes(door: Arc<ConnectDoor>) -> Router {
     Router::new()
         .route(&path, get(open).post(go_on))
         .route(&format!("{path}/callback/{{server}}"), get(callback))
+        .route(&format!("{path}/sign-in"), post(sign_in::begin))
+        .route(&format!("{path}/signed-in"), get(sign_in::signed_in))
         .route(&format!("{path}/style.css"), get(style))
         .with_state(door)
 }
@@ -68,18 +97,18 @@ async fn style() -> Response {
 
 /// The person opens the link. Nothing happens yet: programs open links too, to show what is behind them.
 async fn open(State(door): State<Arc<ConnectDoor>>, request: Request) -> Response {
-    door.opened(request).await.unwrap_or_else(|shown| *shown.0)
+    door.opened(request).await.unwrap_or_else(Shown::into_response)
 }
 
 /// The person goes on: the link is used up, and the browser sent to the vendor.
 async fn go_on(State(door): State<Arc<ConnectDoor>>, request: Request) -> Response {
-    door.went_on(request).await.unwrap_or_else(|shown| *shown.0)
+    door.went_on(request).await.unwrap_or_else(Shown::into_response)
 }
 
 /// The vendor sends the browser back.
 async fn callback(State(door): State<Arc<ConnectDoor>>, Path(server): Path<String>, request: Request) -> Response {
     let (parts, _) = request.into_parts();
-    door.came_back(&server, &parts).await.unwrap_or_else(|shown| *shown.0)
+    door.came_back(&server, &parts).await.unwrap_or_else(Shown::into_response)
 }
 
 impl ConnectDoor {
@@ -89,13 +118,10 @@ impl ConnectDoor {
         let sealed = parameter(parts.uri.query(), "ticket").unwrap_or_default();
         let ticket = self.ticket(&sealed)?;
         let server = self.server(&ticket.server)?;
-        let asks_for_token = match self.visitor(&parts, None).await? {
-            Some(user) => {
-                self.must_be_for(&ticket, &user)?;
-                false
-            }
-            None => true,
-        };
+        let visitor = self.visitor(&parts, None).await?;
+        if let Who::Person(user) = &visitor {
+            self.must_be_for(&ticket, user)?;
+        }
         let title = format!("Connect your account with {}", server.spec.title);
         let asked = format!(
             "The AI client `{}` asked for a tool that works with an account of your own. If you go on, tools here can use \
@@ -104,29 +130,45 @@ impl ConnectDoor {
         );
         let warning = "Go on only if you have just been asked this in your own AI client. If somebody else sent you this link, \
                        close the page.";
+        if visitor == Who::SignsIn {
+            return Ok(self.ask_to_sign_in(&title, &asked, warning, &sealed));
+        }
+        let asks_for_token = visitor == Who::HoldsToken;
         let mut page = Page::new(StatusCode::OK, &title, &[]);
         let consent = self.consent(&server);
-        let paragraphs = [asked.as_str(), consent.as_str(), warning];
+        let mut paragraphs = vec![asked.as_str(), consent.as_str(), warning];
+        paragraphs.extend(self.connector.config.token_hint.as_deref().filter(|_| asks_for_token));
         page.paragraphs = &paragraphs;
         page.more = pages::form(self.connector.path(), &sealed, asks_for_token);
         Ok(self.show(page))
     }
 
+    /// What a form of our own page says.
+    pub(super) async fn form_of_our_own_page(&self, headers: &HeaderMap, body: Body) -> Result<Form, Shown> {
+        self.must_come_from_our_own_page(headers)?;
+        let body = read_body(body, FORM).await?;
+        let form = std::str::from_utf8(&body).ok();
+        let token = parameter(form, "token").map(|token| Secret::new(token.trim())).filter(|token| !token.is_empty());
+        Ok(Form { link: parameter(form, "ticket").unwrap_or_default(), token })
+    }
+
     async fn went_on(&self, request: Request) -> Result<Response, Shown> {
         let (mut parts, body) = request.into_parts();
         let _ = take_bearer(&mut parts.headers);
-        self.must_come_from_our_own_page(&parts.headers)?;
-        let body = read_body(body, FORM).await?;
-        let form = std::str::from_utf8(&body).ok();
-        let ticket = self.ticket(&parameter(form, "ticket").unwrap_or_default())?;
+        let Form { link, token } = self.form_of_our_own_page(&parts.headers, body).await?;
+        let ticket = self.ticket(&link)?;
         let server = self.server(&ticket.server)?;
-        let token = parameter(form, "token").map(|token| Secret::new(token.trim())).filter(|token| !token.is_empty());
-        let Some(user) = self.visitor(&parts, token.as_ref()).await? else {
-            return Err(self.problem(
-                StatusCode::FORBIDDEN,
-                "That is not the right token",
-                &["Go back, and paste the access token that your AI client uses here."],
-            ));
+        let user = match self.visitor(&parts, token.as_ref()).await? {
+            Who::Person(user) => user,
+            // The session has ended meanwhile: the link's page asks to sign in again.
+            Who::SignsIn => return Err(Redirect::to(self.connector.link_url(&link).as_str()).into_response().into()),
+            Who::HoldsToken => {
+                return Err(self.problem(
+                    StatusCode::FORBIDDEN,
+                    "That is not the right token",
+                    &["Go back, and paste the access token that your AI client uses here."],
+                ));
+            }
         };
         self.must_be_for(&ticket, &user)?;
         match self.connector.spent.spend("link", &ticket.nonce).await {
@@ -161,11 +203,12 @@ impl ConnectDoor {
             redirect_uri: self.connector.callback_url(&server.server),
             state: state.clone(),
             code_challenge: hashed(&verifier),
+            nonce: None,
         };
         let authorize = self.connector.config.account.authorize(&server, request);
         let url = self.in_time(authorize).await?;
         let pending = Pending { user, server: server.server.clone(), verifier, browser: hashed(&browser) };
-        self.connector.spent.keep(&state, &pending).await.map_err(|_| self.not_now())?;
+        self.connector.spent.keep(KIND, &state, &pending).await.map_err(|_| self.not_now())?;
         let host = url.host_str().unwrap_or_default();
         let onward = format!("You are now sent to {host}, where you sign in.");
         let paragraphs = [onward.as_str()];
@@ -173,30 +216,21 @@ impl ConnectDoor {
         page.more = pages::button(&url, &format!("Go to {host}"));
         page.onward = Some(&url);
         let mut response = self.show(page);
-        self.set_cookie(&mut response, &state, &browser, self.connector.config.ttl);
+        self.set_cookie(&mut response, &self.state_cookie(&state), &browser, self.connector.config.ttl);
         Ok(response)
     }
 
     async fn came_back(&self, server: &str, parts: &Parts) -> Result<Response, Shown> {
         let query = parts.uri.query();
         let state = parameter(query, "state").unwrap_or_default();
-        let pending = match self.connector.spent.take(&state).await {
+        let pending: Pending = match self.connector.spent.take(KIND, &state).await {
             Ok(Some(pending)) => pending,
             Ok(None) => return Err(self.used_up()),
             Err(_) => return Err(self.not_now()),
         };
         // INVARIANT: the browser that comes back is the one that began
         // (`a_redirect_that_is_opened_in_another_browser_connects_nothing`).
-        let shown = self.cookie(&parts.headers, &state).map(|cookie| hashed(&cookie)).unwrap_or_default();
-        if !bool::from(shown.as_bytes().ct_eq(pending.browser.as_bytes())) {
-            self.face.metrics().connected("other_browser");
-            return Err(self.problem(
-                StatusCode::FORBIDDEN,
-                "This is not where it began",
-                &["The account was not connected: the sign-in was begun in another browser, perhaps by somebody else. \
-                   If it was you, call the tool again in your AI client and open the new link."],
-            ));
-        }
+        self.must_be_the_browser(&parts.headers, &state, &pending.browser)?;
         // INVARIANT: a code goes to the vendor whose redirect it came with
         // (`a_redirect_of_another_servers_sign_in_connects_nothing`).
         if pending.server.as_str() != server {
@@ -210,8 +244,8 @@ impl ConnectDoor {
         }
         let result = self.finish(pending, query).await;
         self.face.metrics().connected(if result.is_ok() { "connected" } else { "failed" });
-        let mut response = result.unwrap_or_else(|shown| *shown.0);
-        self.set_cookie(&mut response, &state, "", Duration::ZERO);
+        let mut response = result.unwrap_or_else(Shown::into_response);
+        self.set_cookie(&mut response, &self.state_cookie(&state), "", Duration::ZERO);
         Ok(response)
     }
 
@@ -239,6 +273,7 @@ impl ConnectDoor {
             code_verifier: Secret::new(pending.verifier),
             redirect_uri: self.connector.callback_url(&server.server),
             issuer: parameter(query, "iss"),
+            nonce: None,
         };
         tracing::info!(server = %pending.server, "the vendor is asked for the credential of an account that was connected");
         let credential = self.in_time(self.connector.config.account.exchange(&server, grant)).await?;
@@ -257,10 +292,10 @@ impl ConnectDoor {
 
     /// Who sits in front of the browser: whom the application knows, whom the request itself proves, or whose token it is. None where
     /// there is nothing to go by.
-    async fn visitor(&self, parts: &Parts, token: Option<&Secret>) -> Result<Option<UserId>, Shown> {
+    async fn visitor(&self, parts: &Parts, token: Option<&Secret>) -> Result<Who, Shown> {
         if let Some(visitors) = &self.connector.config.visitors {
             return match visitors.identify(&self.door.presented(parts)).await {
-                Ok(Visitor::Known(user)) => Ok(Some(user)),
+                Ok(Visitor::Known(user)) => Ok(Who::Person(user)),
                 Ok(Visitor::SignIn(url)) => Err(Redirect::to(url.as_str()).into_response().into()),
                 Ok(Visitor::Unknown) => Err(self.problem(
                     StatusCode::FORBIDDEN,
@@ -270,14 +305,25 @@ impl ConnectDoor {
                 Err(error) => Err(self.cannot_tell(&error)),
             };
         }
+        if self.connector.sign_in().is_some() {
+            return Ok(self.session(&parts.headers).map_or(Who::SignsIn, Who::Person));
+        }
         match self.door.identify(parts, token).await {
-            Ok((identity, _)) => Ok(Some(identity.user)),
-            Err(error) if error.kind() == AuthErrorKind::Unavailable => Err(self.cannot_tell(&error)),
-            Err(_) => Ok(None),
+            Ok((identity, _)) => Ok(Who::Person(identity.user)),
+            Err(error) => {
+                if token.is_some() {
+                    self.door.turned_away(&error, parts);
+                }
+                if error.kind() == AuthErrorKind::Unavailable {
+                    Err(self.cannot_tell(&error))
+                } else {
+                    Ok(Who::HoldsToken)
+                }
+            }
         }
     }
 
-    fn ticket(&self, sealed: &str) -> Result<Ticket, Shown> {
+    pub(super) fn ticket(&self, sealed: &str) -> Result<Ticket, Shown> {
         self.connector.open(sealed).ok_or_else(|| self.used_up())
     }
 
@@ -287,15 +333,16 @@ impl ConnectDoor {
             return Ok(());
         }
         self.face.metrics().connected("other_person");
-        Err(self.problem(
+        let shown = self.problem(
             StatusCode::FORBIDDEN,
             "This link is not for you",
             &["It was made for somebody else, and would let that person use your account. Nothing was connected. \
                If somebody sent it to you, tell your security people."],
-        ))
+        );
+        Err(if self.connector.sign_in().is_some() { self.without_session(shown) } else { shown })
     }
 
-    fn server(&self, server: &ServerId) -> Result<ServerConfig, Shown> {
+    pub(super) fn server(&self, server: &ServerId) -> Result<ServerConfig, Shown> {
         self.connector.server(self.face.governor(), server).ok_or_else(|| self.used_up())
     }
 
@@ -335,7 +382,7 @@ impl ConnectDoor {
         self.problem(StatusCode::OK, "The account was not connected", &[reason, hint])
     }
 
-    fn used_up(&self) -> Shown {
+    pub(super) fn used_up(&self) -> Shown {
         let paragraphs = [
             "It is good once and for a few minutes only, and may have been used already.",
             "Call the tool again in your AI client to get a new one.",
@@ -343,7 +390,7 @@ impl ConnectDoor {
         self.problem(StatusCode::GONE, "This link is no longer good", &paragraphs)
     }
 
-    fn not_now(&self) -> Shown {
+    pub(super) fn not_now(&self) -> Shown {
         self.problem(StatusCode::SERVICE_UNAVAILABLE, "Not now", &["Something does not answer. Try again in a minute."])
     }
 
@@ -352,43 +399,17 @@ impl ConnectDoor {
         self.not_now()
     }
 
-    fn problem(&self, status: StatusCode, title: &str, paragraphs: &[&str]) -> Shown {
+    pub(super) fn problem(&self, status: StatusCode, title: &str, paragraphs: &[&str]) -> Shown {
         self.show(Page::new(status, title, paragraphs)).into()
     }
 
-    fn show(&self, page: Page<'_>) -> Response {
+    pub(super) fn show(&self, page: Page<'_>) -> Response {
         page.into_response(&format!("{}/style.css", self.connector.path()))
-    }
-
-    /// A cookie of its own for each sign-in, so that two at a time do not get in each other's way.
-    fn cookie_name(&self, state: &str) -> String {
-        let id: String = hashed(state).chars().take(16).collect();
-        if self.is_https() { format!("__Host-mcp-connect-{id}") } else { format!("mcp-connect-{id}") }
-    }
-
-    fn is_https(&self) -> bool {
-        self.connector.public.scheme() == "https"
-    }
-
-    fn set_cookie(&self, response: &mut Response, state: &str, value: &str, life: Duration) {
-        let secure = if self.is_https() { "; Secure" } else { "" };
-        let name = self.cookie_name(state);
-        let cookie = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={}{secure}", life.as_secs());
-        if let Ok(cookie) = HeaderValue::from_str(&cookie) {
-            response.headers_mut().append(header::SET_COOKIE, cookie);
-        }
-    }
-
-    fn cookie(&self, headers: &HeaderMap, state: &str) -> Option<String> {
-        let name = self.cookie_name(state);
-        let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-        let mut cookies = lines.flat_map(|line| line.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
-        cookies.find(|(known, _)| *known == name).map(|(_, value)| value.to_owned())
     }
 }
 
 /// A parameter of a query or form; none where it stands there twice (RFC 6749, section 3.1).
-fn parameter(text: Option<&str>, name: &str) -> Option<String> {
+pub(super) fn parameter(text: Option<&str>, name: &str) -> Option<String> {
     let mut found = form_urlencoded::parse(text?.as_bytes()).filter(|(key, _)| key == name);
     let (_, value) = found.next()?;
     found.next().is_none().then(|| value.into_owned())

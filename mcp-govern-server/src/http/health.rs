@@ -1,6 +1,6 @@
 //! For whoever operates the server: is it alive, is it ready, what does it do.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -12,11 +12,15 @@ use http::{StatusCode, header};
 use mcp_govern_core::{access::Freshness, audit::AuditHealth};
 use serde_json::json;
 
-use crate::face::Face;
+use crate::{face::Face, identity::Authenticate};
+
+/// How long an answer waits for what requests are judged by.
+const IDENTITY: Duration = Duration::from_secs(2);
 
 /// `/healthz`: the process answers. `/readyz`: calls can be admitted and put on record.
-pub(crate) fn health(face: Arc<Face>) -> Router {
-    Router::new().route("/healthz", get(|| std::future::ready("ok"))).route("/readyz", get(ready)).with_state(face)
+pub(crate) fn health(face: Arc<Face>, authenticate: Arc<dyn Authenticate>) -> Router {
+    let health = Router::new().route("/healthz", get(|| std::future::ready("ok")));
+    health.route("/readyz", get(ready)).with_state((face, authenticate))
 }
 
 /// `/metrics`.
@@ -25,10 +29,12 @@ pub(crate) fn metrics(face: Arc<Face>) -> Router {
 }
 
 /// Tells how many servers are at fault and not which: the answer is for anybody who can reach it.
-async fn ready(State(face): State<Arc<Face>>) -> Response {
+async fn ready(State((face, authenticate)): State<(Arc<Face>, Arc<dyn Authenticate>)>) -> Response {
     let status = face.governor().status();
     let closing = face.closing().is_cancelled();
-    let ready = status.is_ready() && !closing;
+    // Being asked gets the keys fetched that were never read: nobody has to call before the first request is answered.
+    let identity = tokio::time::timeout(IDENTITY, authenticate.prepare()).await.is_ok_and(|prepared| prepared.is_ok());
+    let ready = status.is_ready() && !closing && identity;
     let code = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = json!({
         "ready": ready,
@@ -38,6 +44,7 @@ async fn ready(State(face): State<Arc<Face>>) -> Response {
             Freshness::Unreadable => "unreadable",
             Freshness::Stale => "stale",
         },
+        "identity": if identity { "ready" } else { "unavailable" },
         "record": if status.audit == AuditHealth::Writable { "writable" } else { "unavailable" },
         "revision": status.revision,
         "server_faults": status.faults.len(),

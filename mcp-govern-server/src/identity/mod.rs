@@ -19,7 +19,9 @@ pub use self::jwt::TransportJwks;
 pub use self::{
     error::{AuthError, AuthErrorKind, Claimed, RefusalReason},
     fixed::FixedIdentity,
-    jwt::{FetchJwks, FetchJwksError, JwtAlgorithm, JwtAuthenticator, JwtAuthenticatorBuilder, StaticJwks},
+    jwt::{
+        FetchJwks, FetchJwksError, IssuerEndpoints, JwtAlgorithm, JwtAuthenticator, JwtAuthenticatorBuilder, StaticJwks,
+    },
     middleware::FromMiddleware,
     os_user::os_user,
     source::TrustedProxies,
@@ -43,6 +45,15 @@ pub trait Authenticate: fmt::Debug + Send + Sync + 'static {
     ///
     /// When there is nobody ([`AuthErrorKind::Missing`]), the proof is no good, more is needed, or it cannot be judged now.
     async fn authenticate(&self, request: &Presented<'_>) -> Result<Identity, AuthError>;
+
+    /// Gets ready what requests are judged by, and waits for it: the keys of an issuer, where there are none yet. Cheap where it is ready.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be had now: requests are answered 503 then. The message is for whoever operates the server.
+    async fn prepare(&self) -> Result<(), AuthError> {
+        Ok(())
+    }
 
     /// Where clients get a token (RFC 9728, `authorization_servers`): identifiers of issuers, to the letter as these spell them (RFC 8414,
     /// section 2; clients compare them byte for byte). Empty where tokens are handed out by other means: then no metadata is served and a

@@ -497,3 +497,64 @@ fn an_issuer_without_https_is_refused() {
     assert!(JwtAuthenticator::builder(ISSUER, "", Issuer::default()).build().is_err());
     assert!(JwtAuthenticator::builder(ISSUER, PUBLIC, Issuer::default()).with_algorithms([]).build().is_err());
 }
+
+#[tokio::test]
+async fn an_id_token_names_a_person_to_the_client_and_the_sign_in_that_it_was_made_for() {
+    let (issuer, key) = (Issuer::default(), Key::new("one"));
+    issuer.publishes(&[&key]);
+    let clock = Arc::new(ManualClock::new(Timestamp::from_millis(NOW * 1000)));
+    let authenticator = JwtAuthenticator::builder(ISSUER, PUBLIC, issuer.clone()).with_clock(clock).build().unwrap();
+    let person = async |header: Value, change: Value| {
+        let mut claims = json!({"iss": ISSUER, "aud": "gateway", "sub": "ada", "nonce": "n-1", "exp": NOW + 300});
+        for (name, value) in change.as_object().unwrap() {
+            claims[name] = value.clone();
+        }
+        let token = mcp_govern_core::Secret::new(key.sign_as(&header, &claims));
+        let person = authenticator.person_of_id_token(&token, "gateway", "n-1").await;
+        person.map(|user| user.to_string()).map_err(|error| error.to_string())
+    };
+    let plain = || json!({"alg": "ES256", "typ": "JWT", "kid": "one"});
+    for good in [json!({}), json!({"aud": ["gateway", "other"], "azp": "gateway"}), json!({"aud": ["gateway"]})] {
+        assert_eq!(person(plain(), good).await.unwrap(), format!("ada ({ISSUER})"));
+    }
+    for (change, reason) in [
+        (json!({"nonce": "n-2"}), "another sign-in"),
+        (json!({"nonce": null}), "another sign-in"),
+        (json!({"aud": PUBLIC}), "meant for somebody else"),
+        (json!({"aud": ["gateway", "other"]}), "another client"),
+        (json!({"azp": "other"}), "another client"),
+        (json!({"iss": "https://id.example.com"}), "another issuer"),
+        (json!({"exp": NOW - 300}), "has expired"),
+        (json!({"sub": ""}), "not understood"),
+    ] {
+        let told = person(plain(), change).await.unwrap_err();
+        assert!(told.contains(reason), "{told} instead of {reason}");
+    }
+    let access = json!({"alg": "ES256", "typ": "at+jwt", "kid": "one"});
+    assert!(person(access, json!({})).await.unwrap_err().contains("an access token"));
+    // And an ID token opens nothing here.
+    let id_token = key.sign_as(&plain(), &with(&json!({"nonce": "n-1", "aud": PUBLIC})));
+    let presented = authenticator.person_of_access_token(&mcp_govern_core::Secret::new(id_token)).await;
+    assert!(presented.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn readiness_asks_for_keys_that_were_never_read_and_says_so() {
+    let scene = Scene::new(|builder| builder).await;
+    let app = scene.world.server.health_router();
+    scene.issuer.is_down(true);
+    let ready = crate::world::send_to(&app, get("/readyz")).await;
+    assert_eq!(
+        (ready.status, ready.json()["identity"].clone()),
+        (StatusCode::SERVICE_UNAVAILABLE, json!("unavailable"))
+    );
+    scene.issuer.is_down(false);
+    tokio::time::advance(Duration::from_secs(31)).await;
+    let ready = crate::world::send_to(&app, get("/readyz")).await;
+    assert_eq!((ready.status, ready.json()["identity"].clone()), (StatusCode::OK, json!("ready")));
+    // Known keys serve while it is down, and are enough.
+    scene.issuer.is_down(true);
+    let fetched = scene.issuer.fetched();
+    assert_eq!(crate::world::send_to(&app, get("/readyz")).await.status, StatusCode::OK);
+    assert_eq!(scene.issuer.fetched(), fetched);
+}

@@ -187,6 +187,29 @@ pub(crate) struct Jwt {
     pub(crate) required_scopes: Vec<String>,
     #[serde(default, deserialize_with = "optional_seconds")]
     pub(crate) leeway_seconds: Option<u64>,
+    /// How people sign in at the issuer to connect accounts of their own.
+    #[serde(default)]
+    pub(crate) sign_in: Option<IssuerSignIn>,
+}
+
+/// The gateway as a client of the issuer, for people who connect accounts of their own.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct IssuerSignIn {
+    pub(crate) client_id: ClientName,
+    #[serde(default)]
+    pub(crate) client_secret: Option<SecretRef>,
+    #[serde(default = "openid")]
+    pub(crate) scopes: Vec<String>,
+    /// Both where the issuer's metadata does not name them.
+    #[serde(default)]
+    pub(crate) authorize_url: Option<Url>,
+    #[serde(default)]
+    pub(crate) token_url: Option<Url>,
+}
+
+fn openid() -> Vec<String> {
+    vec!["openid".to_owned()]
 }
 
 /// A signature algorithm by its name in RFC 7518 and RFC 8037.

@@ -15,7 +15,7 @@ use mcp_govern_core::{TenantId, blueprint::Blueprint};
 use url::Url;
 
 pub(crate) use self::{
-    document::{AccessRequests, Algorithm, Auth, Document, Http, Jwt, Log, LogFormat, SignIn, Token},
+    document::{AccessRequests, Algorithm, Auth, Document, Http, IssuerSignIn, Jwt, Log, LogFormat, SignIn, Token},
     secret::{SecretRef, StoreUrl, holds_password, warn_of_readers},
 };
 use crate::{
@@ -141,6 +141,10 @@ impl Config {
             (
                 "auth.jwt.issuer",
                 old.auth.jwt.as_ref().map(|jwt| &jwt.issuer) != new.auth.jwt.as_ref().map(|jwt| &jwt.issuer),
+            ),
+            (
+                "auth.jwt.sign_in",
+                old.auth.jwt.as_ref().map(|jwt| &jwt.sign_in) != new.auth.jwt.as_ref().map(|jwt| &jwt.sign_in),
             ),
             ("store", old.store != new.store),
             ("limits", old.limits != new.limits),

@@ -43,7 +43,7 @@ async fn clients_of_an_identity_provider_are_told_where_to_get_a_token() {
 
 /// A vendor's sign-in on this machine: one code, for one verifier, once.
 #[derive(Debug, Default)]
-struct SignIn {
+pub(crate) struct SignIn {
     forms: Mutex<Vec<BTreeMap<String, String>>>,
     /// What is handed out, and for how many seconds.
     token: Mutex<String>,
@@ -52,7 +52,7 @@ struct SignIn {
 
 impl SignIn {
     /// Starts it; it hands out this token.
-    async fn start(token: String) -> (Arc<Self>, String) {
+    pub(crate) async fn start(token: String) -> (Arc<Self>, String) {
         let sign_in = Arc::new(Self { token: Mutex::new(token), lasts: AtomicU64::new(3600), ..Self::default() });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = format!("http://{}", listener.local_addr().unwrap());
@@ -60,6 +60,11 @@ impl SignIn {
         let app = Router::new().route("/token", post(trade)).with_state(shared);
         tokio::spawn(async move { axum::serve(listener, app).await });
         (sign_in, origin)
+    }
+
+    /// What it was asked with.
+    pub(crate) fn forms(&self) -> Vec<BTreeMap<String, String>> {
+        self.forms.lock().unwrap().clone()
     }
 }
 
@@ -77,32 +82,74 @@ async fn trade(State(sign_in): State<Arc<SignIn>>, body: String) -> (StatusCode,
 }
 
 /// A browser: it keeps cookies and goes nowhere by itself.
-struct Browser {
+pub(crate) struct Browser {
     client: reqwest::Client,
     cookies: Vec<String>,
 }
 
 impl Browser {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         Self { client, cookies: Vec::new() }
     }
 
     async fn send(&mut self, request: reqwest::RequestBuilder) -> (StatusCode, String) {
-        let answer = request.header("cookie", self.cookies.join("; ")).send().await.unwrap();
-        for cookie in answer.headers().get_all("set-cookie") {
-            self.cookies.push(cookie.to_str().unwrap().split(';').next().unwrap().to_owned());
-        }
+        let answer = self.answer(request).await;
         (answer.status(), answer.text().await.unwrap())
     }
 
-    async fn open(&mut self, url: &str) -> (StatusCode, String) {
+    async fn answer(&mut self, request: reqwest::RequestBuilder) -> reqwest::Response {
+        let answer = request.header("cookie", self.cookies.join("; ")).send().await.unwrap();
+        for cookie in answer.headers().get_all("set-cookie") {
+            let cookie = cookie.to_str().unwrap();
+            assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"), "{cookie}");
+            let (pair, _) = cookie.split_once(';').unwrap();
+            let (name, value) = pair.split_once('=').unwrap();
+            self.cookies.retain(|known| !known.starts_with(&format!("{name}=")));
+            if !value.is_empty() {
+                self.cookies.push(pair.to_owned());
+            }
+        }
+        answer
+    }
+
+    pub(crate) fn cookies(&self) -> &[String] {
+        &self.cookies
+    }
+
+    /// Where a page redirects to.
+    pub(crate) async fn redirected(&mut self, url: &str) -> Url {
+        let request = self.client.get(url);
+        let answer = self.answer(request).await;
+        let status = answer.status();
+        let to = answer.headers().get("location").map(|to| to.to_str().unwrap().to_owned());
+        to.unwrap_or_else(|| panic!("{status} at {url}")).parse().unwrap()
+    }
+
+    /// Sends the form of a page.
+    pub(crate) async fn send_form(
+        &mut self,
+        to: &str,
+        gateway: &Gateway,
+        link: &Url,
+        token: &str,
+    ) -> (StatusCode, String) {
+        let (_, ticket) = link.query_pairs().find(|(name, _)| name == "ticket").unwrap();
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        form.append_pair("ticket", &ticket).append_pair("token", token);
+        let origin = gateway.url().parse::<Url>().unwrap().origin().ascii_serialization();
+        let request = self.client.post(to).header("origin", origin);
+        let request = request.header("content-type", "application/x-www-form-urlencoded").body(form.finish());
+        self.send(request).await
+    }
+
+    pub(crate) async fn open(&mut self, url: &str) -> (StatusCode, String) {
         let request = self.client.get(url);
         self.send(request).await
     }
 
     /// Says who sits here, and answers where the vendor's sign-in is.
-    async fn go_on(&mut self, link: &Url, token: &str) -> Url {
+    pub(crate) async fn go_on(&mut self, link: &Url, token: &str) -> Url {
         let (_, ticket) = link.query_pairs().find(|(name, _)| name == "ticket").unwrap();
         let mut form = url::form_urlencoded::Serializer::new(String::new());
         form.append_pair("ticket", &ticket).append_pair("token", token);

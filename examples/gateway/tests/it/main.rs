@@ -14,4 +14,5 @@ mod plan;
 mod refused;
 mod reload;
 mod restart;
+mod sign_in;
 mod strangers;

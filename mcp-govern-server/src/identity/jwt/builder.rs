@@ -166,10 +166,12 @@ impl JwtAuthenticatorBuilder {
         let _ = aws_lc::DEFAULT_PROVIDER.install_default();
         let origin = match self.jwks_url {
             Some(url) => Origin::KeySet(url),
-            None => Origin::Issuer { name: self.issuer.clone(), url: issuer_url },
+            None => Origin::Issuer { name: self.issuer.clone(), url: issuer_url.clone() },
         };
         Ok(JwtAuthenticator {
             issuer: self.issuer,
+            issuer_url,
+            fetch: Arc::clone(&self.fetch),
             keys: Arc::new(JwksCache::new(self.fetch, origin, self.freshness)),
             algorithms: self.algorithms,
             audiences: self.audiences,

@@ -80,6 +80,8 @@ struct Known {
     tried: Option<Instant>,
     /// Whether that one brought no keys.
     failed: bool,
+    /// Why it did not.
+    error: Option<String>,
     /// When fetches began before their pause was over.
     early: Vec<Instant>,
     /// The keys that were looked for within this pause, and are none of the issuer's.
@@ -146,6 +148,31 @@ impl JwksCache {
         }
     }
 
+    /// Whether there are keys that can be used; they are fetched where there are none. What is wrong otherwise.
+    pub(super) async fn ready(self: &Arc<Self>) -> Result<(), String> {
+        if self.has_keys() {
+            return Ok(());
+        }
+        let cache = Arc::clone(self);
+        let fetching = tokio::spawn(async move {
+            let _flight = cache.flight.lock().await;
+            if !cache.has_keys() && cache.write().may_renew(cache.freshness.pause) {
+                cache.fetch_now().await;
+            }
+        });
+        let _ = tokio::time::timeout(LONGEST, fetching).await;
+        if self.has_keys() {
+            return Ok(());
+        }
+        let why = self.write().error.clone().unwrap_or_else(|| "it does not answer".to_owned());
+        Err(format!("no key of the issuer `{}` can be read: {why}", self.origin))
+    }
+
+    fn has_keys(&self) -> bool {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.keys.as_ref().is_some_and(|(_, at)| at.elapsed() < self.freshness.max_stale)
+    }
+
     fn find(&self, id: Option<&str>, algorithm: JwtAlgorithm) -> Found {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let Some((set, at)) = &known.keys else { return Found::Nothing };
@@ -189,6 +216,7 @@ impl JwksCache {
         match fetched {
             Ok(set) => known.keys = Some((Arc::new(set), Instant::now())),
             Err(error) => {
+                known.error = Some(error.clone());
                 tracing::warn!(issuer = %self.origin, error, "the issuer's keys could not be fetched: tokens are not accepted without them");
             }
         }

@@ -13,6 +13,13 @@ pub(crate) struct Metadata {
     pub(crate) issuer: String,
     /// Where its keys are.
     pub(crate) jwks_uri: Url,
+    /// Where people sign in.
+    pub(crate) authorization_endpoint: Option<Url>,
+    /// Where codes are traded.
+    pub(crate) token_endpoint: Option<Url>,
+    /// RFC 9207, section 3.
+    #[serde(default)]
+    pub(crate) authorization_response_iss_parameter_supported: bool,
 }
 
 /// An issuer's own metadata.

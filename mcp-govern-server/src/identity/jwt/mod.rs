@@ -7,6 +7,7 @@ mod claims;
 pub(crate) mod discovery;
 mod fetch;
 mod keys;
+mod sign_in;
 mod stated;
 mod token_type;
 #[cfg(feature = "transport")]
@@ -18,6 +19,7 @@ use async_trait::async_trait;
 use jsonwebtoken::{DecodingKey, Header, Validation, decode, decode_header};
 use mcp_govern_core::{Clock, Secret};
 use serde_json::{Map, Value};
+use url::Url;
 
 #[cfg(feature = "transport")]
 pub use self::transport::TransportJwks;
@@ -25,6 +27,7 @@ pub use self::{
     algorithm::JwtAlgorithm,
     builder::JwtAuthenticatorBuilder,
     fetch::{FetchJwks, FetchJwksError, StaticJwks},
+    sign_in::IssuerEndpoints,
 };
 use self::{
     cache::JwksCache,
@@ -61,6 +64,8 @@ const LONGEST: usize = 16 * 1024;
 /// ```
 pub struct JwtAuthenticator {
     issuer: String,
+    issuer_url: Url,
+    fetch: Arc<dyn FetchJwks>,
     keys: Arc<JwksCache>,
     algorithms: BTreeSet<JwtAlgorithm>,
     audiences: Vec<String>,
@@ -196,6 +201,10 @@ impl Authenticate for JwtAuthenticator {
             Some(token) => self.identify(token).await,
             None => Err(AuthError::missing()),
         }
+    }
+
+    async fn prepare(&self) -> Result<(), AuthError> {
+        self.keys.ready().await.map_err(AuthError::unavailable)
     }
 
     fn authorization_servers(&self) -> Vec<String> {
