@@ -98,3 +98,21 @@ async fn a_page_with_status_200_proves_no_key() {
     let (_, report) = probe(TWO_KEYS, &credential, [page]).await;
     assert_eq!(report.unwrap_err().kind(), ProviderErrorKind::BadAnswer);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_learnt_of_a_good_key_stays_where_a_further_question_fails() {
+    let asked = "    - {operation: list_things, scheme: config_key, grants: [read]}\n";
+    let more = format!("{asked}    - {{operation: get_owner, scheme: config_key, more: true, facts: {{user: /name}}}}\n");
+    let document = TWO_KEYS.replace(asked, &more)
+        + "  /owner: {get: {operationId: get_owner, x-govern: {effect: read}}}\n";
+    let key = key(&[("api_key", "k"), ("other", "o")]);
+    let account = || json(200, serde_json::json!({"data": {"name": "Acme", "plan": "big"}}));
+    let things = || json(200, serde_json::json!({"data": []}));
+    for failed in [json(403, serde_json::json!({"message": "no"})), Step::Hang] {
+        let (_, report) = probe(&document, &key, [account(), things(), failed]).await;
+        let report = report.unwrap();
+        assert_eq!(report.verdict, CredentialVerdict::Accepted, "{report:?}");
+        assert_eq!(report.facts.authorized_as.as_deref(), Some("Acme"));
+        assert_eq!(report.remarks.len(), 1, "{:?}", report.remarks);
+    }
+}

@@ -88,6 +88,88 @@ async fn a_recipe_cannot_call_a_row_that_it_did_not_name() {
     assert_eq!(script.seen().len(), 1);
 }
 
+/// Puts two pets into the shop, one after the other.
+#[derive(Debug)]
+struct TwoPets;
+
+/// Finds the same many pets every time, and says that these are all.
+#[derive(Debug)]
+struct AllPets {
+    pets: usize,
+}
+
+fn without_arguments(name: &str, uses: &str, effect: Effect) -> RecipeSpec {
+    RecipeSpec::new(name, "Pets", "Something with pets.", "One operation, several times.")
+        .with_uses([uses])
+        .with_input_schema(json!({"type": "object", "additionalProperties": false, "properties": {}}))
+        .with_effect(effect, false)
+}
+
+#[async_trait]
+impl Recipe for TwoPets {
+    fn spec(&self) -> RecipeSpec {
+        without_arguments("two_pets", "create_pet", Effect::Write)
+    }
+
+    async fn run(
+        &self,
+        rows: &RowCaller<'_>,
+        _arguments: &Map<String, Value>,
+        _cx: &CallContext<'_>,
+    ) -> Result<Value, ProviderError> {
+        for name in ["Mia", "Leo"] {
+            rows.call("create_pet", map(json!({"name": name}))).await?;
+        }
+        Ok(json!({}))
+    }
+}
+
+#[async_trait]
+impl Recipe for AllPets {
+    fn spec(&self) -> RecipeSpec {
+        without_arguments("all_pets", "list_pets", Effect::Read)
+    }
+
+    async fn run(
+        &self,
+        _rows: &RowCaller<'_>,
+        _arguments: &Map<String, Value>,
+        _cx: &CallContext<'_>,
+    ) -> Result<Value, ProviderError> {
+        Ok(json!({"is_complete": true, "pets": vec![json!({"name": "x".repeat(1000)}); self.pets]}))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_recipe_has_carried_out_is_named_when_it_fails_afterwards() {
+    let two_pets = |script: &Arc<Script>| {
+        let provider = builder(PETS, script).recipe(TwoPets).build().unwrap();
+        provider.open_server(&super::spec(&provider)).unwrap()
+    };
+    let refused = || json(422, json!({"message": "no"}));
+    for (step, kind) in [(refused(), ProviderErrorKind::InvalidArguments), (Step::Hang, ProviderErrorKind::Timeout)] {
+        let script = Script::new([json(201, json!({"pet": {"id": 2}})), step]);
+        let error = failure(&two_pets(&script), "two_pets", json!({})).await;
+        assert_eq!(error.kind(), kind);
+        assert!(error.message().ends_with(". Before that, `create_pet` was carried out and stays so"), "{error}");
+        assert_ne!(error.sent(), Sent::No);
+    }
+    let error = failure(&two_pets(&Script::new([refused()])), "two_pets", json!({})).await;
+    assert!(!error.message().contains("Before that"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_that_was_cut_does_not_say_that_it_is_complete() {
+    for (pets, complete) in [(2, true), (500, false)] {
+        let script = Script::new([]);
+        let provider = builder(PETS, &script).recipe(AllPets { pets }).build().unwrap();
+        let server = provider.open_server(&super::spec(&provider)).unwrap();
+        let output = call(&server, "all_pets", json!({})).await.unwrap();
+        assert_eq!(output.to_value().unwrap()["is_complete"], json!(complete));
+        assert_eq!(output.notes.is_empty(), complete, "{:?}", output.notes);
+    }
+}
+
 #[test]
 fn a_recipe_is_one_tool_whose_preview_shows_the_first_request() {
     let server = with_recipe(&Script::new([]));
