@@ -56,6 +56,8 @@ struct Inner {
     faults: Gauge,
     anchored: Gauge,
     kept: Gauge,
+    store_bytes: Gauge,
+    store_free: Gauge,
 }
 
 /// How a call ended, for the count.
@@ -163,6 +165,13 @@ impl Metrics {
             "The revision of the journal that is kept outside of the store; 0 where none is",
             Gauge::clone(&kept),
         );
+        let (store_bytes, store_free) = (Gauge::default(), Gauge::default());
+        registry.register("store_bytes", "What the store takes; 0 where it does not say", Gauge::clone(&store_bytes));
+        registry.register(
+            "store_free_bytes",
+            "What can still be written to the store; -1 where it does not say",
+            Gauge::clone(&store_free),
+        );
         Self(Arc::new(Inner {
             registry,
             calls,
@@ -188,6 +197,8 @@ impl Metrics {
             faults,
             anchored,
             kept,
+            store_bytes,
+            store_free,
         }))
     }
 
@@ -231,6 +242,9 @@ impl Metrics {
         inner.ready.set(i64::from(status.is_ready()));
         inner.fresh.set(i64::from(status.freshness == Freshness::Fresh));
         inner.writable.set(i64::from(status.audit == AuditHealth::Writable));
+        let bytes = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        inner.store_bytes.set(status.space.map_or(0, |space| bytes(space.used)));
+        inner.store_free.set(status.space.and_then(|space| space.free).map_or(-1, bytes));
         inner.revision.set(i64::try_from(status.revision.0).unwrap_or(i64::MAX));
         inner.on_record.set(i64::try_from(status.calls_in_flight).unwrap_or(i64::MAX));
         inner.faults.set(i64::try_from(status.faults.len()).unwrap_or(i64::MAX));

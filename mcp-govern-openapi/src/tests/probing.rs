@@ -102,9 +102,10 @@ async fn a_page_with_status_200_proves_no_key() {
 #[tokio::test(start_paused = true)]
 async fn what_was_learnt_of_a_good_key_stays_where_a_further_question_fails() {
     let asked = "    - {operation: list_things, scheme: config_key, grants: [read]}\n";
-    let more = format!("{asked}    - {{operation: get_owner, scheme: config_key, more: true, facts: {{user: /name}}}}\n");
-    let document = TWO_KEYS.replace(asked, &more)
-        + "  /owner: {get: {operationId: get_owner, x-govern: {effect: read}}}\n";
+    let more =
+        format!("{asked}    - {{operation: get_owner, scheme: config_key, more: true, facts: {{user: /name}}}}\n");
+    let document =
+        TWO_KEYS.replace(asked, &more) + "  /owner: {get: {operationId: get_owner, x-govern: {effect: read}}}\n";
     let key = key(&[("api_key", "k"), ("other", "o")]);
     let account = || json(200, serde_json::json!({"data": {"name": "Acme", "plan": "big"}}));
     let things = || json(200, serde_json::json!({"data": []}));

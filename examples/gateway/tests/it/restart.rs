@@ -169,6 +169,11 @@ async fn a_store_of_an_earlier_moment_is_refused_until_it_is_accepted_with_a_rea
         "{metrics}"
     );
     assert!(!metrics.contains("mcp_govern_last_anchor_timestamp_seconds 0\n"), "{metrics}");
+    assert!(
+        !metrics.contains("mcp_govern_store_bytes 0\n") && metrics.contains("mcp_govern_store_bytes "),
+        "{metrics}"
+    );
+    assert!(!metrics.contains("mcp_govern_store_free_bytes -1\n"), "{metrics}");
     gateway.stop().await;
     let known = std::fs::read_to_string(&heads).unwrap();
     for rest in ["gateway.db-wal", "gateway.db-shm"] {
