@@ -282,6 +282,7 @@ fn definition(number: u32) -> ToolDefinition {
             send: BTreeMap::new(),
             security: Vec::new(),
             content_type: None,
+            destination: None,
         }),
     }
 }

@@ -47,6 +47,9 @@ pub fn catalog_line(definition: &ToolDefinition, provider: &ProviderId) -> Value
         // A binding of a kind that this release does not know is shown as it is.
         other => put("binding", json!(other)),
     }
+    if let Some(destination) = definition.destination() {
+        put("destination", json!(destination));
+    }
     if !definition.send().is_empty() {
         put("send", json!(definition.send()));
     }

@@ -63,6 +63,7 @@ mod tests;
 #[cfg(feature = "engine")]
 pub use self::{
     catalog::catalog_line,
+    document::foreign::ForeignDocument,
     limits::Limits,
     provider::{OpenApiProvider, OpenApiProviderBuilder, ResultForms},
     recipe::{Recipe, RecipeSpec, RowAnswer, RowCaller, RowList},

@@ -11,8 +11,8 @@ use url::Url;
 
 use crate::{
     aside::Aside,
-    document::{Document, govern::FieldFormat, lint},
-    error::{DocumentError, DocumentErrorKind},
+    document::{Document, OWN_ORIGIN, foreign::ForeignDocument, govern::FieldFormat, lint},
+    error::{DocumentError, DocumentErrorKind, Fault},
     limits::Limits,
     reach::Reach,
     recipe::{Recipe, Recipes},
@@ -55,6 +55,27 @@ impl OpenApiProvider {
         lint(&self.shared.document)
     }
 
+    /// What of a document that others write could not be honoured, and why: operations with method, path and `operationId`, and
+    /// entries that name none. Empty for a document of one's own, which is refused instead.
+    pub fn left_out(&self) -> &[Fault] {
+        &self.shared.document.left_out
+    }
+
+    /// The tools of operations whose effect the document does not state: they count as dangerous.
+    pub fn unstated_effects(&self) -> impl Iterator<Item = &ToolName> {
+        let rows = self.shared.document.rows.iter().filter(|row| !row.hidden && row.stated.effect.is_none());
+        rows.map(|row| &row.name)
+    }
+
+    /// Whether the document names a read that can prove a credential of an auth method.
+    pub fn proves(&self, method: &AuthMethodId) -> bool {
+        let document = &self.shared.document;
+        document.probes.iter().filter(|plan| !plan.more).any(|plan| {
+            plan.when.as_ref().is_none_or(|when| when == method)
+                && document.row(&plan.row).is_some_and(|row| row.is_open_to(&document.schemes.list, method))
+        })
+    }
+
     pub(crate) fn open_server(&self, spec: &ServerSpec) -> Result<OpenApiServer, ProviderError> {
         let info = &self.shared.document.info;
         if spec.provider != info.id {
@@ -69,7 +90,7 @@ impl OpenApiProvider {
             region,
             method: spec.auth_method.clone(),
             config: values,
-            catalogue: self.catalogue_for(&spec.auth_method, &reach),
+            catalogue: self.going_to(&base, spec, self.catalogue_for(&spec.auth_method, &reach)),
             reach: Arc::new(reach),
             shared: self.shared.clone(),
         })
@@ -110,8 +131,8 @@ impl OpenApiProvider {
             check_base(url).map_err(|fault| config(format!("`base_url` {fault}")))?;
             return Ok((url.clone(), name));
         }
-        let base = region.map(|region| &region.base_url).or(document.base.as_ref());
-        let base = base.ok_or_else(|| config("the document names no server: `base_url` is needed".to_owned()))?;
+        let base = region.map(|region| &region.base_url).or(document.servers.base());
+        let base = base.ok_or_else(|| config(document.servers.missing()))?;
         Ok((base.clone(), name))
     }
 
@@ -141,6 +162,26 @@ impl OpenApiProvider {
             Some(rule) => Err(config(format!("`{}` is missing in the server's configuration", rule.name))),
             None => Ok(values),
         }
+    }
+
+    /// The tools with where they go, where a document of others decides it: another destination is another tool. Where the operator's
+    /// row names the base URL, to change it is an act.
+    fn going_to(&self, base: &Url, spec: &ServerSpec, catalogue: Arc<Catalogue>) -> Arc<Catalogue> {
+        if !self.shared.document.is_foreign || spec.base_url.is_some() {
+            return catalogue;
+        }
+        let tools = catalogue.tools.iter().map(|tool| {
+            let mut tool = ToolDefinition::clone(tool);
+            match &mut tool.binding {
+                Binding::Operation(operation) if operation.origin == OWN_ORIGIN => {
+                    operation.destination = Some(base.to_string());
+                }
+                Binding::Recipe(recipe) => recipe.destination = Some(base.to_string()),
+                _ => {}
+            }
+            Arc::new(tool)
+        });
+        Arc::new(Catalogue { version: catalogue.version, tools: tools.collect() })
     }
 
     /// The tools that an auth method can call and a server's configuration reaches; the provider's own catalogue when that
@@ -194,6 +235,7 @@ pub enum ResultForms {
 #[derive(Debug, Default)]
 pub struct OpenApiProviderBuilder {
     document: Option<String>,
+    foreign: Option<ForeignDocument>,
     recipes: Vec<Arc<dyn Recipe>>,
     transport: Option<Arc<dyn Transport>>,
     limits: Limits,
@@ -206,6 +248,14 @@ impl OpenApiProviderBuilder {
     #[must_use]
     pub fn document(mut self, text: impl Into<String>) -> Self {
         self.document = Some(text.into());
+        self
+    }
+
+    /// The document is one that others write and change: see [`ForeignDocument`]. Without this it is one of one's own, and a single
+    /// operation that cannot be honoured refuses it.
+    #[must_use]
+    pub fn foreign(mut self, how: ForeignDocument) -> Self {
+        self.foreign = Some(how);
         self
     }
 
@@ -252,7 +302,7 @@ impl OpenApiProviderBuilder {
     /// When there is no document, it is wrong, or a recipe does not fit it.
     pub fn build(self) -> Result<OpenApiProvider, DocumentError> {
         let none = || DocumentError::one(DocumentErrorKind::Content, "document", "no document was given");
-        let mut document = Document::read(&self.document.ok_or_else(none)?)?;
+        let mut document = Document::read(&self.document.ok_or_else(none)?, self.foreign.as_ref())?;
         if self.result_forms == ResultForms::Undeclared {
             document.forget_result_forms();
         }

@@ -350,7 +350,7 @@ impl OpenApiServer {
 
     /// The path below which the document's addresses are, where the server's own base URL has another.
     fn other_path(&self, row: &Row) -> Option<&str> {
-        let stated = self.shared.document.base.as_ref().filter(|_| row.origin.is_none())?;
+        let stated = self.shared.document.servers.base().filter(|_| row.origin.is_none())?;
         let path = stated.path().trim_end_matches('/');
         let regions = &self.shared.document.info.regions;
         let own = regions.iter().any(|region| region.base_url.as_str().trim_end_matches('/') == self.base);

@@ -109,6 +109,7 @@ fn tool(
             send: BTreeMap::new(),
             security: Vec::new(),
             content_type: None,
+            destination: None,
         }),
         name,
         title: title.into(),

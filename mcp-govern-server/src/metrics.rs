@@ -247,7 +247,7 @@ impl Metrics {
         inner.store_free.set(status.space.and_then(|space| space.free).map_or(-1, bytes));
         inner.revision.set(i64::try_from(status.revision.0).unwrap_or(i64::MAX));
         inner.on_record.set(i64::try_from(status.calls_in_flight).unwrap_or(i64::MAX));
-        inner.faults.set(i64::try_from(status.faults.len()).unwrap_or(i64::MAX));
+        inner.faults.set(i64::try_from(status.servers_at_fault()).unwrap_or(i64::MAX));
         for (bound, count) in &status.denied_by_bound {
             inner.bounds.get_or_create(&[("bound", bound.as_str())]).inner().store(*count, Ordering::Relaxed);
         }

@@ -51,6 +51,7 @@ pub(crate) fn definition(name: &str, schema: &Value) -> ToolDefinition {
             send: BTreeMap::new(),
             security: Vec::new(),
             content_type: None,
+            destination: None,
         }),
     }
 }

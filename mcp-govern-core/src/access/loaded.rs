@@ -5,7 +5,9 @@ use std::{
     sync::Arc,
 };
 
-use crate::vocabulary::{ArgumentRule, Catalogue, Digest, DigestError, ServerId, ToolDefinition, ToolId, ToolName};
+use crate::vocabulary::{
+    ArgumentRule, Catalogue, CatalogueVersion, Digest, DigestError, ServerId, ToolDefinition, ToolId, ToolName,
+};
 
 /// The definitions that this node's providers have loaded, by server.
 ///
@@ -15,6 +17,7 @@ use crate::vocabulary::{ArgumentRule, Catalogue, Digest, DigestError, ServerId, 
 #[derive(Debug, Clone, Default)]
 pub struct Loaded {
     servers: BTreeMap<ServerId, HashMap<ToolName, (Digest, Arc<ToolDefinition>)>>,
+    versions: BTreeMap<ServerId, CatalogueVersion>,
     rules: BTreeMap<ServerId, Vec<ArgumentRule>>,
 }
 
@@ -52,6 +55,7 @@ impl Loaded {
             tools.insert(definition.name.clone(), (digest, definition));
         }
         self.servers.insert(server.clone(), tools);
+        self.versions.insert(server.clone(), catalogue.version);
         Ok(())
     }
 
@@ -79,6 +83,7 @@ impl Loaded {
     /// Forgets a server: its provider could not be opened, or the server is gone. Its tools are denied.
     pub fn remove(&mut self, server: &ServerId) {
         self.rules.remove(server);
+        self.versions.remove(server);
         self.servers.remove(server);
     }
 
@@ -86,6 +91,15 @@ impl Loaded {
     pub fn get(&self, tool: &ToolId) -> Option<(Digest, &Arc<ToolDefinition>)> {
         let (digest, definition) = self.servers.get(tool.server())?.get(tool.name())?;
         Some((*digest, definition))
+    }
+
+    /// What a server's provider states: the version of its catalogue, and its tools by the digests of their definitions.
+    pub fn catalogue(
+        &self,
+        server: &ServerId,
+    ) -> Option<(CatalogueVersion, impl Iterator<Item = (&ToolName, Digest)>)> {
+        let tools = self.servers.get(server)?;
+        Some((*self.versions.get(server)?, tools.iter().map(|(name, (digest, _))| (name, *digest))))
     }
 
     /// The servers whose definitions are loaded.

@@ -94,8 +94,9 @@ impl From<ToolChoice> for String {
     }
 }
 
-/// The parts between the stars stand in the name, in order; the first begins it and the last ends it.
-fn fits(pattern: &str, name: &str) -> bool {
+/// Whether a whole text fits a pattern in which `*` stands for any text: the parts between the stars stand in it, in order; the first
+/// begins it and the last ends it.
+pub fn fits(pattern: &str, name: &str) -> bool {
     let Some((first, rest)) = pattern.split_once('*') else {
         return pattern == name;
     };

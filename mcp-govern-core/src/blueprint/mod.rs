@@ -49,7 +49,7 @@ mod seconds;
 mod toolsets;
 
 pub use self::{
-    choice::{ParseToolChoiceError, ToolChoice},
+    choice::{ParseToolChoiceError, ToolChoice, fits},
     document::{
         Blueprint, FollowsBlueprint, GovernanceBlueprint, GrantBlueprint, PolicyBlueprint, ProfileBlueprint,
         ServerBlueprint, SettingsBlueprint, ToolsetBlueprint, Unnamed,

@@ -14,6 +14,7 @@ mod chores;
 mod connections;
 mod core;
 mod credentials;
+mod differing;
 mod driver;
 mod error;
 mod follow;

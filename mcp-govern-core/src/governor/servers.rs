@@ -85,7 +85,10 @@ fn origin(spec: &ServerSpec, info: Option<&ProviderInfo>) -> String {
         region.map(|region| region.base_url.origin().ascii_serialization())
     };
     let own = spec.base_url.as_ref().map(|url| url.origin().ascii_serialization());
-    own.or_else(|| info.and_then(of_region)).unwrap_or_else(|| format!("provider:{}", spec.provider))
+    let of_document = |info: &ProviderInfo| Some(info.base_url.as_ref()?.origin().ascii_serialization());
+    own.or_else(|| info.and_then(of_region))
+        .or_else(|| info.and_then(of_document))
+        .unwrap_or_else(|| format!("provider:{}", spec.provider))
 }
 
 impl Core {
@@ -155,6 +158,9 @@ mod tests {
         assert_eq!(origin(&own, Some(&info())), "http://127.0.0.1:9");
         assert_eq!(origin(&spec().with_region("mars"), Some(&info())), "provider:acme");
         assert_eq!(origin(&spec(), None), "provider:acme");
+        let mut of_others = ProviderInfo::new(ProviderId::new("acme").unwrap(), "Acme");
+        of_others.base_url = Some("https://one.acme.test/v1".parse().unwrap());
+        assert_eq!(origin(&spec(), Some(&of_others)), "https://one.acme.test");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, PoisonError},
 };
 
-use super::{CallBound, Governor};
+use super::{CallBound, Governor, differing};
 use crate::{
     access::Freshness,
     audit::AuditHealth,
@@ -44,6 +44,9 @@ pub struct Status {
     pub denials_unrecorded: u64,
     /// Servers that cannot be opened or discovered on this node, and why. Their tools are denied.
     pub faults: BTreeMap<ServerId, String>,
+    /// Servers of which this node states other tools than were synced, and what to do about it. Of the tools that differ those are
+    /// denied whose definition nobody approved.
+    pub differing: BTreeMap<ServerId, String>,
     /// Tools that have succeeded on this node without telling that they were about to send, against the contract of
     /// [`CallObserver`](crate::CallObserver): no kill switch stops them there, and their failures count as ones that may have
     /// acted.
@@ -55,13 +58,21 @@ impl Status {
     pub fn is_ready(&self) -> bool {
         self.freshness == Freshness::Fresh && self.audit == AuditHealth::Writable
     }
+
+    /// How many servers are at fault on this node, or differ from what was synced.
+    pub fn servers_at_fault(&self) -> usize {
+        self.faults.len() + self.differing.keys().filter(|server| !self.faults.contains_key(*server)).count()
+    }
 }
 
 impl Governor {
     /// How the governor is.
     pub fn status(&self) -> Status {
         let view = self.core.view();
-        let mut faults = self.core.desk().faults.clone();
+        let (mut faults, differing) = {
+            let desk = self.core.desk();
+            (desk.faults.clone(), self.core.with_state(|state| differing::servers(state, &desk.loaded)))
+        };
         for (server, open) in view.servers.iter() {
             if let Err(reason) = &open.server {
                 faults.insert(server.clone(), reason.clone());
@@ -82,6 +93,7 @@ impl Governor {
             denied_by_bound: self.core.quotas.counts().to_vec(),
             denials_unrecorded: self.core.quotas.unrecorded(),
             faults,
+            differing,
             untold: self.core.untold.read().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }

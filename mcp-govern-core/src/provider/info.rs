@@ -18,6 +18,10 @@ pub struct ProviderInfo {
     pub auth_methods: Vec<AuthMethod>,
     /// The regions; the default one first. Empty where there is one host only.
     pub regions: Vec<Region>,
+    /// The base URL of an API that others describe, where the operator's row names none: credentials are bound to its origin. Absent
+    /// where the provider itself decides, so that another one is another release.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base_url: Option<url::Url>,
     /// An announced end of the API.
     pub sunset: Option<SunsetNotice>,
 }
@@ -25,7 +29,15 @@ pub struct ProviderInfo {
 impl ProviderInfo {
     /// A provider without auth methods and regions.
     pub fn new(id: ProviderId, title: impl Into<String>) -> Self {
-        Self { id, title: title.into(), docs: None, auth_methods: Vec::new(), regions: Vec::new(), sunset: None }
+        Self {
+            id,
+            title: title.into(),
+            docs: None,
+            auth_methods: Vec::new(),
+            regions: Vec::new(),
+            base_url: None,
+            sunset: None,
+        }
     }
 
     /// The auth method of that id.

@@ -179,6 +179,9 @@ pub struct OperationBinding {
     /// The media type of the request body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_type: Option<String>,
+    /// The base URL to which requests go, where a document that others write names it and the operator's row does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destination: Option<String>,
 }
 
 /// A tool of our own over several rows.
@@ -194,6 +197,9 @@ pub struct RecipeBinding {
     /// The value that an argument has where the caller leaves it out, by the argument's name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub send: BTreeMap<String, Value>,
+    /// The base URL to which its rows' requests go: see [`OperationBinding::destination`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destination: Option<String>,
 }
 
 /// What a provider states about a tool.
@@ -286,6 +292,14 @@ impl ToolDefinition {
         }
     }
 
+    /// The base URL to which requests go, where the definition says so: only where a document of others decides it.
+    pub fn destination(&self) -> Option<&str> {
+        match &self.binding {
+            Binding::Operation(operation) => operation.destination.as_deref(),
+            Binding::Recipe(recipe) => recipe.destination.as_deref(),
+        }
+    }
+
     /// The rows that a recipe uses; none for an operation.
     pub fn uses(&self) -> &[ToolName] {
         match &self.binding {
@@ -299,7 +313,7 @@ impl ToolDefinition {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Catalogue {
-    /// Raised with every release that changes a definition. Sync never moves backwards.
+    /// Raised with every release that changes a definition, or [`CatalogueVersion::UNSTATED`]. Sync never moves backwards.
     pub version: CatalogueVersion,
     /// The tools, ordered by name, without duplicates.
     pub tools: Vec<Arc<ToolDefinition>>,
@@ -327,10 +341,16 @@ impl Catalogue {
     }
 }
 
-/// The version of a catalogue; larger is newer.
+/// The version of a catalogue; larger is newer. A provider that states none says [`CatalogueVersion::UNSTATED`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct CatalogueVersion(pub u64);
+
+impl CatalogueVersion {
+    /// No version is stated: the journal counts, so that a sync which finds other tools than the last one makes the next version. What
+    /// is synced last is the newest.
+    pub const UNSTATED: Self = Self(0);
+}
 
 impl fmt::Display for CatalogueVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

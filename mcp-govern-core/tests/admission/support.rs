@@ -253,6 +253,7 @@ pub(crate) fn with_schema(name: &str, schema: Value) -> ToolDefinition {
         send: BTreeMap::new(),
         security: Vec::new(),
         content_type: None,
+        destination: None,
     });
     ToolDefinition {
         name: ToolName::new(name).unwrap(),
@@ -275,8 +276,13 @@ pub(crate) fn with_schema(name: &str, schema: Value) -> ToolDefinition {
 /// A recipe over other tools of its server.
 pub(crate) fn recipe(name: &str, uses: &[&str]) -> ToolDefinition {
     let uses = uses.iter().map(|name| ToolName::new(name).unwrap()).collect();
-    let binding =
-        Binding::Recipe(RecipeBinding { version: 1, why: "Two reads answer it.".into(), uses, send: BTreeMap::new() });
+    let binding = Binding::Recipe(RecipeBinding {
+        version: 1,
+        why: "Two reads answer it.".into(),
+        uses,
+        send: BTreeMap::new(),
+        destination: None,
+    });
     ToolDefinition { binding, ..reads(name) }
 }
 

@@ -56,6 +56,33 @@ async fn during_a_rolling_upgrade_both_releases_work_each_under_what_was_reviewe
 }
 
 #[tokio::test]
+async fn what_a_node_states_otherwise_than_was_synced_is_in_its_status_until_it_is_taken_in() {
+    let old = World::open().await;
+    assert!(old.governor.status().differing.is_empty());
+    let new = newer_node(&old).await;
+    let status = new.governor.status();
+    let told = &status.differing[&server()];
+    assert!(told.contains("`list_pages`") && told.contains("sync the server"), "{told}");
+    assert_eq!((status.servers_at_fault(), status.is_ready()), (1, true));
+    assert!(old.governor.status().differing.is_empty());
+    new.governor.sync(&owner(), &server()).await.unwrap();
+    assert!(new.governor.status().differing.is_empty());
+}
+
+#[tokio::test]
+async fn a_catalogue_that_changed_under_its_old_version_is_told_where_its_calls_are_denied() {
+    let world = World::open().await;
+    let mut changed = release_two();
+    changed.version = release_one().version;
+    let other = World::node(world.stores.clone(), Vendor::new(changed), |builder| builder).await;
+    assert_eq!(code(&other.call("ann", "list_pages").await), "definition_not_approved");
+    let refused = other.governor.sync(&owner(), &server()).await.unwrap_err();
+    assert!(refused.message().contains("has a higher version"), "{refused}");
+    let told = other.governor.status().differing[&server()].clone();
+    assert!(told.contains("raise it above 1 (`x-govern.catalogue`"), "{told}");
+}
+
+#[tokio::test]
 async fn a_definition_that_nobody_reviewed_ahead_waits_for_review_on_all_nodes() {
     let old = World::open().await;
     let new = newer_node(&old).await;

@@ -112,7 +112,8 @@ fn another_value_that_is_sent_unasked_makes_another_tool_whatever_the_argument_i
         let recipe = |value: bool| {
             let mut tool = sends(value);
             let send = [(name.to_owned(), json!(value))].into();
-            tool.binding = Binding::Recipe(RecipeBinding { version: 1, why: "x".into(), uses: vec![], send });
+            tool.binding =
+                Binding::Recipe(RecipeBinding { version: 1, why: "x".into(), uses: vec![], send, destination: None });
             tool
         };
         assert_eq!(grade(&recipe(false), &recipe(true)), Some(Grade::Rebound));
@@ -160,8 +161,13 @@ fn the_strongest_of_several_changes_counts_and_each_is_shown() {
 fn a_recipe_that_does_something_else_is_rebound_and_one_that_explains_itself_better_is_not() {
     let recipe = |version, why: &str| {
         let mut tool = definition("get_page", "GET", Effect::Read);
-        tool.binding =
-            Binding::Recipe(RecipeBinding { version, why: why.into(), uses: vec![id("list_pages")], send: [].into() });
+        tool.binding = Binding::Recipe(RecipeBinding {
+            version,
+            why: why.into(),
+            uses: vec![id("list_pages")],
+            send: [].into(),
+            destination: None,
+        });
         tool
     };
     assert_eq!(grade(&recipe(1, "Two reads."), &recipe(2, "Two reads.")), Some(Grade::Rebound));

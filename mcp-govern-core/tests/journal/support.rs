@@ -207,6 +207,7 @@ pub(crate) fn definition(name: &str, method: &str, effect: Effect) -> ToolDefini
             send: BTreeMap::new(),
             security: vec!["api_key".to_owned()],
             content_type: None,
+            destination: None,
         }),
     };
     if let Binding::Operation(binding) = &mut definition.binding {

@@ -241,9 +241,116 @@ fn a_catalogue_that_cannot_be_pinned_is_refused_whole() {
     let action = Action::SyncServer { server: id("status"), catalogue: twice };
     world.refuses(&admin(), action, RefusalKind::Invalid, "twice");
     let recipe = status_tools_with("get_page", |tool| {
-        tool.binding =
-            Binding::Recipe(RecipeBinding { version: 1, why: "x".into(), uses: vec![id("list_all")], send: [].into() });
+        tool.binding = Binding::Recipe(RecipeBinding {
+            version: 1,
+            why: "x".into(),
+            uses: vec![id("list_all")],
+            send: [].into(),
+            destination: None,
+        });
     });
     world.refuses(&admin(), sync("status", 1, recipe), RefusalKind::Invalid, "uses `list_all`");
     assert!(world.state.tools().is_empty());
+}
+
+/// No version is stated.
+const UNSTATED: u64 = 0;
+
+#[test]
+fn a_catalogue_without_a_version_is_counted_and_drifts_like_any_other() {
+    let mut world = World::new();
+    world.does(&admin(), Action::RegisterServer { server: id("status"), spec: spec("status") });
+    world.sync("status", UNSTATED, status_tools());
+    let version = |world: &World| world.state.servers()["status"].catalogue().unwrap().0;
+    assert_eq!(version(&world), 1);
+    world.approve(&["status/get_page"]);
+    let approved = world.digest("status/get_page");
+    // The same again, as after a restart, is nothing.
+    world.holds_already(&admin(), sync("status", UNSTATED, status_tools()));
+    let mut changed = status_tools();
+    changed.iter_mut().for_each(|tool| tool.description.push_str(" Now with more."));
+    let events = world.sync("status", UNSTATED, changed.clone());
+    assert!(events.iter().any(|event| matches!(event, Event::ToolChanged(_))), "{events:?}");
+    assert_eq!((version(&world), world.tool("status/get_page").state()), (2, ToolState::PendingReview));
+    assert_ne!(world.digest("status/get_page"), approved);
+    // Approved as with any drift, and taken back as with any drift: what was reviewed under its digest is.
+    world.approve(&["status/get_page"]);
+    let events = world.sync("status", UNSTATED, status_tools());
+    assert!(!events.is_empty());
+    assert_eq!((version(&world), world.tool("status/get_page").state()), (3, ToolState::Approved));
+    // A tool that goes away counts, too.
+    world.sync("status", UNSTATED, status_tools().into_iter().skip(1).collect());
+    assert_eq!(version(&world), 4);
+}
+
+#[test]
+fn versions_that_are_stated_and_counted_follow_one_another() {
+    let mut world = World::new();
+    world.with_status();
+    world.sync("status", 7, status_tools());
+    let mut changed = status_tools();
+    changed.iter_mut().for_each(|tool| tool.title.push('!'));
+    world.sync("status", UNSTATED, changed);
+    assert_eq!(world.state.servers()["status"].catalogue().unwrap().0, 8);
+    world.refuses(
+        &admin(),
+        sync("status", 7, status_tools()),
+        RefusalKind::Conflict,
+        "7 of server `status` is older than 8",
+    );
+}
+
+#[test]
+fn a_coming_catalogue_without_a_version_is_staged_as_the_next() {
+    let mut world = World::new();
+    world.with_status();
+    let mut coming = status_tools();
+    coming.iter_mut().for_each(|tool| tool.title.push('!'));
+    let stage = |tools| Action::StageCatalogue { server: id("status"), catalogue: catalogue(UNSTATED, tools) };
+    world.does(&admin(), stage(coming.clone()));
+    let staged: Vec<_> =
+        world.tool("status/get_page").staged().map(|(digest, version, _)| (digest, version.0)).collect();
+    assert_eq!(staged, [(coming.iter().find(|tool| tool.name.as_str() == "get_page").unwrap().digest().unwrap(), 2)]);
+    world.holds_already(&admin(), stage(status_tools()));
+    world.sync("status", UNSTATED, coming);
+    assert_eq!(world.tool("status/get_page").staged().count(), 0);
+}
+
+#[test]
+fn tools_that_go_elsewhere_are_rebound_and_leave_the_credentials_behind() {
+    let at = |destination: Option<&str>| {
+        let mut tools = status_tools();
+        for tool in &mut tools {
+            if let Binding::Operation(operation) = &mut tool.binding {
+                operation.destination = destination.map(str::to_owned);
+            }
+        }
+        tools
+    };
+    let owner = mcp_govern_core::CredentialOwner::Shared;
+    let mut world = World::new();
+    world.does(&admin(), Action::RegisterServer { server: id("status"), spec: spec("status") });
+    world.sync("status", UNSTATED, at(Some("https://one.example/v1")));
+    world.approve(&["status/get_page"]);
+    let put = |version| Action::SetCredential {
+        server: id("status"),
+        owner: owner.clone(),
+        version,
+        facts: mcp_govern_core::CredentialFacts::new(),
+    };
+    world.does(&admin(), put(1));
+    let has_one = |world: &World| world.state.credential(&id("status"), &owner).is_some();
+    // Another path of the same host is another tool, and no other host.
+    world.sync("status", UNSTATED, at(Some("https://one.example/v2")));
+    assert_eq!(world.tool("status/get_page").state(), ToolState::PendingReview);
+    assert!(has_one(&world));
+    world.approve(&["status/get_page"]);
+    let events = world.sync("status", UNSTATED, at(Some("https://two.example/v2")));
+    assert!(events.iter().any(|event| matches!(event, Event::CredentialRemoved(_))), "{events:?}");
+    assert_eq!(world.tool("status/get_page").state(), ToolState::PendingReview);
+    assert!(!has_one(&world));
+    // Where the operator's row comes to decide, changing the row is what takes them away.
+    world.does(&admin(), put(2));
+    world.sync("status", UNSTATED, at(None));
+    assert!(has_one(&world));
 }

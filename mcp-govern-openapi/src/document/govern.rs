@@ -11,6 +11,8 @@ use serde_json::{Map, Value};
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct OperationGovern {
     pub(crate) ignore: bool,
+    /// The tool's name, where it is another one than the `operationId` gives.
+    pub(crate) name: Option<String>,
     pub(crate) hidden: bool,
     pub(crate) effect: Option<Effect>,
     pub(crate) idempotent: Option<IdempotentGovern>,

@@ -3,7 +3,7 @@
 use mcp_govern_core::{ToolName, check::KEYS_OF};
 use serde_json::Value;
 
-use super::{govern::OperationGovern, names::to_snake, parameter::Argument, refs::Checked};
+use super::{govern::OperationGovern, naming::Naming, parameter::Argument, refs::Checked};
 
 /// What an operation states of the keys of its arguments.
 #[derive(Debug, Default)]
@@ -17,7 +17,7 @@ pub(crate) struct Keys {
 
 impl Keys {
     /// Reads `keys_of` and `replaces`, and writes the first into the schemas of the arguments: it is part of what is reviewed.
-    pub(super) fn read(govern: &OperationGovern, arguments: &mut [Argument]) -> Checked<Self> {
+    pub(super) fn read(naming: &Naming, govern: &OperationGovern, arguments: &mut [Argument]) -> Checked<Self> {
         let mut keys = Self::default();
         for (name, stands_for) in &govern.keys_of {
             if arguments.iter().any(|argument| argument.name == *stands_for) {
@@ -32,7 +32,7 @@ impl Keys {
             if keys.stand_for.is_empty() {
                 return Err("`replaces` needs `keys_of`, which says whose keys are replaced".to_owned());
             }
-            keys.replaces = Some(ToolName::new(to_snake(read)).map_err(|error| format!("`replaces`: {error}"))?);
+            keys.replaces = Some(naming.referred(read).map_err(|error| format!("`replaces`: {error}"))?);
         }
         Ok(keys)
     }

@@ -1,6 +1,7 @@
 //! The document: read, checked and compiled once; nothing of it is looked up by text afterwards.
 
 pub(crate) mod ends_now;
+pub(crate) mod foreign;
 pub(crate) mod govern;
 pub(crate) mod instead;
 pub(crate) mod names;
@@ -13,40 +14,56 @@ pub(crate) mod send;
 mod body;
 pub(crate) mod keys;
 mod lint;
+mod naming;
 mod operation;
 mod output;
 mod parameter;
 mod probe;
 mod response;
+mod rows;
+mod servers;
 
-use std::{collections::HashMap, fmt::Write as _, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
-use mcp_govern_core::{Catalogue, CatalogueVersion, ProviderId, ProviderInfo, Region, SunsetNotice, ToolName};
+use mcp_govern_core::{Catalogue, CatalogueVersion, ProviderId, ProviderInfo, SunsetNotice, ToolName};
 use serde_json::{Map, Value};
-use url::Url;
 
 use self::{
-    govern::{DocumentGovern, OperationGovern},
-    operation::{Shared, Stands, compile},
+    foreign::ForeignDocument,
+    govern::DocumentGovern,
+    naming::Naming,
+    operation::Shared,
     policy::Policy,
     refs::{Checked, Components},
     scope::Scopes,
     security::Schemes,
+    servers::Servers,
 };
 pub(crate) use self::{lint::lint, operation::OWN_ORIGIN, probe::ProbePlan};
 use crate::{
     error::{DocumentError, DocumentErrorKind, Fault},
-    merge::{FILE_KEY, parse_yaml},
+    merge::parse_yaml,
     row::Row,
 };
+
+/// What becomes of what cannot be honoured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Faulty {
+    /// The document is refused: it is one of our own, and its author corrects it.
+    Refused,
+    /// It is left out, and told.
+    LeftOut,
+}
 
 /// A compiled document.
 #[derive(Debug)]
 pub(crate) struct Document {
     pub(crate) info: ProviderInfo,
     pub(crate) version: CatalogueVersion,
-    /// The base URL of the first server, if the document states one.
-    pub(crate) base: Option<Url>,
+    pub(crate) servers: Servers,
     /// What a server row may call its only region.
     pub(crate) only_region: Option<String>,
     pub(crate) rows: Vec<Row>,
@@ -55,26 +72,31 @@ pub(crate) struct Document {
     pub(crate) policy: Policy,
     pub(crate) scopes: Scopes,
     pub(crate) probes: Vec<ProbePlan>,
+    /// Whether others write and change it.
+    pub(crate) is_foreign: bool,
+    /// What cannot be honoured of a document that others write.
+    pub(crate) left_out: Vec<Fault>,
 }
 
 impl Document {
-    /// Reads a whole document in JSON or YAML.
-    pub(crate) fn read(text: &str) -> Result<Self, DocumentError> {
+    /// Reads a whole document in JSON or YAML: one of our own, or as `foreign` says.
+    pub(crate) fn read(text: &str, foreign: Option<&ForeignDocument>) -> Result<Self, DocumentError> {
         let root: Value = if text.trim_start().starts_with('{') {
             serde_json::from_str(text)
                 .map_err(|error| DocumentError::one(DocumentErrorKind::Syntax, "document", error.to_string()))?
         } else {
             parse_yaml("document", text)?
         };
-        Self::compile(&root)
+        Self::compile(&root, foreign)
     }
 
     /// Compiles a parsed document.
-    pub(crate) fn compile(root: &Value) -> Result<Self, DocumentError> {
+    fn compile(root: &Value, foreign: Option<&ForeignDocument>) -> Result<Self, DocumentError> {
         let mut faults = Faults::default();
-        let result = Self::try_compile(root, &mut faults);
+        let result = Self::try_compile(root, foreign, &mut faults);
         match result {
             Ok(document) if faults.0.is_empty() => Ok(document),
+            Ok(document) if foreign.is_some() => Ok(Self { left_out: faults.0, ..document }),
             Ok(_) => Err(DocumentError::new(DocumentErrorKind::Content, faults.0)),
             Err(fault) => {
                 faults.0.insert(0, fault);
@@ -95,57 +117,103 @@ impl Document {
         }
     }
 
-    fn try_compile(root: &Value, faults: &mut Faults) -> Result<Self, Fault> {
+    fn try_compile(root: &Value, foreign: Option<&ForeignDocument>, faults: &mut Faults) -> Result<Self, Fault> {
         let at = |place: &'static str| move |message: String| Fault { place: place.to_owned(), message };
+        let faulty = if foreign.is_some() { Faulty::LeftOut } else { Faulty::Refused };
         let object = root.as_object().ok_or("is no object".to_owned()).map_err(at("document"))?;
         check_version(object).map_err(at("openapi"))?;
         let govern: DocumentGovern = govern::read(object).map_err(at("document"))?;
+        let version = version(&govern).map_err(at("x-govern"))?;
         let components = Components::new(root);
         let security = object.get("security");
-        let schemes = Schemes::read(root, components, &preferred(security)).map_err(at("securitySchemes"))?;
+        let schemes = Schemes::read(root, components, &preferred(security), faulty).map_err(at("securitySchemes"))?;
         let scopes = Scopes::read(&govern, &schemes).map_err(at("x-govern"))?;
         let policy = Policy::new(&govern).map_err(at("x-govern"))?;
-        let servers = servers(object).map_err(at("servers"))?;
-        let shared =
-            Shared { components, schemes: &schemes, policy: &policy, scopes: &scopes, pages: &govern.pages, security };
-        let rows = rows(object, shared, faults).map_err(at("paths"))?;
-        let index = rows.iter().enumerate().map(|(at, row)| (row.name.clone(), at)).collect();
-        let info = info(object, &govern, &schemes, &servers).map_err(at("info"))?;
+        let servers = Servers::read(object).map_err(at("servers"))?;
+        let operations = rows::operations(object, foreign, faults).map_err(at("paths"))?;
+        let naming = Naming::new(operations.iter().map(rows::Found::called), foreign);
+        let shared = Shared {
+            components,
+            schemes: &schemes,
+            policy: &policy,
+            scopes: &scopes,
+            pages: &govern.pages,
+            security,
+            servers: object.get("servers"),
+            naming: &naming,
+        };
+        let rows = rows::compiled(&operations, shared, faults);
+        let mut info = info(object, &govern, &schemes, &servers).map_err(at("info"))?;
+        info.base_url = servers.base().filter(|_| foreign.is_some()).cloned();
+        let regions = &servers.regions;
         let mut document = Self {
             info,
-            version: CatalogueVersion(govern.catalogue.unwrap_or(1)),
-            base: servers.first().map(|region| region.base_url.clone()),
-            only_region: servers.first().filter(|_| servers.len() == 1).map(|region| region.id.clone()),
+            version,
+            only_region: regions.first().filter(|_| regions.len() == 1).map(|region| region.id.clone()),
+            servers,
             rows,
-            index,
+            index: HashMap::new(),
             schemes,
             policy,
             scopes,
             probes: Vec::new(),
+            is_foreign: foreign.is_some(),
+            left_out: Vec::new(),
         };
-        document.check_rows(faults);
-        // Where operations are missing because of a fault of their own, what names them would only repeat it.
-        if faults.0.is_empty() {
-            document.probes = probe::read(&document, &govern.probe).map_err(at("probe"))?;
+        document.index_rows();
+        match faulty {
+            // Where operations are missing because of a fault of their own, what names them would only repeat it.
+            Faulty::Refused if faults.0.is_empty() => {
+                document.check_scopes(faults);
+                faults.0.extend(document.faulty_rows().map(|(_, fault)| fault));
+                if faults.0.is_empty() {
+                    document.probes =
+                        probe::read(&document, &naming, &govern.probe, faulty, faults).map_err(at("probe"))?;
+                }
+            }
+            Faulty::Refused => {}
+            Faulty::LeftOut => {
+                document.leave_out_faulty_rows(faults);
+                document.check_scopes(faults);
+                document.probes =
+                    probe::read(&document, &naming, &govern.probe, faulty, faults).map_err(at("probe"))?;
+            }
         }
         Ok(document)
     }
 
-    /// What can only be said of all rows together.
-    fn check_rows(&self, faults: &mut Faults) {
-        if !faults.0.is_empty() {
-            return;
-        }
+    fn index_rows(&mut self) {
+        self.index = self.rows.iter().enumerate().map(|(at, row)| (row.name.clone(), at)).collect();
+    }
+
+    fn check_scopes(&self, faults: &mut Faults) {
         for scope in &self.scopes.rules {
             if !self.rows.iter().any(|row| row.takes(&scope.argument)) {
                 let message = format!("`{}` is an argument of no operation", scope.argument);
-                faults.0.push(Fault { place: "x-govern.scopes".to_owned(), message });
+                faults.push("x-govern.scopes", message);
             }
         }
-        for row in &self.rows {
-            if let Err(message) = self.check_row(row) {
-                faults.0.push(Fault { place: row.place.clone(), message });
+    }
+
+    /// What can only be said of all rows together.
+    fn faulty_rows(&self) -> impl Iterator<Item = (ToolName, Fault)> {
+        let fault = |row: &Row| {
+            let message = self.check_row(row).err()?;
+            Some((row.name.clone(), Fault { place: row.place.clone(), message }))
+        };
+        self.rows.iter().filter_map(fault)
+    }
+
+    /// A row may need another one that is left out, and so on.
+    fn leave_out_faulty_rows(&mut self, faults: &mut Faults) {
+        loop {
+            let (names, found): (HashSet<ToolName>, Vec<Fault>) = self.faulty_rows().unzip();
+            if names.is_empty() {
+                return;
             }
+            faults.0.extend(found);
+            self.rows.retain(|row| !names.contains(&row.name));
+            self.index_rows();
         }
     }
 
@@ -199,8 +267,24 @@ fn check_replaces(row: &Row, asked: &Row) -> Checked<()> {
     }
 }
 
+/// What cannot be honoured, so far.
 #[derive(Debug, Default)]
-struct Faults(Vec<Fault>);
+pub(crate) struct Faults(Vec<Fault>);
+
+impl Faults {
+    fn push(&mut self, place: impl Into<String>, message: impl Into<String>) {
+        self.0.push(Fault { place: place.into(), message: message.into() });
+    }
+}
+
+/// The version of the catalogue; where none is stated it is counted as the content changes.
+fn version(govern: &DocumentGovern) -> Checked<CatalogueVersion> {
+    match govern.catalogue {
+        Some(0) => Err("`catalogue: 0`: a version is 1 or higher".to_owned()),
+        Some(version) => Ok(CatalogueVersion(version)),
+        None => Ok(CatalogueVersion::UNSTATED),
+    }
+}
 
 fn check_version(object: &Map<String, Value>) -> Checked<()> {
     match object.get("openapi").map(Value::as_str) {
@@ -217,35 +301,11 @@ fn preferred(security: Option<&Value>) -> Vec<String> {
     alternatives.flat_map(|alternative| alternative.keys().cloned()).collect()
 }
 
-fn servers(object: &Map<String, Value>) -> Checked<Vec<Region>> {
-    let Some(list) = object.get("servers") else { return Ok(Vec::new()) };
-    let mut regions: Vec<Region> = Vec::new();
-    for server in list.as_array().ok_or("is no list")? {
-        let text = |key: &str| server.get(key).and_then(Value::as_str);
-        let url = text("url").ok_or("has an entry without `url`")?;
-        if server.get("variables").is_some() || url.contains('{') {
-            return Err(format!("`{url}`: variables in server URLs are not supported"));
-        }
-        let base = Url::parse(url).map_err(|error| format!("`{url}`: {error}; expected an absolute URL"))?;
-        crate::server::check_base(&base).map_err(|fault| format!("`{url}` {fault}"))?;
-        let id = text("x-region").map_or_else(|| default_region(regions.len()), str::to_owned);
-        if regions.iter().any(|region| region.id == id) {
-            return Err(format!("two servers have the `x-region` `{id}`"));
-        }
-        regions.push(Region::new(id.clone(), base, text("description").unwrap_or(&id)));
-    }
-    Ok(regions)
-}
-
-fn default_region(index: usize) -> String {
-    if index == 0 { "default".to_owned() } else { format!("server-{}", index + 1) }
-}
-
 fn info(
     object: &Map<String, Value>,
     govern: &DocumentGovern,
     schemes: &Schemes,
-    servers: &[Region],
+    servers: &Servers,
 ) -> Checked<ProviderInfo> {
     let title =
         object.get("info").and_then(|info| info.get("title")).and_then(Value::as_str).ok_or("has no `title`")?;
@@ -255,66 +315,11 @@ fn info(
     let docs = object.get("externalDocs").and_then(|docs| docs.get("url")).and_then(Value::as_str);
     info.docs = docs.map(str::to_owned);
     info.auth_methods.clone_from(&schemes.methods);
-    if servers.len() > 1 {
-        info.regions = servers.to_vec();
+    if servers.regions.len() > 1 {
+        info.regions.clone_from(&servers.regions);
     }
     info.sunset = govern.sunset.as_ref().map(|sunset| SunsetNotice::new(&sunset.date, &sunset.notice));
     Ok(info)
-}
-
-fn rows(object: &Map<String, Value>, shared: Shared<'_>, faults: &mut Faults) -> Checked<Vec<Row>> {
-    let paths = object.get("paths").ok_or("is missing")?.as_object().ok_or("is no object")?;
-    let mut rows: Vec<Row> = Vec::new();
-    let mut places: HashMap<ToolName, String> = HashMap::new();
-    for (path, item) in paths {
-        let Some(item) = item.as_object() else {
-            faults.0.push(Fault { place: path.clone(), message: "is no object".to_owned() });
-            continue;
-        };
-        for (key, node) in item {
-            if matches!(key.as_str(), "parameters" | "summary" | "description") || key.starts_with("x-") {
-                continue;
-            }
-            let place = place_of(key, path, node);
-            let mut fail = |message| faults.0.push(Fault { place: place.clone(), message });
-            let Some(node) = node.as_object() else {
-                fail("is not supported here".to_owned());
-                continue;
-            };
-            let at = Stands { method: key, path, of_path: item.get("parameters"), node, place: &place };
-            match one_row(shared, at) {
-                Err(message) => fail(message),
-                Ok(None) => {}
-                Ok(Some(row)) => {
-                    if let Some(other) = places.get(&row.name) {
-                        fail(format!("the name `{}` is taken by {other}", row.name));
-                        continue;
-                    }
-                    places.insert(row.name.clone(), place);
-                    rows.push(row);
-                }
-            }
-        }
-    }
-    Ok(rows)
-}
-
-fn one_row<'a>(shared: Shared<'a>, at: Stands<'a>) -> Checked<Option<Row>> {
-    let govern: OperationGovern = govern::read(at.node)?;
-    if govern.ignore { Ok(None) } else { compile(shared, at, &govern).map(Some) }
-}
-
-/// `GET /pages (list_pages) in pages.yaml`.
-fn place_of(method: &str, path: &str, node: &Value) -> String {
-    let text = |key: &str| node.get(key).and_then(Value::as_str);
-    let mut place = format!("{} {path}", method.to_uppercase());
-    if let Some(id) = text("operationId") {
-        let _ = write!(place, " ({id})");
-    }
-    if let Some(file) = text(FILE_KEY) {
-        let _ = write!(place, " in {file}");
-    }
-    place
 }
 
 impl Document {

@@ -1,5 +1,7 @@
 //! Names: what the document spells in its own way becomes snake case.
 
+use mcp_govern_core::Digest;
+
 use super::refs::Checked;
 
 /// `listPets`, `list-pets` and `List Pets` all become `list_pets`. Letters beyond ASCII stay, so that they are noticed.
@@ -30,6 +32,29 @@ pub(crate) fn to_snake(text: &str) -> String {
         snake.pop();
     }
     snake
+}
+
+/// The longest name that a tool can have.
+pub(crate) const LONGEST_NAME: usize = 48;
+
+/// How long a shortened name is at most: with a server's prefix and what a client puts before it, it stays within 64 characters.
+const LONGEST_SHORTENED: usize = 40;
+
+/// How many digits tell shortened names apart.
+const DIGITS: usize = 8;
+
+/// A shorter name for an operation whose own is too long: its beginning, and a digest of the whole id. It follows from the id alone,
+/// so that it stays whatever other operations come and go.
+pub(crate) fn shortened(id: &str) -> String {
+    let digest = Digest::of_bytes(id.as_bytes()).to_string();
+    let digits: String = digest.chars().skip("sha256:".len()).take(DIGITS).collect();
+    let room = LONGEST_SHORTENED - DIGITS - 1;
+    let mut beginning: String = to_snake(id).chars().take(room).collect();
+    // Words stay whole where there are some.
+    if let Some(at) = beginning.rfind('_').filter(|at| *at * 2 > room) {
+        beginning.truncate(at);
+    }
+    format!("{beginning}_{digits}")
 }
 
 /// The argument's name: what `x-argument` says, else the vendor's name in snake case without a trailing `[]`.
@@ -75,6 +100,20 @@ mod tests {
         }
         assert_eq!(argument_name("statuses[]", None).unwrap(), "statuses");
         assert_eq!(argument_name("whatever", Some("other")).unwrap(), "other");
+    }
+
+    #[test]
+    fn a_long_id_becomes_a_shorter_name_that_follows_from_it_alone() {
+        let name = shortened("update_incident_api_v1_incidents__incident_id__patch");
+        assert_eq!(name, "update_incident_api_v1_9091cdcc");
+        for id in
+            ["a".repeat(200), "word_".repeat(60), "createTheVeryLongNameOfAnOperationThatAGeneratorWrote".to_owned()]
+        {
+            let name = shortened(&id);
+            assert!(name.len() <= LONGEST_SHORTENED && !name.contains("__"), "{name}");
+            assert_eq!(name, shortened(&id));
+            assert_ne!(name, shortened(&format!("{id}s")), "two ids that begin alike have one name");
+        }
     }
 
     #[test]

@@ -10,10 +10,11 @@ use serde_json::{Map, Value, json};
 
 use super::{
     body, ends_now,
+    foreign::Label,
     govern::{IdempotentGovern, OperationGovern, PageGovern, PollGovern},
     instead::{self, Instead},
     keys::Keys,
-    names::to_snake,
+    naming::Naming,
     output::{output_plan, page_size},
     parameter::{Argument, Parameters},
     policy::{Policy, header_name},
@@ -48,6 +49,9 @@ pub(crate) struct Shared<'a> {
     pub(crate) pages: &'a BTreeMap<String, PageGovern>,
     /// The document's own `security`.
     pub(crate) security: Option<&'a Value>,
+    /// The document's own `servers`.
+    pub(crate) servers: Option<&'a Value>,
+    pub(crate) naming: &'a Naming,
 }
 
 /// One operation as it stands in the document.
@@ -55,18 +59,26 @@ pub(crate) struct Shared<'a> {
 pub(crate) struct Stands<'a> {
     pub(crate) method: &'a str,
     pub(crate) path: &'a str,
+    /// The parameters of the path.
     pub(crate) of_path: Option<&'a Value>,
+    /// The `servers` of the path.
+    pub(crate) servers: Option<&'a Value>,
     pub(crate) node: &'a Map<String, Value>,
+    /// What it is called by.
+    pub(crate) label: &'a Label,
     pub(crate) place: &'a str,
 }
 
 /// Compiles an operation.
-pub(crate) fn compile<'a>(shared: Shared<'a>, at: Stands<'a>, govern: &OperationGovern) -> Checked<Row> {
+pub(crate) fn compile<'a>(shared: Shared<'a>, at: Stands<'_>, govern: &OperationGovern) -> Checked<Row> {
     let method = method_of(at.method)?;
-    if at.node.contains_key("servers") {
-        return Err("`servers` of an operation are not supported".to_owned());
+    // The same ones said again, as some generators do, lead to the same place.
+    if [at.node.get("servers"), at.servers].into_iter().flatten().any(|servers| Some(servers) != shared.servers) {
+        return Err(
+            "`servers` of its own are not supported: it would go elsewhere than to the API's base URL".to_owned()
+        );
     }
-    let name = name_of(at.node)?;
+    let name = shared.naming.name(at.label, at.node)?;
     let mut schemas = Schemas::new(shared.components, Side::Input);
     let parameters = Parameters::read(shared.components, &mut schemas, at.of_path, at.node.get("parameters"))?;
     let mut arguments = parameters.arguments;
@@ -80,7 +92,7 @@ pub(crate) fn compile<'a>(shared: Shared<'a>, at: Stands<'a>, govern: &Operation
     let fixed = fixed_values(govern, &mut body)?;
     let mut output = output_plan(shared, govern, &mut arguments)?;
     let send = send::read(govern, page_size(shared, govern)?, body.as_ref(), &mut arguments)?;
-    let keys = Keys::read(govern, &mut arguments)?;
+    let keys = Keys::read(shared.naming, govern, &mut arguments)?;
     let keep = Keep::read_all(shared.scopes, &govern.keep, &output)?;
     let mut of_answer = Schemas::new(shared.components, Side::Output);
     let responses = Responses::read(shared.components, &mut of_answer, at.node.get("responses"))?;
@@ -92,7 +104,7 @@ pub(crate) fn compile<'a>(shared: Shared<'a>, at: Stands<'a>, govern: &Operation
     let known = |name: &str| arguments.iter().any(|argument| argument.name == name);
     let checks = checks_of(govern, &arguments, before_body, &send)?;
     let repeat = repeat_of(govern, &method, &known)?;
-    let poll = govern.poll.as_ref().map(poll_plan).transpose()?;
+    let poll = govern.poll.as_ref().map(|poll| poll_plan(shared.naming, poll)).transpose()?;
     let output_schema = responses.output_schema(&output).filter(|_| poll.is_none()).map(Arc::new);
     let path = PathTemplate::parse(at.path, &parameters.path)?;
     let (security, names, scopes) = security_of(shared, at.node, origin)?;
@@ -133,9 +145,13 @@ pub(crate) fn compile<'a>(shared: Shared<'a>, at: Stands<'a>, govern: &Operation
             send,
             security: names,
             content_type,
+            // A server says it, where it is the document that decides.
+            destination: None,
         }),
     };
     send::check(&definition)?;
+    // What has no digest cannot be reviewed.
+    definition.digest().map_err(|error| format!("its definition has no digest: {error}"))?;
     let fixed_headers = fixed_headers(shared.policy, fixed.headers, &responses)?;
     Ok(Row {
         name,
@@ -236,11 +252,6 @@ fn method_of(method: &str) -> Checked<Method> {
     }
 }
 
-fn name_of(node: &Map<String, Value>) -> Checked<ToolName> {
-    let id = text(node, "operationId").ok_or("has no `operationId`, which gives the tool its name")?;
-    ToolName::new(to_snake(id)).map_err(|error| format!("`operationId: {id}`: {error}"))
-}
-
 fn refuse_collisions(arguments: &[Argument]) -> Checked<()> {
     let mut names: Vec<&str> = arguments.iter().map(|argument| argument.name.as_str()).collect();
     names.sort_unstable();
@@ -315,7 +326,7 @@ fn repeat_of(govern: &OperationGovern, method: &Method, known: &dyn Fn(&str) -> 
     }
 }
 
-fn poll_plan(stated: &PollGovern) -> Checked<PollPlan> {
+fn poll_plan(naming: &Naming, stated: &PollGovern) -> Checked<PollPlan> {
     if stated.every_ms == 0 {
         return Err("`async.every_ms` must be at least 1".to_owned());
     }
@@ -325,7 +336,7 @@ fn poll_plan(stated: &PollGovern) -> Checked<PollPlan> {
     let header = stated.pending.header.as_deref().map(header_name).transpose()?;
     let pointer = |text: &Option<String>| text.as_deref().map(Pointer::parse).transpose();
     Ok(PollPlan {
-        row: ToolName::new(to_snake(&stated.poll)).map_err(|error| format!("`async.poll`: {error}"))?,
+        row: naming.referred(&stated.poll).map_err(|error| format!("`async.poll`: {error}"))?,
         id: Pointer::parse(&stated.id)?,
         argument: stated.argument.clone(),
         pending: Pending {
@@ -347,8 +358,13 @@ fn security_of(shared: Shared<'_>, node: &Map<String, Value>, origin: Option<&Or
     let Some(stated) = node.get("security").or(shared.security) else { return Ok(Security::default()) };
     let stated = stated.as_array().ok_or("`security` is no list")?;
     let mut security = Security::default();
+    let mut unsupported = None;
     for alternative in stated {
         let alternative = alternative.as_object().ok_or("`security` holds something that is no object")?;
+        if let Some(fault) = shared.schemes.unsupported(alternative.keys()) {
+            unsupported = Some(fault);
+            continue;
+        }
         let indexes = alternative.keys().map(|name| shared.schemes.index(name)).collect::<Checked<Vec<_>>>()?;
         let scopes = alternative.values().filter_map(Value::as_array).flatten().filter_map(Value::as_str);
         let mut scopes: Vec<String> = scopes.map(str::to_owned).collect();
@@ -362,6 +378,9 @@ fn security_of(shared: Shared<'_>, node: &Map<String, Value>, origin: Option<&Or
         }
         security.0.push(indexes);
         security.1.push(alternative.keys().cloned().collect::<Vec<_>>().join("+"));
+    }
+    if let Some(fault) = unsupported.filter(|_| security.0.is_empty()) {
+        return Err(fault);
     }
     // Where a credential is welcome but not needed, it is shown when there is one.
     security.0.sort_by_key(Vec::is_empty);

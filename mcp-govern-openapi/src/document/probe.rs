@@ -3,7 +3,7 @@
 use mcp_govern_core::{AuthMethodId, Effect, ToolName};
 use serde_json::{Map, Value, value::RawValue};
 
-use super::{Document, govern::ProbeGovern, names::to_snake, refs::Checked};
+use super::{Document, Faults, Faulty, govern::ProbeGovern, naming::Naming, refs::Checked};
 use crate::decode::Pointer;
 
 /// A read that proves a credential, and what it tells about it.
@@ -54,9 +54,23 @@ impl Fact {
 }
 
 /// Reads the document's probes. A document without any is probed by its first stated read that needs no argument.
-pub(crate) fn read(document: &Document, stated: &[ProbeGovern]) -> Checked<Vec<ProbePlan>> {
-    let plans = stated.iter().map(|probe| plan(document, probe)).collect::<Checked<Vec<_>>>()?;
-    if !plans.is_empty() {
+pub(super) fn read(
+    document: &Document,
+    naming: &Naming,
+    stated: &[ProbeGovern],
+    faulty: Faulty,
+    faults: &mut Faults,
+) -> Checked<Vec<ProbePlan>> {
+    let mut plans = Vec::with_capacity(stated.len());
+    for probe in stated {
+        match (plan(document, naming, probe), faulty) {
+            (Ok(plan), _) => plans.push(plan),
+            (Err(fault), Faulty::Refused) => return Err(fault),
+            // Its operation may be one that is left out.
+            (Err(fault), Faulty::LeftOut) => faults.push("x-govern.probe", fault),
+        }
+    }
+    if !stated.is_empty() {
         return Ok(plans);
     }
     let usable = |row: &&crate::row::Row| {
@@ -78,8 +92,8 @@ pub(crate) fn read(document: &Document, stated: &[ProbeGovern]) -> Checked<Vec<P
         .collect())
 }
 
-fn plan(document: &Document, stated: &ProbeGovern) -> Checked<ProbePlan> {
-    let name = ToolName::new(to_snake(&stated.operation)).map_err(|error| error.to_string())?;
+fn plan(document: &Document, naming: &Naming, stated: &ProbeGovern) -> Checked<ProbePlan> {
+    let name = naming.referred(&stated.operation)?;
     let row = document.row(&name).ok_or_else(|| format!("`{name}` is no operation"))?;
     if row.definition.effect != Effect::Read {
         return Err(format!("`{name}` is no read"));

@@ -1,7 +1,8 @@
-//! `$ref`, which may point to the document's components and nowhere else.
+//! `$ref`, which may point to any place of the document and nowhere else.
 
 use std::borrow::Cow;
 
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 /// A finding without its place; the caller adds the place.
@@ -22,17 +23,15 @@ impl<'a> Components<'a> {
         Self { root: document }
     }
 
-    /// The target of a reference such as `#/components/schemas/Thing`.
+    /// The target of a reference such as `#/components/schemas/Thing`. The fragment is a JSON pointer in the form of a URI: what is
+    /// percent-encoded in it is decoded before `~1` and `~0` are (RFC 6901, section 6).
     pub(crate) fn target(self, reference: &str) -> Checked<&'a Value> {
-        let refuse = || format!("`$ref: {reference}` is not supported: expected `#/components/<section>/<name>`");
-        let path = reference.strip_prefix("#/components/").ok_or_else(refuse)?;
-        let (section, name) = path.split_once('/').ok_or_else(refuse)?;
-        if name.is_empty() || name.contains('/') {
-            return Err(refuse());
-        }
-        let name = name.replace("~1", "/").replace("~0", "~");
-        let target = self.root.get("components").and_then(|all| all.get(section)).and_then(|all| all.get(&name));
-        target.ok_or_else(|| format!("`$ref: {reference}` points to nothing"))
+        let pointer = reference.strip_prefix('#').filter(|pointer| pointer.starts_with('/')).ok_or_else(|| {
+            format!("`$ref: {reference}` is not supported: expected a place of this document, `#/components/<section>/<name>`")
+        })?;
+        let pointer = percent_decode_str(pointer).decode_utf8();
+        let pointer = pointer.map_err(|_| format!("`$ref: {reference}` is no text once it is decoded"))?;
+        self.root.pointer(&pointer).ok_or_else(|| format!("`$ref: {reference}` points to nothing"))
     }
 
     /// The object that a node stands for: itself, or the target of its `$ref` with the keys that stand beside the
@@ -87,13 +86,38 @@ mod tests {
     }
 
     #[test]
+    fn a_reference_is_decoded_before_it_is_looked_up() {
+        let names = ["Page[Item]", "a/b", "a~b", "100%", "Größe", "~1"];
+        let schemas: Map<String, Value> =
+            names.iter().map(|name| ((*name).to_owned(), json!({"title": name}))).collect();
+        let document =
+            json!({"components": {"schemas": schemas}, "paths": {"/a/{id}": {"get": {"x": {"title": "deep"}}}}});
+        let components = Components::new(&document);
+        for (reference, title) in [
+            ("#/components/schemas/Page%5BItem%5D", "Page[Item]"),
+            ("#/components/schemas/Page[Item]", "Page[Item]"),
+            ("#/components/schemas/a~1b", "a/b"),
+            ("#/components/schemas/a%7E1b", "a/b"),
+            ("#/components/schemas/a~0b", "a~b"),
+            ("#/components/schemas/100%25", "100%"),
+            ("#/components/schemas/Gr%C3%B6%C3%9Fe", "Größe"),
+            ("#/components/schemas/~01", "~1"),
+            ("#/paths/~1a~1%7Bid%7D/get/x", "deep"),
+        ] {
+            assert_eq!(components.target(reference).unwrap()["title"], title, "{reference}");
+        }
+    }
+
+    #[test]
     fn a_reference_elsewhere_or_to_nothing_or_in_a_circle_is_an_error_that_names_it() {
         let document = json!({"components": {"schemas": {"A": {"$ref": "#/components/schemas/A"}}}});
         let components = Components::new(&document);
         for (reference, part) in [
             ("other.yaml#/A", "not supported"),
-            ("#/paths/~1x", "not supported"),
-            ("#/components/schemas/B/items", "not supported"),
+            ("#A", "not supported"),
+            ("#/paths/~1x", "points to nothing"),
+            ("#/components/schemas/A/items", "points to nothing"),
+            ("#/components/schemas/%FF", "is no text"),
             ("#/components/schemas/B", "points to nothing"),
             ("#/components/schemas/A", "circle"),
         ] {

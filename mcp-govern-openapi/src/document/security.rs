@@ -1,5 +1,7 @@
 //! Security schemes: what a credential must hold, and which header it fills.
 
+use std::collections::BTreeMap;
+
 use http::{HeaderName, HeaderValue, header};
 use mcp_govern_core::{
     AuthMethod, AuthMethodId, ConfigField, Credential, CredentialFacts, CredentialSharing, Secret, SecretField,
@@ -7,6 +9,7 @@ use mcp_govern_core::{
 use serde_json::{Map, Value};
 
 use super::{
+    Faulty,
     govern::{self, FieldFormat, FieldGovern, SchemeGovern},
     policy::header_name,
     refs::{Checked, Components},
@@ -44,6 +47,8 @@ pub(crate) struct Schemes {
     pub(crate) list: Vec<Scheme>,
     pub(crate) methods: Vec<AuthMethod>,
     pub(crate) config: Vec<ConfigRule>,
+    /// Schemes that cannot be honoured, and why: what needs one of them is left out.
+    unsupported: BTreeMap<String, String>,
 }
 
 impl Scheme {
@@ -111,8 +116,14 @@ impl Scheme {
 }
 
 impl Schemes {
-    /// Reads `components.securitySchemes`; `preferred` lists names in the order in which methods are recommended.
-    pub(crate) fn read(document: &Value, components: Components<'_>, preferred: &[String]) -> Checked<Self> {
+    /// Reads `components.securitySchemes`; `preferred` lists names in the order in which methods are recommended. A scheme that cannot be
+    /// honoured is an error, or kept aside.
+    pub(crate) fn read(
+        document: &Value,
+        components: Components<'_>,
+        preferred: &[String],
+        faulty: Faulty,
+    ) -> Checked<Self> {
         let mut schemes = Self::default();
         let Some(all) = document.pointer("/components/securitySchemes") else { return Ok(schemes) };
         let all = all.as_object().ok_or("`components.securitySchemes` is no object")?;
@@ -121,9 +132,22 @@ impl Schemes {
         for name in names {
             let node = all.get(name).ok_or("a scheme is missing")?;
             let object = components.object(node)?;
-            schemes.add(name, &object).map_err(|fault| format!("the security scheme `{name}`: {fault}"))?;
+            let place = |fault| format!("the security scheme `{name}`: {fault}");
+            let stated: SchemeGovern = govern::read(&object).map_err(place)?;
+            match (kind_of(&stated, &object), faulty) {
+                (Ok((header, kind)), _) => schemes.add(name, &object, &stated, header, kind).map_err(place)?,
+                (Err(fault), Faulty::Refused) => return Err(place(fault)),
+                (Err(fault), Faulty::LeftOut) => {
+                    schemes.unsupported.insert(name.clone(), fault);
+                }
+            }
         }
         Ok(schemes)
+    }
+
+    /// Why one of the schemes that an alternative names cannot be honoured.
+    pub(crate) fn unsupported<'a>(&self, mut names: impl Iterator<Item = &'a String>) -> Option<String> {
+        names.find_map(|name| Some(format!("the security scheme `{name}`: {}", self.unsupported.get(name)?)))
     }
 
     /// The index of a scheme by its name.
@@ -134,35 +158,18 @@ impl Schemes {
             .ok_or_else(|| format!("`security` names `{name}`, which is no scheme"))
     }
 
-    fn add(&mut self, name: &str, object: &Map<String, Value>) -> Checked<()> {
-        let stated: SchemeGovern = govern::read(object)?;
-        let text = |key: &str| object.get(key).and_then(Value::as_str).unwrap_or_default();
-        let token = |prefix: &str, field: &str| SchemeKind::Token {
-            prefix: stated.prefix.clone().unwrap_or_else(|| prefix.to_owned()),
-            field: stated
-                .field
-                .clone()
-                .or_else(|| Some(stated.fields.first()?.name.clone()))
-                .unwrap_or_else(|| field.to_owned()),
-            fallback: stated.fallback.clone(),
-        };
-        let mut header = header::AUTHORIZATION;
-        let kind = match (text("type"), text("scheme").to_ascii_lowercase().as_str()) {
-            ("apiKey", _) if text("in") == "header" => {
-                header = header_name(text("name"))?;
-                token("", "api_key")
-            }
-            ("apiKey", _) => {
-                return Err(format!("`in: {}` is not supported: a key stands in a header only", text("in")));
-            }
-            ("http", "bearer") => token("Bearer ", "token"),
-            ("http", "basic") => SchemeKind::Basic { user: "username".to_owned(), password: "password".to_owned() },
-            ("oauth2" | "openIdConnect", _) => token("Bearer ", "access_token"),
-            (kind, scheme) => return Err(format!("`type: {kind}` with `scheme: {scheme}` is not supported")),
-        };
+    fn add(
+        &mut self,
+        name: &str,
+        object: &Map<String, Value>,
+        stated: &SchemeGovern,
+        header: HeaderName,
+        kind: SchemeKind,
+    ) -> Checked<()> {
         let id = stated.method.clone().unwrap_or_else(|| super::names::to_snake(name));
         let method = AuthMethodId::new(id).map_err(|error| error.to_string())?;
-        self.add_method(&method, &stated, &kind, matches!(text("type"), "oauth2" | "openIdConnect"))?;
+        let oauth = matches!(text(object, "type"), "oauth2" | "openIdConnect");
+        self.add_method(&method, stated, &kind, oauth)?;
         self.list.push(Scheme { name: name.to_owned(), method, header, kind });
         Ok(())
     }
@@ -219,6 +226,36 @@ impl Schemes {
     }
 }
 
+/// The header that a scheme fills, and with what.
+fn kind_of(stated: &SchemeGovern, object: &Map<String, Value>) -> Checked<(HeaderName, SchemeKind)> {
+    let token = |prefix: &str, field: &str| SchemeKind::Token {
+        prefix: stated.prefix.clone().unwrap_or_else(|| prefix.to_owned()),
+        field: stated
+            .field
+            .clone()
+            .or_else(|| Some(stated.fields.first()?.name.clone()))
+            .unwrap_or_else(|| field.to_owned()),
+        fallback: stated.fallback.clone(),
+    };
+    let kind = match (text(object, "type"), text(object, "scheme").to_ascii_lowercase().as_str()) {
+        ("apiKey", _) if text(object, "in") == "header" => {
+            return Ok((header_name(text(object, "name"))?, token("", "api_key")));
+        }
+        ("apiKey", _) => {
+            return Err(format!("`in: {}` is not supported: a key stands in a header only", text(object, "in")));
+        }
+        ("http", "bearer") => token("Bearer ", "token"),
+        ("http", "basic") => SchemeKind::Basic { user: "username".to_owned(), password: "password".to_owned() },
+        ("oauth2" | "openIdConnect", _) => token("Bearer ", "access_token"),
+        (kind, scheme) => return Err(format!("`type: {kind}` with `scheme: {scheme}` is not supported")),
+    };
+    Ok((header::AUTHORIZATION, kind))
+}
+
+fn text<'a>(object: &'a Map<String, Value>, key: &str) -> &'a str {
+    object.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
 fn add_field(fields: &mut Vec<SecretField>, stated: &FieldGovern) -> Checked<()> {
     let mut field = SecretField::new(stated.name.clone(), title_of(stated));
     field.help.clone_from(&stated.help);
@@ -243,7 +280,7 @@ mod tests {
 
     fn read(schemes: Value) -> Checked<Schemes> {
         let document = json!({ "components": { "securitySchemes": schemes } });
-        Schemes::read(&document, Components::new(&document), &["second".to_owned()])
+        Schemes::read(&document, Components::new(&document), &["second".to_owned()], Faulty::Refused)
     }
 
     fn credential(fields: &[(&str, &str)]) -> Credential {

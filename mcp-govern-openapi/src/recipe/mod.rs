@@ -255,6 +255,7 @@ impl RecipeSpec {
                 why: self.why,
                 uses: rows.iter().map(|row| row.name.clone()).collect(),
                 send: self.send,
+                destination: None,
             }),
         };
         send::check(&definition)?;

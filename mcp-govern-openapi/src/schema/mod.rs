@@ -1,6 +1,7 @@
 //! Schemas: what the document says becomes what a model is shown, without references, and a codec that leads back.
 
 mod codec;
+mod numbers;
 
 use std::{borrow::Cow, collections::BTreeSet};
 
@@ -255,7 +256,8 @@ impl<'a> Schemas<'a> {
             } else if matches!(key, "properties" | "required" | "additionalProperties") {
                 continue;
             } else {
-                value.clone()
+                let Some(shown) = numbers::shown(key, value, object) else { continue };
+                shown
             };
             schema.insert(key.to_owned(), shown);
         }
@@ -324,8 +326,8 @@ impl<'a> Schemas<'a> {
             _ => Map::new(),
         };
         for kept in ["title", "description", "default", "deprecated", "x-personal", "x-fault"] {
-            if let Some(value) = object.get(kept) {
-                schema.insert(kept.to_owned(), value.clone());
+            if let Some(value) = object.get(kept).and_then(|value| numbers::shown(kept, value, object)) {
+                schema.insert(kept.to_owned(), value);
             }
         }
         if nullable(object) {

@@ -47,7 +47,7 @@ async fn ready(State((face, authenticate)): State<(Arc<Face>, Arc<dyn Authentica
         "identity": if identity { "ready" } else { "unavailable" },
         "record": if status.audit == AuditHealth::Writable { "writable" } else { "unavailable" },
         "revision": status.revision,
-        "server_faults": status.faults.len(),
+        "server_faults": status.servers_at_fault(),
     });
     (code, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }

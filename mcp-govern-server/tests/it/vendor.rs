@@ -86,6 +86,7 @@ fn tool(name: &str, effect: Effect, input: Value, output: Option<Value>, securit
         send: BTreeMap::new(),
         security: security.iter().map(ToString::to_string).collect(),
         content_type: None,
+        destination: None,
     });
     ToolDefinition {
         name: ToolName::new(name).unwrap(),

@@ -1,14 +1,18 @@
 //! Taking in what a server's provider states.
 
-use std::{cmp::Ordering, collections::BTreeMap, sync::Arc};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{Case, Events};
 use crate::{
     journal::{
-        CatalogueSynced, Event, Refusal, Server, Tool, ToolChanged, ToolDiscovered, ToolGone, ToolReturned, ToolStaged,
-        ToolState, drift,
+        CatalogueSynced, CredentialRemoved, Event, Refusal, Server, Tool, ToolChanged, ToolDiscovered, ToolGone,
+        ToolReturned, ToolStaged, ToolState, drift,
     },
-    vocabulary::{Catalogue, Digest, DriftAction, ServerId, ToolDefinition, ToolId},
+    vocabulary::{Catalogue, CatalogueVersion, Digest, DriftAction, ServerId, ToolDefinition, ToolId},
 };
 
 /// The tools that a catalogue states, each under its digest.
@@ -18,9 +22,15 @@ impl Case<'_> {
     pub(super) fn sync_server(&self, id: &ServerId, catalogue: &Catalogue) -> Events {
         let server = self.server(id)?;
         let found = read(id, catalogue)?;
-        let version = catalogue.version;
+        let version = counted(catalogue, server.catalogue);
         if let Some(known) = server.catalogue {
             match version.cmp(&known) {
+                // The journal counts: what was found last is the newest, unless it is what was found before.
+                _ if catalogue.version == CatalogueVersion::UNSTATED => {
+                    if self.difference(id, &found).is_none() {
+                        return Ok(Vec::new());
+                    }
+                }
                 Ordering::Less => {
                     return Err(Refusal::conflict(format!(
                         "catalogue {version} of server `{id}` is older than {known}, which was synced already: sync from a \
@@ -38,14 +48,30 @@ impl Case<'_> {
         let gone =
             self.state.tools_of(id).filter(|(tool, row)| row.state != ToolState::Removed && !found.contains_key(*tool));
         events.extend(gone.map(|(tool, _)| Event::from(ToolGone { tool: tool.clone() })));
+        events.extend(self.credentials_left_behind(id, &found));
         Ok(events)
+    }
+
+    /// A credential belongs to an origin: where the tools go to another one than before, it does not go with them. Their review is a
+    /// matter of drift.
+    fn credentials_left_behind(&self, id: &ServerId, found: &Found<'_>) -> Vec<Event> {
+        let rows = self.state.tools_of(id).filter(|(_, row)| row.state != ToolState::Removed);
+        let before = origins(rows.map(|(_, row)| &*row.definition));
+        let after = origins(found.values().map(|(_, definition)| &***definition));
+        if before.is_empty() || after.is_empty() || before == after {
+            return Vec::new();
+        }
+        let credentials = self.state.credentials.keys().filter(|(server, _)| server == id);
+        credentials
+            .map(|(server, owner)| CredentialRemoved { server: server.clone(), owner: owner.clone() }.into())
+            .collect()
     }
 
     /// Definitions of known tools only: what the coming catalogue adds is discovered, and reviewed, once it is there.
     pub(super) fn stage_catalogue(&self, id: &ServerId, catalogue: &Catalogue) -> Events {
         let server = self.server(id)?;
         let found = read(id, catalogue)?;
-        let version = catalogue.version;
+        let version = counted(catalogue, server.catalogue);
         match server.catalogue {
             None => {
                 return Err(Refusal::not_possible(format!(
@@ -74,15 +100,7 @@ impl Case<'_> {
     }
 
     fn same_catalogue(&self, id: &ServerId, catalogue: &Catalogue, found: &Found<'_>) -> Events {
-        let known: BTreeMap<&ToolId, Digest> = self
-            .state
-            .tools_of(id)
-            .filter(|(_, row)| row.state != ToolState::Removed)
-            .map(|(tool, row)| (tool, row.digest))
-            .collect();
-        let changed = found.iter().find(|(tool, (digest, _))| known.get(tool) != Some(digest)).map(|(tool, _)| tool);
-        let missing = known.keys().find(|tool| !found.contains_key(**tool)).copied();
-        match changed.or(missing) {
+        match self.difference(id, found) {
             None => Ok(Vec::new()),
             Some(tool) => Err(Refusal::conflict(format!(
                 "catalogue {} of server `{id}` was synced with something else as `{}`: a catalogue that changes has a \
@@ -91,6 +109,18 @@ impl Case<'_> {
                 tool.name()
             ))),
         }
+    }
+
+    /// A tool that is not as it was synced last.
+    fn difference<'a>(&'a self, id: &'a ServerId, found: &'a Found<'_>) -> Option<&'a ToolId> {
+        let known: BTreeMap<&ToolId, Digest> = self
+            .state
+            .tools_of(id)
+            .filter(|(_, row)| row.state != ToolState::Removed)
+            .map(|(tool, row)| (tool, row.digest))
+            .collect();
+        let changed = found.iter().find(|(tool, (digest, _))| known.get(tool) != Some(digest)).map(|(tool, _)| tool);
+        changed.or(known.keys().find(|tool| !found.contains_key(**tool)).copied())
     }
 
     fn found(&self, server: &Server, tool: &ToolId, digest: Digest, definition: &Arc<ToolDefinition>) -> Option<Event> {
@@ -119,6 +149,24 @@ impl Case<'_> {
         let baseline = row.reviewed.as_ref().map_or(&row.definition, |(_, reviewed)| reviewed);
         drift::grade(baseline, new).map_or(DriftAction::Review, |grade| grade.action(&policy))
     }
+}
+
+/// The version that a catalogue has: its own, or the one after the last where it states none.
+fn counted(catalogue: &Catalogue, known: Option<CatalogueVersion>) -> CatalogueVersion {
+    match known {
+        _ if catalogue.version != CatalogueVersion::UNSTATED => catalogue.version,
+        None => CatalogueVersion(1),
+        Some(CatalogueVersion(known)) => CatalogueVersion(known.saturating_add(1)),
+    }
+}
+
+/// Where tools go, as far as their definitions say: scheme, host and port.
+fn origins<'a>(definitions: impl Iterator<Item = &'a ToolDefinition>) -> BTreeSet<String> {
+    let origin = |destination: &str| match url::Url::parse(destination) {
+        Ok(url) => url.origin().ascii_serialization(),
+        Err(_) => destination.to_owned(),
+    };
+    definitions.filter_map(ToolDefinition::destination).map(origin).collect()
 }
 
 /// Reads a catalogue, whose fields anybody can fill.
