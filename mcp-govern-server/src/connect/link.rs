@@ -68,6 +68,11 @@ impl Connector {
         url
     }
 
+    /// The page on which a person sees the accounts that are connected.
+    pub(super) fn accounts_url(&self) -> Url {
+        self.url(&format!("{}/accounts", self.path()))
+    }
+
     fn url(&self, path: &str) -> Url {
         let mut url = self.public.clone();
         url.set_path(path);

@@ -6,7 +6,10 @@
 //! 3. The vendor asks the person, and sends the browser back with a code. The state in that redirect is good once, for a few minutes,
 //!    and in the browser that began.
 //! 4. The code becomes a credential, and the credential is put in place. The next call goes through.
+//!
+//! On a page of its own (`/connect/accounts`) a person sees the accounts that it has connected, and disconnects them.
 
+mod accounts;
 mod config;
 mod cookies;
 mod error;

@@ -14,6 +14,7 @@ input{font:inherit;width:100%;box-sizing:border-box;padding:.55rem .7rem}\
 button,.button{font:inherit;display:inline-block;margin-top:1.1rem;padding:.6rem 1.2rem;border:0;border-radius:.4rem;\
 background:#1553c0;color:#fff;text-decoration:none;cursor:pointer}\
 .note{opacity:.75;font-size:.95rem}\
+h2{font-size:1.15rem;margin:2rem 0 .2rem}\
 ";
 
 /// A page: title and paragraphs are texts, escaped here; `more` is HTML of ours.
@@ -68,14 +69,13 @@ impl<'a> Page<'a> {
     }
 }
 
+/// The field in which a person proves who it is where nothing else does.
+pub(super) const TOKEN: &str = "<label for=\"token\">Access token that your AI client uses here</label>\
+    <input id=\"token\" name=\"token\" type=\"password\" autocomplete=\"off\" required>";
+
 /// The form of the first page.
 pub(super) fn form(action: &str, ticket: &str, asks_for_token: bool) -> String {
-    let token = if asks_for_token {
-        "<label for=\"token\">Access token that your AI client uses here</label>\
-         <input id=\"token\" name=\"token\" type=\"password\" autocomplete=\"off\" required>"
-    } else {
-        ""
-    };
+    let token = if asks_for_token { TOKEN } else { "" };
     format!(
         "<form method=\"post\" action=\"{}\"><input type=\"hidden\" name=\"ticket\" value=\"{}\">{token}\
          <button type=\"submit\">Continue</button></form>",
@@ -101,7 +101,7 @@ pub(super) fn button(url: &Url, text: &str) -> String {
 }
 
 /// Text as it may stand in HTML, in an attribute's quotes too.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

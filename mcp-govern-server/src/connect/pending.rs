@@ -64,6 +64,20 @@ impl Spent {
         self.one_time.put(&key_of(kind, state), OneTimeValue::new(bytes), self.ttl).await
     }
 
+    /// Keeps whom a page was shown to, under the mark in it.
+    pub(super) async fn keep_visitor(&self, mark: &str, user: &UserId) -> Result<(), StoreError> {
+        let bytes =
+            serde_json::to_vec(user).map_err(|error| StoreError::new(StoreErrorKind::Corrupt, error.to_string()))?;
+        self.one_time.put(&key_of_mark(mark), OneTimeValue::new(bytes), self.ttl).await
+    }
+
+    /// Takes whom the page with this mark was shown to. None when there is no such page, its form was sent before, or its time has
+    /// passed.
+    pub(super) async fn take_visitor(&self, mark: &str) -> Result<Option<UserId>, StoreError> {
+        let taken = self.one_time.take(&key_of_mark(mark)).await?;
+        Ok(taken.and_then(|value| serde_json::from_slice(value.as_bytes()).ok()))
+    }
+
     /// Takes the sign-in of a state. None when there is none, it was taken, or its time has passed.
     pub(super) async fn take<T: DeserializeOwned>(&self, kind: &str, state: &str) -> Result<Option<T>, StoreError> {
         let taken = self.one_time.take(&key_of(kind, state)).await?;
@@ -73,6 +87,10 @@ impl Spent {
 
 fn key_of(kind: &str, state: &str) -> String {
     format!("mcp-{kind}-{}", hashed(state))
+}
+
+fn key_of_mark(mark: &str) -> String {
+    format!("mcp-accounts-{}", hashed(mark))
 }
 
 /// SHA-256 as text that may stand in a URL: the PKCE challenge of a verifier (RFC 7636, section 4.2), the name of what is kept.

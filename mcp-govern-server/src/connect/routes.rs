@@ -18,6 +18,7 @@ use url::{Url, form_urlencoded};
 
 use super::{
     AuthorizationGrant, AuthorizeRequest, ConnectError, ConnectErrorKind, Connector, Visitor,
+    accounts,
     link::Ticket,
     pages::{self, Page},
     pending::{Pending, Use, hashed},
@@ -34,7 +35,7 @@ use crate::{
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The form has two short fields.
-const FORM: BodyLimits = BodyLimits { bytes: 32 * 1024, patience: Duration::from_secs(10) };
+pub(super) const FORM: BodyLimits = BodyLimits { bytes: 32 * 1024, patience: Duration::from_secs(10) };
 
 /// What the pages need.
 #[derive(Debug)]
@@ -46,7 +47,7 @@ pub(crate) struct ConnectDoor {
 
 /// Who sits in front of the browser.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Who {
+pub(super) enum Who {
     Person(UserId),
     /// Not known yet: the person signs in.
     SignsIn,
@@ -87,6 +88,7 @@ pub(crate) fn routes(door: Arc<ConnectDoor>) -> Router {
         .route(&format!("{path}/callback/{{server}}"), get(callback))
         .route(&format!("{path}/sign-in"), post(sign_in::begin))
         .route(&format!("{path}/signed-in"), get(sign_in::signed_in))
+        .route(&format!("{path}/accounts"), get(accounts::look).post(accounts::change))
         .route(&format!("{path}/style.css"), get(style))
         .with_state(door)
 }
@@ -287,12 +289,14 @@ impl ConnectDoor {
         let go_back = "You can close this page and go back to your AI client.";
         let paragraphs = [account.as_str(), go_back];
         let paragraphs = if account.is_empty() { &paragraphs[1..] } else { &paragraphs[..] };
-        Ok(self.show(Page::new(StatusCode::OK, &title, paragraphs)))
+        let mut page = Page::new(StatusCode::OK, &title, paragraphs);
+        page.more = self.link_to_accounts();
+        Ok(self.show(page))
     }
 
     /// Who sits in front of the browser: whom the application knows, whom the request itself proves, or whose token it is. None where
     /// there is nothing to go by.
-    async fn visitor(&self, parts: &Parts, token: Option<&Secret>) -> Result<Who, Shown> {
+    pub(super) async fn visitor(&self, parts: &Parts, token: Option<&Secret>) -> Result<Who, Shown> {
         if let Some(visitors) = &self.connector.config.visitors {
             return match visitors.identify(&self.door.presented(parts)).await {
                 Ok(Visitor::Known(user)) => Ok(Who::Person(user)),
@@ -347,7 +351,7 @@ impl ConnectDoor {
     }
 
     /// Browsers state the origin of every form that is sent: another page's form is refused.
-    fn must_come_from_our_own_page(&self, headers: &HeaderMap) -> Result<(), Shown> {
+    pub(super) fn must_come_from_our_own_page(&self, headers: &HeaderMap) -> Result<(), Shown> {
         let stated = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
         if stated == Some(self.connector.public.origin().ascii_serialization().as_str()) {
             return Ok(());

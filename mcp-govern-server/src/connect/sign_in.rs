@@ -14,6 +14,7 @@ use axum::{
 use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use mcp_govern_core::{Secret, UserId};
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use super::{
     AuthorizationGrant, AuthorizeRequest, ConnectError, ConnectErrorKind,
@@ -83,8 +84,11 @@ impl ConnectDoor {
         let (mut parts, body) = request.into_parts();
         let _ = take_bearer(&mut parts.headers);
         let link = self.form_of_our_own_page(&parts.headers, body).await?.link;
-        let ticket = self.ticket(&link)?;
-        self.server(&ticket.server)?;
+        // Without a link the person wants to see the accounts that are connected.
+        if !link.is_empty() {
+            let ticket = self.ticket(&link)?;
+            self.server(&ticket.server)?;
+        }
         let Some(sign_in) = self.connector.sign_in() else { return Err(self.used_up()) };
         let random = || random_text().map_err(|_| self.not_now());
         let (state, verifier, nonce, browser) = (random()?, random()?, random()?, random()?);
@@ -112,6 +116,11 @@ impl ConnectDoor {
         Ok(response)
     }
 
+    /// Where a person goes on who has signed in: to the link, or to the page of accounts.
+    fn place_of(&self, link: &str) -> Url {
+        if link.is_empty() { self.connector.accounts_url() } else { self.connector.link_url(link) }
+    }
+
     async fn came_back_signed_in(&self, parts: &Parts) -> Result<Response, Shown> {
         let query = parts.uri.query();
         let state = parameter(query, "state").unwrap_or_default();
@@ -128,7 +137,7 @@ impl ConnectDoor {
             Ok(user) => {
                 let sealed = self.connector.sealer.seal(Purpose::Session, &[], SESSION, &Session { user });
                 let Some(sealed) = sealed else { return Err(self.not_now()) };
-                let mut response = Redirect::to(self.connector.link_url(&pending.link).as_str()).into_response();
+                let mut response = Redirect::to(self.place_of(&pending.link).as_str()).into_response();
                 self.set_cookie(&mut response, &self.cookie_name(COOKIE), &sealed, SESSION);
                 response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
                 response
@@ -191,7 +200,7 @@ impl ConnectDoor {
         let reason = error.to_string();
         let paragraphs = [reason.as_str(), hint];
         let mut page = Page::new(status, "You were not signed in", &paragraphs);
-        page.more = pages::button(&self.connector.link_url(link), "Try again");
+        page.more = pages::button(&self.place_of(link), "Try again");
         self.show(page).into()
     }
 

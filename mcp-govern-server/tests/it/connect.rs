@@ -308,6 +308,105 @@ async fn an_account_that_the_vendor_refuses_leads_to_a_link_in_each_era() {
 }
 
 #[tokio::test]
+async fn a_call_that_had_answers_before_its_account_was_refused_is_not_repeated_by_itself_where_it_changes_something() {
+    let world = scene().await;
+    let (link, _) = link_for(&world, "ada").await;
+    connect(&world, &link, "ada").await;
+    // It only reads: to ask once more does no harm.
+    *world.vendor.refuses.lock().unwrap() = Some(2);
+    let result = ask(&world, "ada", mine()).await.result();
+    assert_eq!(result["resultType"], "input_required", "{result}");
+    let link = result["inputRequests"]["connect"]["params"]["url"].as_str().unwrap().to_owned();
+    *world.vendor.refuses.lock().unwrap() = None;
+    connect(&world, &link, "ada").await;
+    *world.vendor.refuses.lock().unwrap() = Some(2);
+    let change = json!({"name": "own_change", "arguments": {}});
+    let result = ask(&world, "ada", change).await.result();
+    assert_eq!((&result["resultType"], &result["isError"]), (&json!("complete"), &json!(true)));
+    let text = result["content"][0]["text"].as_str().unwrap();
+    assert!(text.contains("/connect?ticket=") && text.contains("look before you call again"), "{text}");
+}
+
+/// The value of a hidden field, of the first form that has it.
+fn hidden(page: &str, name: &str) -> String {
+    let begin = format!("name=\"{name}\" value=\"");
+    let at = page.find(&begin).unwrap_or_else(|| panic!("{name}: {page}")) + begin.len();
+    page[at..].split('"').next().unwrap().to_owned()
+}
+
+impl Browser<'_> {
+    /// Sends a form of the page of accounts.
+    async fn accounts(&mut self, fields: &[(&str, &str)]) -> Answer {
+        let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let request = Request::builder().method("POST").uri("/connect/accounts").header(header::ORIGIN, self.origin);
+        self.send(request, form).await
+    }
+}
+
+#[tokio::test]
+async fn a_person_disconnects_an_account_of_ones_own_and_of_nobody_else() {
+    let world = scene().await;
+    for name in ["ada", "bob"] {
+        let (link, _) = link_for(&world, name).await;
+        let page = connect(&world, &link, name).await.text();
+        assert!(page.contains("href=\"/connect/accounts\""), "{page}");
+    }
+    let mut browser = Browser::new(&world);
+    let page = browser.open("http://127.0.0.1:8700/connect/accounts").await;
+    assert!(page.status == StatusCode::OK && page.text().contains("type=\"password\""), "{}", page.text());
+    assert!(!page.text().contains("at-the-vendor"), "nothing is shown to a stranger");
+    assert_eq!(browser.accounts(&[("token", &token("nobody"))]).await.status, StatusCode::FORBIDDEN);
+    let page = browser.accounts(&[("token", &token("ada"))]).await.text();
+    for shown in ["<h2>Own &lt;Things&gt;</h2>", "The account is ada-at-the-vendor.", "Connected at "] {
+        assert!(page.contains(shown), "{shown}: {page}");
+    }
+    assert!(!page.contains(&token("ada")), "the token is not sent back");
+    let (mark, server) = (hidden(&page, "mark"), hidden(&page, "server"));
+
+    // A form of another page, or one that was made up, changes nothing; neither does the mark of somebody else's page.
+    let mut elsewhere = Browser { origin: "https://evil.example.com", ..Browser::new(&world) };
+    assert_eq!(elsewhere.accounts(&[("mark", &mark), ("server", &server)]).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(browser.accounts(&[("mark", "made-up"), ("server", &server)]).await.status, StatusCode::GONE);
+    let of_bob = hidden(&browser.accounts(&[("token", &token("bob"))]).await.text(), "mark");
+    let page = browser.accounts(&[("token", &token("ada")), ("mark", &of_bob), ("server", &server)]).await;
+    assert_eq!(page.status, StatusCode::GONE);
+    ask(&world, "ada", mine()).await.result();
+    assert_eq!(ask(&world, "bob", mine()).await.result()["structuredContent"]["user"], "bob");
+
+    let page = browser.accounts(&[("mark", &mark), ("server", &server)]).await.text();
+    assert!(page.contains("is disconnected") && page.contains("No account of yours is connected"), "{page}");
+    assert_eq!(ask(&world, "ada", mine()).await.result()["resultType"], "input_required");
+    assert_eq!(ask(&world, "bob", mine()).await.result()["structuredContent"]["user"], "bob");
+    // The form is good once.
+    assert_eq!(browser.accounts(&[("mark", &mark), ("server", &server)]).await.status, StatusCode::GONE);
+}
+
+#[tokio::test]
+async fn the_page_of_accounts_goes_by_the_sign_in_of_the_application() {
+    let world = scene_with(|connect| connect.with_visitors(Session)).await;
+    let with = |session: &str| Browser { cookies: vec![session.to_owned()], ..Browser::new(&world) };
+    let page = with("session=ada").open("http://127.0.0.1:8700/connect/accounts").await;
+    assert!(page.status == StatusCode::OK && page.text().contains("No account of yours"), "{}", page.text());
+    assert_eq!(with("session=?").open("http://127.0.0.1:8700/connect/accounts").await.status, StatusCode::FORBIDDEN);
+    let page = with("none=1").open("http://127.0.0.1:8700/connect/accounts").await;
+    assert_eq!(page.status, StatusCode::SEE_OTHER);
+    let (link, _) = link_for(&world, "ada").await;
+    let mut ada = with("session=ada");
+    let begun = ada.go_on(&link, "").await;
+    let back = ada.sign_in(&begun).await;
+    ada.open(&back).await;
+    let page = ada.open("http://127.0.0.1:8700/connect/accounts").await.text();
+    let fields = [("mark", hidden(&page, "mark")), ("server", hidden(&page, "server"))];
+    let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    // A page that was shown to Ada is good for nobody else who is signed in.
+    assert_eq!(with("session=bob").accounts(&fields).await.status, StatusCode::GONE);
+    let page = ada.open("http://127.0.0.1:8700/connect/accounts").await.text();
+    let fields = [("mark", hidden(&page, "mark")), ("server", "own".to_owned())];
+    let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    assert!(ada.accounts(&fields).await.text().contains("is disconnected"));
+}
+
+#[tokio::test]
 async fn a_link_is_good_for_the_person_who_was_asked_alone() {
     let world = scene().await;
     let (link, _) = link_for(&world, "ada").await;

@@ -19,7 +19,7 @@ async fn everybody_gets_their_own_list_in_a_stable_order() {
     let world = World::new().await;
     let ada = names(&world.modern("ada", "tools/list", json!({})).await.result());
     let mut expected: Vec<&str> = DESK.to_vec();
-    expected.extend(["acme_wanted", "own_mine", "request_access"]);
+    expected.extend(["acme_wanted", "own_change", "own_mine", "request_access"]);
     assert_eq!(ada, expected);
     assert_eq!(ada, names(&world.modern("ada", "tools/list", json!({})).await.result()));
     // Eve holds nothing; what she may ask for is listed and says so.

@@ -128,7 +128,10 @@ impl ToolServer for FakeServer {
             json!({"text": {"type": "string", "description": "What to say, as `echo` does.", "x-mcp-header": "Text"}});
         let nothing = || takes(&json!({}), &[]);
         let mut tools = if self.own {
-            vec![tool("mine", Effect::Read, takes(&json!({"of": {"type": "integer"}}), &[]), None, &["token"])]
+            vec![
+                tool("mine", Effect::Read, takes(&json!({"of": {"type": "integer"}}), &[]), None, &["token"]),
+                tool("change", Effect::Write, nothing(), None, &["token"]),
+            ]
         } else {
             vec![
                 tool("echo", Effect::Read, takes(&text, &["text"]), Some(text_output()), &[]),
@@ -220,7 +223,7 @@ impl FakeServer {
                 Ok(ToolOutput::new(to_raw_value(&json!({"steps": 3})).unwrap(), Vec::new())
                     .with_note("2 were left out: see `echo`"))
             }
-            "mine" if self.vendor.refuses.lock().unwrap().is_some() => {
+            "mine" | "change" if self.vendor.refuses.lock().unwrap().is_some() => {
                 let before = self.vendor.refuses.lock().unwrap().unwrap_or_default();
                 let exchanges = std::iter::repeat_n(exchange(200), before).chain([exchange(401)]).collect();
                 Err(ProviderError::new(ProviderErrorKind::Unauthorized, "the vendor answered 401")

@@ -69,7 +69,7 @@ fn blueprint() -> Blueprint {
             },
             "own": {
                 "provider": "fake", "title": "Own <Things>", "prefix": "own", "auth_method": "token",
-                "sharing": "per_user", "approve": ["read"],
+                "sharing": "per_user", "approve": ["read", "write"],
             },
         },
         "toolsets": {
