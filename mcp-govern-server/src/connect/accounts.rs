@@ -137,7 +137,9 @@ impl ConnectDoor {
         fact(&format!("Connected at {}.", connection.at));
         match connection.standing {
             CredentialStanding::InUse => {}
-            CredentialStanding::Expired => fact("Your permission has ended: call a tool in your AI client to connect it again."),
+            CredentialStanding::Expired => {
+                fact("Your permission has ended: call a tool in your AI client to connect it again.")
+            }
             CredentialStanding::Refused => {
                 fact("The vendor no longer accepts it: call a tool in your AI client to connect it again.");
             }
@@ -154,7 +156,10 @@ impl ConnectDoor {
 
     /// A link to the page.
     pub(super) fn link_to_accounts(&self) -> String {
-        format!("<p class=\"note\"><a href=\"{}\">See and disconnect your accounts</a></p>", escape(&self.accounts_path()))
+        format!(
+            "<p class=\"note\"><a href=\"{}\">See and disconnect your accounts</a></p>",
+            escape(&self.accounts_path())
+        )
     }
 
     fn accounts_path(&self) -> String {

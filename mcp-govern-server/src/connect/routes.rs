@@ -17,8 +17,7 @@ use mcp_govern_core::{
 use url::{Url, form_urlencoded};
 
 use super::{
-    AuthorizationGrant, AuthorizeRequest, ConnectError, ConnectErrorKind, Connector, Visitor,
-    accounts,
+    AuthorizationGrant, AuthorizeRequest, ConnectError, ConnectErrorKind, Connector, Visitor, accounts,
     link::Ticket,
     pages::{self, Page},
     pending::{Pending, Use, hashed},
