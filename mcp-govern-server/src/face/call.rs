@@ -310,7 +310,8 @@ impl Face {
             return refusal::answer(denial, call, self.form(asked), self.access_requests(), meta);
         };
         let remedy = Remedy::ConnectAccount { server: server.clone(), url: Some(url.clone()) };
-        let denial = Denial::new(denial.code(), denial.message(), remedy);
+        // The vendor's own refusal may stand in it, which names the tool without the server's prefix.
+        let denial = Denial::new(denial.code(), self.told_of(asked, denial.message()), remedy);
         let repeated = !asked.went && error.repetition() == Repetition::Harmless;
         let era = if !repeated { Era::Text } else { Era::of(asked.cx, principal, &self.handshakes) };
         let message = denial.message();
