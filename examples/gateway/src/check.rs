@@ -8,7 +8,9 @@ use std::{
 };
 
 use mcp_govern_core::{
-    CredentialOwner, CredentialVerdict, Grantee, Provider, ServerId, ToolsetId, blueprint::Blueprint,
+    CredentialOwner, CredentialVerdict, Grantee, Provider as _, ServerId, ToolsetId,
+    blueprint::Blueprint,
+    journal::{State, ToolState},
     memory::MemoryStores,
 };
 use mcp_govern_server::McpServer;
@@ -20,11 +22,12 @@ use crate::{
     config::Config,
     credentials,
     failure::Failure,
-    governance::{administrator, enact},
+    governance::{administrator, enact, idle_approvals},
     identity::{AtTheDoor, Doorkeeper, authenticator, everybody},
     node::Node,
     plan::{open_copy, placed},
-    providers, rules,
+    providers::{Providers, some},
+    rules,
     serve::{configured, refuse_open_door, sign_ins},
     store::StorePlace,
 };
@@ -63,12 +66,19 @@ pub(crate) async fn run(
     out: &mut (impl Write + Send),
 ) -> Result<ExitCode, Failure> {
     let mut findings = Findings::default();
-    let providers = findings.take(providers::all(config)).unwrap_or_default();
+    let mut providers = findings.take(Providers::read(config)).unwrap_or_default();
+    let refused = findings.take(providers.check(config)).unwrap_or_default();
+    let place = config.name();
+    findings.problems.extend(refused.into_iter().map(|fault| format!("{place}: {fault}")));
+    findings.problems.extend(providers.faults.iter().cloned());
+    let remarks = providers.remarks();
+    if flags.strict { &mut findings.problems } else { &mut findings.notes }.extend(remarks.left_out);
+    findings.notes.extend(remarks.notes);
     let credentials = findings.take(credentials::resolve(config)).unwrap_or_default();
     let store = findings.take(StorePlace::of(config, &cli.store));
-    if !providers.is_empty() {
-        let node = open_copy(&config.tenant()?, &MemoryStores::new(), &providers).await?;
-        govern(&node, config, &providers, &mut findings).await?;
+    if !providers.all.is_empty() {
+        let node = open_copy(&config.tenant()?, &MemoryStores::new(), &providers.all).await?;
+        govern(&node, config, &providers.misfits, &mut findings).await?;
         look(&node, config, cli, &mut findings)?;
         if flags.probe {
             ask_issuer(config, cli, &mut findings).await;
@@ -81,6 +91,10 @@ pub(crate) async fn run(
             let (actor, one) = (administrator()?, [(server.clone(), credential.clone())]);
             let placed = credentials::put(&node.governor, &actor, &node.stores, &one).await;
             if findings.take(placed).is_some() && flags.probe {
+                if let Some(unproved) = unproved(config, &providers, server) {
+                    findings.notes.push(unproved);
+                    continue;
+                }
                 probe(&node, server, &mut findings).await?;
             }
         }
@@ -110,13 +124,11 @@ pub(crate) async fn run(
 async fn govern(
     node: &Node,
     config: &Config,
-    providers: &[Arc<dyn Provider>],
+    misfits: &BTreeSet<ServerId>,
     findings: &mut Findings,
 ) -> Result<(), Failure> {
     let (actor, place) = (administrator()?, config.name());
-    let misfits = providers::faults_of_servers(config, providers);
-    findings.problems.extend(misfits.values().flatten().map(|fault| format!("{place}: {fault}")));
-    let mut broken: BTreeSet<ServerId> = misfits.into_keys().collect();
+    let mut broken = misfits.clone();
     for (server, row) in
         config.blueprint.servers.iter().filter(|(server, _)| !broken.contains(*server)).collect::<Vec<_>>()
     {
@@ -138,6 +150,9 @@ async fn govern(
             for wait in &enacted.waiting {
                 findings.notes.push(format!("{}: `{}` waits: {}", wait.place, wait.tool, wait.why));
             }
+            let state = node.governor.state();
+            findings.notes.extend(idle_approvals(&state, &config.blueprint));
+            findings.notes.extend(long_names(&state));
         }
         Err(error) => findings.tell(&placed(config, &error)),
     }
@@ -246,6 +261,45 @@ async fn ask_issuer(config: &Config, cli: &Cli, findings: &mut Findings) {
     if let Err(error) = door.prepare().await {
         findings.problems.push(format!("auth.jwt: {error}"));
     }
+}
+
+/// Why a credential is not tried, where its document names no read that could prove it. That is no problem of the credential.
+fn unproved(config: &Config, providers: &Providers, server: &ServerId) -> Option<String> {
+    let row = config.blueprint.servers.get(server)?;
+    let (_, own) = providers.own.iter().find(|(_, own)| own.info().id == row.provider)?;
+    let told = "is not tried: the document names no read that could prove it (`x-govern: {probe: [{operation: …}]}`)";
+    (!own.proves(&row.auth_method)).then(|| format!("credentials.{server}: {told}"))
+}
+
+/// What a client that calls this server `govern` puts before each name.
+const BY_CLIENTS: usize = "mcp__govern__".len();
+
+/// The longest names that clients take, what they put before it included.
+const LONGEST: [(usize, &str); 2] = [(64, "Claude Code"), (60, "Cursor")];
+
+/// Names that are too long for clients, once the server's prefix and what the client puts before it are counted.
+fn long_names(state: &State) -> Vec<String> {
+    let mut notes = Vec::new();
+    for (server, row) in state.servers() {
+        let offered = state.tools_of(server).filter(|(_, tool)| tool.state() != ToolState::Removed);
+        let names: Vec<String> = offered.map(|(id, _)| format!("{}_{}", row.spec().prefix, id.name())).collect();
+        for (longest, client) in LONGEST {
+            let long: Vec<String> = names
+                .iter()
+                .filter(|name| name.len() + BY_CLIENTS > longest)
+                .map(|name| format!("`{name}` ({})", name.len() + BY_CLIENTS))
+                .collect();
+            if !long.is_empty() {
+                notes.push(format!(
+                    "servers.{server}: {} of its names are longer than the {longest} characters that {client} takes with `mcp__govern__` \
+                     before them: {}; a shorter `prefix`, or `names` of the document under `apis`, makes them shorter",
+                    long.len(),
+                    some(&long)
+                ));
+            }
+        }
+    }
+    notes
 }
 
 async fn probe(node: &Node, server: &ServerId, findings: &mut Findings) -> Result<(), Failure> {

@@ -97,6 +97,9 @@ pub(crate) struct CheckFlags {
     /// Ask each vendor whether the key is good; everything else needs no network
     #[arg(long)]
     pub(crate) probe: bool,
+    /// Count operations that are left out of a document as problems, not as notes
+    #[arg(long)]
+    pub(crate) strict: bool,
 }
 
 /// What a key is for.

@@ -83,7 +83,12 @@ pub(crate) async fn put(
     wanted: &[ServerCredential],
 ) -> Result<Vec<(ServerId, Placed)>, Failure> {
     let mut all = Vec::new();
+    let closed = governor.status().faults;
     for (server, credential) in wanted {
+        // A credential is bound to where it goes, and of a server that cannot be opened that is not known.
+        if closed.contains_key(server) {
+            continue;
+        }
         let placed = put_one(governor, actor, stores, server, credential)
             .await
             .map_err(|failure| failure.at(format_args!("credentials.{server}")))?;

@@ -87,8 +87,8 @@ mod tests {
         let config = demonstration.config(&UserId::new("os", "ann").unwrap()).unwrap();
         assert_eq!(config.blueprint.servers.len(), 3);
         assert_eq!(demonstration.credentials().unwrap().len(), 3);
-        let providers = crate::providers::all(&config).unwrap();
-        assert_eq!(crate::providers::faults(&config, &providers), Vec::<String>::new());
+        let mut providers = crate::providers::Providers::read(&config).unwrap();
+        assert_eq!(providers.check(&config).unwrap(), Vec::<String>::new());
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Bringing the file's governance about, step by step, with a protocol of what was done and what it changes for whom.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mcp_govern_core::{
-    Actor, Digest, Governor, Role, ServerId, ToolId, UserId,
+    Actor, Classification, Digest, Governor, Role, ServerId, ToolId, UserId,
     blueprint::{Blueprint, Kept, Plan, Removal, Waiting},
     governor::{ActOutcome, GovernError},
     journal::{AccessChange, Standing, State, ToolState},
@@ -48,6 +48,9 @@ pub(crate) struct Synced {
     pub(crate) new: usize,
     pub(crate) changed: usize,
     pub(crate) removed: usize,
+    /// Where its tools go, where that is another place than before, and what that does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) moved: Option<String>,
 }
 
 /// A tool that has to wait for a person.
@@ -74,8 +77,11 @@ impl Enacted {
         for step in &self.steps {
             tracing::info!(place = %step.place, action = step.action, "{}", step.why);
         }
-        for Synced { server, new, changed, removed } in &self.synced {
+        for Synced { server, new, changed, removed, moved } in &self.synced {
             tracing::info!(%server, new, changed, removed, "the server's tools were taken in");
+            if let Some(moved) = moved {
+                tracing::warn!(%server, "{moved}");
+            }
         }
         for change in &self.access {
             let tools = change.tools.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
@@ -124,6 +130,8 @@ pub(crate) async fn enact(governor: &Governor, actor: &Actor, blueprint: &Bluepr
         faults: Vec::new(),
         kept: Vec::new(),
     };
+    // Servers that cannot be looked at now: they keep nothing else from being done.
+    let mut unsynced = BTreeSet::new();
     let known: Vec<ServerId> = governor.state().servers().keys().cloned().collect();
     for server in known {
         // A newer release of the gateway may know more tools, or others.
@@ -131,18 +139,19 @@ pub(crate) async fn enact(governor: &Governor, actor: &Actor, blueprint: &Bluepr
             Ok(synced) => enacted.synced.extend(synced),
             Err(error) => {
                 enacted.faults.push(format!("the tools of server `{server}` could not be looked at: {error}"));
+                unsynced.insert(server);
             }
         }
     }
     for _ in 0..ROUNDS {
         let plan = governor.plan(actor, blueprint)?;
-        if plan.is_empty() {
+        if plan.steps().is_empty() && plan.to_sync().is_subset(&unsynced) {
             enacted.waiting = plan.waiting().iter().map(Wait::of).collect();
             enacted.access = before.changes_to(&Standing::of(&governor.state(), governor.now()));
             enacted.kept = blueprint.kept(&governor.state(), governor.now());
             return Ok(enacted);
         }
-        match round(governor, actor, &plan, &mut enacted).await {
+        match round(governor, actor, &plan, &mut enacted, &mut unsynced).await {
             // A plan holds only what will be accepted: somebody else acted in between, perhaps another node that starts with the
             // same file. What is left is planned anew.
             Err(error) if error.kind().is_of_the_state() => tracing::debug!(%error, "overtaken: planning anew"),
@@ -157,7 +166,13 @@ pub(crate) async fn enact(governor: &Governor, actor: &Actor, blueprint: &Bluepr
 }
 
 /// Carries a plan out, as long as nothing but the plan changes anything: what it was planned on and what its steps do are one.
-async fn round(governor: &Governor, actor: &Actor, plan: &Plan, enacted: &mut Enacted) -> Result<(), GovernError> {
+async fn round(
+    governor: &Governor,
+    actor: &Actor,
+    plan: &Plan,
+    enacted: &mut Enacted,
+    unsynced: &mut BTreeSet<ServerId>,
+) -> Result<(), GovernError> {
     let mut at = plan.revision();
     for step in plan.steps() {
         let done = governor.act(actor, step.command.clone().expecting(at)).await?;
@@ -168,14 +183,24 @@ async fn round(governor: &Governor, actor: &Actor, plan: &Plan, enacted: &mut En
         }
     }
     for server in plan.to_sync() {
-        enacted.synced.extend(sync(governor, actor, server).await?);
+        if unsynced.contains(server) {
+            continue;
+        }
+        match sync(governor, actor, server).await {
+            Ok(synced) => enacted.synced.extend(synced),
+            Err(error) if error.kind().is_of_the_state() => return Err(error),
+            Err(error) => {
+                enacted.faults.push(format!("the tools of server `{server}` could not be looked at: {error}"));
+                unsynced.insert(server.clone());
+            }
+        }
     }
     Ok(())
 }
 
 /// Takes a server's tools in, and answers what that changed; nothing where it changed nothing.
 async fn sync(governor: &Governor, actor: &Actor, server: &ServerId) -> Result<Option<Synced>, GovernError> {
-    let before = tools(&governor.state(), server);
+    let (before, went) = (tools(&governor.state(), server), destinations(&governor.state(), server));
     let done = governor.sync(actor, server).await?;
     if done.outcome == ActOutcome::Unchanged {
         return Ok(None);
@@ -184,7 +209,43 @@ async fn sync(governor: &Governor, actor: &Actor, server: &ServerId) -> Result<O
     let new = after.keys().filter(|tool| !before.contains_key(*tool)).count();
     let changed = after.iter().filter(|(tool, digest)| before.get(*tool).is_some_and(|old| old != *digest)).count();
     let removed = before.keys().filter(|tool| !after.contains_key(*tool)).count();
-    Ok((new + changed + removed > 0).then(|| Synced { server: server.clone(), new, changed, removed }))
+    let goes = destinations(&governor.state(), server);
+    let moved = (!went.is_empty() && !goes.is_empty() && went != goes).then(|| {
+        let shown = |all: &BTreeSet<String>| all.iter().map(|one| format!("`{one}`")).collect::<Vec<_>>().join(", ");
+        format!(
+            "the requests of `{server}` would go to {} instead of {}: its tools wait for review, and no credential goes along to another \
+             host",
+            shown(&goes),
+            shown(&went)
+        )
+    });
+    Ok((new + changed + removed > 0).then(|| Synced { server: server.clone(), new, changed, removed, moved }))
+}
+
+/// Where the document of others says that a server's tools go.
+fn destinations(state: &State, server: &ServerId) -> BTreeSet<String> {
+    let offered = state.tools_of(server).filter(|(_, tool)| tool.state() != ToolState::Removed);
+    offered.filter_map(|(_, tool)| tool.definition().destination().map(str::to_owned)).collect()
+}
+
+/// Lists of `approve` that approve nothing at all, one sentence each.
+pub(crate) fn idle_approvals(state: &State, blueprint: &Blueprint) -> Vec<String> {
+    let mut idle = Vec::new();
+    for (server, row) in blueprint.servers.iter().filter(|(_, row)| !row.approve.is_empty()) {
+        let offered: Vec<_> = state.tools_of(server).filter(|(_, tool)| tool.state() != ToolState::Removed).collect();
+        let chosen = offered.iter().any(|(id, tool)| row.approve.iter().any(|choice| choice.selects(id.name(), tool)));
+        if offered.is_empty() || chosen {
+            continue;
+        }
+        let choices = row.approve.iter().map(|choice| format!("`{choice}`")).collect::<Vec<_>>().join(", ");
+        let dangerous = offered.iter().filter(|(_, tool)| tool.classification() == Classification::Dangerous).count();
+        idle.push(format!(
+            "servers.{server}.approve: {choices} approves none of its {} tools, of which {dangerous} are dangerous, as is whatever states \
+             no effect; such tools are approved by name or as `dangerous`",
+            offered.len()
+        ));
+    }
+    idle
 }
 
 /// What a server offers, by digest.

@@ -18,7 +18,8 @@ use crate::{
     failure::Failure,
     governance::{Enacted, administrator, enact, removal},
     node::{Following, Node},
-    providers, rules,
+    providers::Providers,
+    rules,
     store::StorePlace,
 };
 
@@ -52,7 +53,7 @@ pub(crate) async fn run(
     json: bool,
     out: &mut (impl Write + Send),
 ) -> Result<ExitCode, Failure> {
-    let providers = checked_providers(config)?;
+    let providers = Providers::checked(config)?;
     let tenant = config.tenant()?;
     let copy = MemoryStores::new();
     let against = match &flags.against {
@@ -62,11 +63,12 @@ pub(crate) async fn run(
         }
         None => copy_journal(config, store, &tenant, &copy).await?,
     };
-    let node = open_copy(&tenant, &copy, &providers).await?;
+    let node = open_copy(&tenant, &copy, &providers.all).await?;
     let revision = node.governor.revision();
     let enacted = enact(&node.governor, &administrator()?, &config.blueprint).await;
     node.driver.abort();
-    let enacted = enacted.map_err(|error| placed(config, &error))?;
+    let mut enacted = enacted.map_err(|error| placed(config, &error))?;
+    enacted.faults.splice(0..0, providers.faults);
     let (changes, widens) = (!enacted.is_empty(), enacted.widens());
     let rules = rules::faults(&node.governor.state(), &config.blueprint);
     let kept_credentials = credentials::kept(&node.governor.state(), config);
@@ -78,16 +80,12 @@ pub(crate) async fn run(
     } else {
         show(&plan, out)?;
     }
-    Ok(if changes && flags.exit_code { ExitCode::from(3) } else { ExitCode::SUCCESS })
-}
-
-/// The providers, where every server of the file fits them.
-pub(crate) fn checked_providers(config: &Config) -> Result<Vec<Arc<dyn Provider>>, Failure> {
-    let providers = providers::all(config)?;
-    let faults = providers::faults(config, &providers);
-    let place = config.name();
-    let told: Vec<String> = faults.iter().map(|fault| format!("{place}: {fault}")).collect();
-    if told.is_empty() { Ok(providers) } else { Err(Failure::config(told.join("\n"))) }
+    Ok(match (flags.exit_code, enacted.faults.is_empty(), changes) {
+        // What cannot be looked at is not known to be as the file says.
+        (true, false, _) => ExitCode::from(2),
+        (true, true, true) => ExitCode::from(3),
+        (false, ..) | (true, true, false) => ExitCode::SUCCESS,
+    })
 }
 
 /// A governor over a copy, which nobody else sees.
@@ -102,7 +100,7 @@ pub(crate) async fn open_copy(
 
 /// Brings another file about in the copy.
 async fn play_through(old: &Config, tenant: &TenantId, copy: &MemoryStores) -> Result<(), Failure> {
-    let node = open_copy(tenant, copy, &checked_providers(old)?).await?;
+    let node = open_copy(tenant, copy, &Providers::checked(old)?.all).await?;
     let done = enact(&node.governor, &administrator()?, &old.blueprint).await;
     node.driver.abort();
     done.map(drop).map_err(|error| placed(old, &error))
@@ -146,7 +144,12 @@ fn show(plan: &Plan<'_>, out: &mut impl Write) -> Result<(), Failure> {
     let Plan { file, against, revision, enacted, .. } = plan;
     writeln!(out, "{file} against {against}, revision {revision}")?;
     if !plan.changes {
-        writeln!(out, "\nNothing to change.")?;
+        let words = if enacted.faults.is_empty() {
+            "Nothing to change."
+        } else {
+            "Nothing to change as far as could be looked."
+        };
+        writeln!(out, "\n{words}")?;
         waiting(enacted, out)?;
         return Ok(kept(plan, out)?);
     }
@@ -158,6 +161,9 @@ fn show(plan: &Plan<'_>, out: &mut impl Write) -> Result<(), Failure> {
     for synced in &enacted.synced {
         let (server, new, changed, removed) = (&synced.server, synced.new, synced.changed, synced.removed);
         writeln!(out, "  the tools of `{server}` are taken in: {new} new, {changed} changed, {removed} removed")?;
+        if let Some(moved) = &synced.moved {
+            writeln!(out, "  ! {moved}")?;
+        }
     }
     if !enacted.access.is_empty() {
         writeln!(out, "\nAccess (+ wider, - narrower)")?;
@@ -195,6 +201,9 @@ fn waiting(enacted: &Enacted, out: &mut impl Write) -> std::io::Result<()> {
     }
     for wait in &enacted.waiting {
         writeln!(out, "  {} ({}): {}", wait.tool, wait.place, wait.why)?;
+    }
+    if !enacted.faults.is_empty() {
+        writeln!(out, "\nFaults")?;
     }
     for fault in &enacted.faults {
         writeln!(out, "  {fault}")?;

@@ -13,7 +13,7 @@ use crate::{
     governance::{administrator, enact},
     identity::{Doorkeeper, authenticator},
     node::Node,
-    plan::checked_providers,
+    providers::Providers,
     signals::Signals,
 };
 
@@ -68,7 +68,9 @@ impl Reloader {
             tracing::warn!("`{name}` has changed and takes a restart: it stays as it was");
         }
         // Everything that can be wrong is found before anything is changed.
-        checked_providers(&config)?;
+        for fault in Providers::checked(&config)?.faults {
+            tracing::error!("what was read of the APIs at the start goes on: {fault}");
+        }
         let credentials = credentials::resolve(&config)?;
         let door = self.door(&config)?;
         let actor = administrator()?;

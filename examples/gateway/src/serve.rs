@@ -22,11 +22,12 @@ use crate::{
     failure::Failure,
     files::{self, Fit},
     follow,
-    governance::{administrator, enact},
+    governance::{administrator, enact, idle_approvals},
     identity::{AtTheDoor, Doorkeeper, authenticator, everybody, local_identity},
     log,
     node::{Following, Node},
-    plan::{checked_providers, placed},
+    plan::placed,
+    providers::Providers,
     reload::Reloader,
     retention::Retention,
     sign_in::AtTheIssuer,
@@ -219,7 +220,8 @@ fn holds_something(node: &Node, identity: &Identity) -> bool {
 
 /// Opens the store, brings the governance about, and puts the credentials in place.
 async fn open(cli: &Cli, config: &Config, credentials: &[ServerCredential]) -> Result<(Node, String), Failure> {
-    let providers = checked_providers(config)?;
+    let providers = Providers::checked(config)?;
+    providers.log();
     // A client that starts a demonstration of its own does so wherever it happens to be, and may start several.
     let own = (cli.serve.stdio && config.is_demonstration()).then_some("memory");
     let mut flags = cli.store.clone();
@@ -239,7 +241,7 @@ async fn open(cli: &Cli, config: &Config, credentials: &[ServerCredential]) -> R
     let (tenant, actor) = (config.tenant()?, administrator()?);
     let keeper = place.head_keeper(&tenant);
     let (limits, following) = (config.document.limits.of_calls(), Following::Apart(place.clone()));
-    let node = Node::open(tenant, stores, &providers, following, |builder| {
+    let node = Node::open(tenant, stores, &providers.all, following, |builder| {
         let mut builder = builder.with_audit_key(audit_key).with_readable_names(names).with_call_limits(limits);
         if let Some(keeper) = keeper {
             builder = builder.with_head_keeper(keeper);
@@ -275,8 +277,15 @@ async fn open(cli: &Cli, config: &Config, credentials: &[ServerCredential]) -> R
     for server in credentials::absent(&node.governor) {
         tracing::warn!(%server, "there is no credential: calls are denied until one is set");
     }
-    for (server, fault) in &node.governor.status().faults {
+    let status = node.governor.status();
+    for (server, fault) in &status.faults {
         tracing::error!(%server, fault, "the server cannot be used");
+    }
+    for (server, how) in &status.differing {
+        tracing::error!(%server, how, "the server's tools are others than were synced: calls of those that differ are denied");
+    }
+    for idle in idle_approvals(&node.governor.state(), &config.blueprint) {
+        tracing::warn!("{idle}");
     }
     Ok((node, place.shown()))
 }

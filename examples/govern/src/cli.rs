@@ -1,10 +1,6 @@
 //! The command line.
 
-use clap::{
-    Args, Parser, Subcommand,
-    builder::{PossibleValuesParser, TypedValueParser},
-};
-use example_vendors::Vendor;
+use clap::{Args, Parser, Subcommand};
 use url::Url;
 
 use crate::store::{StoreArguments, Verb};
@@ -15,7 +11,8 @@ Vendors' keys come from the environment and from nowhere else:
   opsgenie    OPSGENIE_API_KEY, and OPSGENIE_INTEGRATION_KEY for creating, acknowledging and closing alerts
   pagerduty   PAGERDUTY_API_KEY with PAGERDUTY_FROM (the login in whose name changes are made),
               or PAGERDUTY_TOKEN (an OAuth token)
-STATUSPAGE_BASE_URL, OPSGENIE_BASE_URL and PAGERDUTY_BASE_URL count where --base-url is not given.
+STATUSPAGE_BASE_URL, OPSGENIE_BASE_URL and PAGERDUTY_BASE_URL count where --base-url is not given. Of a document that --api names
+each field of the auth method is a variable: T_API_TOKEN is the field `token` of the provider `t-api`.
 
 GOVERN_STORE, GOVERN_TENANT, GOVERN_VAULT_KEYS (the keys themselves) and GOVERN_AUDIT_KEY (likewise) count where the
 options do not say it. For a SQLite file the keys are looked for in `vault.keys` and `audit.key` beside it.
@@ -56,33 +53,29 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Print every tool of a provider, one JSON object per line; needs no key
     Catalog {
-        /// Which vendor
-        #[arg(value_parser = vendor())]
-        provider: Vendor,
+        /// `statuspage`, `opsgenie`, `pagerduty`, or the id of a document that `--api` names [default: that of the only one]
+        provider: Option<String>,
     },
     /// Make calls: one JSON object per line in, one per line out, each through a governor
     #[command(long_about = LINES, after_long_help = CALL, before_long_help = "Makes governed calls with the key from the environment.")]
     Call {
-        /// Which vendor
-        #[arg(value_parser = vendor())]
-        provider: Vendor,
+        /// `statuspage`, `opsgenie`, `pagerduty`, or the id of a document that `--api` names [default: that of the only one]
+        provider: Option<String>,
         #[command(flatten)]
         place: PlaceArguments,
     },
     /// Print the exact request that each call would send, secrets masked; sends nothing and needs no key
     #[command(long_about = LINES, before_long_help = "Shows the exact requests that calls would send, secrets masked. Sends nothing.")]
     Preview {
-        /// Which vendor
-        #[arg(value_parser = vendor())]
-        provider: Vendor,
+        /// `statuspage`, `opsgenie`, `pagerduty`, or the id of a document that `--api` names [default: that of the only one]
+        provider: Option<String>,
         #[command(flatten)]
         place: PlaceArguments,
     },
     /// Say whether the key works, whose it is and what it may do; exits with 1 when the vendor refuses it
     Probe {
-        /// Which vendor
-        #[arg(value_parser = vendor())]
-        provider: Vendor,
+        /// `statuspage`, `opsgenie`, `pagerduty`, or the id of a document that `--api` names [default: that of the only one]
+        provider: Option<String>,
         #[command(flatten)]
         place: PlaceArguments,
     },
@@ -96,9 +89,12 @@ pub(crate) struct PlaceArguments {
     /// Another address than the vendor's own: https, or http on loopback
     #[arg(long, value_name = "URL")]
     pub(crate) base_url: Option<Url>,
-    /// The vendor's service region, for Opsgenie and PagerDuty
-    #[arg(long, value_parser = ["us", "eu"])]
+    /// The vendor's service region: `us` or `eu` of Opsgenie and PagerDuty
+    #[arg(long)]
     pub(crate) region: Option<String>,
+    /// The auth method of a document of one's own [default: its first]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) auth_method: Option<String>,
     /// What else the server is configured with, as the provider's README names it: `page_ids=…` of Statuspage; may be said
     /// several times
     #[arg(long, value_name = "NAME=VALUE", value_parser = setting)]
@@ -113,10 +109,6 @@ fn setting(text: &str) -> Result<(String, String), String> {
     }
 }
 
-fn vendor() -> impl TypedValueParser<Value = Vendor> {
-    PossibleValuesParser::new(Vendor::ALL.map(Vendor::id)).try_map(|text| text.parse::<Vendor>())
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -127,18 +119,16 @@ mod tests {
     fn the_command_line_is_consistent_and_json_stands_anywhere() {
         Cli::command().debug_assert();
         let parsed = Cli::try_parse_from(["govern", "probe", "opsgenie", "--region", "eu", "--json"]).unwrap();
-        let Command::Probe { provider: Vendor::Opsgenie, place } = parsed.command else { panic!("not a probe") };
-        assert!(parsed.json && place.region.as_deref() == Some("eu"));
+        let Command::Probe { provider, place } = parsed.command else { panic!("not a probe") };
+        assert!(parsed.json && place.region.as_deref() == Some("eu") && provider.as_deref() == Some("opsgenie"));
         assert!(Cli::try_parse_from(["govern", "--json", "preview", "statuspage"]).unwrap().json);
     }
 
     #[test]
-    fn an_unknown_provider_or_region_is_refused_with_the_known_ones() {
-        let refused = |arguments: &[&str]| Cli::try_parse_from(arguments).unwrap_err().to_string();
-        let text = refused(&["govern", "call", "pagerdutty"]);
-        assert!(text.contains("statuspage") && text.contains("'pagerduty'"), "{text}");
-        assert!(refused(&["govern", "call", "opsgenie", "--region", "mars"]).contains("us, eu"));
-        assert!(refused(&["govern", "call", "opsgenie", "--base-url", "here"]).contains("--base-url"));
+    fn an_address_that_is_none_is_refused_by_name() {
+        let refused =
+            Cli::try_parse_from(["govern", "call", "opsgenie", "--base-url", "here"]).unwrap_err().to_string();
+        assert!(refused.contains("--base-url"));
     }
 
     #[test]

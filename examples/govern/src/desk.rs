@@ -1,6 +1,5 @@
 //! A governor over one vendor, for the person at the keyboard.
 
-use example_vendors::{Account, Place};
 use mcp_govern_core::{
     Actor, Classification, ClientId, Credential, CredentialOwner, CredentialReport, CredentialSharing, Governor,
     GrantId, Grantee, Principal, ProfileId, RequestPreview, Role, ServerId, TenantId, ToolId, ToolName, ToolOutput,
@@ -9,7 +8,7 @@ use mcp_govern_core::{
     governor::{CallError, CallRequest, Probe},
 };
 
-use crate::{failure::Failure, heads::SmallStores, patience::patiently, request::Asked};
+use crate::{failure::Failure, heads::SmallStores, patience::patiently, request::Asked, subject::Subject};
 
 /// What everybody at this keyboard may do; see the file.
 const GOVERNANCE: &str = include_str!("governance.toml");
@@ -23,12 +22,18 @@ const CLASSES: [Classification; 5] = [
     Classification::Dangerous,
 ];
 
+/// Whether the key is put in place, or still in question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WithKey {
+    Placed,
+    InQuestion,
+}
+
 /// A governor over one vendor whose tools are all approved and granted to the person at the keyboard.
 #[derive(Debug)]
 pub(crate) struct Desk {
     governor: Governor,
     driver: tokio::task::JoinHandle<()>,
-    account: Account,
     server: ServerId,
     admin: Actor,
     person: Principal,
@@ -36,44 +41,43 @@ pub(crate) struct Desk {
 
 impl Desk {
     /// Registers the vendor, discovers and approves its tools, and grants them. Sends nothing to the vendor.
-    pub(crate) async fn open(account: Account, place: &Place) -> Result<Self, Failure> {
+    pub(crate) async fn open(subject: &Subject, key: WithKey) -> Result<Self, Failure> {
         let opened = Governor::builder(TenantId::new("local")?)
             .with_stores(SmallStores::default())
-            .with_provider(account.vendor().provider()?)
+            .with_provider(subject.provider.clone())
             .open()
             .await;
         let (governor, driver) = opened?;
         let desk = Self {
             governor,
             driver: tokio::spawn(driver.run()),
-            account,
             server: ServerId::new("vendor")?,
             admin: Actor::new(UserId::new("local", "govern")?, [Role::Owner]),
             person: Principal::new(local_user()?, ClientId::new("local", "govern")?),
         };
-        desk.furnish(place).await?;
+        desk.furnish(subject, key).await?;
         Ok(desk)
     }
 
-    async fn furnish(&self, place: &Place) -> Result<(), Failure> {
+    async fn furnish(&self, subject: &Subject, key: WithKey) -> Result<(), Failure> {
         let mut blueprint: Blueprint =
             toml::from_str(GOVERNANCE).map_err(|error| Failure::Other(format!("governance.toml: {error}")))?;
         let all = CLASSES.map(ToolChoice::Class);
-        let row = ServerBlueprint::new(self.account.server_spec(place)?).with_approve(all);
+        let row = ServerBlueprint::new(subject.spec.clone()).with_approve(all);
         blueprint.servers.insert(self.server.clone(), row);
         let grant = GrantBlueprint::new(ProfileId::new("everything")?, Grantee::User(self.person.user.clone()));
         blueprint.grants.insert(GrantId::new("keyboard")?, grant);
         self.governor.apply(&self.admin, &blueprint).await?;
-        if self.account.has_key() {
-            self.put_credential(self.account.credential()?).await?;
+        if let Some(credential) = subject.credential.as_ref().filter(|_| key == WithKey::Placed) {
+            self.put_credential(subject.spec.sharing, credential.clone()).await?;
         }
         Ok(())
     }
 
     /// A wrong key is no error here: the first call says so.
-    async fn put_credential(&self, credential: Credential) -> Result<(), Failure> {
+    async fn put_credential(&self, sharing: CredentialSharing, credential: Credential) -> Result<(), Failure> {
         let governor = &self.governor;
-        match self.account.sharing() {
+        match sharing {
             CredentialSharing::Shared => {
                 governor.set_shared_credential(&self.admin, &self.server, credential, Probe::Skip).await?;
             }
@@ -98,9 +102,11 @@ impl Desk {
     }
 
     /// Says whether a credential works, whose it is and what it may do.
-    pub(crate) async fn probe(&self, account: &Account) -> Result<CredentialReport, Failure> {
-        let credential = account.credential()?;
-        let (actor, owner) = match account.sharing() {
+    pub(crate) async fn probe(&self, subject: &Subject) -> Result<CredentialReport, Failure> {
+        let credential = subject.credential.clone();
+        let credential =
+            credential.ok_or_else(|| Failure::usage("the API takes no key: there is nothing to ask about"))?;
+        let (actor, owner) = match subject.spec.sharing {
             CredentialSharing::Shared => (self.admin.clone(), CredentialOwner::Shared),
             CredentialSharing::PerUser => {
                 let user = self.person.user.clone();

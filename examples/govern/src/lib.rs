@@ -13,11 +13,13 @@ mod desk;
 mod failure;
 mod heads;
 mod lines;
+mod own;
 mod patience;
 mod probe;
 mod request;
 mod serve;
 mod store;
+mod subject;
 
 use std::{
     io::{self, Write},
@@ -25,12 +27,13 @@ use std::{
 };
 
 use clap::Parser;
-use example_vendors::{Account, AccountError, Environment, Place, Vendor};
+use example_vendors::Environment;
 
 use crate::{
     cli::{Cli, Command, PlaceArguments},
-    desk::Desk,
+    desk::{Desk, WithKey},
     failure::Failure,
+    subject::{Key, Named, Subject},
 };
 
 /// The whole program: reads the command line and the environment of this process, does what they say, and answers the exit
@@ -50,30 +53,30 @@ pub fn main() -> ExitCode {
 async fn run(cli: &Cli, environment: &Environment) -> Result<ExitCode, Failure> {
     match &cli.command {
         Command::Catalog { provider } => {
-            catalog::print(*provider, &mut io::stdout().lock())?;
+            let provider = Named::find(provider.as_deref(), &cli.store.api)?.provider()?;
+            catalog::print(&provider, &mut io::stdout().lock())?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Call { provider, place } => {
-            let desk =
-                Desk::open(account(*provider, environment)?, &self::place(*provider, place, environment)?).await?;
+            let subject = subject(cli, provider.as_deref(), place, environment, Key::Needed)?;
+            let desk = Desk::open(&subject, WithKey::Placed).await?;
             let served = serve::calls(&desk, tokio::io::stdin(), &mut io::stdout()).await;
             desk.close().await;
             served?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Preview { provider, place } => {
-            let account = account_or_none(*provider, environment)?;
-            let desk = Desk::open(account, &self::place(*provider, place, environment)?).await?;
+            let subject = subject(cli, provider.as_deref(), place, environment, Key::NotNeeded)?;
+            let desk = Desk::open(&subject, WithKey::Placed).await?;
             let form = if cli.json { serve::Form::Json } else { serve::Form::Text };
             serve::previews(&desk, form, tokio::io::stdin(), &mut io::stdout()).await?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Probe { provider, place } => {
-            let account = account(*provider, environment)?;
-            let place = self::place(*provider, place, environment)?;
-            let desk = Desk::open(account.with_no_key(), &place).await?;
+            let subject = subject(cli, provider.as_deref(), place, environment, Key::Needed)?;
+            let desk = Desk::open(&subject, WithKey::InQuestion).await?;
             let form = if cli.json { serve::Form::Json } else { serve::Form::Text };
-            probe::run(&desk, &account, form, &mut io::stdout().lock()).await
+            probe::run(&desk, &subject, form, &mut io::stdout().lock()).await
         }
         Command::Store(verb) => {
             let form = if cli.json { serve::Form::Json } else { serve::Form::Text };
@@ -82,34 +85,14 @@ async fn run(cli: &Cli, environment: &Environment) -> Result<ExitCode, Failure> 
     }
 }
 
-fn account(vendor: Vendor, environment: &Environment) -> Result<Account, Failure> {
-    Ok(Account::from_environment(vendor, environment)?)
-}
-
-/// To see a request no key is needed.
-fn account_or_none(vendor: Vendor, environment: &Environment) -> Result<Account, Failure> {
-    match Account::from_environment(vendor, environment) {
-        Err(AccountError::Missing { variable, .. }) => {
-            let note =
-                format!("govern: `{variable}` is not set; requests are shown as with an account that has no key yet");
-            // Nobody has to read it.
-            let _ = writeln!(io::stderr(), "{note}");
-            Ok(Account::without_key(vendor, environment))
-        }
-        other => Ok(other?),
-    }
-}
-
-fn place(vendor: Vendor, asked: &PlaceArguments, environment: &Environment) -> Result<Place, Failure> {
-    let mut place = Place::from_environment(vendor, environment)?;
-    if let Some(url) = &asked.base_url {
-        place = place.with_base_url(url.clone());
-    }
-    if let Some(region) = &asked.region {
-        place = place.with_region(region);
-    }
-    let config = asked.config.iter();
-    Ok(config.fold(place, |place, (name, value)| place.with_config(name, value)))
+fn subject(
+    cli: &Cli,
+    provider: Option<&str>,
+    place: &PlaceArguments,
+    environment: &Environment,
+    key: Key,
+) -> Result<Subject, Failure> {
+    Subject::of(Named::find(provider, &cli.store.api)?, place, environment, key)
 }
 
 fn ended(how: Result<ExitCode, Failure>) -> ExitCode {

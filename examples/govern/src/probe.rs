@@ -2,18 +2,17 @@
 
 use std::{io::Write, process::ExitCode};
 
-use example_vendors::Account;
 use mcp_govern_core::{CredentialReport, CredentialVerdict};
 use serde_json::json;
 
-use crate::{desk::Desk, failure::Failure, serve::Form};
+use crate::{desk::Desk, failure::Failure, serve::Form, subject::Subject};
 
-/// Asks the vendor about the account's key and says what came of it.
-pub(crate) async fn run(desk: &Desk, account: &Account, form: Form, out: &mut impl Write) -> Result<ExitCode, Failure> {
-    let report = desk.probe(account).await?;
+/// Asks the vendor about the key and says what came of it.
+pub(crate) async fn run(desk: &Desk, subject: &Subject, form: Form, out: &mut impl Write) -> Result<ExitCode, Failure> {
+    let report = desk.probe(subject).await?;
     match form {
-        Form::Json => write_json(account, &report, out)?,
-        Form::Text => write_text(account, &report, out)?,
+        Form::Json => write_json(subject, &report, out)?,
+        Form::Text => write_text(subject, &report, out)?,
     }
     out.flush()?;
     Ok(match report.verdict {
@@ -22,10 +21,10 @@ pub(crate) async fn run(desk: &Desk, account: &Account, form: Form, out: &mut im
     })
 }
 
-fn write_json(account: &Account, report: &CredentialReport, out: &mut impl Write) -> Result<(), Failure> {
+fn write_json(subject: &Subject, report: &CredentialReport, out: &mut impl Write) -> Result<(), Failure> {
     let facts = &report.facts;
     let line = json!({
-        "provider": account.vendor().id(),
+        "provider": subject.spec.provider,
         "works": report.verdict == CredentialVerdict::Accepted,
         "authorized_as": facts.authorized_as,
         "may": facts.scopes,
@@ -37,11 +36,11 @@ fn write_json(account: &Account, report: &CredentialReport, out: &mut impl Write
     Ok(writeln!(out, "{line}")?)
 }
 
-fn write_text(account: &Account, report: &CredentialReport, out: &mut impl Write) -> Result<(), Failure> {
+fn write_text(subject: &Subject, report: &CredentialReport, out: &mut impl Write) -> Result<(), Failure> {
     let facts = &report.facts;
     match report.verdict {
-        CredentialVerdict::Accepted => writeln!(out, "{}: the key works", account.vendor().title())?,
-        CredentialVerdict::Rejected => writeln!(out, "{}: the key is refused", account.vendor().title())?,
+        CredentialVerdict::Accepted => writeln!(out, "{}: the key works", subject.spec.title)?,
+        CredentialVerdict::Rejected => writeln!(out, "{}: the key is refused", subject.spec.title)?,
     }
     match &facts.authorized_as {
         Some(whose) => writeln!(out, "  whose it is     {whose}")?,

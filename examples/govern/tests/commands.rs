@@ -279,6 +279,44 @@ fn a_preview_needs_no_key_and_shows_bodies_and_refusals() {
     assert_eq!(answers[2]["error"]["code"], "bad_line");
 }
 
+#[test]
+fn an_api_of_ones_own_is_shown_previewed_and_asked_for_its_key_as_a_vendor_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("things.json");
+    let document = json!({
+        "openapi": "3.1.0", "info": {"title": "Things", "version": "1"}, "servers": [{"url": "https://things.example/v1"}],
+        "security": [{"token": []}],
+        "components": {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
+        "paths": {"/things/{id}": {"get": {"operationId": "getThing", "parameters": [
+            {"name": "id", "in": "path", "required": true, "schema": {"type": "integer"}}]}}},
+    });
+    std::fs::write(&file, document.to_string()).unwrap();
+    let api = file.to_str().unwrap();
+    let tools = answers(&run(&["catalog", "--api", api], &[], b""));
+    assert_eq!((tools.len(), &tools[0]["provider"], &tools[0]["name"]), (1, &json!("things"), &json!("get_thing")));
+    let input = br#"{"id":1,"tool":"get_thing","arguments":{"id":7}}"#;
+    let shown = run(&["preview", "things", "--api", api], &[("THINGS_TOKEN", "canary")], input);
+    let text = stdout(&shown);
+    assert!(
+        text.starts_with("GET https://things.example/v1/things/7\n") && text.contains("authorization: Bearer ***"),
+        "{text}"
+    );
+    assert!(!text.contains("canary"));
+    for command in ["call", "probe"] {
+        let refused = run(&[command, "--api", api], &[], input);
+        assert_eq!(refused.status.code(), Some(2));
+        assert!(stderr(&refused).contains("`THINGS_TOKEN` must be set"), "{}", stderr(&refused));
+    }
+    let asked = run(&["probe", "--api", api], &[("THINGS_TOKEN", "canary")], b"");
+    assert!(
+        asked.status.code() == Some(2) && stderr(&asked).contains("no read that could prove"),
+        "{}",
+        stderr(&asked)
+    );
+    let unknown = run(&["catalog", "thongs", "--api", api], &[], b"");
+    assert!(unknown.status.code() == Some(2) && stderr(&unknown).contains("`things`"), "{}", stderr(&unknown));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_probe_says_whose_a_good_key_is_and_what_it_may_do() {
     let vendor = OpsgenieStandIn::start().await;

@@ -1,5 +1,5 @@
-//! What the example programs share: the three vendors, accounts there as the environment describes them, and the nearest of
-//! known names.
+//! What the example programs share: the three vendors, accounts there as the environment describes them, APIs of one's own, and the
+//! nearest of known names.
 //!
 //! ```
 //! use example_vendors::{Account, Environment, Place, Vendor};
@@ -17,9 +17,11 @@
 mod account;
 mod environment;
 mod nearest;
+mod own_api;
 mod vendor;
 
 pub use account::{Account, AccountError, Place};
 pub use environment::Environment;
 pub use nearest::nearest;
+pub use own_api::OwnApi;
 pub use vendor::{UnknownVendor, Vendor};

@@ -6,6 +6,7 @@ use std::{
     path::PathBuf,
 };
 
+use example_vendors::OwnApi;
 use ipnet::IpNet;
 use mcp_govern_core::{
     ClientName, GroupId, Issuer, ServerId, SubjectId, TenantId, UserId,
@@ -23,8 +24,8 @@ use crate::cli::AuthMode;
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Document {
     pub(crate) tenant: Option<TenantId>,
-    /// OpenAPI documents of further APIs; relative paths are meant from the file's folder.
-    pub(crate) apis: Vec<PathBuf>,
+    /// OpenAPI documents of further APIs.
+    pub(crate) apis: Vec<OwnApi>,
     pub(crate) http: Http,
     pub(crate) auth: Auth,
     pub(crate) store: Store,

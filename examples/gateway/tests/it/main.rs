@@ -4,6 +4,7 @@
 
 mod world;
 
+mod apis;
 mod check;
 mod clients;
 mod connect;

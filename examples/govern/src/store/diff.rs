@@ -40,6 +40,9 @@ struct Diff {
     /// The whole definition, where none was reviewed before.
     #[serde(skip_serializing_if = "Option::is_none")]
     definition: Option<Arc<ToolDefinition>>,
+    /// How this program's own provider or document of the server differs from what was synced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    differs: Option<String>,
     /// Whose holders can call it once it is approved.
     gains: Vec<Gain>,
 }
@@ -81,6 +84,7 @@ pub(crate) fn run(
         grade: changes.iter().map(|change| change.grade).max(),
         changes,
         definition: reviewed.is_none().then(|| Arc::clone(definition)),
+        differs: session.differing().remove(id.server()),
         gains: gains(&state, [id]),
     };
     show(&shown, form, out)?;
@@ -104,6 +108,9 @@ impl Report for Diff {
             write_definition(definition, out)?;
         } else if self.changes.is_empty() {
             writeln!(out, "It is as it was reviewed.")?;
+        }
+        if let Some(differs) = &self.differs {
+            writeln!(out, "Its server is not as it was synced: {}", plain(differs))?;
         }
         for change in &self.changes {
             writeln!(out, "{:<8}  {}", change.grade, plain(&change.field))?;

@@ -7,7 +7,7 @@ use std::{
 
 use mcp_govern_core::{
     CatalogueVersion, CredentialOwner, CredentialSharing, ProviderId, ServerId, ToolPrefix,
-    journal::{Action, KillScope, Server, State},
+    journal::{Action, KillScope, Server, State, ToolState},
 };
 use serde::Serialize;
 
@@ -33,6 +33,8 @@ struct Row {
     prefix: ToolPrefix,
     region: Option<String>,
     base_url: Option<String>,
+    /// Where its document says that requests go, where the row does not.
+    destination: Option<String>,
     sharing: CredentialSharing,
     /// Whether there is a shared credential, and whom it is authorised as.
     shared_credential: Option<Shared>,
@@ -46,6 +48,9 @@ struct Row {
     /// Why this program cannot open it: a node may be able to.
     #[serde(skip_serializing_if = "Option::is_none")]
     fault: Option<String>,
+    /// How this program's own providers differ from what was synced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    differs: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -65,8 +70,12 @@ pub(crate) async fn run(
         None => {
             session.readable()?;
             let state = session.state();
-            let faults = session.governor.status().faults;
-            let row = |(id, server): (&ServerId, &Server)| Row::of(&state, id, server, faults.get(id).cloned());
+            let status = session.governor.status();
+            let row = |(id, server): (&ServerId, &Server)| Row {
+                fault: status.faults.get(id).cloned(),
+                differs: status.differing.get(id).cloned(),
+                ..Row::of(&state, id, server)
+            };
             show(&Servers { servers: state.servers().iter().map(row).collect() }, form, out)?;
             Ok(ExitCode::SUCCESS)
         }
@@ -82,12 +91,13 @@ pub(crate) async fn run(
 }
 
 impl Row {
-    fn of(state: &State, id: &ServerId, server: &Server, fault: Option<String>) -> Self {
+    fn of(state: &State, id: &ServerId, server: &Server) -> Self {
         let spec = server.spec();
         let shared = state.credential(id, &CredentialOwner::Shared).map(|credential| Shared {
             version: credential.version(),
             authorized_as: credential.facts().authorized_as.clone(),
         });
+        let mut offered = state.tools_of(id).filter(|(_, tool)| tool.state() != ToolState::Removed);
         let own = |(of, owner, _): &(&ServerId, &CredentialOwner, _)| *of == id && **owner != CredentialOwner::Shared;
         Self {
             server: id.clone(),
@@ -96,6 +106,7 @@ impl Row {
             prefix: spec.prefix.clone(),
             region: spec.region.clone(),
             base_url: spec.base_url.as_ref().map(ToString::to_string),
+            destination: offered.find_map(|(_, tool)| tool.definition().destination().map(str::to_owned)),
             sharing: spec.sharing,
             shared_credential: shared,
             connected: state.credentials().filter(own).count(),
@@ -103,7 +114,8 @@ impl Row {
             killed: state.kills().contains(&KillScope::Server(id.clone())),
             catalogue: server.catalogue(),
             tools: Counts::of(state.tools_of(id).map(|(_, tool)| tool)),
-            fault,
+            fault: None,
+            differs: None,
         }
     }
 
@@ -136,7 +148,7 @@ impl Report for Servers {
                 row.server.to_string(),
                 row.provider.to_string(),
                 row.prefix.to_string(),
-                or_dash(row.base_url.as_ref().or(row.region.as_ref())),
+                or_dash(row.base_url.as_ref().or(row.destination.as_ref()).or(row.region.as_ref())),
                 row.standing().to_owned(),
                 row.credential(),
                 row.tools.to_string(),
@@ -146,6 +158,9 @@ impl Report for Servers {
         for row in &self.servers {
             if let Some(fault) = &row.fault {
                 writeln!(out, "`{}` cannot be opened here: {}", row.server, super::output::plain(fault))?;
+            }
+            if let Some(differs) = &row.differs {
+                writeln!(out, "`{}` is not as it was synced: {}", row.server, super::output::plain(differs))?;
             }
         }
         Ok(())

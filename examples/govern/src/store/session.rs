@@ -1,9 +1,8 @@
 //! A tenant's governance, opened beside the nodes that serve it.
 
 use std::{
-    fs,
+    collections::BTreeMap,
     io::{self, Write as _},
-    path::Path,
     sync::Arc,
     time::Instant,
 };
@@ -16,11 +15,11 @@ use mcp_govern_core::{
     journal::{Act, Event, Revision, State},
     ports::Stores as _,
 };
-use mcp_govern_openapi::OpenApiProvider;
+use mcp_govern_openapi::{Fault, OpenApiProvider};
 use mcp_govern_store::{MissingStore, OpenOptions, OpenedStores};
 
 use super::{args::StoreArguments, place::Place};
-use crate::failure::Failure;
+use crate::{failure::Failure, own};
 
 /// How many acts are read at once.
 const PAGE: usize = 512;
@@ -46,6 +45,8 @@ pub(crate) struct Session {
     /// The audit's key, where it is at hand.
     pub(crate) audit_key: Option<AuditKey>,
     providers: Vec<Arc<dyn Provider>>,
+    /// Those of them that documents of one's own give.
+    own: Vec<OpenApiProvider>,
     /// What is wrong with the audit's key, where there is none that can be used.
     no_audit_key: Option<String>,
     /// Where the journal stood when it was opened.
@@ -74,7 +75,7 @@ impl Session {
         if missing == MissingStore::Refuse {
             known(&stores, &tenant).await?;
         }
-        let providers = providers(&arguments.api)?;
+        let (providers, own) = providers(&arguments.api)?;
         let mut builder = Governor::builder(tenant).with_stores(stores.clone());
         if let Some(key) = &audit_key {
             builder = builder.with_audit_key(key.clone());
@@ -90,7 +91,7 @@ impl Session {
         let builder = providers.iter().cloned().fold(builder, GovernorBuilder::with_shared_provider);
         let (governor, driver) = builder.open().await?;
         let opened_at = governor.revision();
-        Ok(Self { stores, governor, actor, providers, audit_key, no_audit_key, opened_at, _driver: driver })
+        Ok(Self { stores, governor, actor, providers, own, audit_key, no_audit_key, opened_at, _driver: driver })
     }
 
     /// That the journal can be read in full: what is looked at or changed is true.
@@ -173,6 +174,18 @@ impl Session {
         opened.discover(cx).await.map_err(|error| place(Failure::NoAnswer(error.to_string())))
     }
 
+    /// What of a server's document is left out, where that is one of one's own.
+    pub(crate) fn left_out(&self, spec: &ServerSpec) -> &[Fault] {
+        let own = self.own.iter().find(|provider| provider.info().id == spec.provider);
+        own.map(OpenApiProvider::left_out).unwrap_or_default()
+    }
+
+    /// Says on which servers this program's own providers and documents state other tools than were synced: what is shown of them is
+    /// not what they would be.
+    pub(crate) fn differing(&self) -> BTreeMap<ServerId, String> {
+        self.governor.status().differing
+    }
+
     /// Why there is no audit key, where there is none.
     pub(crate) fn no_audit_key(&self) -> Option<&str> {
         self.no_audit_key.as_deref()
@@ -211,20 +224,25 @@ async fn known(stores: &OpenedStores, tenant: &TenantId) -> Result<(), Failure> 
     )))
 }
 
-/// The three vendors, and the APIs of one's own.
-fn providers(documents: &[std::path::PathBuf]) -> Result<Vec<Arc<dyn Provider>>, Failure> {
+/// The three vendors, and the APIs of one's own. A document that cannot be used is told of, and keeps no other server from being
+/// looked at.
+fn providers(documents: &[std::path::PathBuf]) -> Result<(Vec<Arc<dyn Provider>>, Vec<OpenApiProvider>), Failure> {
     let mut providers: Vec<Arc<dyn Provider>> = Vec::new();
     for vendor in Vendor::ALL {
         providers.push(Arc::new(vendor.provider()?));
     }
-    for path in documents {
-        providers
-            .push(Arc::new(of_document(path).map_err(|failure| failure.at(format_args!("`{}`", path.display())))?));
+    let mut own: Vec<OpenApiProvider> = Vec::new();
+    for read in own::read(documents) {
+        match read {
+            Ok(provider) => {
+                providers.push(Arc::new(provider.clone()));
+                own.push(provider);
+            }
+            Err(failure) => {
+                // Where nobody reads it, the server says that there is no such provider.
+                let _ = writeln!(io::stderr(), "govern: {failure}");
+            }
+        }
     }
-    Ok(providers)
-}
-
-fn of_document(path: &Path) -> Result<OpenApiProvider, Failure> {
-    let text = fs::read_to_string(path).map_err(|error| Failure::Usage(error.to_string()))?;
-    OpenApiProvider::builder().document(text).build().map_err(|error| Failure::Usage(error.to_string()))
+    Ok((providers, own))
 }

@@ -35,6 +35,9 @@ struct Status {
     /// Servers that this program cannot open: a node may be able to.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     faults: BTreeMap<ServerId, String>,
+    /// Servers of which this program's own providers and documents state other tools than were synced.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    differing: BTreeMap<ServerId, String>,
     tools: Counts,
     /// Tools whose definition is another one than the last that was reviewed.
     changed: usize,
@@ -96,6 +99,7 @@ async fn look(session: &Session) -> Result<Status, Failure> {
         paused: paused.map(|(id, _)| id.clone()).collect(),
         servers: state.servers().len(),
         faults: of_node.faults,
+        differing: of_node.differing,
         tools: Counts::of(state.tools().values()),
         changed: state.tools().values().filter(|tool| drift(tool).is_some()).count(),
         toolsets: state.toolsets().len(),
@@ -135,6 +139,9 @@ impl Report for Status {
         line("servers", self.servers.to_string())?;
         for (server, fault) in &self.faults {
             line("not opened", format!("server `{server}`: {fault}"))?;
+        }
+        for (server, how) in &self.differing {
+            line("not synced", format!("server `{server}`: {how}"))?;
         }
         line("tools", self.tools.to_string())?;
         line("to review", format!("{}, of them {} changed", self.tools.pending_review, self.changed))?;

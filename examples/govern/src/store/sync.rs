@@ -9,7 +9,7 @@ use std::{
 use mcp_govern_core::{
     Catalogue, CommandId, ServerId,
     governor::Acted,
-    journal::{AccessChange, Action, Command, Event, Revision},
+    journal::{AccessChange, Action, Command, Event, Revision, State},
 };
 use serde::Serialize;
 
@@ -40,6 +40,9 @@ pub(crate) struct Row {
     pub(crate) server: ServerId,
     #[serde(flatten)]
     pub(crate) found: Found,
+    /// What its document has and cannot be honoured.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    left_out: Vec<String>,
     /// Why the server could not be looked at; what was known of it stays.
     #[serde(skip_serializing_if = "Option::is_none")]
     fault: Option<String>,
@@ -101,11 +104,13 @@ pub(crate) async fn run(
             match tried {
                 Ok((command, events)) => {
                     due.push((command.clone(), rows.len()));
-                    rows.push(Row { server, found: Found::of(&events), fault: None });
+                    let left_out = left_out(session, &state, &server);
+                    rows.push(Row { server, found: Found::of(&events), left_out, fault: None });
                 }
                 Err(failure) => {
                     refused |= matches!(failure, Failure::Refused(_));
-                    rows.push(Row { server, found: Found::default(), fault: Some(failure.to_string()) });
+                    let fault = Some(failure.to_string());
+                    rows.push(Row { server, found: Found::default(), left_out: Vec::new(), fault });
                 }
             }
         }
@@ -135,6 +140,11 @@ pub(crate) async fn run(
         });
     }
     Err(never_still(WHAT))
+}
+
+fn left_out(session: &Session, state: &State, server: &ServerId) -> Vec<String> {
+    let row = state.servers().get(server);
+    row.map(|row| session.left_out(row.spec()).iter().map(ToString::to_string).collect()).unwrap_or_default()
 }
 
 /// What the servers offer now, each as the command that takes it in. All servers, where none is named.
@@ -202,6 +212,11 @@ impl Report for Synced {
             ]);
         }
         table.write(out, "No servers.")?;
+        for row in &self.servers {
+            for fault in &row.left_out {
+                writeln!(out, "`{}`: left out: {}", row.server, plain(fault))?;
+            }
+        }
         write_access(&self.access, out)?;
         writeln!(out, "{} (revision {})", plain(self.outcome.words()), self.revision)
     }

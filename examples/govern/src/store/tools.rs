@@ -8,7 +8,7 @@ use std::{
 };
 
 use mcp_govern_core::{
-    Classification, ClientType, Digest, Effect, Risk, Timestamp, ToolId, ToolsetId,
+    Classification, ClientType, Digest, Effect, Risk, ServerId, Timestamp, ToolId, ToolsetId,
     journal::{
         State, Tool, ToolState,
         drift::{Grade, grade},
@@ -68,6 +68,9 @@ pub(crate) fn drift(tool: &Tool) -> Option<Grade> {
 #[derive(Debug, Serialize)]
 struct Tools {
     tools: Vec<Row>,
+    /// Servers of which this program's own providers and documents state other tools than were synced.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    differing: BTreeMap<ServerId, String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -126,7 +129,10 @@ pub(crate) fn run(
             && (!which.changed || drift(tool).is_some())
             && which.state.is_none_or(|state| tool.state() == state)
     });
-    show(&Tools { tools: wanted.map(|(id, tool)| Row::of(&state, id, tool)).collect() }, form, out)?;
+    let mut differing = session.differing();
+    differing.retain(|server, _| which.server.as_ref().is_none_or(|only| only == server));
+    let tools = wanted.map(|(id, tool)| Row::of(&state, id, tool)).collect();
+    show(&Tools { tools, differing }, form, out)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -167,6 +173,10 @@ impl Report for Tools {
                 row.changed_at.to_string(),
             ]);
         }
-        table.write(out, "No such tools.")
+        table.write(out, "No such tools.")?;
+        for (server, how) in &self.differing {
+            writeln!(out, "`{server}` is not as it was synced: {}", super::output::plain(how))?;
+        }
+        Ok(())
     }
 }

@@ -31,6 +31,7 @@ mod keys;
 mod life;
 mod names;
 mod node;
+mod own;
 mod people;
 mod record;
 mod refused;
