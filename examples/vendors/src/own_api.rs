@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use mcp_govern_openapi::{ForeignDocument, OpenApiProvider, OpenApiProviderBuilder};
+use mcp_govern_openapi::{ForeignDocument, OpenApiProvider, OpenApiProviderBuilder, ResultForms};
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, Visitor, value::MapAccessDeserializer},
@@ -20,12 +20,14 @@ pub struct OwnApi {
     pub document: PathBuf,
     /// Which operations are meant, and what they are called.
     pub how: ForeignDocument,
+    /// Whether answers are held to what the document says of them.
+    pub results: ResultForms,
 }
 
 impl OwnApi {
     /// All operations of a document.
     pub fn new(document: impl Into<PathBuf>) -> Self {
-        Self { document: document.into(), how: ForeignDocument::new() }
+        Self { document: document.into(), how: ForeignDocument::new(), results: ResultForms::default() }
     }
 
     /// The provider before it is built, with the document read.
@@ -35,7 +37,7 @@ impl OwnApi {
     /// When the document cannot be read.
     pub fn builder(&self, folder: &Path) -> io::Result<OpenApiProviderBuilder> {
         let text = std::fs::read_to_string(folder.join(&self.document))?;
-        Ok(OpenApiProvider::builder().document(text).foreign(self.how.clone()))
+        Ok(OpenApiProvider::builder().document(text).foreign(self.how.clone()).result_forms(self.results))
     }
 }
 
@@ -49,6 +51,16 @@ struct Table {
     ignore: Vec<String>,
     #[serde(default)]
     names: BTreeMap<String, String>,
+    #[serde(default)]
+    results: Results,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Results {
+    #[default]
+    Declared,
+    Undeclared,
 }
 
 impl<'de> Deserialize<'de> for OwnApi {
@@ -65,7 +77,7 @@ impl<'de> Visitor<'de> for Reader {
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "the path of an OpenAPI document, or `{ document = \"…\", operations = […], ignore = […], names = {…} }`",
+            "the path of an OpenAPI document, or `{ document = \"…\", operations = […], ignore = […], names = {…}, results = \"…\" }`",
         )
     }
 
@@ -74,10 +86,15 @@ impl<'de> Visitor<'de> for Reader {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<OwnApi, A::Error> {
-        let Table { document, operations, ignore, names } = Table::deserialize(MapAccessDeserializer::new(map))?;
+        let Table { document, operations, ignore, names, results } =
+            Table::deserialize(MapAccessDeserializer::new(map))?;
         let how = ForeignDocument::new().with_operations(operations).with_ignore(ignore);
         let how = names.into_iter().fold(how, |how, (operation, name)| how.with_name(operation, name));
-        Ok(OwnApi { document, how })
+        let results = match results {
+            Results::Declared => ResultForms::Declared,
+            Results::Undeclared => ResultForms::Undeclared,
+        };
+        Ok(OwnApi { document, how, results })
     }
 }
 
@@ -93,12 +110,13 @@ mod tests {
     #[test]
     fn an_api_is_a_path_or_a_table() {
         let file: File = toml::from_str(
-            "apis = ['a.yaml', { document = 'b.json', operations = ['GET *'], ignore = ['x'], names = { 'GET /a' = 'get_a' } }]",
+            "apis = ['a.yaml', { document = 'b.json', operations = ['GET *'], ignore = ['x'], names = { 'GET /a' = 'get_a' }, \
+             results = 'undeclared' }]",
         )
         .unwrap();
         assert_eq!(file.apis[0], OwnApi::new("a.yaml"));
         let how = ForeignDocument::new().with_operations(["GET *"]).with_ignore(["x"]).with_name("GET /a", "get_a");
-        assert_eq!(file.apis[1], OwnApi { document: "b.json".into(), how });
+        assert_eq!(file.apis[1], OwnApi { document: "b.json".into(), how, results: ResultForms::Undeclared });
     }
 
     #[test]
@@ -107,5 +125,6 @@ mod tests {
         assert!(refused("apis = [1]").contains("the path of an OpenAPI document"));
         assert!(refused("apis = [{ document = 'a', operation = [] }]").contains("`operation`"));
         assert!(refused("apis = [{ operations = [] }]").contains("`document`"));
+        assert!(refused("apis = [{ document = 'a', results = 'any' }]").contains("`undeclared`"));
     }
 }
