@@ -94,6 +94,13 @@ pub async fn a_refused_key_is_told_clearly(case: &dyn ProviderCase) -> Verdict {
     let Err(error) = harness.call(&tool, arguments).await else {
         return Err(Failure::new("a wrong key reads"));
     };
+    if let CredentialOwner::User(_) = owner_of(case, &harness)? {
+        // A person's own is to be connected again, and is not sent until then.
+        let code = error.code();
+        ensure!(code == Some(DenialCode::CredentialUnusable), "a person's own wrong key is `{code:?}`: {error}");
+        ensure!(error.sent() != Sent::Maybe, "the vendor answered, and yet `sent` is `maybe`");
+        return Ok(());
+    }
     let Some(error) = error.provider_error() else {
         return Err(Failure::new(format!("a wrong key is denied by governance: {error}")));
     };

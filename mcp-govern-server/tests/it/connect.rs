@@ -348,7 +348,7 @@ async fn a_person_disconnects_an_account_of_ones_own_and_of_nobody_else() {
     let world = scene().await;
     for name in ["ada", "bob"] {
         let (link, _) = link_for(&world, name).await;
-        let page = connect(&world, &link, name).await.text();
+        let page = connect(&world, &link, name).await.text().to_owned();
         assert!(page.contains("href=\"/connect/accounts\""), "{page}");
     }
     let mut browser = Browser::new(&world);
@@ -356,7 +356,7 @@ async fn a_person_disconnects_an_account_of_ones_own_and_of_nobody_else() {
     assert!(page.status == StatusCode::OK && page.text().contains("type=\"password\""), "{}", page.text());
     assert!(!page.text().contains("at-the-vendor"), "nothing is shown to a stranger");
     assert_eq!(browser.accounts(&[("token", &token("nobody"))]).await.status, StatusCode::FORBIDDEN);
-    let page = browser.accounts(&[("token", &token("ada"))]).await.text();
+    let page = browser.accounts(&[("token", &token("ada"))]).await.text().to_owned();
     for shown in ["<h2>Own &lt;Things&gt;</h2>", "The account is ada-at-the-vendor.", "Connected at "] {
         assert!(page.contains(shown), "{shown}: {page}");
     }
@@ -373,7 +373,7 @@ async fn a_person_disconnects_an_account_of_ones_own_and_of_nobody_else() {
     ask(&world, "ada", mine()).await.result();
     assert_eq!(ask(&world, "bob", mine()).await.result()["structuredContent"]["user"], "bob");
 
-    let page = browser.accounts(&[("mark", &mark), ("server", &server)]).await.text();
+    let page = browser.accounts(&[("mark", &mark), ("server", &server)]).await.text().to_owned();
     assert!(page.contains("is disconnected") && page.contains("No account of yours is connected"), "{page}");
     assert_eq!(ask(&world, "ada", mine()).await.result()["resultType"], "input_required");
     assert_eq!(ask(&world, "bob", mine()).await.result()["structuredContent"]["user"], "bob");
@@ -395,12 +395,12 @@ async fn the_page_of_accounts_goes_by_the_sign_in_of_the_application() {
     let begun = ada.go_on(&link, "").await;
     let back = ada.sign_in(&begun).await;
     ada.open(&back).await;
-    let page = ada.open("http://127.0.0.1:8700/connect/accounts").await.text();
+    let page = ada.open("http://127.0.0.1:8700/connect/accounts").await.text().to_owned();
     let fields = [("mark", hidden(&page, "mark")), ("server", hidden(&page, "server"))];
     let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
     // A page that was shown to Ada is good for nobody else who is signed in.
     assert_eq!(with("session=bob").accounts(&fields).await.status, StatusCode::GONE);
-    let page = ada.open("http://127.0.0.1:8700/connect/accounts").await.text();
+    let page = ada.open("http://127.0.0.1:8700/connect/accounts").await.text().to_owned();
     let fields = [("mark", hidden(&page, "mark")), ("server", "own".to_owned())];
     let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
     assert!(ada.accounts(&fields).await.text().contains("is disconnected"));

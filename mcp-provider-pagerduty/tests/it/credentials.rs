@@ -160,9 +160,13 @@ async fn tools_are_discovered_with_a_wrong_credential_and_the_first_call_says_th
         let tools = harness.governor().list(harness.person()).unwrap();
         assert_eq!(tools.len(), mcp_provider_pagerduty::provider().unwrap().catalogue().tools.len());
         assert_eq!(vendor.count(), 0, "discovery asked the vendor");
-        let failed = failure(&harness, "list_incidents", json!({})).await;
-        assert_eq!(failed.kind, ProviderErrorKind::Unauthorized);
-        assert!(failed.message.contains("does not accept the credential"), "{}", failed.message);
+        let refused = harness.call("list_incidents", json!({})).await.unwrap_err();
+        match who {
+            // A person's own is to be connected again.
+            Who::Token => assert_eq!(refused.code(), Some(DenialCode::CredentialUnusable)),
+            _ => assert_eq!(refused.provider_error().map(|error| error.kind()), Some(ProviderErrorKind::Unauthorized)),
+        }
+        assert!(refused.to_string().contains("does not accept the credential"), "{refused}");
         assert_eq!((vendor.count(), vendor.violations()), (1, Vec::new()));
     }
 }

@@ -1,6 +1,6 @@
 //! What the vendor refuses, in all the shapes that it uses for it, and what the caller is told.
 
-use mcp_govern_core::{ProviderErrorKind as Kind, Sent};
+use mcp_govern_core::{DenialCode, ProviderErrorKind as Kind, Sent};
 use serde_json::{Value, json};
 use stand_ins::{Behaviour, Fault, RawServer};
 
@@ -156,9 +156,10 @@ async fn what_is_no_answer_is_a_bad_answer() {
 async fn a_refused_token_is_told_to_be_connected_again() {
     let (vendor, _) = open().await;
     let harness = harness_at(vendor.base_url(), Who::Token, "expired").await;
-    let failed = failure(&harness, "list_incidents", json!({})).await;
-    assert_eq!((failed.kind, failed.vendor.code.as_deref()), (Kind::Unauthorized, Some("2006")));
-    assert!(failed.message.contains("connect again"), "{}", failed.message);
+    let refused = harness.call("list_incidents", json!({})).await.unwrap_err();
+    assert_eq!(refused.code(), Some(DenialCode::CredentialUnusable));
+    let told = refused.to_string();
+    assert!(told.contains("must be connected again") && told.contains("(code 2006)"), "{told}");
 }
 
 #[tokio::test]

@@ -194,7 +194,7 @@ pub(crate) enum Verb {
         #[command(subcommand)]
         scope: ScopeVerb,
     },
-    /// End what a person has: grants, open requests, connected accounts, personal AI clients. Says what goes and what stays first
+    /// End what a person has: grants, requests, connected accounts. Says what goes and what stays first
     Offboard {
         /// `NAME` (issuer `local`) or `NAME (ISSUER)`
         #[arg(value_parser = parse::user)]
