@@ -11,8 +11,8 @@ Vendors' keys come from the environment and from nowhere else:
   opsgenie    OPSGENIE_API_KEY, and OPSGENIE_INTEGRATION_KEY for creating, acknowledging and closing alerts
   pagerduty   PAGERDUTY_API_KEY with PAGERDUTY_FROM (the login in whose name changes are made),
               or PAGERDUTY_TOKEN (an OAuth token)
-STATUSPAGE_BASE_URL, OPSGENIE_BASE_URL and PAGERDUTY_BASE_URL count where --base-url is not given. Of a document that --api names
-each field of the auth method is a variable: T_API_TOKEN is the field `token` of the provider `t-api`.
+STATUSPAGE_BASE_URL, OPSGENIE_BASE_URL and PAGERDUTY_BASE_URL count where --base-url is not given. Of a document that
+--api names each field of the auth method is a variable: T_API_TOKEN is the field `token` of the provider `t-api`.
 
 GOVERN_STORE, GOVERN_TENANT, GOVERN_VAULT_KEYS (the keys themselves) and GOVERN_AUDIT_KEY (likewise) count where the
 options do not say it. For a SQLite file the keys are looked for in `vault.keys` and `audit.key` beside it.

@@ -57,7 +57,7 @@ pub(crate) struct StoreArguments {
     /// Go on with a store that is behind what was known of it; why goes on record
     #[arg(long, global = true, value_name = "REASON")]
     pub(crate) accept_rollback: Option<String>,
-    /// An OpenAPI document of one's own, or the gateway's file, whose `apis` count; may be said several times
+    /// An OpenAPI document of one's own, or a gateway's file with `apis`; may be repeated
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) api: Vec<PathBuf>,
 }
