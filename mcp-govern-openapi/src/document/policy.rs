@@ -41,7 +41,8 @@ pub(crate) struct Rate {
 }
 
 impl Rate {
-    /// The part of one of so many nodes that share it: all of them together send no more than the whole.
+    /// The part of one of so many nodes that share it: all of them together send no more than the whole. Where there are more nodes than
+    /// requests, they do so in a longer stretch: at its beginning each may send one.
     pub(crate) fn among(self, nodes: NonZeroUsize) -> Self {
         let requests = self.requests / nodes;
         if requests > 0 {

@@ -395,15 +395,15 @@ async fn the_page_of_accounts_goes_by_the_sign_in_of_the_application() {
     let begun = ada.go_on(&link, "").await;
     let back = ada.sign_in(&begun).await;
     ada.open(&back).await;
-    let page = ada.open("http://127.0.0.1:8700/connect/accounts").await.text().to_owned();
+    let page = with("session=ada").open("http://127.0.0.1:8700/connect/accounts").await.text().to_owned();
     let fields = [("mark", hidden(&page, "mark")), ("server", hidden(&page, "server"))];
     let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
     // A page that was shown to Ada is good for nobody else who is signed in.
     assert_eq!(with("session=bob").accounts(&fields).await.status, StatusCode::GONE);
-    let page = ada.open("http://127.0.0.1:8700/connect/accounts").await.text().to_owned();
+    let page = with("session=ada").open("http://127.0.0.1:8700/connect/accounts").await.text().to_owned();
     let fields = [("mark", hidden(&page, "mark")), ("server", "own".to_owned())];
     let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    assert!(ada.accounts(&fields).await.text().contains("is disconnected"));
+    assert!(with("session=ada").accounts(&fields).await.text().contains("is disconnected"));
 }
 
 #[tokio::test]

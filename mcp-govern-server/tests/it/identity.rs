@@ -39,7 +39,7 @@ async fn the_applications_own_sign_in_is_taken_from_the_request() {
     };
     let app = world.app.layer(axum::middleware::from_fn(sign_in));
     let result = send_to(&app, modern(None, "tools/list", json!({}))).await.result();
-    assert_eq!(result["tools"].as_array().unwrap().len(), 11);
+    assert_eq!(result["tools"].as_array().unwrap().len(), 12);
 }
 
 #[tokio::test]

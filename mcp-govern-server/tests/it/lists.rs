@@ -44,7 +44,7 @@ async fn a_list_is_private_and_soon_stale_and_says_who_serves_it() {
     assert_eq!(modern["_meta"]["io.modelcontextprotocol/serverInfo"]["name"], "mcp-govern-server");
     for version in ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"] {
         let legacy = world.legacy("ada", version, "tools/list", json!({})).await.result();
-        assert_eq!(names(&legacy).len(), 11);
+        assert_eq!(names(&legacy).len(), 12);
         for key in ["cacheScope", "ttlMs", "resultType", "_meta"] {
             assert!(legacy.get(key).is_none(), "{version}: {key}");
         }
@@ -126,7 +126,7 @@ async fn pages_hold_every_tool_once_also_when_the_list_changes_meanwhile() {
             world.act(Action::DisableTools { tools: BTreeSet::from(["acme/echo".parse().unwrap()]) }).await;
         }
     }
-    assert_eq!(seen.len(), 11, "{seen:?}");
+    assert_eq!(seen.len(), 12, "{seen:?}");
     assert_eq!(seen.iter().collect::<BTreeSet<_>>().len(), 11);
 }
 

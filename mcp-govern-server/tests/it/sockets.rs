@@ -113,7 +113,7 @@ async fn a_real_client_lists_and_calls_in_both_eras() {
             .serve_with_lifecycle(transport, mode)
             .await
             .unwrap();
-        assert_eq!(client.list_all_tools().await.unwrap().len(), 11);
+        assert_eq!(client.list_all_tools().await.unwrap().len(), 12);
         let arguments = json!({"text": "hello"}).as_object().unwrap().clone();
         let call = CallToolRequestParams::new("acme_echo").with_arguments(arguments);
         let result = client.call_tool(call).await.unwrap();
@@ -240,7 +240,7 @@ async fn one_connection_serves_many_people_and_mixes_nothing() {
     let served = Served::new(|builder| builder).await;
     let mut stream = served.connect().await;
     let body = modern_message("tools/list", json!({}), json!({})).to_string();
-    for (name, tools) in [("ada", 11), ("eve", 2), ("bob", 11), ("nobody", 0), ("eve", 2), ("ada", 11)] {
+    for (name, tools) in [("ada", 12), ("eve", 2), ("bob", 12), ("nobody", 0), ("eve", 2), ("ada", 12)] {
         let head = format!(
             "POST /mcp HTTP/1.1\r\nhost: {}\r\naccept: application/json, text/event-stream\r\n\
              content-type: application/json\r\nauthorization: Bearer {}\r\nmcp-protocol-version: 2026-07-28\r\n\

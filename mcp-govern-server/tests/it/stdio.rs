@@ -59,7 +59,7 @@ async fn both_eras_list_and_call_over_a_pipe() {
     let world = World::new().await;
     let mut modern = Client::connect(&world, "ada");
     let listed = modern.ask(&modern_message("tools/list", json!({}), json!({}))).await;
-    assert_eq!(listed["result"]["tools"].as_array().unwrap().len(), 11);
+    assert_eq!(listed["result"]["tools"].as_array().unwrap().len(), 12);
     let call = json!({"name": "acme_echo", "arguments": {"text": "x"}});
     let called = modern.ask(&modern_message("tools/call", call.clone(), json!({}))).await;
     assert_eq!(called["result"]["structuredContent"], json!({"text": "x"}));
