@@ -79,7 +79,7 @@ pub(crate) async fn run(
     if !providers.all.is_empty() {
         let node = open_copy(&config.tenant()?, &MemoryStores::new(), &providers.all).await?;
         govern(&node, config, &providers.misfits, &mut findings).await?;
-        look(&node, config, cli, &mut findings)?;
+        look(&node, config, cli, &mut findings);
         if flags.probe {
             ask_issuer(config, cli, &mut findings).await;
         }
@@ -215,13 +215,13 @@ fn notes(config: &Config, cli: &Cli, findings: &mut Findings) -> Result<(), Fail
 }
 
 /// Puts the server together without letting anybody in.
-fn look(node: &Node, config: &Config, cli: &Cli, findings: &mut Findings) -> Result<(), Failure> {
+fn look(node: &Node, config: &Config, cli: &Cli, findings: &mut Findings) {
     let address = config.listen(&cli.serve);
     let mode = config.auth_mode(&cli.serve);
-    let Some(public) = findings.take(config.public_url(address)) else { return Ok(()) };
+    let Some(public) = findings.take(config.public_url(address)) else { return };
     findings.take(refuse_open_door(mode, address, &public));
     let door = authenticator(config, mode, cli.serve.demo_token.as_ref(), &public);
-    let Some(door) = findings.take(door) else { return Ok(()) };
+    let Some(door) = findings.take(door) else { return };
     ways_to_sign_in(config, mode, &public, findings);
     for server in config.document.connect.keys() {
         let mut redirect = public.clone();
@@ -230,10 +230,9 @@ fn look(node: &Node, config: &Config, cli: &Cli, findings: &mut Findings) -> Res
     }
     let door = AtTheDoor(Arc::new(Doorkeeper::new(door)));
     let builder = McpServer::builder(node.governor.clone(), door, public.clone());
-    let Some(builder) = findings.take(configured(builder, config)) else { return Ok(()) };
-    let Some(connect) = findings.take(sign_ins(config, mode, &node.stores, &public)) else { return Ok(()) };
+    let Some(builder) = findings.take(configured(builder, config)) else { return };
+    let Some(connect) = findings.take(sign_ins(config, mode, &node.stores, &public)) else { return };
     findings.take(builder.with_connect(connect).build().map_err(Failure::from));
-    Ok(())
 }
 
 /// What must be known at the issuer, so that people can sign in who connect accounts of their own.

@@ -12,11 +12,11 @@ use tokio::task::JoinHandle;
 use crate::{config::Config, failure::Failure, governance::administrator, node::Node, store::make_folder};
 
 /// How soon after the start the record is looked at.
-const FIRST: Duration = Duration::from_secs(60);
+const FIRST: Duration = Duration::from_mins(1);
 /// How long to wait before it is looked at again.
-const PAUSE: Duration = Duration::from_secs(60 * 60);
+const PAUSE: Duration = Duration::from_hours(1);
 /// How long one node has the turn without a word.
-const LEASE: Duration = Duration::from_secs(10 * 60);
+const LEASE: Duration = Duration::from_mins(10);
 
 /// Keeps the record as long as the file says. Ends when it is dropped.
 #[derive(Debug)]
@@ -57,7 +57,7 @@ async fn run(governor: Governor, stores: TenantStores, actor: Actor, folder: Pat
             // Another node does it.
             Ok(None) => {}
             Err(error) => {
-                tracing::warn!(%error, "the store cannot be asked whose turn it is to put the old record aside")
+                tracing::warn!(%error, "the store cannot be asked whose turn it is to put the old record aside");
             }
         }
         tokio::time::sleep(PAUSE).await;

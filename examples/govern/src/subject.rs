@@ -225,7 +225,7 @@ mod tests {
         let file = folder.path().join("api.json");
         std::fs::write(&file, API).unwrap();
         for name in [None, Some("t-api")] {
-            assert!(matches!(Named::find(name, &[file.clone()]), Ok(Named::Own(_))));
+            assert!(matches!(Named::find(name, std::slice::from_ref(&file)), Ok(Named::Own(_))));
         }
         let refused = Named::find(Some("t-apy"), &[file]).unwrap_err().to_string();
         assert!(refused.contains("`t-api`"), "{refused}");

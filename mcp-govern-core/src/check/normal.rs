@@ -206,10 +206,10 @@ fn branches(node: &Value, keyword: &str) -> Option<Vec<JsonType>> {
 
 /// The types that a schema admits, from its `type`, or else from its values.
 fn types(node: &Value) -> Option<Vec<JsonType>> {
-    let named = |name: &Value| name.as_str()?.parse().ok();
+    let parsed = |word: &Value| word.as_str()?.parse().ok();
     match node.get("type") {
-        Some(Value::Array(names)) => names.iter().map(named).collect(),
-        Some(name) => Some(vec![named(name)?]),
+        Some(Value::Array(names)) => names.iter().map(parsed).collect(),
+        Some(name) => Some(vec![parsed(name)?]),
         None => {
             let values = node.get("enum").and_then(Value::as_array).map(Vec::as_slice);
             let values = values.or_else(|| node.get("const").map(std::slice::from_ref))?;

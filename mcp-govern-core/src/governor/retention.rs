@@ -62,7 +62,9 @@ impl Governor {
             .into_iter()
             .filter(|anchor| anchor.sequence <= last_of(&records))
             .fold(Verifier::after(after), Verifier::with_anchor);
-        records.iter().for_each(|record| verifier.push(record));
+        for record in &records {
+            verifier.push(record);
+        }
         if let Some(broken) = verifier.finish().broken {
             let message = format!("the chain of `{writer}` does not hold, and nothing of it is put aside: {broken}");
             return Err(GovernError::new(GovernErrorKind::Conflict, message));

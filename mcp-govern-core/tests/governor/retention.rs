@@ -34,7 +34,7 @@ impl World {
 
     async fn found(&self, writer: &WriterId) -> Verification {
         let found: BTreeMap<_, _> = self.governor.verify_audit(&owner(), &[]).await.unwrap().into_iter().collect();
-        found[writer].clone()
+        found.get(writer).unwrap().clone()
     }
 
     async fn chain(&self, writer: &WriterId) -> Vec<StoredRecord> {
@@ -80,7 +80,9 @@ async fn a_dropped_segment_is_on_record_and_the_rest_is_verified_after_it() {
     // With the file at hand all of it is verified.
     let mut whole = Verifier::new();
     AuditSegment::open(segment.bytes(), Some(&audit_key())).unwrap().read_into(&mut whole).unwrap();
-    rest.iter().for_each(|record| whole.push(record));
+    for record in &rest {
+        whole.push(record);
+    }
     assert!(whole.finish().is_intact());
     // The calls go on, and a second time nothing happens.
     world.call("ann", "list_pages").await.unwrap();

@@ -268,7 +268,9 @@ fn a_catalogue_without_a_version_is_counted_and_drifts_like_any_other() {
     // The same again, as after a restart, is nothing.
     world.holds_already(&admin(), sync("status", UNSTATED, status_tools()));
     let mut changed = status_tools();
-    changed.iter_mut().for_each(|tool| tool.description.push_str(" Now with more."));
+    for tool in &mut changed {
+        tool.description.push_str(" Now with more.");
+    }
     let events = world.sync("status", UNSTATED, changed.clone());
     assert!(events.iter().any(|event| matches!(event, Event::ToolChanged(_))), "{events:?}");
     assert_eq!((version(&world), world.tool("status/get_page").state()), (2, ToolState::PendingReview));
@@ -289,7 +291,9 @@ fn versions_that_are_stated_and_counted_follow_one_another() {
     world.with_status();
     world.sync("status", 7, status_tools());
     let mut changed = status_tools();
-    changed.iter_mut().for_each(|tool| tool.title.push('!'));
+    for tool in &mut changed {
+        tool.title.push('!');
+    }
     world.sync("status", UNSTATED, changed);
     assert_eq!(world.state.servers()["status"].catalogue().unwrap().0, 8);
     world.refuses(
@@ -305,7 +309,9 @@ fn a_coming_catalogue_without_a_version_is_staged_as_the_next() {
     let mut world = World::new();
     world.with_status();
     let mut coming = status_tools();
-    coming.iter_mut().for_each(|tool| tool.title.push('!'));
+    for tool in &mut coming {
+        tool.title.push('!');
+    }
     let stage = |tools| Action::StageCatalogue { server: id("status"), catalogue: catalogue(UNSTATED, tools) };
     world.does(&admin(), stage(coming.clone()));
     let staged: Vec<_> =

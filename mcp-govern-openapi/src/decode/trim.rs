@@ -107,8 +107,9 @@ fn shorten_list(
                 let start = arguments.get(offset).and_then(Value::as_u64).unwrap_or(0);
                 let next = start.saturating_add(u64::try_from(kept).unwrap_or(u64::MAX));
                 let size = number(arguments, limit).or(*usual);
-                let last = last_of_window(limit, size, *window, next).map(|(name, value)| (name.to_owned(), value));
-                output.next = Some([(offset.clone(), Value::from(next))].into_iter().chain(last).collect());
+                let window_end =
+                    last_of_window(limit, size, *window, next).map(|(name, value)| (name.to_owned(), value));
+                output.next = Some([(offset.clone(), Value::from(next))].into_iter().chain(window_end).collect());
                 "go on with `next`".to_owned()
             }
             Paging::Number { size, .. } => format!("ask again for this page with a smaller `{size}`"),

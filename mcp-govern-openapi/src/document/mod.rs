@@ -119,14 +119,14 @@ impl Document {
 
     fn try_compile(root: &Value, foreign: Option<&ForeignDocument>, faults: &mut Faults) -> Result<Self, Fault> {
         let at = |place: &'static str| move |message: String| Fault { place: place.to_owned(), message };
-        let faulty = if foreign.is_some() { Faulty::LeftOut } else { Faulty::Refused };
+        let mode = if foreign.is_some() { Faulty::LeftOut } else { Faulty::Refused };
         let object = root.as_object().ok_or("is no object".to_owned()).map_err(at("document"))?;
         check_version(object).map_err(at("openapi"))?;
         let govern: DocumentGovern = govern::read(object).map_err(at("document"))?;
         let version = version(&govern).map_err(at("x-govern"))?;
         let components = Components::new(root);
         let security = object.get("security");
-        let schemes = Schemes::read(root, components, &preferred(security), faulty).map_err(at("securitySchemes"))?;
+        let schemes = Schemes::read(root, components, &preferred(security), mode).map_err(at("securitySchemes"))?;
         let scopes = Scopes::read(&govern, &schemes).map_err(at("x-govern"))?;
         let policy = Policy::new(&govern).map_err(at("x-govern"))?;
         let servers = Servers::read(object).map_err(at("servers"))?;
@@ -161,22 +161,21 @@ impl Document {
             left_out: Vec::new(),
         };
         document.index_rows();
-        match faulty {
+        match mode {
             // Where operations are missing because of a fault of their own, what names them would only repeat it.
             Faulty::Refused if faults.0.is_empty() => {
                 document.check_scopes(faults);
                 faults.0.extend(document.faulty_rows().map(|(_, fault)| fault));
                 if faults.0.is_empty() {
                     document.probes =
-                        probe::read(&document, &naming, &govern.probe, faulty, faults).map_err(at("probe"))?;
+                        probe::read(&document, &naming, &govern.probe, mode, faults).map_err(at("probe"))?;
                 }
             }
             Faulty::Refused => {}
             Faulty::LeftOut => {
                 document.leave_out_faulty_rows(faults);
                 document.check_scopes(faults);
-                document.probes =
-                    probe::read(&document, &naming, &govern.probe, faulty, faults).map_err(at("probe"))?;
+                document.probes = probe::read(&document, &naming, &govern.probe, mode, faults).map_err(at("probe"))?;
             }
         }
         Ok(document)

@@ -69,15 +69,31 @@ pub(crate) struct Stands<'a> {
     pub(crate) place: &'a str,
 }
 
-/// Compiles an operation.
-pub(crate) fn compile<'a>(shared: Shared<'a>, at: Stands<'_>, govern: &OperationGovern) -> Checked<Row> {
-    let method = method_of(at.method)?;
-    // The same ones said again, as some generators do, lead to the same place.
-    if [at.node.get("servers"), at.servers].into_iter().flatten().any(|servers| Some(servers) != shared.servers) {
-        return Err(
-            "`servers` of its own are not supported: it would go elsewhere than to the API's base URL".to_owned()
-        );
+/// The same ones said again, as some generators do, lead to the same place.
+fn refuse_other_servers(shared: Shared<'_>, at: Stands<'_>) -> Checked<()> {
+    if [at.node.get("servers"), at.servers].into_iter().flatten().all(|servers| Some(servers) == shared.servers) {
+        return Ok(());
     }
+    Err("`servers` of its own are not supported: it would go elsewhere than to the API's base URL".to_owned())
+}
+
+/// Where a result is to be found says that there is one.
+fn accepts_of(accepts: Accepts, shape: &Shape) -> Accepts {
+    match (accepts, shape) {
+        (Accepts::Anything, Shape::Root(_) | Shape::List(_)) => Accepts::Json,
+        (accepts, _) => accepts,
+    }
+}
+
+fn stated_of(node: &Map<String, Value>, govern: &OperationGovern) -> Stated {
+    let description = text(node, "description").is_some() && text(node, "summary").is_some();
+    Stated { effect: govern.effect, risk: govern.risk, description }
+}
+
+/// Compiles an operation.
+pub(crate) fn compile(shared: Shared<'_>, at: Stands<'_>, govern: &OperationGovern) -> Checked<Row> {
+    let method = method_of(at.method)?;
+    refuse_other_servers(shared, at)?;
     let name = shared.naming.name(at.label, at.node)?;
     let mut schemas = Schemas::new(shared.components, Side::Input);
     let parameters = Parameters::read(shared.components, &mut schemas, at.of_path, at.node.get("parameters"))?;
@@ -112,14 +128,12 @@ pub(crate) fn compile<'a>(shared: Shared<'a>, at: Stands<'_>, govern: &Operation
     let mut bound = path.bindings();
     bound.extend(parameters.bound.into_iter().filter(|argument| argument.location != Location::Path));
     let mut always = always_of(shared.policy, &parameters.config, &fixed.stated);
-    let mut content_type = None;
     if let Some(plan) = &body {
         let (of_body, fixed_in_body) = plan.bindings();
         bound.extend(of_body);
-        always.extend(fixed_in_body);
-        always.extend(instead.iter().filter_map(Instead::stated));
-        content_type = plan.content_type.to_str().ok().map(str::to_owned);
+        always.extend(fixed_in_body.into_iter().chain(instead.iter().filter_map(Instead::stated)));
     }
+    let content_type = body.as_ref().and_then(|plan| plan.content_type.to_str().ok()).map(str::to_owned);
     always.extend(ends_now.iter().filter_map(|range| range.stated(&bound)));
     let class = Class::of(govern, &method, &repeat)?;
     let definition = ToolDefinition {
@@ -173,18 +187,10 @@ pub(crate) fn compile<'a>(shared: Shared<'a>, at: Stands<'_>, govern: &Operation
         repeat,
         throttled: govern.retry.throttled,
         rate_domain: Arc::from(govern.rate_domain.as_deref().unwrap_or("default")),
-        // Where a result is to be found says that there is one.
-        accepts: match (responses.accepts, &output.shape) {
-            (Accepts::Anything, Shape::Root(_) | Shape::List(_)) => Accepts::Json,
-            (accepts, _) => accepts,
-        },
+        accepts: accepts_of(responses.accepts, &output.shape),
         output,
         poll,
-        stated: Stated {
-            effect: govern.effect,
-            risk: govern.risk,
-            description: text(at.node, "description").is_some() && text(at.node, "summary").is_some(),
-        },
+        stated: stated_of(at.node, govern),
         origin: origin.map(|origin| origin.role.clone()),
         keep,
         keys,

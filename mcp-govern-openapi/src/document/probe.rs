@@ -58,12 +58,12 @@ pub(super) fn read(
     document: &Document,
     naming: &Naming,
     stated: &[ProbeGovern],
-    faulty: Faulty,
+    mode: Faulty,
     faults: &mut Faults,
 ) -> Checked<Vec<ProbePlan>> {
     let mut plans = Vec::with_capacity(stated.len());
     for probe in stated {
-        match (plan(document, naming, probe), faulty) {
+        match (plan(document, naming, probe), mode) {
             (Ok(plan), _) => plans.push(plan),
             (Err(fault), Faulty::Refused) => return Err(fault),
             // Its operation may be one that is left out.

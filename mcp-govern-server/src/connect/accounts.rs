@@ -35,7 +35,8 @@ impl ConnectDoor {
         match self.visitor(&parts, None).await? {
             Who::Person(user) => self.accounts(&user, None).await,
             Who::SignsIn => {
-                let place = self.connector.sign_in().map(|sign_in| sign_in.place()).unwrap_or_default();
+                let Some(sign_in) = self.connector.sign_in() else { return Err(self.used_up()) };
+                let place = sign_in.place();
                 let mut page = Page::new(StatusCode::OK, TITLE, &["Sign in to see your accounts."]);
                 page.more = pages::plain_form(&self.sign_in_path(), "", &format!("Sign in at {place}"));
                 Ok(self.show(page))
@@ -138,7 +139,7 @@ impl ConnectDoor {
         match connection.standing {
             CredentialStanding::InUse => {}
             CredentialStanding::Expired => {
-                fact("Your permission has ended: call a tool in your AI client to connect it again.")
+                fact("Your permission has ended: call a tool in your AI client to connect it again.");
             }
             CredentialStanding::Refused => {
                 fact("The vendor no longer accepts it: call a tool in your AI client to connect it again.");

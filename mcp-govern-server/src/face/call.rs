@@ -115,11 +115,11 @@ impl Face {
             return Ok(result.into());
         }
         let ended = self.run(&mut asked).await;
-        let called = self.called(&ended, &asked);
-        if let Some((_, called)) = &called {
-            running.of(called.clone(), exchanges(&ended));
+        let tool_and_class = self.called(&ended, &asked);
+        if let Some((_, class)) = &tool_and_class {
+            running.of(class.clone(), exchanges(&ended));
         }
-        self.log_failure(&ended, called.as_ref().map(|(tool, _)| tool), &asked);
+        self.log_failure(&ended, tool_and_class.as_ref().map(|(tool, _)| tool), &asked);
         let (response, end) = self.respond(ended, &asked);
         running.ends(end);
         response
@@ -313,7 +313,7 @@ impl Face {
         // The vendor's own refusal may stand in it, which names the tool without the server's prefix.
         let denial = Denial::new(denial.code(), self.told_of(asked, denial.message()), remedy);
         let repeated = !asked.went && error.repetition() == Repetition::Harmless;
-        let era = if !repeated { Era::Text } else { Era::of(asked.cx, principal, &self.handshakes) };
+        let era = if repeated { Era::of(asked.cx, principal, &self.handshakes) } else { Era::Text };
         let message = denial.message();
         match era {
             Era::InputRequired => {

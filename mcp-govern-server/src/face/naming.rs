@@ -59,7 +59,9 @@ pub(super) fn told<'t>(text: &'t str, resolve: Resolve<'_>) -> Cow<'t, str> {
         let Some(last) = kept.last() else { continue };
         let is_whole = last.end == sentence.end;
         let begin = out.len();
-        kept.iter().for_each(|clause| write(&mut out, text, clause, &mentions));
+        for clause in &kept {
+            write(&mut out, text, clause, &mentions);
+        }
         capitalise(&mut out, begin);
         if !is_whole {
             out.truncate(out.trim_end_matches([';', ' ']).len());

@@ -26,8 +26,10 @@ const MOST: NonZeroUsize = NonZeroUsize::MIN.saturating_add(2047);
 pub(super) struct ToolShapes {
     objects: Mutex<Kept>,
     /// The words of a schema's descriptions that may be names of tools.
-    words: Mutex<LruCache<usize, (Arc<Value>, Arc<[String]>)>>,
+    words: Mutex<Words>,
 }
+
+type Words = LruCache<usize, (Arc<Value>, Arc<[String]>)>;
 
 type Kept = LruCache<(usize, Side, Names), (Arc<Value>, Arc<JsonObject>)>;
 

@@ -367,7 +367,7 @@ async fn a_person_disconnects_an_account_of_ones_own_and_of_nobody_else() {
     let mut elsewhere = Browser { origin: "https://evil.example.com", ..Browser::new(&world) };
     assert_eq!(elsewhere.accounts(&[("mark", &mark), ("server", &server)]).await.status, StatusCode::FORBIDDEN);
     assert_eq!(browser.accounts(&[("mark", "made-up"), ("server", &server)]).await.status, StatusCode::GONE);
-    let of_bob = hidden(&browser.accounts(&[("token", &token("bob"))]).await.text(), "mark");
+    let of_bob = hidden(browser.accounts(&[("token", &token("bob"))]).await.text(), "mark");
     let page = browser.accounts(&[("token", &token("ada")), ("mark", &of_bob), ("server", &server)]).await;
     assert_eq!(page.status, StatusCode::GONE);
     ask(&world, "ada", mine()).await.result();

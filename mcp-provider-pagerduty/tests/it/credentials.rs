@@ -164,7 +164,10 @@ async fn tools_are_discovered_with_a_wrong_credential_and_the_first_call_says_th
         match who {
             // A person's own is to be connected again.
             Who::Token => assert_eq!(refused.code(), Some(DenialCode::CredentialUnusable)),
-            _ => assert_eq!(refused.provider_error().map(|error| error.kind()), Some(ProviderErrorKind::Unauthorized)),
+            _ => assert_eq!(
+                refused.provider_error().map(mcp_govern_core::ProviderError::kind),
+                Some(ProviderErrorKind::Unauthorized)
+            ),
         }
         assert!(refused.to_string().contains("does not accept the credential"), "{refused}");
         assert_eq!((vendor.count(), vendor.violations()), (1, Vec::new()));

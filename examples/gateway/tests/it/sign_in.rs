@@ -37,6 +37,10 @@ struct Issuer {
 
 /// How the issuer is just now.
 #[derive(Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a way in which the issuer misbehaves, apart from the others"
+)]
 struct Is {
     /// Who is signed in at the issuer in the browser that comes.
     person: String,

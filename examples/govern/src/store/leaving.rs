@@ -26,7 +26,7 @@ use crate::{failure::Failure, serve::Form};
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Consequences {
     /// A person leaves.
-    Leaving(Leaving),
+    Leaving(Box<Leaving>),
     /// Every call to this server is denied until another credential is set.
     NoCalls(ServerId),
 }
@@ -94,7 +94,7 @@ impl Consequences {
     /// What follows from an action in a state; nothing for most.
     pub(crate) fn of(state: &State, action: &Action, now: Timestamp) -> Option<Self> {
         match action {
-            Action::OffboardUser { user } => Some(Self::Leaving(Leaving::of(state, user, now))),
+            Action::OffboardUser { user } => Some(Self::Leaving(Box::new(Leaving::of(state, user, now)))),
             Action::RemoveCredential { server, owner: CredentialOwner::Shared } => {
                 state.credential(server, &CredentialOwner::Shared).map(|_| Self::NoCalls(server.clone()))
             }
@@ -135,7 +135,7 @@ impl Leaving {
         let profiles = |named: &dyn Fn(&mcp_govern_core::ProfileSpec) -> bool| -> Vec<ProfileId> {
             state.profiles().iter().filter(|(_, profile)| named(profile.spec())).map(|(id, _)| id.clone()).collect()
         };
-        let owned = state.servers().iter().filter(|(_, server)| server.spec().owners.contains(user));
+        let in_charge = state.servers().iter().filter(|(_, server)| server.spec().owners.contains(user));
         Self {
             user: user.to_string(),
             ends: Ends {
@@ -153,7 +153,7 @@ impl Leaving {
             },
             stays: Stays {
                 groups,
-                owns: owned.map(|(id, _)| id.clone()).collect(),
+                owns: in_charge.map(|(id, _)| id.clone()).collect(),
                 approves: profiles(&|spec| spec.policy.steps.iter().any(|step| step.approvers.contains(&holder))),
                 may_ask_for: profiles(
                     &|spec| matches!(&spec.visibility, ProfileVisibility::Only(who) if who.contains(&holder)),

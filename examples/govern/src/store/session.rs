@@ -224,9 +224,12 @@ async fn known(stores: &OpenedStores, tenant: &TenantId) -> Result<(), Failure> 
     )))
 }
 
+/// All providers, and those of them that are made of documents of one's own.
+type Read = (Vec<Arc<dyn Provider>>, Vec<OpenApiProvider>);
+
 /// The three vendors, and the APIs of one's own. A document that cannot be used is told of, and keeps no other server from being
 /// looked at.
-fn providers(documents: &[std::path::PathBuf]) -> Result<(Vec<Arc<dyn Provider>>, Vec<OpenApiProvider>), Failure> {
+fn providers(documents: &[std::path::PathBuf]) -> Result<Read, Failure> {
     let mut providers: Vec<Arc<dyn Provider>> = Vec::new();
     for vendor in Vendor::ALL {
         providers.push(Arc::new(vendor.provider()?));

@@ -58,7 +58,7 @@ fn a_person_is_stopped_beside_a_node_and_let_go_on(site: &Site) {
         let said = site.json(&["kill", "user", "ann", "--reason", "a token was stolen"]);
         assert_eq!((&said["outcome"], &said["events"]), (&json!("done"), &json!(["kill_switch_thrown.v1"])));
         node.follow(&said).await;
-        let denied = node.call("ann").await.map(|denied| denied.as_str());
+        let denied = node.call("ann").await.map(mcp_govern_core::DenialCode::as_str);
         assert_eq!((denied, node.call("ben").await), (Some("user_killed"), None));
         assert_eq!(site.json(&["status"])["kill_switches"], json!(["user `ann (local)`"]));
         let explained = site.told(&["explain", "status/list_pages", "--user", "ann"]);
@@ -128,7 +128,7 @@ fn off_boarding_says_what_goes_and_what_stays_and_is_done_once(site: &Site) {
         let said = site.json(&["offboard", "ann", "--yes", "--reason", "left"]);
         assert_eq!((&said["outcome"], &said["events"]), (&json!("done"), &json!(["user_offboarded.v1"])));
         node.follow(&said).await;
-        assert_eq!(node.call("ann").await.map(|denied| denied.as_str()), Some("no_grant"));
+        assert_eq!(node.call("ann").await.map(mcp_govern_core::DenialCode::as_str), Some("no_grant"));
         assert_eq!(node.call("ben").await, None);
         assert_eq!(node.in_vault().await, 2);
         let requests = site.json(&["requests", "list", "--all"]);
@@ -195,7 +195,7 @@ fn accounts_are_listed_and_removed_by_the_person_and_by_an_administrator(site: &
         assert!(text.contains("not done") && text.contains("every call to server `status` is denied"), "{text}");
         let said = site.json(&["credentials", "remove", "status", "--shared", "--yes"]);
         node.follow(&said).await;
-        assert_eq!(node.call("ann").await.map(|denied| denied.as_str()), Some("credential_missing"));
+        assert_eq!(node.call("ann").await.map(mcp_govern_core::DenialCode::as_str), Some("credential_missing"));
         assert_eq!(node.in_vault().await, 0);
         node.end().await;
     });
