@@ -222,8 +222,7 @@ impl OpenApiServer {
         scheme: Scheme,
         deadline: Instant,
     ) -> Result<Answer, ProviderError> {
-        let mut out = self.outgoing(row, arguments, cx.credential, scheme)?;
-        out.rate = out.rate.map(|rate| rate.among(cx.nodes));
+        let out = self.outgoing(row, arguments, cx.credential, scheme)?;
         if let Some(trace) = cx.trace {
             tracing::debug!(trace = trace.trace_id(), tool = %row.name, "calling the vendor");
         }

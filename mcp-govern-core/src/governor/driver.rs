@@ -10,7 +10,7 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-use super::{Part, chores::Chore, core::Core, watch::race};
+use super::{Part, core::Core, watch::race};
 use crate::{audit::AuditCommitter, ports::Journal};
 
 /// Follows the journal, commits the audit in groups, and does what acts leave to be done. Without it every call is denied with
@@ -110,7 +110,6 @@ impl Driver {
         let following = follower.map(Follower::follow);
         async move {
             let _running = running;
-            core.chores.push(core.nodes.due(core.time.now()).then_some(Chore::CountNodes));
             let mut commit = pin!(committer.run());
             let mut follow = pin!(async {
                 match following {
@@ -131,7 +130,6 @@ impl Driver {
                 commit.as_mut().poll(cx)
             })
             .await;
-            core.leave().await;
             core.keep_own_anchor().await;
             core.keep_heads_or_warn().await;
         }

@@ -22,7 +22,6 @@ mod heads;
 mod keep;
 mod limits;
 mod list;
-mod nodes;
 mod pulse;
 mod quota;
 mod records;

@@ -110,57 +110,6 @@ async fn a_kill_switch_that_is_thrown_on_one_node_stops_the_calls_on_the_other()
     assert_eq!(code(&running.await.unwrap()), "call_killed");
 }
 
-/// Waits until a node knows of so many; it looks when the time has come and something happens.
-async fn knows_of(world: &World, nodes: usize) {
-    let known = async {
-        while world.governor.status().nodes != nodes {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(60), known).await.expect("the nodes were not counted");
-}
-
-/// Waits until so many are counted by the store.
-async fn at_work(world: &World, nodes: usize) {
-    let lease = world.stores.memory.open(&tenant()).await.unwrap().lease;
-    let counted = async {
-        while lease.count("node/").await.unwrap() != nodes {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(60), counted).await.expect("the nodes do not say that they are at work");
-}
-
-async fn looks_again(world: &World, at: &str) {
-    world.clock.advance(Duration::from_secs(11));
-    world.act(grant(at, at, None)).await;
-}
-
-#[tokio::test]
-async fn what_a_vendor_lets_be_sent_is_divided_between_the_nodes_that_are_at_work() {
-    let one = World::open().await;
-    knows_of(&one, 1).await;
-    one.call("ann", "list_pages").await.unwrap();
-    assert_eq!(one.vendor.nodes.load(std::sync::atomic::Ordering::SeqCst), 1);
-    // Who comes counts those that are there at once; they count it when they look next.
-    let two = World::bare(one.stores.clone(), |builder| builder).await;
-    at_work(&one, 2).await;
-    knows_of(&two, 2).await;
-    looks_again(&one, "bea").await;
-    knows_of(&one, 2).await;
-    for node in [&one, &two] {
-        node.call("ann", "list_pages").await.unwrap();
-        assert_eq!(node.vendor.nodes.load(std::sync::atomic::Ordering::SeqCst), 2);
-    }
-    // A node that ends in order is not counted any more; a governor without a driver that runs never is.
-    let builder = Governor::builder(tenant()).with_stores(one.stores.clone());
-    let (_beside, _driver) = builder.with_provider(Acme::new(one.vendor.clone())).open().await.unwrap();
-    two.governor.close().await;
-    at_work(&one, 1).await;
-    looks_again(&one, "carl").await;
-    knows_of(&one, 1).await;
-}
-
 #[tokio::test]
 async fn a_person_who_is_stopped_on_one_node_is_stopped_on_the_other() {
     let one = World::open().await;

@@ -1,6 +1,6 @@
 //! What holds for every exchange with a vendor: constant headers, throttling, errors, remedies, warnings.
 
-use std::{collections::BTreeMap, num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
@@ -38,20 +38,6 @@ pub(crate) struct Policy {
 pub(crate) struct Rate {
     pub(crate) requests: usize,
     pub(crate) per: Duration,
-}
-
-impl Rate {
-    /// The part of one of so many nodes that share it: all of them together send no more than the whole. Where there are more nodes than
-    /// requests, they do so in a longer stretch: at its beginning each may send one.
-    pub(crate) fn among(self, nodes: NonZeroUsize) -> Self {
-        let requests = self.requests / nodes;
-        if requests > 0 {
-            return Self { requests, per: self.per };
-        }
-        // There are more nodes than requests: each sends one in a longer stretch.
-        let longer = nodes.get().div_ceil(self.requests.max(1));
-        Self { requests: 1, per: self.per.saturating_mul(u32::try_from(longer).unwrap_or(u32::MAX)) }
-    }
 }
 
 /// Whether a status says "too many requests", and what that means.
