@@ -85,6 +85,10 @@ fn accepts_of(accepts: Accepts, shape: &Shape) -> Accepts {
     }
 }
 
+fn has(arguments: &[Argument], name: &str) -> bool {
+    arguments.iter().any(|argument| argument.name == name)
+}
+
 fn stated_of(node: &Map<String, Value>, govern: &OperationGovern) -> Stated {
     let description = text(node, "description").is_some() && text(node, "summary").is_some();
     Stated { effect: govern.effect, risk: govern.risk, description }
@@ -113,13 +117,11 @@ pub(crate) fn compile(shared: Shared<'_>, at: Stands<'_>, govern: &OperationGove
     let mut of_answer = Schemas::new(shared.components, Side::Output);
     let responses = Responses::read(shared.components, &mut of_answer, at.node.get("responses"))?;
     if matches!(output.shape, Shape::List(_)) {
-        output.fields =
-            Fields::new(|name| arguments.iter().any(|argument| argument.name == name), responses.item(&output));
+        output.fields = Fields::new(|name| has(&arguments, name), responses.item(&output));
         arguments.extend(output.fields.as_ref().map(Argument::of_fields));
     }
-    let known = |name: &str| arguments.iter().any(|argument| argument.name == name);
     let checks = checks_of(govern, &arguments, before_body, &send)?;
-    let repeat = repeat_of(govern, &method, &known)?;
+    let repeat = repeat_of(govern, &method, &|name| has(&arguments, name))?;
     let poll = govern.poll.as_ref().map(|poll| poll_plan(shared.naming, poll)).transpose()?;
     let output_schema = responses.output_schema(&output).filter(|_| poll.is_none()).map(Arc::new);
     let path = PathTemplate::parse(at.path, &parameters.path)?;
