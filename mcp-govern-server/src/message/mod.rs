@@ -161,7 +161,8 @@ fn prepare(stated: Option<&RawValue>, method: &str, asks: bool) -> Result<Prepar
     let states_version = meta(&mut params, strict)?;
     if served {
         match method {
-            "initialize" => initialize(&mut params)?,
+            // Who states a version with each request has no handshake: there the library answers that there is no such method.
+            "initialize" if !states_version => initialize(&mut params)?,
             "tools/call" => call(&mut params)?,
             "tools/list" => optional(&params, "cursor", "a text")?,
             "subscriptions/listen" if states_version => listen(&params)?,
@@ -494,6 +495,8 @@ mod tests {
         for params in ["[1]", "\"x\"", r#"{"_meta":7}"#] {
             passed(&request("no/such/method", params));
         }
+        // Neither is there a handshake for a client that states a version with each request.
+        passed(&request("initialize", r#"{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}"#));
     }
 
     #[test]
