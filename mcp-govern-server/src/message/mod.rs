@@ -52,7 +52,8 @@ pub(crate) struct Request {
 impl Request {
     /// Whether there is such a method here.
     pub(crate) fn is_served(&self) -> bool {
-        SERVED.contains(&self.method.as_str())
+        // Since 2026-07-28 there is no handshake.
+        SERVED.contains(&self.method.as_str()) && !(self.method == "initialize" && self.states_version)
     }
 }
 
