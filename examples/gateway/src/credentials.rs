@@ -75,7 +75,9 @@ impl Placed {
 /// Puts the credentials in place that are not there yet, and answers what became of which. One that is there already is left
 /// alone: starting twice makes one act.
 ///
-/// INVARIANT: one that counts is replaced by one that the vendor accepts (`a_key_that_the_vendor_refuses_does_not_replace_the_one_in_place`).
+/// INVARIANT: one that counts is replaced by one that the vendor accepts (`a_key_that_the_vendor_refuses_does_not_replace_the_one_in_place`),
+/// and no vendor is asked where a server's tools are not as they were synced: they may go to a host that was not reviewed
+/// (`a_new_key_does_not_go_to_a_host_that_was_not_taken_in`).
 pub(crate) async fn put(
     governor: &Governor,
     actor: &Actor,
@@ -83,13 +85,14 @@ pub(crate) async fn put(
     wanted: &[ServerCredential],
 ) -> Result<Vec<(ServerId, Placed)>, Failure> {
     let mut all = Vec::new();
-    let closed = governor.status().faults;
+    let status = governor.status();
     for (server, credential) in wanted {
         // A credential is bound to where it goes, and of a server that cannot be opened that is not known.
-        if closed.contains_key(server) {
+        if status.faults.contains_key(server) {
             continue;
         }
-        let placed = put_one(governor, actor, stores, server, credential)
+        let differs = status.differing.get(server).map(String::as_str);
+        let placed = put_one(governor, actor, stores, server, credential, differs)
             .await
             .map_err(|failure| failure.at(format_args!("credentials.{server}")))?;
         all.extend(placed.map(|placed| (server.clone(), placed)));
@@ -104,13 +107,14 @@ async fn put_one(
     stores: &TenantStores,
     server: &ServerId,
     credential: &Credential,
+    differs: Option<&str>,
 ) -> Result<Option<Placed>, Failure> {
     for _ in 0..ATTEMPTS {
         let (credential, placed) = match in_place(governor, stores, server, credential).await? {
             InPlace::This => return Ok(None),
             // There is nothing that could stop working.
             InPlace::Nothing => (credential.clone(), Placed::Set),
-            InPlace::Another => match tried(governor, actor, server, credential).await? {
+            InPlace::Another => match tried(governor, actor, server, credential, differs).await? {
                 Tried::Accepted(facts) => (credential.clone().with_further_facts(&facts), Placed::Set),
                 Tried::NoWay(why) => (credential.clone(), Placed::Unverified(why)),
                 Tried::NotAccepted(why) => return Ok(Some(Placed::NotReplaced(why))),
@@ -140,7 +144,11 @@ async fn tried(
     actor: &Actor,
     server: &ServerId,
     credential: &Credential,
+    differs: Option<&str>,
 ) -> Result<Tried, Failure> {
+    if let Some(why) = differs {
+        return Ok(Tried::NotAccepted(format!("the vendor was not asked about the new one: {why}")));
+    }
     let probe = governor.probe_with(actor, server, &CredentialOwner::Shared, credential);
     Ok(match tokio::time::timeout(LONGEST_PROBE, probe).await {
         Ok(Ok(report)) if report.verdict == CredentialVerdict::Accepted => Tried::Accepted(report.facts),

@@ -210,15 +210,20 @@ impl ConnectDoor {
         let url = self.in_time(authorize).await?;
         let pending = Pending { user, server: server.server.clone(), verifier, browser: hashed(&browser) };
         self.connector.spent.keep(KIND, &state, &pending).await.map_err(|_| self.not_now())?;
+        Ok(self.sent_on(&url, &state, &browser))
+    }
+
+    /// The page that sends a browser to a sign-in, with the cookie by which it is known when it comes back.
+    pub(super) fn sent_on(&self, url: &Url, state: &str, browser: &str) -> Response {
         let host = url.host_str().unwrap_or_default();
         let onward = format!("You are now sent to {host}, where you sign in.");
         let paragraphs = [onward.as_str()];
         let mut page = Page::new(StatusCode::OK, "One moment", &paragraphs);
-        page.more = pages::button(&url, &format!("Go to {host}"));
-        page.onward = Some(&url);
+        page.more = pages::button(url, &format!("Go to {host}"));
+        page.onward = Some(url);
         let mut response = self.show(page);
-        self.set_cookie(&mut response, &self.state_cookie(&state), &browser, self.connector.config.ttl);
-        Ok(response)
+        self.set_cookie(&mut response, &self.state_cookie(state), browser, self.connector.config.ttl);
+        response
     }
 
     async fn came_back(&self, server: &str, parts: &Parts) -> Result<Response, Shown> {

@@ -105,15 +105,7 @@ impl ConnectDoor {
         };
         let pending = PendingSignIn { link, verifier, nonce, browser: hashed(&browser) };
         self.connector.spent.keep(KIND, &state, &pending).await.map_err(|_| self.not_now())?;
-        let host = url.host_str().unwrap_or_default();
-        let onward = format!("You are now sent to {host}, where you sign in.");
-        let paragraphs = [onward.as_str()];
-        let mut page = Page::new(StatusCode::OK, "One moment", &paragraphs);
-        page.more = pages::button(&url, &format!("Go to {host}"));
-        page.onward = Some(&url);
-        let mut response = self.show(page);
-        self.set_cookie(&mut response, &self.state_cookie(&state), &browser, self.connector.config.ttl);
-        Ok(response)
+        Ok(self.sent_on(&url, &state, &browser))
     }
 
     /// Where a person goes on who has signed in: to the link, or to the page of accounts.

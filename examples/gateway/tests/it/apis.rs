@@ -242,3 +242,25 @@ async fn another_host_is_reviewed_before_anything_goes_there() {
     assert!(two.seen().is_empty());
     running.stop().await;
 }
+
+#[tokio::test]
+async fn a_new_key_does_not_go_to_a_host_that_was_not_taken_in() {
+    let (one, two) = (Host::start().await, Host::start().await);
+    let stated = |host: &str| {
+        let document =
+            document(host).replace("operationId: listThings,", "operationId: listThings, x-govern: {effect: read},");
+        format!("x-govern: {{catalogue: 3, probe: [{{operation: listThings}}]}}\n{document}")
+    };
+    let site = site(&one.url).await;
+    site.change("approve = [\"dangerous\"]", "approve = [\"dangerous\", \"read\"]");
+    site.write("things.yaml", &stated(&one.url));
+    site.start().await.stop().await;
+    // Another host under the same number, and another key at the same moment.
+    site.write("things.yaml", &stated(&two.url));
+    site.write("things.token", "another-token-of-things");
+    let running = site.start().await;
+    running.logged("the vendor was not asked about the new one").await;
+    assert_eq!(code(&running.call(ANN, "things_list_things", json!({})).await), "definition_not_approved");
+    assert!(two.seen().is_empty(), "{:?}", two.seen());
+    running.stop().await;
+}
