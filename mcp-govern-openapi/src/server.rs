@@ -222,7 +222,8 @@ impl OpenApiServer {
         scheme: Scheme,
         deadline: Instant,
     ) -> Result<Answer, ProviderError> {
-        let out = self.outgoing(row, arguments, cx.credential, scheme)?;
+        let mut out = self.outgoing(row, arguments, cx.credential, scheme)?;
+        out.rate = out.rate.map(|rate| rate.among(cx.nodes));
         if let Some(trace) = cx.trace {
             tracing::debug!(trace = trace.trace_id(), tool = %row.name, "calling the vendor");
         }

@@ -10,7 +10,7 @@ use mcp_govern_core::{Exchange, access::Freshness, audit::AuditHealth, governor:
 use prometheus_client::{
     encoding::text::encode,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
-    registry::Registry,
+    registry::{Metric, Registry},
 };
 
 use crate::identity::RefusalReason;
@@ -56,6 +56,7 @@ struct Inner {
     faults: Gauge,
     anchored: Gauge,
     kept: Gauge,
+    nodes: Gauge,
     store_bytes: Gauge,
     store_free: Gauge,
 }
@@ -101,105 +102,70 @@ pub(crate) struct Called {
     pub(crate) class: &'static str,
 }
 
+/// A new metric, registered.
+fn add<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, help: &str) -> M {
+    let metric = M::default();
+    registry.register(name, help, metric.clone());
+    metric
+}
+
 impl Metrics {
     pub(crate) fn new() -> Self {
         let mut registry = Registry::with_prefix("mcp_govern");
-        let (calls, denials, refusals, connects, cuts) =
-            (Family::default(), Family::default(), Family::default(), Family::default(), Family::default());
-        let (lists, running, subscriptions, connections) =
-            (Counter::default(), Gauge::default(), Gauge::default(), Gauge::default());
-        let (ready, revision, on_record, faults) =
-            (Gauge::default(), Gauge::default(), Gauge::default(), Gauge::default());
-        let (anchored, kept) = (Gauge::default(), Gauge::default());
-        let seconds = Histogram::new(SECONDS);
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "The release of this library", version);
-        registry.register("calls", "Tool calls by how they ended", Family::clone(&calls));
-        let by_server = Family::<ServerLabels<3>, Counter>::default();
-        let help = "Tool calls by server, class of the tool, and how they ended";
-        registry.register("tool_calls", help, Family::clone(&by_server));
+        let seconds = Histogram::new(SECONDS);
+        registry.register("call_seconds", "How long tool calls took", Histogram::clone(&seconds));
         let vendor_seconds = ByServer::new_with_constructor(|| Histogram::new(SECONDS));
         let help = "How long requests to vendors took, from the first attempt to the end of the answer";
         registry.register("vendor_seconds", help, Family::clone(&vendor_seconds));
-        let vendor_answers = Family::<ServerLabels<2>, Counter>::default();
-        let help = "Requests to vendors by the class of the answer's status; none where no answer came";
-        registry.register("vendor_answers", help, Family::clone(&vendor_answers));
-        let (fresh, writable) = (Gauge::default(), Gauge::default());
-        registry.register("rules_fresh", "Whether the rules in the store are followed", Gauge::clone(&fresh));
-        registry.register("record_writable", "Whether calls can be put on record", Gauge::clone(&writable));
-        registry.register("denials", "Denied tool calls by code", Family::clone(&denials));
-        let (bounds, unrecorded) = (Family::<Label, Counter>::default(), Counter::default());
-        registry.register("bound_denials", "Tool calls denied by a bound on calls, by bound", Family::clone(&bounds));
-        registry.register(
-            "unrecorded_denials",
-            "Denials that are on record as a count, because one person had too many",
-            Counter::clone(&unrecorded),
-        );
-        registry.register(
-            "refused_requests",
-            "Requests without a good proof of identity, by reason",
-            Family::clone(&refusals),
-        );
-        registry.register("connects", "Attempts to connect an account by how they ended", Family::clone(&connects));
-        registry.register("lists", "Lists of tools that were asked for", Counter::clone(&lists));
-        registry.register("call_seconds", "How long tool calls took", Histogram::clone(&seconds));
-        registry.register("calls_running", "Tool calls that run", Gauge::clone(&running));
-        registry.register("subscriptions", "Streams that are told of changes", Gauge::clone(&subscriptions));
-        registry.register("connections", "Connections that are open", Gauge::clone(&connections));
-        registry.register("connections_cut", "Connections refused or closed by reason", Family::clone(&cuts));
-        registry.register("ready", "Whether calls are admitted", Gauge::clone(&ready));
-        registry.register("revision", "The revision of the rules", Gauge::clone(&revision));
-        registry.register(
-            "calls_on_record",
-            "Calls in flight, those included whose outcome waits",
-            Gauge::clone(&on_record),
-        );
-        registry.register("server_faults", "Servers that cannot be opened or discovered", Gauge::clone(&faults));
-        registry.register(
-            "last_anchor_timestamp_seconds",
-            "When the heads of the audit were last put on record, in seconds since 1970; 0 before the first time",
-            Gauge::clone(&anchored),
-        );
-        registry.register(
-            "kept_revision",
-            "The revision of the journal that is kept outside of the store; 0 where none is",
-            Gauge::clone(&kept),
-        );
-        let (store_bytes, store_free) = (Gauge::default(), Gauge::default());
-        registry.register("store_bytes", "What the store takes; 0 where it does not say", Gauge::clone(&store_bytes));
-        registry.register(
-            "store_free_bytes",
-            "What can still be written to the store; -1 where it does not say",
-            Gauge::clone(&store_free),
-        );
-        Self(Arc::new(Inner {
-            registry,
-            calls,
-            by_server,
+        let r = &mut registry;
+        let inner = Inner {
+            calls: add(r, "calls", "Tool calls by how they ended"),
+            by_server: add(r, "tool_calls", "Tool calls by server, class of the tool, and how they ended"),
             vendor_seconds,
-            vendor_answers,
-            denials,
-            bounds,
-            unrecorded,
-            refusals,
-            connects,
-            cuts,
-            lists,
+            vendor_answers: add(
+                r,
+                "vendor_answers",
+                "Requests to vendors by the class of the answer's status; none where no answer came",
+            ),
+            fresh: add(r, "rules_fresh", "Whether the rules in the store are followed"),
+            writable: add(r, "record_writable", "Whether calls can be put on record"),
+            denials: add(r, "denials", "Denied tool calls by code"),
+            bounds: add(r, "bound_denials", "Tool calls denied by a bound on calls, by bound"),
+            unrecorded: add(
+                r,
+                "unrecorded_denials",
+                "Denials that are on record as a count, because one person had too many",
+            ),
+            refusals: add(r, "refused_requests", "Requests without a good proof of identity, by reason"),
+            connects: add(r, "connects", "Attempts to connect an account by how they ended"),
+            lists: add(r, "lists", "Lists of tools that were asked for"),
             seconds,
-            running,
-            subscriptions,
-            connections,
-            ready,
-            fresh,
-            writable,
-            revision,
-            on_record,
-            faults,
-            anchored,
-            kept,
-            store_bytes,
-            store_free,
-        }))
+            running: add(r, "calls_running", "Tool calls that run"),
+            subscriptions: add(r, "subscriptions", "Streams that are told of changes"),
+            connections: add(r, "connections", "Connections that are open"),
+            cuts: add(r, "connections_cut", "Connections refused or closed by reason"),
+            ready: add(r, "ready", "Whether calls are admitted"),
+            revision: add(r, "revision", "The revision of the rules"),
+            on_record: add(r, "calls_on_record", "Calls in flight, those included whose outcome waits"),
+            faults: add(r, "server_faults", "Servers that cannot be opened or discovered"),
+            anchored: add(
+                r,
+                "last_anchor_timestamp_seconds",
+                "When the heads of the audit were last put on record, in seconds since 1970; 0 before the first time",
+            ),
+            kept: add(
+                r,
+                "kept_revision",
+                "The revision of the journal that is kept outside of the store; 0 where none is",
+            ),
+            nodes: add(r, "nodes", "Nodes between which the vendors' rate limits are divided, this one included"),
+            store_bytes: add(r, "store_bytes", "What the store takes; 0 where it does not say"),
+            store_free: add(r, "store_free_bytes", "What can still be written to the store; -1 where it does not say"),
+            registry,
+        };
+        Self(Arc::new(inner))
     }
 
     /// A call begins; its end is counted when the answer is dropped.
@@ -243,6 +209,7 @@ impl Metrics {
         inner.fresh.set(i64::from(status.freshness == Freshness::Fresh));
         inner.writable.set(i64::from(status.audit == AuditHealth::Writable));
         let bytes = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        inner.nodes.set(i64::try_from(status.nodes).unwrap_or(i64::MAX));
         inner.store_bytes.set(status.space.map_or(0, |space| bytes(space.used)));
         inner.store_free.set(status.space.and_then(|space| space.free).map_or(-1, bytes));
         inner.revision.set(i64::try_from(status.revision.0).unwrap_or(i64::MAX));

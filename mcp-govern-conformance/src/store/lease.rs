@@ -22,6 +22,30 @@ pub async fn a_name_has_one_holder(storage: &dyn Storage) -> Verdict {
     Ok(())
 }
 
+/// Leases are counted by the beginning of their names, whoever holds them, as long as they are held.
+///
+/// # Errors
+///
+/// What is wrong.
+pub async fn leases_that_are_held_are_counted_across_nodes(storage: &dyn Storage) -> Verdict {
+    let (one, two) = (open(storage, TENANT).await?.lease, open(storage, TENANT).await?.lease);
+    ensure!(one.count("node/").await? == 0, "a lease is counted that nobody holds");
+    let held = [one.hold("node/0", HOUR).await?, two.hold("node/1", HOUR).await?, two.hold("sync", HOUR).await?];
+    ensure!(held.iter().all(Option::is_some), "a free lease is not given");
+    let _over = two.hold("node/2", Duration::ZERO).await?;
+    for lease in [&one, &two] {
+        ensure!(lease.count("node/").await? == 2, "the leases of a prefix are not counted as they are held");
+        ensure!(
+            lease.count("node/1").await? == 1 && lease.count("").await? == 3,
+            "leases are counted by another prefix"
+        );
+        ensure!(lease.count("nod_/").await? == 0 && lease.count("%").await? == 0, "a prefix is taken for a pattern");
+    }
+    let other = open(storage, "other").await?.lease;
+    ensure!(other.count("node/").await? == 0, "the leases of another tenant are counted");
+    Ok(())
+}
+
 /// A lease whose time is over can be taken by somebody else, and its guard knows.
 ///
 /// # Errors

@@ -86,6 +86,7 @@ macro_rules! store_suite {
             lease: a_name_has_one_holder,
             lease: a_lease_past_its_time_is_free,
             lease: a_lease_is_renewed_by_its_holder_alone,
+            lease: leases_that_are_held_are_counted_across_nodes,
             lease: leases_of_other_names_are_independent,
             checkpoints: a_checkpoint_is_found_on_every_node_under_its_own_form,
             checkpoints: a_checkpoint_of_no_act_is_refused,

@@ -80,6 +80,7 @@ impl Governor {
         let observer = Observer::new(&watched, Arc::clone(&sent));
         let cx = CallContext::new(&observer)
             .with_user(&principal.user)
+            .with_nodes(self.core.nodes.count())
             .with_deadline(deadline)
             .with_trace(trace.as_ref())
             .with_progress(progress.as_deref().unwrap_or(&NoProgress));

@@ -34,6 +34,8 @@ pub(crate) enum Chore {
     Measure,
     /// Delete the audit records of the writer's dropped segments that are still there; of every writer's, where none is named.
     DeleteDropped(Option<WriterId>),
+    /// Count the nodes at work.
+    CountNodes,
 }
 
 /// Which secrets to take out of the vault, as far as the state no longer knows them.
@@ -178,6 +180,10 @@ impl Core {
                 tracing::warn!(%error, "a dropped segment of the audit could not be deleted yet");
                 Undone
             }),
+            Chore::CountNodes => {
+                self.count_nodes().await;
+                Ok(())
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-use super::{Part, core::Core, watch::race};
+use super::{Part, chores::Chore, core::Core, watch::race};
 use crate::{audit::AuditCommitter, ports::Journal};
 
 /// Follows the journal, commits the audit in groups, and does what acts leave to be done. Without it every call is denied with
@@ -110,26 +110,31 @@ impl Driver {
         let following = follower.map(Follower::follow);
         async move {
             let _running = running;
-            let mut commit = pin!(committer.run());
-            let mut follow = pin!(async {
-                match following {
-                    Some(following) => following.await,
-                    None => std::future::pending().await,
-                }
-            });
-            let mut attend = pin!(Arc::clone(&core).attend_all());
-            let bell = Arc::new(Bell::new());
-            let beside = Waker::from(Arc::clone(&bell));
-            poll_fn(|cx| {
-                if bell.has_rung(cx.waker()) {
-                    let mut cx = Context::from_waker(&beside);
-                    // Neither of these two ends.
-                    let _ = follow.as_mut().poll(&mut cx);
-                    let _ = attend.as_mut().poll(&mut cx);
-                }
-                commit.as_mut().poll(cx)
-            })
-            .await;
+            core.chores.push(core.nodes.due(core.time.now()).then_some(Chore::CountNodes));
+            // In a block of its own: work that is dropped at its end may hold a lock that the last steps below wait for.
+            {
+                let mut commit = pin!(committer.run());
+                let mut follow = pin!(async {
+                    match following {
+                        Some(following) => following.await,
+                        None => std::future::pending().await,
+                    }
+                });
+                let mut attend = pin!(Arc::clone(&core).attend_all());
+                let bell = Arc::new(Bell::new());
+                let beside = Waker::from(Arc::clone(&bell));
+                poll_fn(|cx| {
+                    if bell.has_rung(cx.waker()) {
+                        let mut cx = Context::from_waker(&beside);
+                        // Neither of these two ends.
+                        let _ = follow.as_mut().poll(&mut cx);
+                        let _ = attend.as_mut().poll(&mut cx);
+                    }
+                    commit.as_mut().poll(cx)
+                })
+                .await;
+            }
+            core.leave().await;
             core.keep_own_anchor().await;
             core.keep_heads_or_warn().await;
         }

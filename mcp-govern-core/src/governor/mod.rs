@@ -22,6 +22,7 @@ mod heads;
 mod keep;
 mod limits;
 mod list;
+mod nodes;
 mod pulse;
 mod quota;
 mod records;

@@ -36,6 +36,8 @@ pub struct Status {
     pub kept: Option<(Revision, Timestamp)>,
     /// How much room the store takes and has left, as the driver measured it last; absent before, and where the store does not say.
     pub space: Option<StoreSpace>,
+    /// How many nodes share what vendors let be sent, this one included, as far as it knows. Two until they have been counted.
+    pub nodes: usize,
     /// How many calls are in flight, those included whose outcome waits to be written.
     pub calls_in_flight: usize,
     /// How many calls each bound of a person or an AI client has denied since the governor was opened.
@@ -89,6 +91,7 @@ impl Governor {
             unreadable: view.unreadable.clone(),
             audit: self.core.audit.health(),
             writer: self.core.writer.clone(),
+            nodes: self.core.nodes.count().get(),
             calls_in_flight: self.core.audit.in_flight(),
             denied_by_bound: self.core.quotas.counts().to_vec(),
             denials_unrecorded: self.core.quotas.unrecorded(),

@@ -52,6 +52,12 @@ impl Lease for MemoryLease {
         leases.by_name.insert(name.to_owned(), (ends, holder));
         Ok(Some(Box::new(Guard { held: Arc::clone(&self.0), name: name.to_owned(), ends, holder })))
     }
+
+    async fn count(&self, prefix: &str) -> Result<usize, StoreError> {
+        let now = self.0.time.now();
+        let leases = lock(&self.0.leases);
+        Ok(leases.by_name.iter().filter(|(name, (ends, _))| name.starts_with(prefix) && now < *ends).count())
+    }
 }
 
 #[derive(Debug)]

@@ -34,4 +34,11 @@ pub trait Lease: fmt::Debug + Send + Sync + 'static {
     ///
     /// When the store failed.
     async fn hold(&self, name: &str, ttl: Duration) -> Result<Option<Box<dyn LeaseGuard>>, StoreError>;
+
+    /// How many leases are held at the moment, across all nodes, whose names begin with `prefix`.
+    ///
+    /// # Errors
+    ///
+    /// When the store failed.
+    async fn count(&self, prefix: &str) -> Result<usize, StoreError>;
 }

@@ -1,6 +1,6 @@
 //! What a call is given besides its arguments.
 
-use std::{fmt, time::Instant};
+use std::{fmt, num::NonZeroUsize, time::Instant};
 
 use async_trait::async_trait;
 
@@ -150,6 +150,9 @@ pub struct CallContext<'a> {
     /// The person on whose behalf the call is made: what a vendor lets be sent is shared fairly between people. Absent where it is
     /// nobody's call.
     pub user: Option<&'a UserId>,
+    /// How many nodes use the credential at the same time, this one included: what the vendor lets be sent is divided between
+    /// them. One where nobody says otherwise.
+    pub nodes: NonZeroUsize,
     /// Told how far a long call has come.
     pub progress: &'a dyn Progress,
     /// Told before each exchange.
@@ -159,7 +162,15 @@ pub struct CallContext<'a> {
 impl<'a> CallContext<'a> {
     /// With an observer and nothing else.
     pub fn new(observer: &'a dyn CallObserver) -> Self {
-        Self { credential: None, deadline: None, trace: None, user: None, progress: &NoProgress, observer }
+        let nodes = NonZeroUsize::MIN;
+        Self { credential: None, deadline: None, trace: None, user: None, nodes, progress: &NoProgress, observer }
+    }
+
+    /// With the number of nodes that use the credential at the same time.
+    #[must_use]
+    pub fn with_nodes(mut self, nodes: NonZeroUsize) -> Self {
+        self.nodes = nodes;
+        self
     }
 
     /// With the person on whose behalf the call is made.

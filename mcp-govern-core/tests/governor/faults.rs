@@ -14,8 +14,9 @@ use mcp_govern_core::{
     journal::{Head, Revision, StoredAct},
     memory::MemoryStores,
     ports::{
-        AppendError, AuditCursor, AuditFilter, AuditHead, AuditLog, AuditPage, Freshness, Journal, StoreError,
-        StoreErrorKind, StoredRecord, Stores, TenantStores, Vault, VaultEntry, VaultError, VaultKey, WriterId,
+        AppendError, AuditCursor, AuditFilter, AuditHead, AuditLog, AuditPage, Freshness, Journal, Lease, LeaseGuard,
+        StoreError, StoreErrorKind, StoredRecord, Stores, TenantStores, Vault, VaultEntry, VaultError, VaultKey,
+        WriterId,
     },
 };
 use tokio::sync::Semaphore;
@@ -57,6 +58,12 @@ pub(crate) struct Faults {
     pub(crate) drops_fail: AtomicUsize,
     /// So many deletions from the vault fail.
     pub(crate) deletes_fail: AtomicUsize,
+    /// While set, counts of leases wait: each says so and needs a permit.
+    pub(crate) counts_wait: AtomicBool,
+    pub(crate) counts_arrived: Semaphore0,
+    pub(crate) counts_go: Semaphore0,
+    /// So many counts of leases fail.
+    pub(crate) counts_fail: AtomicUsize,
 }
 
 /// A semaphore without permits.
@@ -108,6 +115,7 @@ impl Stores for FaultyStores {
         stores.journal = Arc::new(FaultyJournal(stores.journal, self.faults.clone()));
         stores.audit = Arc::new(FaultyAudit(stores.audit, self.faults.clone()));
         stores.vault = Arc::new(FaultyVault(stores.vault, self.faults.clone()));
+        stores.lease = Arc::new(FaultyLease(stores.lease, self.faults.clone()));
         Ok(stores)
     }
 }
@@ -236,3 +244,21 @@ impl Vault for FaultyVault {
 
 /// Short enough that a store which is away is given up at once.
 pub(crate) const AT_ONCE: Duration = Duration::ZERO;
+
+#[derive(Debug)]
+struct FaultyLease(Arc<dyn Lease>, Arc<Faults>);
+
+#[async_trait]
+impl Lease for FaultyLease {
+    async fn hold(&self, name: &str, ttl: Duration) -> Result<Option<Box<dyn LeaseGuard>>, StoreError> {
+        self.0.hold(name, ttl).await
+    }
+
+    async fn count(&self, prefix: &str) -> Result<usize, StoreError> {
+        if self.1.counts_wait.load(Ordering::SeqCst) {
+            self.1.counts_arrived.0.add_permits(1);
+            self.1.counts_go.0.acquire().await.unwrap().forget();
+        }
+        if happens(&self.1.counts_fail) { Err(unavailable()) } else { self.0.count(prefix).await }
+    }
+}

@@ -12,7 +12,7 @@ use mcp_govern_core::{
 };
 
 use super::{
-    faults::AT_ONCE,
+    faults::{AT_ONCE, FaultyStores},
     vendor::{Acme, Turn, Vendor, release_one, release_two},
     world::{World, audit_key, call, code, grant, owner, principal, server, tenant, tool, user},
 };
@@ -110,6 +110,90 @@ async fn a_kill_switch_that_is_thrown_on_one_node_stops_the_calls_on_the_other()
     assert_eq!(code(&running.await.unwrap()), "call_killed");
 }
 
+/// Waits until a node knows of so many; it looks when the time has come and something happens.
+async fn knows_of(world: &World, nodes: usize) {
+    let known = async {
+        while world.governor.status().nodes != nodes {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), known).await.expect("the nodes were not counted");
+}
+
+/// Waits until so many are counted by the store.
+async fn at_work(world: &World, nodes: usize) {
+    let lease = world.stores.memory.open(&tenant()).await.unwrap().lease;
+    let counted = async {
+        while lease.count("node/").await.unwrap() != nodes {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), counted).await.expect("the nodes do not say that they are at work");
+}
+
+async fn looks_again(world: &World, at: &str) {
+    world.clock.advance(Duration::from_secs(11));
+    world.act(grant(at, at, None)).await;
+}
+
+#[tokio::test]
+async fn what_a_vendor_lets_be_sent_is_divided_between_the_nodes_that_are_at_work() {
+    let one = World::open().await;
+    knows_of(&one, 1).await;
+    one.call("ann", "list_pages").await.unwrap();
+    assert_eq!(one.vendor.nodes.load(std::sync::atomic::Ordering::SeqCst), 1);
+    // Who comes counts those that are there at once; they count it when they look next.
+    let two = World::bare(one.stores.clone(), |builder| builder).await;
+    at_work(&one, 2).await;
+    knows_of(&two, 2).await;
+    looks_again(&one, "bea").await;
+    knows_of(&one, 2).await;
+    for node in [&one, &two] {
+        node.call("ann", "list_pages").await.unwrap();
+        assert_eq!(node.vendor.nodes.load(std::sync::atomic::Ordering::SeqCst), 2);
+    }
+    // A node that ends in order is not counted any more; a governor without a driver that runs never is.
+    let builder = Governor::builder(tenant()).with_stores(one.stores.clone());
+    let (_beside, _driver) = builder.with_provider(Acme::new(one.vendor.clone())).open().await.unwrap();
+    two.governor.close().await;
+    at_work(&one, 1).await;
+    looks_again(&one, "carl").await;
+    knows_of(&one, 1).await;
+}
+
+#[tokio::test]
+async fn a_node_that_could_not_count_the_others_keeps_to_what_it_knew() {
+    let one = World::open().await;
+    knows_of(&one, 1).await;
+    let lease = one.stores.memory.open(&tenant()).await.unwrap().lease;
+    let _other = lease.hold("node/7", Duration::from_hours(1)).await.unwrap().unwrap();
+    one.faults().counts_fail.store(1, std::sync::atomic::Ordering::SeqCst);
+    looks_again(&one, "bea").await;
+    while one.faults().counts_fail.load(std::sync::atomic::Ordering::SeqCst) > 0 {
+        tokio::task::yield_now().await;
+    }
+    one.call("ann", "list_pages").await.unwrap();
+    assert_eq!(one.vendor.nodes.load(std::sync::atomic::Ordering::SeqCst), 1);
+    looks_again(&one, "carl").await;
+    knows_of(&one, 2).await;
+    // Before anything was counted, there may be another.
+    one.faults().counts_wait.store(true, std::sync::atomic::Ordering::SeqCst);
+    let three = World::bare(one.stores.clone(), |builder| builder).await;
+    three.faults().counts_arrived.0.acquire().await.unwrap().forget();
+    assert_eq!(three.governor.status().nodes, 2);
+}
+
+#[tokio::test]
+async fn a_node_closes_while_the_store_counts_the_others() {
+    let stores = FaultyStores::default();
+    stores.faults.counts_wait.store(true, std::sync::atomic::Ordering::SeqCst);
+    let world = World::bare(stores, |builder| builder).await;
+    world.faults().counts_arrived.0.acquire().await.unwrap().forget();
+    let closed = tokio::time::timeout(Duration::from_secs(60), world.governor.close()).await;
+    closed.expect("closing waits for a count that never ends");
+    at_work(&world, 0).await;
+}
+
 #[tokio::test]
 async fn a_person_who_is_stopped_on_one_node_is_stopped_on_the_other() {
     let one = World::open().await;
@@ -125,7 +209,7 @@ async fn a_person_who_is_stopped_on_one_node_is_stopped_on_the_other() {
 
 #[tokio::test]
 async fn servers_that_are_registered_on_one_node_are_open_on_the_other() {
-    let one = World::bare(super::faults::FaultyStores::default(), |builder| builder).await;
+    let one = World::bare(FaultyStores::default(), |builder| builder).await;
     let two = World::bare(one.stores.clone(), |builder| builder).await;
     let spec = super::world::spec().with_new_tools(NewToolState::Approved);
     one.act(Action::RegisterServer { server: server(), spec }).await;

@@ -53,6 +53,8 @@ pub(crate) struct Vendor {
     pub(crate) go: Semaphore,
     /// Keys that the vendor refuses.
     pub(crate) bad_keys: Mutex<Vec<String>>,
+    /// Between how many nodes the last call was told to divide the vendor's rate.
+    pub(crate) nodes: std::sync::atomic::AtomicUsize,
     /// What a probe finds besides whose key it is.
     pub(crate) probe_finds: Mutex<CredentialFacts>,
     /// Why discovery fails, while it does.
@@ -69,6 +71,7 @@ impl Vendor {
             arrived: Semaphore::new(0),
             go: Semaphore::new(0),
             bad_keys: Mutex::default(),
+            nodes: std::sync::atomic::AtomicUsize::new(0),
             probe_finds: Mutex::default(),
             discovery_fails: Mutex::default(),
             discoveries: std::sync::atomic::AtomicUsize::new(0),
@@ -178,6 +181,7 @@ impl ToolServer for AcmeServer {
     }
 
     async fn invoke(&self, call: &AuthorizedCall, cx: CallContext<'_>) -> Result<ToolOutput, ProviderError> {
+        self.vendor.nodes.store(cx.nodes.get(), std::sync::atomic::Ordering::SeqCst);
         let turn = self.vendor.turns.lock().unwrap().pop_front();
         if let Some(Turn::WaitBeforeSending) = turn {
             self.vendor.pause().await;

@@ -1,6 +1,6 @@
 //! What holds for every exchange with a vendor: constant headers, throttling, errors, remedies, warnings.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, num::NonZeroUsize, sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
@@ -38,6 +38,19 @@ pub(crate) struct Policy {
 pub(crate) struct Rate {
     pub(crate) requests: usize,
     pub(crate) per: Duration,
+}
+
+impl Rate {
+    /// The part of one of so many nodes that share it: all of them together send no more than the whole.
+    pub(crate) fn among(self, nodes: NonZeroUsize) -> Self {
+        let requests = self.requests / nodes;
+        if requests > 0 {
+            return Self { requests, per: self.per };
+        }
+        // There are more nodes than requests: each sends one in a longer stretch.
+        let longer = nodes.get().div_ceil(self.requests.max(1));
+        Self { requests: 1, per: self.per.saturating_mul(u32::try_from(longer).unwrap_or(u32::MAX)) }
+    }
 }
 
 /// Whether a status says "too many requests", and what that means.

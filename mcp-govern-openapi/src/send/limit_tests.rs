@@ -1,4 +1,4 @@
-use std::{pin::pin, task::Poll};
+use std::{num::NonZeroUsize, pin::pin, task::Poll};
 
 use proptest::prelude::*;
 
@@ -234,5 +234,27 @@ proptest! {
         let mut times: Vec<Instant> = sent.iter().map(|(at, _)| *at).collect();
         times.sort();
         assert_within_rate(&times, rate(requests, seconds).unwrap());
+    }
+}
+
+/// Each node counts its own requests alone; what it may send is its part.
+#[tokio::test(start_paused = true)]
+async fn several_nodes_together_keep_to_the_rate_of_the_vendor() {
+    for (requests, nodes) in [(60, 1), (60, 2), (10, 3), (3, 3), (2, 3), (1, 5)] {
+        let whole = Rate { requests, per: Duration::from_secs(60) };
+        let part = whole.among(NonZeroUsize::new(nodes).unwrap());
+        let limiters: Vec<Limiter> = (0..nodes).map(|_| Limiter::default()).collect();
+        let mut times = Vec::new();
+        for _ in 0..40 {
+            for limiter in &limiters {
+                let key = key(limiter, "a", "x");
+                times.push(send(limiter, Wish { key: &key, rate: Some(part), person: None }).await);
+            }
+        }
+        times.sort();
+        // Where there are fewer requests than nodes, all may send their one at the same moment: the rate is kept on average.
+        let together = if requests < nodes { Rate { requests: nodes, per: part.per } } else { whole };
+        assert_within_rate(&times, together);
+        assert!(together.per.as_secs() * whole.requests as u64 >= whole.per.as_secs() * together.requests as u64);
     }
 }

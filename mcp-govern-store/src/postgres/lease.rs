@@ -56,6 +56,20 @@ impl Lease for PostgresLease {
         }
         Ok(Some(Box::new(Held::new(Arc::clone(&self.0), name, holder, deadline))))
     }
+
+    async fn count(&self, prefix: &str) -> Result<usize, StoreError> {
+        let Rows { database, tenant } = &*self.0;
+        let mut lent = database.lend(Access::Read, "counting leases").await?;
+        let count = sqlx::query_scalar(
+            "SELECT count(*) FROM lease WHERE tenant = $1 AND starts_with(name, $2) AND ends > millis($3)",
+        )
+        .bind(tenant)
+        .bind(prefix)
+        .bind(database.now());
+        let count = within(lent.patience, count.fetch_one(lent.connection())).await;
+        let held: i64 = lent.settle(count)?;
+        Ok(usize::try_from(held).unwrap_or_default())
+    }
 }
 
 #[async_trait]

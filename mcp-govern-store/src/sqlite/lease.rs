@@ -6,7 +6,7 @@ use mcp_govern_core::{
     ports::{Lease, LeaseGuard, StoreError},
 };
 
-use super::database::Database;
+use super::{database::Database, fault::failed};
 use crate::{
     clock::Deadline,
     lease::{Held, Holder, LeaseRows},
@@ -55,6 +55,21 @@ impl Lease for SqliteLease {
             return Ok(None);
         }
         Ok(Some(Box::new(Held::new(Arc::clone(&self.0), name, holder, deadline))))
+    }
+
+    async fn count(&self, prefix: &str) -> Result<usize, StoreError> {
+        let Rows { database, tenant } = &*self.0;
+        let held: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM lease WHERE tenant = ? AND substr(name, 1, length(?)) = ? AND ends > ?",
+        )
+        .bind(tenant)
+        .bind(prefix)
+        .bind(prefix)
+        .bind(database.clock.now().as_millis())
+        .fetch_one(&database.readers)
+        .await
+        .map_err(failed("counting leases"))?;
+        Ok(usize::try_from(held).unwrap_or_default())
     }
 }
 
