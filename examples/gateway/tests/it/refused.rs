@@ -26,7 +26,7 @@ async fn a_secret_in_the_file_is_refused_and_not_repeated() {
     ] {
         let site = Site::new().await;
         site.change(from, to);
-        let told = refused(&[&site.flag()], &[]).await;
+        let told = refused(&[&site.flag(), "--listen=127.0.0.1:0"], &[]).await;
         assert!(told.contains("must not stand in the file") && !told.contains("canary"), "{told}");
         assert!(line == 0 || told.contains(&format!("gateway.toml:{line}: ")), "{told}");
     }
