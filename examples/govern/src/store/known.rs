@@ -204,7 +204,11 @@ fn unknown_group(state: &State, group: &GroupId) -> Option<Unknown> {
 }
 
 /// That an AI client is on record nowhere: neither a rule nor one of the newest records names it.
-async fn unknown_client(session: &Session, kind: &'static str, client: &ClientId) -> Result<Option<Unknown>, Failure> {
+pub(crate) async fn unknown_client(
+    session: &Session,
+    kind: &'static str,
+    client: &ClientId,
+) -> Result<Option<Unknown>, Failure> {
     let state = session.state();
     // A rule without an issuer names the clients of every issuer.
     let by_rule =

@@ -37,6 +37,7 @@ fn nothing_found_is_an_answer_under_the_right_key_and_for_names_on_record_alone(
         (&["--server", "statsu"], "the server `statsu` is not on record"),
         (&["--tool", "status/list_page"], "did you mean `status/list_pages`?"),
         (&["--call", "call-0"], "the call `call-0` is not on record"),
+        (&["--client", "nothing-like-it"], "the AI client `nothing-like-it (local)` is not on record"),
     ] {
         for verb in ["query", "tail"] {
             let refused = site.run(&[&["audit", verb], arguments].concat());
@@ -44,6 +45,13 @@ fn nothing_found_is_an_answer_under_the_right_key_and_for_names_on_record_alone(
             assert!(stderr(&refused).contains(due), "{}", stderr(&refused));
         }
     }
+    let all = site.json(&["audit", "query"]);
+    let of = |record: &Value| record["record"]["entry"]["data"]["caller"]["client"].as_str().map(str::to_owned);
+    let client = all["records"].as_array().unwrap().iter().find_map(of).unwrap();
+    let found = site.json(&["audit", "query", "--client", &client]);
+    assert_eq!(found["records"].as_array().unwrap().len(), 2, "{found}");
+    assert!(found["records"].as_array().unwrap().iter().all(|record| of(record).as_ref() == Some(&client)), "{found}");
+
     let refused = site.run(&["grants", "--user", "anne"]);
     assert!(code(&refused) == 1 && stderr(&refused).contains("did you mean `ann (local)`?"), "{}", stderr(&refused));
     let refused = site.run(&["revoke", "anne"]);

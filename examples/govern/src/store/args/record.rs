@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use mcp_govern_core::{CallId, DenialCode, ServerId, ToolId, UserId, audit::RecordKind, ports::WriterId};
+use mcp_govern_core::{CallId, ClientId, DenialCode, ServerId, ToolId, UserId, audit::RecordKind, ports::WriterId};
 
 use super::words::{denial_code, record_kind};
 use crate::store::parse::{self, Cursor};
@@ -29,6 +29,9 @@ pub(crate) struct FilterArguments {
     /// Of this call
     #[arg(long)]
     pub(crate) call: Option<CallId>,
+    /// By this AI client, `NAME` or `NAME (ISSUER)`
+    #[arg(long, value_parser = parse::client)]
+    pub(crate) client: Option<ClientId>,
     /// By an AI client that says this of itself, or something with it in it; its own word, which proves nothing
     #[arg(long, value_name = "NAME")]
     pub(crate) stated_client: Option<String>,

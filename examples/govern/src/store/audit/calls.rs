@@ -9,9 +9,9 @@ use mcp_govern_core::{
 };
 
 use super::{
+    clients::Clients,
     names::Names,
     records::{Row, ended},
-    stated::StatedClients,
 };
 use crate::{
     failure::Failure,
@@ -84,20 +84,15 @@ impl Line {
 pub(super) struct Calls<'a> {
     session: &'a Session,
     filter: &'a AuditFilter,
-    stated: &'a StatedClients,
+    clients: &'a Clients,
     names: &'a Names,
     /// Up to here each chain counts; all of it where nothing is said.
     upto: Option<&'a BTreeMap<WriterId, u64>>,
 }
 
 impl<'a> Calls<'a> {
-    pub(super) fn new(
-        session: &'a Session,
-        filter: &'a AuditFilter,
-        stated: &'a StatedClients,
-        names: &'a Names,
-    ) -> Self {
-        Self { session, filter, stated, names, upto: None }
+    pub(super) fn new(session: &'a Session, filter: &'a AuditFilter, clients: &'a Clients, names: &'a Names) -> Self {
+        Self { session, filter, clients, names, upto: None }
     }
 
     /// Without what came after these places of the chains.
@@ -137,12 +132,12 @@ impl<'a> Calls<'a> {
         match record.kind {
             RecordKind::Outcome => {
                 let begin = self.other(&record.call, RecordKind::Intent, near).await?;
-                if !self.stated.takes(begin.as_ref().unwrap_or(record)) {
+                if !self.clients.take(begin.as_ref().unwrap_or(record)) {
                     return Ok(None);
                 }
                 Ok(Line::of_call(begin.as_ref(), Some(record), self.names))
             }
-            RecordKind::Intent | RecordKind::Denial | RecordKind::Mark if !self.stated.takes(record) => Ok(None),
+            RecordKind::Intent | RecordKind::Denial | RecordKind::Mark if !self.clients.take(record) => Ok(None),
             RecordKind::Intent => {
                 let end = self.other(&record.call, RecordKind::Outcome, near).await?;
                 if end.as_ref().is_some_and(|end| self.filter.matches(end)) {

@@ -6,7 +6,7 @@ use crate::{
     failure::Failure,
     store::{
         args::FilterArguments,
-        known::{Unknown, any, unknown_person, unknown_server, unknown_tool},
+        known::{Unknown, any, unknown_client, unknown_person, unknown_server, unknown_tool},
         session::Session,
     },
 };
@@ -22,6 +22,9 @@ pub(super) async fn of(session: &Session, wanted: &FilterArguments) -> Result<Au
         session.need_audit_key().await?;
         known(unknown_person(session, user).await?)?;
         filter.user_hash = Some(session.governor.user_hash(user));
+    }
+    if let Some(client) = &wanted.client {
+        known(unknown_client(session, "AI client", client).await?)?;
     }
     if let Some(server) = &wanted.server {
         known(unknown_server(session, server).await?)?;

@@ -2,13 +2,13 @@
 
 mod acts;
 mod calls;
+mod clients;
 mod export;
 mod filter;
 mod heads;
 mod names;
 mod records;
 mod segments;
-mod stated;
 mod tail;
 pub(super) mod verify;
 
@@ -34,8 +34,8 @@ pub(super) async fn run(
             let mut chosen = filter::of(session, filter).await?;
             (chosen.from, chosen.until) = (since.map(|at| at.from(now)), until.map(|at| at.from(now)));
             let names = names::Names::of(session, filter.user.as_ref()).await?;
-            let stated = stated::StatedClients::new(filter.stated_client.as_deref());
-            records::query(session, &chosen, &stated, each, &names, *limit, before.as_ref(), form, out).await
+            let clients = clients::Clients::of(filter);
+            records::query(session, &chosen, &clients, each, &names, *limit, before.as_ref(), form, out).await
         }
         AuditVerb::Export { writer, output } => {
             export::run(session, writer.as_ref(), output.as_deref(), form, out).await

@@ -16,8 +16,8 @@ use serde_json::value::RawValue;
 
 use super::{
     calls::{Calls, Line},
+    clients::{self, Clients},
     names::Names,
-    stated::{self, StatedClients},
 };
 use crate::{
     failure::Failure,
@@ -75,7 +75,7 @@ pub(super) fn each(records: bool, filter: &FilterArguments) -> Each {
 pub(super) async fn query(
     session: &Session,
     filter: &AuditFilter,
-    stated: &StatedClients,
+    clients: &Clients,
     each: Each,
     names: &Names,
     limit: usize,
@@ -85,7 +85,7 @@ pub(super) async fn query(
 ) -> Result<ExitCode, Failure> {
     let (before, limit) = (before.map(|cursor| &cursor.0), limit.clamp(1, LARGEST));
     if (form, each) == (Form::Text, Each::Call) {
-        let (lines, next) = Calls::new(session, filter, stated, names).page(before, limit).await?;
+        let (lines, next) = Calls::new(session, filter, clients, names).page(before, limit).await?;
         let mut table = Line::table();
         for line in &lines {
             table.row(line.cells());
@@ -99,7 +99,7 @@ pub(super) async fn query(
     loop {
         let left = limit.saturating_sub(records.len());
         let page = session.governor.audit(&session.actor, filter.clone(), cursor.as_ref(), left).await?;
-        records.extend(page.records.into_iter().filter(|(_, record)| stated.takes(record)));
+        records.extend(page.records.into_iter().filter(|(_, record)| clients.take(record)));
         cursor = page.next;
         if cursor.is_none() || records.len() >= limit {
             break;
@@ -179,7 +179,7 @@ impl Row {
         match opened.entry {
             AuditRecord::Intent(intent) => Self {
                 who: names.caller(&intent.caller),
-                client: stated::client(&intent.caller),
+                client: clients::client(&intent.caller),
                 result: begins(&intent),
                 ..empty("intent")
             },
@@ -190,7 +190,7 @@ impl Row {
             },
             AuditRecord::Denial(denial) => Self {
                 who: names.caller(&denial.caller),
-                client: stated::client(&denial.caller),
+                client: clients::client(&denial.caller),
                 tool: denial.tool.as_ref().map_or_else(|| denial.name.clone(), ToString::to_string),
                 result: denial.code.to_string(),
                 ..empty("denial")

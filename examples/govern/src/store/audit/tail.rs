@@ -10,10 +10,10 @@ use mcp_govern_core::{
 
 use super::{
     calls::{Calls, Line},
+    clients::Clients,
     filter,
     names::Names,
     records::{Each, Row, raw},
-    stated::StatedClients,
 };
 use crate::{
     failure::Failure,
@@ -49,9 +49,9 @@ pub(super) async fn run(
     // Asked before the records: what comes in between is shown once, by what follows.
     let heads = session.governor.audit_heads().await?;
     let mut shown: BTreeMap<WriterId, u64> = heads.into_iter().map(|(writer, head)| (writer, head.sequence)).collect();
-    let stated = StatedClients::new(wanted.stated_client.as_deref());
+    let clients = Clients::of(wanted);
     let mut show =
-        Show { session, filter: &filter, stated: &stated, names: &names, form, each, begun: BTreeMap::new() };
+        Show { session, filter: &filter, clients: &clients, names: &names, form, each, begun: BTreeMap::new() };
     show.newest(&mut shown, count, out).await?;
     out.flush()?;
     if !follow {
@@ -69,7 +69,7 @@ pub(super) async fn run(
 struct Show<'a> {
     session: &'a Session,
     filter: &'a AuditFilter,
-    stated: &'a StatedClients,
+    clients: &'a Clients,
     names: &'a Names,
     form: Form,
     each: Each,
@@ -86,13 +86,13 @@ impl Show<'_> {
         out: &mut impl Write,
     ) -> Result<(), Failure> {
         if (self.form, self.each) == (Form::Text, Each::Call) {
-            let calls = Calls::new(self.session, self.filter, self.stated, self.names).with_upto(shown);
+            let calls = Calls::new(self.session, self.filter, self.clients, self.names).with_upto(shown);
             let (lines, _) = calls.page(None, count).await?;
             return lines.iter().rev().try_for_each(|line| write_line(line, out));
         }
         let page = self.session.governor.audit(&self.session.actor, self.filter.clone(), None, count.max(1)).await?;
         for (writer, record) in page.records.iter().rev().skip(usize::from(count == 0)) {
-            if self.stated.takes(record) {
+            if self.clients.take(record) {
                 self.record(writer, record, out)?;
             }
             let at = shown.entry(writer.clone()).or_default();
@@ -105,23 +105,23 @@ impl Show<'_> {
     async fn come(&mut self, new: &[(WriterId, StoredRecord)], out: &mut impl Write) -> Result<(), Failure> {
         for (writer, record) in new {
             match (self.form, self.each, record.kind) {
-                (Form::Text, Each::Call, RecordKind::Intent) if self.stated.takes(record) => {
+                (Form::Text, Each::Call, RecordKind::Intent) if self.clients.take(record) => {
                     self.begun.insert(record.call.clone(), (record.clone(), 0));
                 }
                 (Form::Text, Each::Call, RecordKind::Outcome) => {
                     let begin = if let Some((begin, _)) = self.begun.remove(&record.call) {
                         Some(begin)
                     } else {
-                        let calls = Calls::new(self.session, self.filter, self.stated, self.names);
+                        let calls = Calls::new(self.session, self.filter, self.clients, self.names);
                         calls.other(&record.call, RecordKind::Intent, &[]).await?
                     };
-                    if self.stated.takes(begin.as_ref().unwrap_or(record))
+                    if self.clients.take(begin.as_ref().unwrap_or(record))
                         && let Some(line) = Line::of_call(begin.as_ref(), Some(record), self.names)
                     {
                         write_line(&line, out)?;
                     }
                 }
-                _ if !self.stated.takes(record) => {}
+                _ if !self.clients.take(record) => {}
                 (Form::Text, Each::Call, _) => write_line(&Line::of_record(record, self.names), out)?,
                 _ => self.record(writer, record, out)?,
             }

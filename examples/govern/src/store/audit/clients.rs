@@ -1,30 +1,45 @@
-//! What AI clients say of themselves.
+//! AI clients: who they are by their proof, and what they say of themselves.
 
 use mcp_govern_core::{
     audit::{AuditRecord, Caller},
     ports::StoredRecord,
 };
 
-/// Records of calls by clients that say something of themselves; all records where nothing is asked for.
-#[derive(Debug, Clone)]
-pub(super) struct StatedClients(Option<String>);
+use crate::store::args::FilterArguments;
 
-impl StatedClients {
-    pub(super) fn new(wanted: Option<&str>) -> Self {
-        Self(wanted.map(str::to_lowercase))
+/// Records of calls by the AI clients that are asked for; all records where none is.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Clients {
+    proven: Option<String>,
+    stated: Option<String>,
+}
+
+impl Clients {
+    pub(super) fn of(wanted: &FilterArguments) -> Self {
+        Self {
+            proven: wanted.client.as_ref().map(ToString::to_string),
+            stated: wanted.stated_client.as_deref().map(str::to_lowercase),
+        }
     }
 
     /// Whether the record of a call's beginning, or of a denial, is meant. An end does not repeat who called.
-    pub(super) fn takes(&self, record: &StoredRecord) -> bool {
-        let Some(wanted) = &self.0 else { return true };
-        let stated = |caller: &Caller| {
-            caller.stated_client.as_ref().is_some_and(|client| client.to_string().to_lowercase().contains(wanted))
-        };
+    pub(super) fn take(&self, record: &StoredRecord) -> bool {
+        if self.proven.is_none() && self.stated.is_none() {
+            return true;
+        }
         match record.open().map(|opened| opened.entry) {
-            Ok(AuditRecord::Intent(intent)) => stated(&intent.caller),
-            Ok(AuditRecord::Denial(denial)) => stated(&denial.caller),
+            Ok(AuditRecord::Intent(intent)) => self.is_among(&intent.caller),
+            Ok(AuditRecord::Denial(denial)) => self.is_among(&denial.caller),
             _ => false,
         }
+    }
+
+    fn is_among(&self, caller: &Caller) -> bool {
+        let proven = self.proven.as_ref().is_none_or(|wanted| caller.client == *wanted);
+        let stated = self.stated.as_ref().is_none_or(|wanted| {
+            caller.stated_client.as_ref().is_some_and(|client| client.to_string().to_lowercase().contains(wanted))
+        });
+        proven && stated
     }
 }
 
@@ -58,12 +73,17 @@ mod tests {
         let claude = denial(&json!({"name": "Claude Code", "version": "2.1"}));
         let AuditRecord::Denial(opened) = claude.open().unwrap().entry else { panic!("a denial") };
         assert_eq!(client(&opened.caller), "desktop (idp), says it is `Claude Code 2.1`");
+        let stated = |wanted: Option<&str>| Clients { proven: None, stated: wanted.map(str::to_owned) };
         for (wanted, found) in [(None, true), (Some("claude code"), true), (Some("2.1"), true), (Some("codex"), false)]
         {
-            assert_eq!(StatedClients::new(wanted).takes(&claude), found, "{wanted:?}");
+            assert_eq!(stated(wanted).take(&claude), found, "{wanted:?}");
         }
         // A client that says nothing of itself is not looked for by what it says; its client id is another thing.
         let silent = denial(&Value::Null);
-        assert!(StatedClients::new(None).takes(&silent) && !StatedClients::new(Some("desktop")).takes(&silent));
+        assert!(stated(None).take(&silent) && !stated(Some("desktop")).take(&silent));
+        let proven = |wanted: &str| Clients { proven: Some(wanted.to_owned()), stated: None };
+        assert!(proven("desktop (idp)").take(&silent) && !proven("desktop (other)").take(&silent));
+        let both = Clients { proven: Some("desktop (idp)".to_owned()), stated: Some("claude".to_owned()) };
+        assert!(both.take(&claude) && !both.take(&silent));
     }
 }
