@@ -115,6 +115,28 @@ pub fn check(permit: &Permit, arguments: Map<String, Value>) -> Result<Checked, 
     check_normal(permit, normalised(permit, arguments)?)
 }
 
+/// Reads and checks the arguments of a tool that is not governed, such as one that a server offers beside those of its vendors: as
+/// [`check`] does, without rules. `tool` is the name that the sentence of a refusal has.
+///
+/// # Errors
+///
+/// `invalid_arguments`, as [`check`] answers it; also where the schema cannot be compiled.
+pub fn check_against(tool: &str, schema: &Value, arguments: Map<String, Value>) -> Result<Map<String, Value>, Denial> {
+    bounded(&arguments).map_err(|fault| invalid(tool, vec![fault]))?;
+    let validator = Compiled::of(schema).validator;
+    let validator = validator.map_err(|fault| invalid(tool, vec![ArgumentFault { argument: String::new(), fault }]))?;
+    let Normal { arguments, fit } =
+        normal(&validator, schema, arguments).map_err(|fault| invalid(tool, vec![fault]))?;
+    let unknown = unknown_names(&arguments, schema);
+    if !unknown.is_empty() {
+        return Err(invalid(tool, unknown));
+    }
+    if fit {
+        return Ok(arguments);
+    }
+    Err(invalid(tool, faults(validator.iter_errors(&Value::Object(arguments)), schema)))
+}
+
 /// The part of [`check`] that comes first: whether arguments are small enough to be looked at any further, and what they mean.
 ///
 /// INVARIANT: this is the only place that reads arguments in another way than they were written

@@ -23,7 +23,7 @@ mod schemas;
 mod send;
 
 pub use self::{
-    arguments::{Checked, check},
+    arguments::{Checked, check, check_against},
     bounds::{MAX_BYTES, MAX_DEPTH, MAX_VALUES},
     call_rules::CallRules,
     narrow::narrow,

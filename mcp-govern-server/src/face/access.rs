@@ -3,6 +3,7 @@
 
 use mcp_govern_core::{
     Principal, ProfileId,
+    check::check_against,
     governor::{AccessWish, GovernError, RequestState, RequestableProfile},
     journal::RequestStatus,
 };
@@ -42,15 +43,11 @@ const JUSTIFICATION: usize = 1_000;
 /// The longest time that can be asked for, in hours: ten years.
 const HOURS: u32 = 10 * 366 * 24;
 
-/// The arguments of the tool.
+/// The arguments of the tool, once they fit its schema.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Arguments {
-    #[serde(default)]
     profile: Option<String>,
-    #[serde(default)]
     justification: Option<String>,
-    #[serde(default)]
     hours: Option<f64>,
 }
 
@@ -138,13 +135,26 @@ fn shown(profiles: &[RequestableProfile]) -> Tool {
         }
         let _ = write!(description, " ({})", conditions(profile));
     }
+    let mut schema = schema();
     let choice: Vec<&str> = profiles.iter().map(|profile| profile.profile.as_str()).collect();
-    let schema = json!({
+    if let Some(profile) = schema.pointer_mut("/properties/profile").and_then(Value::as_object_mut) {
+        profile.insert("enum".to_owned(), choice.into());
+    }
+    let schema: JsonObject = schema.as_object().cloned().unwrap_or_default();
+    let title = "Ask for access";
+    Tool::new(REQUEST_ACCESS, description, Arc::new(schema)).with_title(title).with_annotations(
+        ToolAnnotations::from_raw(Some(title.to_owned()), Some(false), Some(false), Some(false), Some(false)),
+    )
+}
+
+/// The schema of the arguments. Which profiles can be asked for is left out: of another one the governor says why not.
+fn schema() -> Value {
+    json!({
         "type": "object",
         "properties": {
-            "profile": {"type": "string", "enum": choice, "description": "The access profile to ask for."},
+            "profile": {"type": "string", "description": "The access profile to ask for."},
             "justification": {
-                "type": "string", "maxLength": JUSTIFICATION,
+                "type": "string", "minLength": 1, "maxLength": JUSTIFICATION,
                 "description": "Why the person needs it, in one or two sentences. The people who approve the request read it.",
             },
             "hours": {
@@ -153,12 +163,7 @@ fn shown(profiles: &[RequestableProfile]) -> Tool {
             },
         },
         "additionalProperties": false,
-    });
-    let schema: JsonObject = schema.as_object().cloned().unwrap_or_default();
-    let title = "Ask for access";
-    Tool::new(REQUEST_ACCESS, description, Arc::new(schema)).with_title(title).with_annotations(
-        ToolAnnotations::from_raw(Some(title.to_owned()), Some(false), Some(false), Some(false), Some(false)),
-    )
+    })
 }
 
 fn conditions(profile: &RequestableProfile) -> String {
@@ -184,6 +189,8 @@ fn duration(seconds: u64) -> String {
 
 /// What is asked for; nothing where no profile is named.
 fn wish(arguments: Map<String, Value>) -> Result<Option<AccessWish>, String> {
+    let arguments =
+        check_against(REQUEST_ACCESS, &schema(), arguments).map_err(|denial| denial.message().to_owned())?;
     let read: Arguments = serde_json::from_value(Value::Object(arguments))
         .map_err(|error| format!("the arguments do not fit `{REQUEST_ACCESS}`: {error}"))?;
     let Some(profile) = read.profile else {
@@ -193,23 +200,19 @@ fn wish(arguments: Map<String, Value>) -> Result<Option<AccessWish>, String> {
     let profile = ProfileId::new(&profile).map_err(|error| format!("`profile`: {error}"))?;
     let mut wish = AccessWish::new(profile);
     if let Some(why) = read.justification {
-        if why.chars().count() > JUSTIFICATION {
-            return Err(format!("`justification` is longer than {JUSTIFICATION} characters"));
-        }
         wish = wish.with_justification(why);
     }
-    match read.hours {
-        None => Ok(Some(wish)),
-        Some(hours) if hours > 0.0 && hours <= f64::from(HOURS) => Ok(Some(wish.with_seconds(seconds(hours)))),
-        Some(_) => Err(format!("`hours` must be more than 0 and at most {HOURS}")),
+    if let Some(hours) = read.hours {
+        wish = wish.with_seconds(seconds(hours));
     }
+    Ok(Some(wish))
 }
 
 /// Whole seconds, at least one.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "the hours were checked to be positive and few"
+    reason = "the schema lets few hours pass, and positive ones alone"
 )]
 fn seconds(hours: f64) -> u64 {
     ((hours * 3_600.0).round() as u64).max(1)
@@ -279,20 +282,25 @@ mod tests {
         assert_eq!(read(&json!({})), Ok(None));
         let on_call = ProfileId::new("on-call").unwrap();
         assert_eq!(read(&json!({"profile": "on-call"})), Ok(Some(AccessWish::new(on_call.clone()))));
-        let whole = AccessWish::new(on_call).with_justification("the pager rings").with_seconds(5_400);
+        let whole = AccessWish::new(on_call.clone()).with_justification("the pager rings").with_seconds(5_400);
         assert_eq!(
             read(&json!({"profile": "on-call", "justification": "the pager rings", "hours": 1.5})),
             Ok(Some(whole))
         );
+        // As other tools' arguments, they are read as they are meant.
+        let meant = json!({"profile": "on-call", "justification": "", "hours": "1.5"});
+        assert_eq!(read(&meant), Ok(Some(AccessWish::new(on_call).with_seconds(5_400))));
+        assert_eq!(read(&json!({"profile": null, "justification": null, "hours": null})), Ok(None));
         for (arguments, part) in [
             (json!({"hours": 1}), "name the `profile`"),
             (json!({"profile": "On Call"}), "`profile`"),
-            (json!({"profile": "a", "hours": 0}), "more than 0"),
-            (json!({"profile": "a", "hours": -1}), "more than 0"),
-            (json!({"profile": "a", "hours": 1e300}), "at most"),
-            (json!({"profile": "a", "why": "x"}), "unknown field `why`"),
-            (json!({"profile": 7}), "do not fit"),
-            (json!({"profile": "a", "justification": "x".repeat(1_001)}), "longer than"),
+            (json!({"profile": "a", "hours": 0}), "`hours`"),
+            (json!({"profile": "a", "hours": -1}), "`hours`"),
+            (json!({"profile": "a", "hours": 1e300}), "`hours`"),
+            (json!({"profile": "a", "hours": "soon"}), "send a number"),
+            (json!({"profile": "a", "why": "x"}), "`why` is not known"),
+            (json!({"profile": 7}), "`profile` must be of type string"),
+            (json!({"profile": "a", "justification": "x".repeat(1_001)}), "`justification`"),
         ] {
             let fault = read(&arguments).unwrap_err();
             assert!(fault.contains(part), "{fault}");
