@@ -126,7 +126,7 @@ impl Browser {
         to.unwrap_or_else(|| panic!("{status} at {url}")).parse().unwrap()
     }
 
-    /// Sends the form of a page.
+    /// Sends the form of a link's page.
     pub(crate) async fn send_form(
         &mut self,
         to: &str,
@@ -134,13 +134,17 @@ impl Browser {
         link: &Url,
         token: &str,
     ) -> (StatusCode, String) {
-        let (_, ticket) = link.query_pairs().find(|(name, _)| name == "ticket").unwrap();
-        let mut form = url::form_urlencoded::Serializer::new(String::new());
-        form.append_pair("ticket", &ticket).append_pair("token", token);
+        // The page of accounts has no ticket.
+        let ticket = link.query_pairs().find(|(name, _)| name == "ticket").map(|(_, ticket)| ticket.into_owned());
+        self.post(to, gateway, &[("ticket", &ticket.unwrap_or_default()), ("token", token)]).await
+    }
+
+    /// Sends a form of a page of the gateway.
+    pub(crate) async fn post(&mut self, to: &str, gateway: &Gateway, fields: &[(&str, &str)]) -> (StatusCode, String) {
+        let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let origin = gateway.url().parse::<Url>().unwrap().origin().ascii_serialization();
         let request = self.client.post(to).header("origin", origin);
-        let request = request.header("content-type", "application/x-www-form-urlencoded").body(form.finish());
-        self.send(request).await
+        self.send(request.header("content-type", "application/x-www-form-urlencoded").body(form)).await
     }
 
     pub(crate) async fn open(&mut self, url: &str) -> (StatusCode, String) {

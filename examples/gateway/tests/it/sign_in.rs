@@ -273,6 +273,50 @@ async fn a_person_signs_in_at_the_issuer_and_connects_an_account() {
     }
 }
 
+/// The value of a hidden field of a page.
+fn hidden(page: &str, name: &str) -> String {
+    let begin = format!("name=\"{name}\" value=\"");
+    let at = page.find(&begin).unwrap_or_else(|| panic!("{name}: {page}")) + begin.len();
+    page[at..].split('"').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_person_signs_in_to_see_the_accounts_of_ones_own_and_disconnects_one() {
+    let scene = Scene::new(SIGN_IN).await;
+    let (accounts, link) = (scene.gateway.at("/connect/accounts"), scene.link().await);
+    let mut browser = Browser::new();
+    scene.sign_in(&mut browser, &link).await;
+    let vendor = browser.go_on(&link, "").await;
+    let (_, state) = vendor.query_pairs().into_owned().find(|(name, _)| name == "state").unwrap();
+    let mut back: Url = scene.gateway.at("/connect/callback/own").parse().unwrap();
+    back.query_pairs_mut().append_pair("code", "the-code").append_pair("state", &state);
+    browser.open(back.as_str()).await;
+
+    // Another person, in another browser and without a link, sees nothing of it.
+    let mut other = Browser::new();
+    let (status, page) = other.open(&accounts).await;
+    assert!(status == StatusCode::OK && page.contains("Sign in at 127.0.0.1"), "{page}");
+    assert!(!page.contains("&amp; Co"), "{page}");
+    scene.issuer.is(|is| is.person = "ben".to_owned());
+    let (status, page) = scene.sign_in(&mut other, &accounts.parse().unwrap()).await;
+    assert!(status == StatusCode::OK && page.contains("No account of yours is connected"), "{page}");
+
+    // Without the session of the browser that had one, the page is opened by a sign-in alone.
+    let mut browser = Browser::new();
+    scene.issuer.is(|is| is.person = "ann".to_owned());
+    let (_, page) = scene.sign_in(&mut browser, &accounts.parse().unwrap()).await;
+    let (mark, server) = (hidden(&page, "mark"), hidden(&page, "server"));
+    let form = [("mark", mark.as_str()), ("server", server.as_str())];
+    let (status, page) = other.post(&accounts, &scene.gateway, &form).await;
+    assert!(status == StatusCode::GONE && page.contains("Nothing was changed"), "{page}");
+    let (_, page) = browser.open(&accounts).await;
+    let form = [("mark", hidden(&page, "mark")), ("server", server)];
+    let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let (status, page) = browser.post(&accounts, &scene.gateway, &form).await;
+    assert!(status == StatusCode::OK && page.contains("is disconnected"), "{page}");
+    scene.link().await;
+}
+
 #[tokio::test]
 async fn a_link_is_good_for_the_person_who_signed_in_alone() {
     let scene = Scene::new(SIGN_IN).await;
