@@ -113,6 +113,27 @@ impl OpenOptions {
     }
 }
 
+impl OpenOptions {
+    /// Looks at a URL as [`open`] would before it connects: nothing is sent, and nothing is read or made.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid`: the text is no such URL, this build has no such database, or everything would be sent unencrypted and
+    /// [`Plaintext::Allowed`] was not said.
+    pub fn check(&self, url: &str) -> Result<(), StoreError> {
+        match target(url)? {
+            #[cfg(feature = "sqlite")]
+            Target::Sqlite(_) => Ok(()),
+            #[cfg(not(feature = "sqlite"))]
+            Target::Sqlite(_) => Err(left_out("SQLite", "sqlite", self)),
+            #[cfg(feature = "postgres")]
+            Target::Postgres(url) => crate::postgres::check(url, self.plaintext),
+            #[cfg(not(feature = "postgres"))]
+            Target::Postgres(_) => Err(left_out("PostgreSQL", "postgres", self)),
+        }
+    }
+}
+
 /// Durable stores that a URL named. Clones share everything.
 #[derive(Debug, Clone)]
 pub struct OpenedStores(Kind);

@@ -98,7 +98,8 @@ pub(crate) async fn run(
                 probe(&node, server, &mut findings).await?;
             }
         }
-        for server in credentials::absent(&node.governor) {
+        let named = |server: &ServerId| config.document.credentials.contains_key(server);
+        for server in credentials::absent(&node.governor).into_iter().filter(|server| !named(server)) {
             findings.notes.push(format!(
                 "server `{server}` has no credential in the file: unless one is set, its calls are denied"
             ));
@@ -106,9 +107,9 @@ pub(crate) async fn run(
         node.driver.abort();
     }
     if let Some(store) = store {
-        if flags.probe
-            && let Some(how) = findings.take(store.reach().await)
-        {
+        if !flags.probe {
+            findings.take(store.usable());
+        } else if let Some(how) = findings.take(store.reach().await) {
             findings.notes.push(format!("the store {how}"));
         }
         findings.notes.push(format!("state is kept in {}", store.shown()));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mcp_govern_core::{
     Actor, Classification, Digest, Governor, Role, ServerId, ToolId, UserId,
-    blueprint::{Blueprint, Kept, Plan, Removal, Waiting},
+    blueprint::{Blueprint, Kept, Plan, Removal, ToolChoice, Waiting, fits},
     governor::{ActOutcome, GovernError},
     journal::{AccessChange, Standing, State, ToolState},
 };
@@ -92,7 +92,7 @@ impl Enacted {
             }
         }
         for Wait { tool, place, why } in &self.waiting {
-            tracing::warn!(%tool, place, "waits for a person: {why}");
+            tracing::warn!(%tool, place, "waits for a person, and for SIGHUP or a restart afterwards: {why}");
         }
         for fault in &self.faults {
             tracing::warn!("{fault}");
@@ -233,8 +233,18 @@ pub(crate) fn idle_approvals(state: &State, blueprint: &Blueprint) -> Vec<String
     let mut idle = Vec::new();
     for (server, row) in blueprint.servers.iter().filter(|(_, row)| !row.approve.is_empty()) {
         let offered: Vec<_> = state.tools_of(server).filter(|(_, tool)| tool.state() != ToolState::Removed).collect();
-        let chosen = offered.iter().any(|(id, tool)| row.approve.iter().any(|choice| choice.selects(id.name(), tool)));
-        if offered.is_empty() || chosen {
+        if offered.is_empty() {
+            continue;
+        }
+        let chooses = |choice: &ToolChoice| offered.iter().any(|(id, tool)| choice.selects(id.name(), tool));
+        if row.approve.iter().any(chooses) {
+            // A class of which there is none may come; a pattern that fits no name is most likely a slip.
+            idle.extend(row.approve.iter().filter_map(|choice| match choice {
+                ToolChoice::Pattern(pattern) if !offered.iter().any(|(id, _)| fits(pattern, id.name().as_str())) => {
+                    Some(format!("servers.{server}.approve: `{pattern}` fits the name of none of its tools"))
+                }
+                _ => None,
+            }));
             continue;
         }
         let choices = row.approve.iter().map(|choice| format!("`{choice}`")).collect::<Vec<_>>().join(", ");

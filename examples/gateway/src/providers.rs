@@ -142,9 +142,9 @@ impl Providers {
             let unstated = provider.unstated_effects().count();
             if unstated > 0 {
                 remarks.notes.push(format!(
-                    "apis: `{document}`: {} dangerous because nothing states their effect (`x-govern: {{effect: read}}`, `write` or \
-                     `destructive`): `approve` chooses them by name or as `dangerous`",
-                    things(unstated, "tool is", "tools are")
+                    "apis: `{document}`: {}, because nothing states an effect (`x-govern: {{effect: read}}`, `write` or \
+                     `destructive`): `approve` chooses such tools by name or as `dangerous`",
+                    things(unstated, "tool is dangerous", "tools are dangerous")
                 ));
             }
             let listed: Vec<String> = provider
@@ -400,7 +400,7 @@ mod tests {
         {
             assert!(notes.contains(part), "{part}: {notes}");
         }
-        assert_eq!(notes.matches("dangerous because").count(), 1);
+        assert_eq!(notes.matches("dangerous, because").count(), 1);
     }
 
     #[test]

@@ -107,6 +107,17 @@ impl StorePlace {
         }
     }
 
+    /// Whether the store may be opened, as far as that can be said without opening it.
+    pub(crate) fn usable(&self) -> Result<(), Failure> {
+        match &self.target {
+            Target::Memory => Ok(()),
+            Target::Sqlite(_) | Target::Postgres(_) => {
+                let checked = self.options().check(self.url().expose());
+                checked.map_err(|error| Failure::from(error).at(self.shown()))
+            }
+        }
+    }
+
     /// Whether the store can be opened as it is, in a few words; nothing is made of it.
     pub(crate) async fn reach(&self) -> Result<&'static str, Failure> {
         match &self.target {

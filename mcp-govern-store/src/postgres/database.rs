@@ -25,7 +25,7 @@ use super::{
     options::PostgresOptions,
 };
 use crate::{
-    open::{MissingStore, missing as no_store},
+    open::{MissingStore, Plaintext, missing as no_store},
     revisions::Revisions,
 };
 
@@ -57,12 +57,22 @@ struct Session {
     patience: Duration,
 }
 
+/// How a URL is connected to: encrypted and verified, unless it may be otherwise.
+fn options_of(url: &str, plaintext: Plaintext) -> Result<PgConnectOptions, StoreError> {
+    let variable = std::env::var("PGSSLMODE").ok();
+    encryption::secured(parse(url)?, url, variable.as_deref(), plaintext)
+}
+
+/// Whether a URL may be connected to.
+pub(crate) fn check(url: &str, plaintext: Plaintext) -> Result<(), StoreError> {
+    options_of(url, plaintext).map(drop)
+}
+
 impl Database {
     pub(crate) async fn connect(url: &str, options: PostgresOptions) -> Result<Self, StoreError> {
         let PostgresOptions { keys: _, missing, clock, poll, patience, connections, schema, plaintext } = options;
         check_schema(&schema)?;
-        let variable = std::env::var("PGSSLMODE").ok();
-        let connect = encryption::secured(parse(url)?, url, variable.as_deref(), plaintext)?;
+        let connect = options_of(url, plaintext)?;
         let session = Session { schema: schema.clone(), patience };
         // Making the tables may take longer than an operation, and so may waiting for another node that makes them.
         tokio::time::timeout(patience.saturating_mul(6), prepare(&connect, &session, missing))

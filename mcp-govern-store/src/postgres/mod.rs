@@ -14,4 +14,5 @@ mod space;
 mod stores;
 mod vault;
 
+pub(crate) use self::database::check;
 pub use self::{options::PostgresOptions, stores::PostgresStores};

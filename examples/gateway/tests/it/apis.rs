@@ -102,7 +102,7 @@ async fn an_operation_that_cannot_be_served_is_told_and_the_others_are_served() 
     for part in [
         "left out: OPTIONS /things (options_things): the method `options` is not supported",
         "`ignore` in this file",
-        "2 tools are dangerous because nothing states their effect",
+        "2 tools are dangerous, because nothing states an effect",
     ] {
         assert!(told.contains(part), "{part} is not in {told}");
     }

@@ -166,3 +166,45 @@ async fn a_database_that_refuses_the_password_is_found_by_a_probe() {
     let problems = told["problems"].to_string();
     assert!(problems.contains("gateway new-key vault") && problems.contains("gateway new-key audit"), "{problems}");
 }
+
+#[tokio::test]
+async fn a_database_that_would_be_spoken_to_in_the_clear_is_found_without_asking_it() {
+    let site = Site::new().await;
+    site.change(
+        "governance = \"activated\"\n",
+        "governance = \"activated\"\n[store]\nurl = \"postgres://gateway@db.example.com/govern?sslmode=disable\"\n\
+         vault_keys = { env = \"VAULT\" }\naudit_key = { env = \"AUDIT\" }\n",
+    );
+    let flag = site.flag();
+    let keys = [("VAULT", "00".repeat(32)), ("AUDIT", "5a".repeat(32))];
+    let keys = [(keys[0].0, keys[0].1.as_str()), (keys[1].0, keys[1].1.as_str())];
+    let output = run(&["check", "--json", &flag], &keys).await;
+    let told: Value = serde_json::from_str(&stdout(&output)).unwrap_or_else(|_| panic!("{}", stderr(&output)));
+    let problems = told["problems"].to_string();
+    assert!(output.status.code() == Some(2) && problems.contains("sslmode=verify-full"), "{told}");
+    let output = run(&["check", "--json", &flag, "--insecure-postgres"], &keys).await;
+    assert_eq!(output.status.code(), Some(0), "{}{}", stdout(&output), stderr(&output));
+}
+
+#[tokio::test]
+async fn a_server_whose_secret_is_not_there_is_not_said_to_have_none_in_the_file() {
+    let site = Site::new().await;
+    site.change("{ file = \"status.key\" }", "{ env = \"NOT_SET_HERE\" }");
+    let (_, told) = check(&site, &[]).await;
+    assert!(told["problems"].to_string().contains("NOT_SET_HERE"), "{told}");
+    assert!(!told["notes"].to_string().contains("has no credential in the file"), "{told}");
+    site.change("[credentials.status]\napi_key = { env = \"NOT_SET_HERE\" }\n", "");
+    let (_, told) = check(&site, &[]).await;
+    assert!(told["notes"].to_string().contains("server `status` has no credential in the file"), "{told}");
+}
+
+#[tokio::test]
+async fn a_pattern_that_fits_no_tool_is_a_note() {
+    let site = Site::new().await;
+    site.change("[\"list_*\"]", "[\"list_*\", \"lst_*\", \"destructive\"]");
+    let (code, told) = check(&site, &[]).await;
+    assert_eq!(code, Some(0), "{told}");
+    let notes = told["notes"].to_string();
+    assert!(notes.contains("servers.status.approve: `lst_*` fits the name of none of its tools"), "{notes}");
+    assert!(!notes.contains("`list_*` fits"), "{notes}");
+}
