@@ -48,12 +48,14 @@ pub(crate) enum Placed {
     Unverified(String),
     /// The one that was in place goes on, since the vendor refuses this one, or did not say whether it works.
     NotReplaced(String),
+    /// The one that was in place goes on at other nodes: this one has not the vault keys that it was sealed under.
+    Sealed,
 }
 
 impl Placed {
     /// Whether the credential counts now.
     pub(crate) fn counts(&self) -> bool {
-        !matches!(self, Self::NotReplaced(_))
+        !matches!(self, Self::NotReplaced(_) | Self::Sealed)
     }
 
     /// Says in the log what became of a server's credential.
@@ -65,8 +67,16 @@ impl Placed {
             }
             Self::NotReplaced(why) => tracing::error!(
                 %server,
-                "the shared credential was not replaced, and the one that was in place goes on: {why}; correct it, or try again, \
-                 with SIGHUP or a restart"
+                "the shared credential was not replaced, and the one that was in place goes on: {}; correct it, or try again, with \
+                 SIGHUP or a restart",
+                why.trim_end_matches('.')
+            ),
+            Self::Sealed => tracing::error!(
+                %server,
+                "the shared credential cannot be opened with the vault keys of this node, and was not replaced: nodes that have the keys \
+                 it was sealed under go on with it. Calls through this node are denied until it starts with those keys \
+                 (`store.vault_keys`); where they are lost, `govern credentials remove {server} --shared` takes it away, and SIGHUP puts \
+                 the one of the file in place"
             ),
         }
     }
@@ -78,6 +88,9 @@ impl Placed {
 /// INVARIANT: one that counts is replaced by one that the vendor accepts (`a_key_that_the_vendor_refuses_does_not_replace_the_one_in_place`),
 /// and no vendor is asked where a server's tools are not as they were synced: they may go to a host that was not reviewed
 /// (`a_new_key_does_not_go_to_a_host_that_was_not_taken_in`).
+///
+/// INVARIANT: a node without the vault keys of the others takes no credential away from them
+/// (`a_credential_that_other_vault_keys_sealed_is_not_replaced`).
 pub(crate) async fn put(
     governor: &Governor,
     actor: &Actor,
@@ -114,6 +127,7 @@ async fn put_one(
             InPlace::This => return Ok(None),
             // There is nothing that could stop working.
             InPlace::Nothing => (credential.clone(), Placed::Set),
+            InPlace::Sealed => return Ok(Some(Placed::Sealed)),
             InPlace::Another => match tried(governor, actor, server, credential, differs).await? {
                 Tried::Accepted(facts) => (credential.clone().with_further_facts(&facts), Placed::Set),
                 Tried::NoWay(why) => (credential.clone(), Placed::Unverified(why)),
@@ -191,6 +205,15 @@ enum InPlace {
     This,
     Another,
     Nothing,
+    /// One that cannot be opened with this node's vault keys.
+    Sealed,
+}
+
+impl InPlace {
+    /// That there is one which cannot be opened, unless one was found that can.
+    fn or_sealed(self) -> Self {
+        if let Self::Another = self { self } else { Self::Sealed }
+    }
 }
 
 async fn in_place(
@@ -211,8 +234,8 @@ async fn in_place(
         match stores.vault.get(&key).await {
             Ok(Some(entry)) if same(&entry.credential, credential) => return Ok(InPlace::This),
             Ok(Some(_)) => found = InPlace::Another,
-            // One that cannot be opened any more is replaced by one that can.
-            Ok(None) | Err(VaultError::Unsealable(_)) => {}
+            Ok(None) => {}
+            Err(VaultError::Unsealable(_)) => found = found.or_sealed(),
             Err(error) => return Err(error.into()),
         }
     }

@@ -1,12 +1,17 @@
 //! Reading the file again while the gateway runs: planned, logged, applied; or refused as a whole.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    hash::{BuildHasher as _, RandomState},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use mcp_govern_core::{Governor, Secret, ports::TenantStores};
 use url::Url;
 
 use crate::{
-    cli::{AuthMode, Cli, ServeFlags},
+    cli::{AuthMode, Cli, ServeFlags, StoreFlags},
     config::Config,
     credentials,
     failure::Failure,
@@ -15,6 +20,7 @@ use crate::{
     node::Node,
     providers::Providers,
     signals::Signals,
+    store::StorePlace,
 };
 
 /// Reads the file again when it is told to.
@@ -22,8 +28,11 @@ use crate::{
 pub(crate) struct Reloader {
     file: Option<PathBuf>,
     flags: ServeFlags,
+    store: StoreFlags,
     /// What counts now: what takes a restart stays as it was when the gateway started.
     started: Config,
+    /// What was in the files that a start alone reads.
+    contents: Contents,
     governor: Governor,
     stores: TenantStores,
     doorkeeper: Arc<Doorkeeper>,
@@ -32,9 +41,12 @@ pub(crate) struct Reloader {
 
 impl Reloader {
     pub(crate) fn new(cli: &Cli, config: &Config, node: &Node, doorkeeper: Arc<Doorkeeper>, public: Url) -> Self {
+        let contents = Contents::of(config, &cli.store, RandomState::new());
         Self {
             file: cli.config.clone(),
             flags: cli.serve.clone(),
+            store: cli.store.clone(),
+            contents,
             started: config.clone(),
             governor: node.governor.clone(),
             stores: node.stores.clone(),
@@ -66,6 +78,9 @@ impl Reloader {
         let config = Config::load(file)?;
         for name in self.started.needs_restart(&config) {
             tracing::warn!("`{name}` has changed and takes a restart: it stays as it was");
+        }
+        for name in self.contents.changed(&config, &self.store) {
+            tracing::warn!("the content of {name} has changed and takes a restart: what was read at the start goes on");
         }
         // Everything that can be wrong is found before anything is changed.
         for fault in Providers::checked(&config)?.faults {
@@ -103,4 +118,38 @@ impl Reloader {
         let demo_token: Option<&Secret> = self.flags.demo_token.as_ref();
         authenticator(config, mode, demo_token, &self.public).map(Some)
     }
+}
+
+/// What was in the files that are read at a start alone: the store's keys and the documents of APIs. Kept as hashes under a key of
+/// this process, which tell nothing of what was hashed.
+#[derive(Debug)]
+struct Contents {
+    hashing: RandomState,
+    hashes: BTreeMap<String, u64>,
+}
+
+impl Contents {
+    fn of(config: &Config, flags: &StoreFlags, hashing: RandomState) -> Self {
+        let hashes = named(config, flags).into_iter().map(|(name, content)| (name, hashing.hash_one(content)));
+        Self { hashes: hashes.collect(), hashing }
+    }
+
+    /// What is in another file of the same name, or has other content in the same one.
+    fn changed(&self, config: &Config, flags: &StoreFlags) -> Vec<String> {
+        let now = Self::of(config, flags, self.hashing.clone());
+        let changed =
+            now.hashes.into_iter().filter(|(name, hash)| self.hashes.get(name).is_some_and(|old| old != hash));
+        changed.map(|(name, _)| name).collect()
+    }
+}
+
+fn named(config: &Config, flags: &StoreFlags) -> Vec<(String, Vec<u8>)> {
+    // What cannot be read is told of elsewhere.
+    let keys = StorePlace::of(config, flags).map(|place| place.key_texts()).unwrap_or_default();
+    let keys = keys.into_iter().map(|(name, text)| (format!("`{name}`"), text.expose().trim().as_bytes().to_vec()));
+    let documents = config.document.apis.iter().filter_map(|api| {
+        let content = std::fs::read(config.base().join(&api.document)).ok()?;
+        Some((format!("the document `{}`", api.document.display()), content))
+    });
+    keys.chain(documents).collect()
 }

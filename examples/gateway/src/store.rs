@@ -118,6 +118,20 @@ impl StorePlace {
         }
     }
 
+    /// The keys as they are written, with their names in the file, where they are there. Nothing is made.
+    pub(crate) fn key_texts(&self) -> Vec<(&'static str, Secret)> {
+        let text = |reference: &Option<SecretRef>, name: &str| match (reference, &self.target) {
+            (Some(reference), _) => reference.resolve(&self.base).ok(),
+            (None, Target::Memory) => None,
+            (None, _) => fs::read_to_string(self.beside(name)).ok().map(Secret::new),
+        };
+        let keys = [
+            ("store.vault_keys", text(&self.vault_keys, "vault.keys")),
+            ("store.audit_key", text(&self.audit_key, "audit.key")),
+        ];
+        keys.into_iter().filter_map(|(name, text)| Some((name, text?))).collect()
+    }
+
     /// Whether the store can be opened as it is, in a few words; nothing is made of it.
     pub(crate) async fn reach(&self) -> Result<&'static str, Failure> {
         match &self.target {

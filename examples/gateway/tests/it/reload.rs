@@ -1,9 +1,10 @@
 //! SIGHUP: the file is read again.
 
+use mcp_govern_store::VaultKeys;
 use serde_json::json;
 use stand_ins::Fault;
 
-use crate::world::{ANN, BEN, Site, until};
+use crate::world::{ANN, BEN, Site, code, until};
 
 #[tokio::test]
 async fn a_changed_file_counts_from_then_on_and_what_widens_access_is_logged_as_such() {
@@ -114,5 +115,47 @@ async fn a_key_of_which_cannot_be_found_out_whether_it_works_is_put_in_place_and
     let line = gateway.logged("it was not verified that it works").await;
     assert_eq!((&line["level"], &line["server"]), (&json!("WARN"), &json!("pantry")), "{line}");
     assert_eq!(gateway.logged("reloaded").await["credentials"], 1);
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_changed_key_file_or_document_is_told_to_take_a_restart() {
+    let site = Site::new().await;
+    site.write("pantry.yaml", include_str!("../../../custom-provider/api.yaml"));
+    site.change("governance = \"activated\"\n", "governance = \"activated\"\napis = [\"pantry.yaml\"]\n");
+    let gateway = site.start().await;
+    // As they were, nothing is said of them.
+    gateway.signal("HUP");
+    gateway.logged("reloaded").await;
+    assert!(!format!("{:?}", gateway.log()).contains("takes a restart"));
+    let keys = VaultKeys::from_file(site.path().join("vault.keys")).unwrap();
+    let next = keys.with_current(&VaultKeys::generate().unwrap()).to_text();
+    site.write("vault.keys", next.expose());
+    let document = std::fs::read_to_string(site.path().join("pantry.yaml")).unwrap();
+    site.write("pantry.yaml", &format!("{document}\n# another line\n"));
+    gateway.signal("HUP");
+    gateway.logged("the content of `store.vault_keys` has changed and takes a restart").await;
+    gateway.logged("the content of the document `pantry.yaml` has changed and takes a restart").await;
+    assert!(!format!("{:?}", gateway.log()).contains(next.expose().trim()), "a secret is in the log");
+    gateway.stop().await;
+}
+
+/// As where one of several nodes was given a key of its own.
+#[tokio::test]
+async fn a_credential_that_other_vault_keys_sealed_is_not_replaced() {
+    let site = Site::new().await;
+    site.start().await.stop().await;
+    let keys = std::fs::read_to_string(site.path().join("vault.keys")).unwrap();
+    site.write("vault.keys", VaultKeys::generate().unwrap().to_text().expose());
+    let gateway = site.start().await;
+    let line = gateway.logged("cannot be opened with the vault keys of this node, and was not replaced").await;
+    assert_eq!((&line["level"], &line["server"]), (&json!("ERROR"), &json!("status")), "{line}");
+    assert!(line["message"].as_str().unwrap().contains("`govern credentials remove status --shared`"), "{line}");
+    let denied = gateway.call(ANN, "status_list_pages", json!({})).await;
+    assert_eq!(code(&denied), "credential_unusable");
+    gateway.stop().await;
+    site.write("vault.keys", &keys);
+    let gateway = site.start().await;
+    assert_eq!(gateway.call(ANN, "status_list_pages", json!({})).await["result"]["isError"], false);
     gateway.stop().await;
 }
