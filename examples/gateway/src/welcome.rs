@@ -110,8 +110,9 @@ impl Welcome {
         writeln!(out, "{name}: {url}")?;
         writeln!(
             out,
-            "tenant {tenant}, state in {store}, {servers} servers, {approved} tools approved, {pending} waiting for review, \
-             auth {}",
+            "tenant {tenant}, state in {store}, {}, {} approved, {pending} waiting for review, auth {}",
+            things(*servers, "server"),
+            things(*approved, "tool"),
             self.mode.as_str()
         )
     }
@@ -151,9 +152,15 @@ impl Welcome {
     /// How to decide from another terminal: only what is in a store can be reached from there.
     fn governing(&self, out: &mut impl Write) -> std::io::Result<()> {
         let Self { tenant, store, .. } = self;
-        if store.starts_with("sqlite:") {
+        if let Some(path) = store.strip_prefix("sqlite:") {
+            // The other terminal may stand in another folder.
+            let path = std::path::absolute(path).unwrap_or_else(|_| path.into());
             writeln!(out, "Decide from another terminal, while it runs; what is decided is kept\n")?;
-            writeln!(out, "  export GOVERN_STORE={store} GOVERN_TENANT={tenant}")?;
+            writeln!(
+                out,
+                "  export GOVERN_STORE={} GOVERN_TENANT={tenant}",
+                word(&format!("sqlite:{}", path.display()))
+            )?;
             writeln!(out, "  {} tools --pending\n", govern(std::env::current_exe().ok().as_deref()))?;
             return writeln!(out, "(`cargo install --path examples/govern` puts `govern` into the PATH.)\n");
         }
@@ -203,6 +210,16 @@ fn govern(own: Option<&Path>) -> String {
         Some(path) => path.display().to_string(),
         None => "cargo run -q -p govern --".to_owned(),
     }
+}
+
+fn things(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+/// A text as one word of a shell.
+fn word(text: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "_-./:+,@%".contains(c);
+    if text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 fn claude_desktop() -> String {
@@ -278,7 +295,12 @@ mod tests {
             Welcome { store: store.to_owned(), ..welcome(None) }.print(false, &mut page).unwrap();
             String::from_utf8(page).unwrap()
         };
-        assert!(page("sqlite:a.db").contains("  export GOVERN_STORE=sqlite:a.db GOVERN_TENANT=demo\n"));
+        // From another folder, too.
+        let here = std::env::current_dir().unwrap();
+        let named = word(&format!("sqlite:{}", here.join("a.db").display()));
+        let told = page("sqlite:a.db");
+        assert!(told.contains(&format!("  export GOVERN_STORE={named} GOVERN_TENANT=demo\n")), "{told}");
+        assert_eq!(word("sqlite:/a folder/it's.db"), "'sqlite:/a folder/it'\\''s.db'");
         assert!(page("memory").contains("State is in memory.") && !page("memory").contains("export"));
     }
 }
