@@ -89,7 +89,12 @@ fn nobody_approves_by_office() {
     let mut world = world(RequestPolicy::default());
     world.does(&someone("ann"), ask("r1"));
     for office in [owner(), admin(), profile_admin()] {
-        world.refuses(&office, approve("r1"), RefusalKind::NotAllowed, "for one's own");
+        world.refuses(
+            &office,
+            approve("r1"),
+            RefusalKind::NotAllowed,
+            "is none of them, and no role makes anybody one",
+        );
     }
 }
 

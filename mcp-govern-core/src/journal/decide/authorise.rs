@@ -92,6 +92,14 @@ pub(super) fn speaks_for<'a>(actor: &Actor, grantees: impl IntoIterator<Item = &
 }
 
 fn needed(name: &str, actor: &Actor) -> String {
+    // No office decides requests, and everybody has the role that may: to name it would say nothing.
+    if matches!(name, "approve_request" | "deny_request") {
+        return format!(
+            "`{name}` is for those whom the request's policy names as approvers, in person or by a group; {} is none of them, and no \
+             role makes anybody one",
+            actor.user()
+        );
+    }
     let words = |right: Right| {
         let roles = Role::ALL.into_iter().filter(|role| may(*role, name) == right).map(Role::as_str);
         roles.collect::<Vec<_>>().join(" or ")

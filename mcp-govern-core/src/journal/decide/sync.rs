@@ -34,7 +34,7 @@ impl Case<'_> {
                 Ordering::Less => {
                     return Err(Refusal::conflict(format!(
                         "catalogue {version} of server `{id}` is older than {known}, which was synced already: sync from a \
-                         node with the newer release"
+                         node with the newer release, or raise the number that the document states"
                     )));
                 }
                 Ordering::Equal => return self.same_catalogue(id, catalogue, &found),
