@@ -197,10 +197,7 @@ impl Sender<'_> {
         let wish = Wish { key: &out.lane, rate: out.rate, person: self.person };
         let no_room = |at: Instant| {
             let wait = at.saturating_duration_since(Instant::now());
-            state.limited(
-                wait,
-                &format!("the rate limit leaves no room for this call; try again in {} s", seconds(wait)),
-            )
+            state.limited(wait, "the rate limit leaves no room for this call")
         };
         match self.limiter.join(wish, now) {
             // Most calls need no timer: one that is due already fires at the next tick only.
