@@ -3,9 +3,9 @@
 use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
 use mcp_govern_core::{
-    Actor, ClientId, ClientType, Clock, CommandId, Credential, CredentialSharing, Governor, GrantId, Grantee, Label,
-    NewToolState, Principal, ProfileId, ProfileSpec, Provider, Role, ServerId, ServerSpec, Settings, SystemClock,
-    TenantId, ToolId, ToolName, ToolsetBinding, ToolsetContent, ToolsetId, UserId,
+    Actor, ClientId, ClientType, Clock, CommandId, Credential, CredentialSharing, Follows, Governor, GrantId, Grantee,
+    Label, NewToolState, Principal, ProfileId, ProfileSpec, Provider, Role, ServerId, ServerSpec, Settings,
+    SystemClock, TenantId, ToolId, ToolName, ToolsetBinding, ToolsetContent, ToolsetId, UserId,
     governor::{CallError, CallLimits, CallRequest, CallSuccess, Probe},
     journal::{Action, Command},
     memory::MemoryStores,
@@ -209,7 +209,7 @@ impl Harness {
         let spec = spec.with_new_tools(NewToolState::Approved);
         self.act(Action::RegisterServer { server: server.clone(), spec }).await?;
         self.governor.sync(&self.admin, &server).await.map_err(|error| Failure::new(format!("syncing: {error}")))?;
-        let content = ToolsetContent::Maintained { server, up_to: None };
+        let content = ToolsetContent::Maintained(Follows::new(server));
         let label = Label::new("Every approved tool");
         self.act(Action::CreateToolset { toolset: toolset.clone(), label, content }).await?;
         let spec = ProfileSpec::new(Label::new("Everything"));

@@ -32,7 +32,7 @@ pub use self::{
         AbsentArgument, Actor, Annotations, ApprovalStep, ApproverRule, ArgumentRule, AuthMethodId, Binding,
         BoundArgument, CallId, Catalogue, CatalogueVersion, Classification, ClientId, ClientMatch, ClientName,
         ClientRule, ClientType, Clock, CommandId, Constraint, CredentialFacts, CredentialOwner, CredentialSharing,
-        Digest, DigestError, DriftAction, DriftPolicy, Effect, FixedValue, GrantId, Grantee, GroupId, Issuer,
+        Digest, DigestError, DriftAction, DriftPolicy, Effect, FixedValue, Follows, GrantId, Grantee, GroupId, Issuer,
         Justification, Label, Location, ManualClock, NewToolState, OperationBinding, ParseDurationError, ParseIdError,
         ParseTimestampError, Pattern, PatternError, Principal, ProfileId, ProfileSpec, ProfileVisibility, ProviderId,
         RecipeBinding, RecordedActor, RequestId, RequestPolicy, RequestableTools, Risk, Role, Secret, SelfApproval,

@@ -71,8 +71,12 @@ fn tools_of<'s>(state: &'s State, blueprint: &Blueprint, toolset: &ToolsetId) ->
     let schema = |tool: &'s mcp_govern_core::journal::Tool| &*tool.definition().input_schema;
     match &toolset.follows {
         Some(follows) => {
-            let of_server = state.tools().iter().filter(|(id, _)| *id.server() == follows.server);
-            of_server.map(|(_, tool)| schema(tool)).collect()
+            let of_area = |tool: &mcp_govern_core::journal::Tool| {
+                let area = tool.definition().area.as_ref();
+                follows.areas.is_empty() || area.is_some_and(|area| follows.areas.contains(area))
+            };
+            let followed = state.tools().iter().filter(|(id, tool)| *id.server() == follows.server && of_area(tool));
+            followed.map(|(_, tool)| schema(tool)).collect()
         }
         None => toolset.tools.iter().filter_map(|tool| state.tools().get(tool)).map(schema).collect(),
     }

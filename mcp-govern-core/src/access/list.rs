@@ -104,7 +104,7 @@ impl Snapshot {
         let record = self.record(tool)?;
         let server = self.shelf.server(record.server)?;
         let paths: Vec<_> = self.paths(caller, tool.index, moment.now).collect();
-        let bare = self.schemas.shown(record.digest, &record.definition.input_schema);
+        let bare = Arc::clone(record.shown.get_or_init(|| check::stripped(&record.definition.input_schema)));
         let rules: Vec<Vec<_>> = paths.iter().map(|path| server.rules.iter().chain(path.rules()).collect()).collect();
         if rules.iter().all(Vec::is_empty) {
             return Some(bare);

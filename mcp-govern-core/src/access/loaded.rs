@@ -2,8 +2,10 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
+
+use serde_json::Value;
 
 use crate::vocabulary::{
     ArgumentRule, Catalogue, CatalogueVersion, Digest, DigestError, ServerId, ToolDefinition, ToolId, ToolName,
@@ -16,9 +18,28 @@ use crate::vocabulary::{
 /// hold each definition once.
 #[derive(Debug, Clone, Default)]
 pub struct Loaded {
-    servers: BTreeMap<ServerId, HashMap<ToolName, (Digest, Arc<ToolDefinition>)>>,
+    servers: BTreeMap<ServerId, HashMap<ToolName, LoadedTool>>,
     versions: BTreeMap<ServerId, CatalogueVersion>,
     rules: BTreeMap<ServerId, Vec<ArgumentRule>>,
+}
+
+/// A definition that is loaded, and what is worked out once of it.
+#[derive(Debug, Clone)]
+pub(super) struct LoadedTool {
+    pub(super) digest: Digest,
+    pub(super) definition: Arc<ToolDefinition>,
+    /// The schema of its arguments without our own keywords, once somebody has asked for it. Servers that share the definition
+    /// share it, and so do all snapshots.
+    pub(super) shown: Shown,
+}
+
+/// A schema that is made when it is first asked for.
+pub(super) type Shown = Arc<OnceLock<Arc<Value>>>;
+
+impl LoadedTool {
+    pub(super) fn new(digest: Digest, definition: &Arc<ToolDefinition>) -> Self {
+        Self { digest, definition: Arc::clone(definition), shown: Shown::default() }
+    }
 }
 
 /// A catalogue was not taken in: one of its definitions has no digest, so that nobody can approve it.
@@ -50,9 +71,17 @@ impl Loaded {
     pub fn set_catalogue(&mut self, server: &ServerId, catalogue: &Catalogue) -> Result<(), LoadError> {
         let mut tools = HashMap::with_capacity(catalogue.tools.len());
         for definition in &catalogue.tools {
-            let digest = definition.digest().map_err(|source| LoadError { tool: definition.name.clone(), source })?;
-            let definition = self.interned(&definition.name, digest).unwrap_or_else(|| Arc::clone(definition));
-            tools.insert(definition.name.clone(), (digest, definition));
+            let name = &definition.name;
+            // Servers of one provider share its definitions: each is hashed once.
+            let tool = match self.known(name, |known| Arc::ptr_eq(&known.definition, definition)) {
+                Some(known) => known,
+                None => {
+                    let digest = definition.digest().map_err(|source| LoadError { tool: name.clone(), source })?;
+                    let known = self.known(name, |known| known.digest == digest);
+                    known.unwrap_or_else(|| LoadedTool::new(digest, definition))
+                }
+            };
+            tools.insert(name.clone(), tool);
         }
         self.servers.insert(server.clone(), tools);
         self.versions.insert(server.clone(), catalogue.version);
@@ -89,8 +118,12 @@ impl Loaded {
 
     /// The loaded definition of a tool and its digest.
     pub fn get(&self, tool: &ToolId) -> Option<(Digest, &Arc<ToolDefinition>)> {
-        let (digest, definition) = self.servers.get(tool.server())?.get(tool.name())?;
-        Some((*digest, definition))
+        let tool = self.tool(tool)?;
+        Some((tool.digest, &tool.definition))
+    }
+
+    pub(super) fn tool(&self, tool: &ToolId) -> Option<&LoadedTool> {
+        self.servers.get(tool.server())?.get(tool.name())
     }
 
     /// What a server's provider states: the version of its catalogue, and its tools by the digests of their definitions.
@@ -99,7 +132,7 @@ impl Loaded {
         server: &ServerId,
     ) -> Option<(CatalogueVersion, impl Iterator<Item = (&ToolName, Digest)>)> {
         let tools = self.servers.get(server)?;
-        Some((*self.versions.get(server)?, tools.iter().map(|(name, (digest, _))| (name, *digest))))
+        Some((*self.versions.get(server)?, tools.iter().map(|(name, tool)| (name, tool.digest))))
     }
 
     /// The servers whose definitions are loaded.
@@ -107,9 +140,10 @@ impl Loaded {
         self.servers.keys()
     }
 
-    fn interned(&self, name: &ToolName, digest: Digest) -> Option<Arc<ToolDefinition>> {
+    /// A definition of this name that is loaded for some server.
+    fn known(&self, name: &ToolName, is: impl Fn(&LoadedTool) -> bool) -> Option<LoadedTool> {
         let mut known = self.servers.values().filter_map(|tools| tools.get(name));
-        known.find(|(other, _)| *other == digest).map(|(_, definition)| Arc::clone(definition))
+        known.find(|known| is(known)).cloned()
     }
 }
 

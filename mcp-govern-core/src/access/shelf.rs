@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     id_set::{Bits, IdSet},
-    loaded::Loaded,
+    loaded::{Loaded, Shown},
     shelf_build,
 };
 use crate::{
@@ -118,6 +118,8 @@ pub(super) struct ToolRecord {
     pub(super) definition: Arc<ToolDefinition>,
     /// The digest of `definition`.
     pub(super) digest: Digest,
+    /// The schema of its arguments without our own keywords.
+    pub(super) shown: Shown,
     /// Whether this node has loaded the definition.
     pub(super) loaded: Option<Digest>,
     pub(super) state: ToolState,
@@ -125,6 +127,8 @@ pub(super) struct ToolRecord {
     pub(super) killed: bool,
     pub(super) effect: Effect,
     pub(super) risk: Risk,
+    /// The area of the definition that sync saw last.
+    pub(super) synced_area: Option<Box<str>>,
     pub(super) client_types: Option<BTreeSet<ClientType>>,
     /// Arguments that it once had and that the definition no longer has.
     pub(super) gone: Box<[Box<str>]>,

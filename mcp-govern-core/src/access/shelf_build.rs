@@ -4,14 +4,14 @@ use std::{collections::HashMap, sync::Arc};
 
 use super::{
     id_set::{Bits, IdSet},
-    loaded::Loaded,
+    loaded::{Loaded, LoadedTool},
     shelf::{Fault, Names, ProfileRecord, Row, ServerRecord, Shelf, ToolRecord, ToolsetRecord, type_bit, type_place},
 };
 use crate::{
     denial::DenialCode,
     journal::{KillScope, State, Tool, ToolState, Toolset},
     vocabulary::{
-        ArgumentRule, ClientType, CredentialSharing, Effect, Grantee, ProfileVisibility, Risk, ToolDefinition, ToolId,
+        ArgumentRule, ClientType, CredentialSharing, Follows, Grantee, ProfileVisibility, ToolDefinition, ToolId,
         ToolsetContent,
     },
 };
@@ -82,8 +82,9 @@ fn tools(state: &State, loaded: &Loaded, names: &Names) -> Vec<ToolRecord> {
 }
 
 fn tool_record(id: &ToolId, tool: &Tool, exposed: String, server: u32, loaded: &Loaded, state: &State) -> ToolRecord {
-    let here = loaded.get(id);
-    let (digest, definition) = here.unwrap_or((tool.digest, &tool.definition));
+    let here = loaded.tool(id);
+    let LoadedTool { digest, definition, shown } =
+        here.cloned().unwrap_or_else(|| LoadedTool::new(tool.digest, &tool.definition));
     // INVARIANT: what a node has loaded never counts as tamer than what was reviewed
     // (`a_loaded_definition_with_a_stronger_effect_leaves_a_maintained_toolset`).
     let effect = tool.effect.unwrap_or_else(|| definition.effect.max(tool.definition.effect));
@@ -92,16 +93,18 @@ fn tool_record(id: &ToolId, tool: &Tool, exposed: String, server: u32, loaded: &
         id: id.clone(),
         exposed: exposed.into_boxed_str(),
         server,
-        definition: Arc::clone(definition),
+        gone: gone(tool, &definition),
+        definition,
         digest,
-        loaded: here.map(|(digest, _)| digest),
+        shown,
+        loaded: here.map(|here| here.digest),
         state: tool.state,
         approvals: tool.approvals.iter().copied().collect(),
         killed: state.kills.contains(&KillScope::Tool(id.clone())),
         effect,
         risk,
+        synced_area: tool.definition.area.as_deref().map(Into::into),
         client_types: tool.client_types.clone(),
-        gone: gone(tool, definition),
         toolsets: Box::default(),
         uses: Box::default(),
         missing: None,
@@ -166,18 +169,17 @@ fn member_tools<'a>(
 ) -> Box<dyn Iterator<Item = u32> + 'a> {
     match &toolset.content {
         ToolsetContent::Chosen(entries) => Box::new(entries.keys().filter_map(|tool| by_id.get(tool).copied())),
-        ToolsetContent::Maintained { server, up_to } => {
+        ToolsetContent::Maintained(follows) => {
             let numbered = (0_u32..).zip(tools);
-            let held = numbered.filter(move |(_, tool)| tool.id.server() == server && follows(tool, *up_to));
-            Box::new(held.map(|(index, _)| index))
+            Box::new(numbered.filter(move |(_, tool)| is_followed(follows, tool)).map(|(index, _)| index))
         }
     }
 }
 
-/// Whether an approved tool belongs into a maintained toolset.
-fn follows(tool: &ToolRecord, up_to: Option<Effect>) -> bool {
-    let tame = up_to.is_none_or(|up_to| tool.effect <= up_to && tool.risk == Risk::None);
-    tool.state == ToolState::Approved && tame
+/// Whether an approved tool belongs into a maintained toolset: by what this node has loaded and by what was synced.
+fn is_followed(follows: &Follows, tool: &ToolRecord) -> bool {
+    let areas = [tool.definition.area.as_deref(), tool.synced_area.as_deref()];
+    tool.state == ToolState::Approved && follows.takes(&tool.id, tool.effect, tool.risk, &areas)
 }
 
 fn entry_rules(toolset: &Toolset, by_id: &HashMap<ToolId, u32>) -> HashMap<u32, Arc<[ArgumentRule]>> {

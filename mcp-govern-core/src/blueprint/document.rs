@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{ToolChoice, optional_seconds, seconds};
 use crate::vocabulary::{
     ApprovalStep, ApproverRule, ArgumentRule, AuthMethodId, ClientRule, ClientType, CredentialSharing, Digest,
-    DriftPolicy, Effect, GrantId, Grantee, Justification, Label, NewToolState, ProfileId, ProfileSpec,
+    DriftPolicy, Follows, GrantId, Grantee, Justification, Label, NewToolState, ProfileId, ProfileSpec,
     ProfileVisibility, ProviderId, RequestPolicy, RequestableTools, SelfApproval, ServerId, ServerSpec, Settings,
     Timestamp, ToolId, ToolName, ToolPrefix, ToolsetBinding, ToolsetId, UserId,
 };
@@ -207,39 +207,13 @@ pub struct ToolsetBlueprint {
     pub rules: BTreeMap<ToolId, Vec<ArgumentRule>>,
     /// Which server it follows instead of holding chosen tools.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub follows: Option<FollowsBlueprint>,
+    pub follows: Option<Follows>,
 }
 
 impl ToolsetBlueprint {
     /// Title and description.
     pub fn label(&self) -> Label {
         Label::new(&self.title).with_description(&self.description)
-    }
-}
-
-/// What a maintained toolset follows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[non_exhaustive]
-pub struct FollowsBlueprint {
-    /// The server.
-    pub server: ServerId,
-    /// Only tools with at most this effect and without risk; every approved tool when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub up_to: Option<Effect>,
-}
-
-impl FollowsBlueprint {
-    /// Every approved tool of a server.
-    pub fn new(server: ServerId) -> Self {
-        Self { server, up_to: None }
-    }
-
-    /// Only tools with at most this effect and without risk.
-    #[must_use]
-    pub fn with_up_to(mut self, effect: Effect) -> Self {
-        self.up_to = Some(effect);
-        self
     }
 }
 

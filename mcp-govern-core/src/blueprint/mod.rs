@@ -51,8 +51,8 @@ mod toolsets;
 pub use self::{
     choice::{ParseToolChoiceError, ToolChoice, fits},
     document::{
-        Blueprint, FollowsBlueprint, GovernanceBlueprint, GrantBlueprint, PolicyBlueprint, ProfileBlueprint,
-        ServerBlueprint, SettingsBlueprint, ToolsetBlueprint, Unnamed,
+        Blueprint, GovernanceBlueprint, GrantBlueprint, PolicyBlueprint, ProfileBlueprint, ServerBlueprint,
+        SettingsBlueprint, ToolsetBlueprint, Unnamed,
     },
     error::BlueprintError,
     kept::{Kept, Removal},

@@ -26,7 +26,13 @@ impl Planner<'_> {
                 self.broken.toolsets.insert(id.clone());
                 return Ok(());
             }
-            Some(follows) => ToolsetContent::Maintained { server: follows.server.clone(), up_to: follows.up_to },
+            Some(follows) => {
+                // Also where the toolset is there: its server may have been synced since.
+                if let Some(reason) = self.state.unknown_area(follows) {
+                    return Err(BlueprintError::invalid(place, reason));
+                }
+                ToolsetContent::Maintained(follows.clone())
+            }
             None => ToolsetContent::Chosen(self.enterable(&place, id, toolset)?),
         };
         // Told where every tool is there: a slip in the name of a tool would be told twice.
@@ -96,7 +102,7 @@ impl Planner<'_> {
             };
             let held = match self.state.toolsets.get(id).map(|toolset| &toolset.content) {
                 Some(ToolsetContent::Chosen(held)) => held.contains_key(tool),
-                Some(ToolsetContent::Maintained { .. }) | None => false,
+                Some(ToolsetContent::Maintained(_)) | None => false,
             };
             if state == ToolState::Approved || held {
                 let rules = toolset.rules.get(tool).cloned().unwrap_or_default();

@@ -33,7 +33,7 @@ pub use self::{
 };
 pub(crate) use self::{
     arguments::{check_normal, normalised},
-    narrow::narrow_shown,
+    narrow::{narrow_shown, stripped},
     nearest::nearest,
     schemas::Schemas,
 };

@@ -58,7 +58,7 @@ pub(crate) fn narrow_shown(
 /// already.
 ///
 /// INVARIANT: what is shown is never refused (`what_the_shown_schema_offers_is_never_refused`).
-pub(super) fn stripped(schema: &Arc<Value>) -> Arc<Value> {
+pub(crate) fn stripped(schema: &Arc<Value>) -> Arc<Value> {
     let open = !says_of_others(schema);
     if !open && !has_own_keyword(schema) {
         return Arc::clone(schema);

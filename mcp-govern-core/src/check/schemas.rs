@@ -1,4 +1,4 @@
-//! Compiled and stripped schemas, made when they are first needed and kept by digest.
+//! Compiled schemas, made when they are first needed and kept by digest.
 
 use std::{
     fmt,
@@ -10,16 +10,15 @@ use jsonschema::{Draft, PatternOptions, Validator};
 use lru::LruCache;
 use serde_json::Value;
 
-use super::{email::is_email, narrow::stripped, redact::redacts_nothing};
+use super::{email::is_email, redact::redacts_nothing};
 use crate::vocabulary::Digest;
 
-/// How many schemas of each kind are kept.
+/// How many compiled schemas are kept: those of the tools that are called.
 const KEPT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1023);
 
 /// Schemas by the digest of the definition that they stand in. Two tools with one digest share an entry.
 pub(crate) struct Schemas {
     compiled: Mutex<LruCache<Digest, Arc<Compiled>>>,
-    shown: Mutex<LruCache<Digest, Arc<Value>>>,
 }
 
 /// What is worked out once of an input schema.
@@ -33,17 +32,12 @@ pub(crate) struct Compiled {
 
 impl Schemas {
     pub(crate) fn new() -> Self {
-        Self { compiled: Mutex::new(LruCache::new(KEPT)), shown: Mutex::new(LruCache::new(KEPT)) }
+        Self { compiled: Mutex::new(LruCache::new(KEPT)) }
     }
 
     /// The validator of an input schema.
     pub(crate) fn compiled(&self, digest: Digest, schema: &Value) -> Arc<Compiled> {
         cached(&self.compiled, digest, || Arc::new(Compiled::of(schema)))
-    }
-
-    /// The input schema without our own keywords.
-    pub(crate) fn shown(&self, digest: Digest, schema: &Arc<Value>) -> Arc<Value> {
-        cached(&self.shown, digest, || stripped(schema))
     }
 }
 

@@ -7,7 +7,6 @@ use super::{
     act::JustLoaded,
     chores::Chore,
     core::{Core, Parts},
-    driver::join_all,
     follow::{Replayed, replay},
     heads::{self, Heads, OnRollback},
     keep::{Keeping, Rhythm},
@@ -274,21 +273,6 @@ impl GovernorBuilder {
         }
         core.load_all().await;
         Ok((Governor { core: Arc::clone(&core) }, Driver::new(core, committer)))
-    }
-}
-
-impl Core {
-    /// Loads the definitions of every server that was ever synced.
-    async fn load_all(&self) {
-        let state = self.state();
-        let synced = state.servers().iter().filter(|(_, server)| server.catalogue().is_some());
-        let chores: Vec<Chore> = synced.map(|(id, _)| Chore::Load(id.clone())).collect();
-        drop(state);
-        join_all(chores.iter().map(|chore| async {
-            // A server that cannot be discovered is a fault in the status.
-            let _ = self.attend(chore).await;
-        }))
-        .await;
     }
 }
 

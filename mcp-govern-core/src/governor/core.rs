@@ -318,11 +318,24 @@ impl Core {
         }
     }
 
-    /// Loads what `open`'s provider states, unless the server has been reopened meanwhile.
-    pub(crate) fn set_loaded(&self, open: &Arc<OpenServer>, catalogue: &Catalogue) -> Result<(), GovernError> {
-        let id = &open.config.server;
+    /// Loads what the servers' providers state, and publishes all of it at once; what became of each, in the same order. A server
+    /// that has been reopened meanwhile is left as it is.
+    pub(crate) fn set_loaded(&self, found: &[(Arc<OpenServer>, Arc<Catalogue>)]) -> Vec<Result<(), GovernError>> {
         let mut desk = self.desk();
         let view = self.view();
+        let results: Vec<_> =
+            found.iter().map(|(open, catalogue)| Self::take_in(&mut desk, &view, open, catalogue)).collect();
+        if results.iter().any(Result::is_ok) {
+            let snapshot = Arc::new(view.snapshot.reloaded(&self.state(), &desk.loaded));
+            self.view.store(Arc::new(View { snapshot, ..view.copy() }));
+            drop(desk);
+            self.next_generation();
+        }
+        results
+    }
+
+    fn take_in(desk: &mut Desk, view: &View, open: &Arc<OpenServer>, catalogue: &Catalogue) -> Result<(), GovernError> {
+        let id = &open.config.server;
         if !view.servers.get(id).is_some_and(|now| now.has_the_tools_of(open)) {
             return Err(GovernError::new(
                 GovernErrorKind::Conflict,
@@ -335,10 +348,6 @@ impl Core {
         }
         desk.loaded.set_rules(id, open.ready()?.rules());
         desk.faults.remove(id);
-        let snapshot = Arc::new(view.snapshot.reloaded(&self.state(), &desk.loaded));
-        self.view.store(Arc::new(View { snapshot, ..view.copy() }));
-        drop(desk);
-        self.next_generation();
         Ok(())
     }
 

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::{GovernError, Governor, ToolRef, core::View};
 use crate::{
-    access::{Caller, Explanation, Moment, ToolIndex, Visibility, admit},
-    denial::Denial,
+    access::{Caller, Explanation, Listed, Moment, ToolIndex, Visibility, admit},
+    denial::{Denial, Remedy},
     vocabulary::{Classification, Effect, Principal, RequestableTools, ToolDefinition, ToolId},
 };
 
@@ -29,6 +29,63 @@ pub struct ListedTool {
     pub classification: Classification,
     /// What it does to the vendor's data, an administrator's changes included: the one that counts, unlike the definition's.
     pub effect: Effect,
+    /// What the caller can do to get at it; given where it is listed and can only be asked for.
+    pub remedy: Option<Remedy>,
+}
+
+/// A caller's tools as they are at one moment, ordered by name. What a tool looks like is worked out for those that are taken out.
+#[derive(Debug)]
+pub struct Listing {
+    view: Arc<View>,
+    caller: Caller,
+    moment: Moment,
+    tools: Vec<Listed>,
+}
+
+impl Listing {
+    /// How many tools there are.
+    pub fn len(&self) -> usize {
+        self.tools.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.tools.is_empty()
+    }
+
+    /// Whether the tool of this exposed name is among them.
+    pub fn contains(&self, exposed: &str) -> bool {
+        let at = self.place(|name| name < exposed);
+        self.name(at) == Some(exposed)
+    }
+
+    /// The tools whose exposed names come after this one; all of them after none.
+    pub fn after<'l>(&'l self, exposed: Option<&str>) -> impl Iterator<Item = ListedTool> + use<'l> {
+        let begin = exposed.map_or(0, |exposed| self.place(|name| name <= exposed));
+        let left = self.tools.get(begin..).unwrap_or_default().iter();
+        left.filter_map(|listed| self.shown(*listed))
+    }
+
+    /// All tools.
+    pub fn iter(&self) -> impl Iterator<Item = ListedTool> + use<'_> {
+        self.after(None)
+    }
+
+    /// How many tools have exposed names that come before, as `before` says of each.
+    fn place(&self, before: impl Fn(&str) -> bool) -> usize {
+        self.tools.partition_point(|listed| {
+            self.view.snapshot.view(listed.tool).is_some_and(|tool| before(tool.exposed_name()))
+        })
+    }
+
+    fn name(&self, at: usize) -> Option<&str> {
+        let listed = self.tools.get(at)?;
+        Some(self.view.snapshot.view(listed.tool)?.exposed_name())
+    }
+
+    fn shown(&self, listed: Listed) -> Option<ListedTool> {
+        shown(&self.view, &self.caller, listed.tool, listed.visibility, &self.moment)
+    }
 }
 
 impl Governor {
@@ -38,9 +95,18 @@ impl Governor {
     ///
     /// When nothing at all can be called: governance inactive, tenant stopped, rules stale, source or client not admitted.
     pub fn list(&self, principal: &Principal) -> Result<Vec<ListedTool>, Denial> {
+        Ok(self.listing(principal)?.iter().collect())
+    }
+
+    /// The tools of a caller, ordered by name, to be taken out a page at a time: a page costs what is on it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Governor::list`].
+    pub fn listing(&self, principal: &Principal) -> Result<Listing, Denial> {
         let (view, caller, moment) = self.seen_by(principal)?;
-        let listed = view.snapshot.list(&caller, &moment).into_iter();
-        Ok(listed.filter_map(|tool| shown(&view, &caller, tool.tool, tool.visibility, &moment)).collect())
+        let tools = view.snapshot.list(&caller, &moment);
+        Ok(Listing { view, caller, moment, tools })
     }
 
     /// The caller's tools that hold every word of `text` in name, title, description or area; the best first, at most `limit`.
@@ -49,18 +115,13 @@ impl Governor {
     ///
     /// As [`Governor::list`].
     pub fn search(&self, principal: &Principal, text: &str, limit: usize) -> Result<Vec<ListedTool>, Denial> {
-        let (view, caller, moment) = self.seen_by(principal)?;
+        let listing = self.listing(principal)?;
         let words: Vec<String> = text.split_whitespace().map(str::to_lowercase).collect();
-        let mut found: Vec<_> = view
-            .snapshot
-            .list(&caller, &moment)
-            .into_iter()
-            .filter_map(|tool| Some((score(&view, tool.tool, &words)?, tool)))
-            .collect();
+        let scored = listing.tools.iter().filter_map(|tool| Some((score(&listing.view, tool.tool, &words)?, *tool)));
+        let mut found: Vec<_> = scored.collect();
         // The list is ordered by name and the sort is stable.
         found.sort_by_key(|(score, _)| Reverse(*score));
-        let best = found.into_iter().take(limit);
-        Ok(best.filter_map(|(_, tool)| shown(&view, &caller, tool.tool, tool.visibility, &moment)).collect())
+        Ok(found.into_iter().take(limit).filter_map(|(_, tool)| listing.shown(tool)).collect())
     }
 
     /// One of the caller's tools.
@@ -125,6 +186,13 @@ impl Governor {
 
 fn shown(view: &View, caller: &Caller, tool: ToolIndex, visibility: Visibility, moment: &Moment) -> Option<ListedTool> {
     let seen = view.snapshot.view(tool)?;
+    let remedy = match visibility {
+        Visibility::Requestable => {
+            let refused = admit(&view.snapshot, caller, tool, moment).into_result().err();
+            refused.map(|refused| view.snapshot.public_denial(caller, &refused).remedy().clone())
+        }
+        _ => None,
+    };
     Some(ListedTool {
         name: seen.exposed_name().to_owned(),
         id: seen.id().clone(),
@@ -133,6 +201,7 @@ fn shown(view: &View, caller: &Caller, tool: ToolIndex, visibility: Visibility, 
         visibility,
         classification: seen.classification(),
         effect: seen.effect(),
+        remedy,
     })
 }
 

@@ -49,7 +49,7 @@ pub use self::{
     driver::{Driver, Follower},
     error::{GovernError, GovernErrorKind},
     limits::{CallBound, CallLimits, CallRate},
-    list::ListedTool,
+    list::{ListedTool, Listing},
     refresh::{ConnectUrls, CredentialRefresher},
     request::{CallError, CallFailure, CallRequest, CallSuccess, Repetition, ToolRef},
     status::Status,

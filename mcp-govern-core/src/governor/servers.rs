@@ -1,8 +1,12 @@
 //! The registered servers as this node's providers open them.
 
-use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use super::{GovernError, GovernErrorKind, core::Core};
+use super::{GovernError, GovernErrorKind, core::Core, driver::join_all};
 use crate::{
     journal::State,
     ports::VaultKey,
@@ -100,13 +104,48 @@ impl Core {
 
     /// Discovers a server's tools and loads their definitions on this node.
     pub(crate) async fn load(&self, server: &ServerId) -> Result<Arc<Catalogue>, GovernError> {
-        let open = self.open_server(server)?;
-        let found = self.discover(&open).await;
-        match found {
-            Ok(catalogue) => {
-                self.set_loaded(&open, &catalogue)?;
-                Ok(catalogue)
+        let (open, catalogue) = self.found(server).await?;
+        let found = [(open, catalogue)];
+        self.set_loaded(&found).into_iter().collect::<Result<(), _>>()?;
+        let [(_, catalogue)] = found;
+        Ok(catalogue)
+    }
+
+    /// Loads the definitions of every server that was ever synced, and publishes them at once: what follows from a catalogue is
+    /// worked out for all servers together. A server that cannot be discovered is a fault in the status.
+    pub(crate) async fn load_all(&self) {
+        let state = self.state();
+        let synced: Vec<ServerId> = state
+            .servers()
+            .iter()
+            .filter(|(_, server)| server.catalogue().is_some())
+            .map(|(id, _)| id.clone())
+            .collect();
+        drop(state);
+        let found = Mutex::new(Vec::with_capacity(synced.len()));
+        let add = |one| found.lock().unwrap_or_else(PoisonError::into_inner).push(one);
+        let add = &add;
+        join_all(synced.iter().map(|server| async move {
+            match self.found(server).await {
+                Ok(one) => add(one),
+                Err(error) => tracing::warn!(%server, %error, "the definitions of a server could not be loaded"),
             }
+        }))
+        .await;
+        let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+        for ((open, _), loaded) in found.iter().zip(self.set_loaded(&found)) {
+            if let Err(error) = loaded {
+                let server = &open.config.server;
+                tracing::warn!(%server, %error, "the definitions of a server could not be loaded");
+            }
+        }
+    }
+
+    /// A server as it is open now, and its tools; that they cannot be discovered is put into the status.
+    async fn found(&self, server: &ServerId) -> Result<(Arc<OpenServer>, Arc<Catalogue>), GovernError> {
+        let open = self.open_server(server)?;
+        match self.discover(&open).await {
+            Ok(catalogue) => Ok((open, catalogue)),
             Err(error) => {
                 self.set_fault(server, Some(error.to_string()));
                 Err(error)

@@ -12,11 +12,11 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Grade {
-    /// Title, area or deprecation: nothing that a model or the vendor acts on.
+    /// Title or deprecation: nothing that a model or the vendor acts on.
     Cosmetic,
     /// Descriptions, also those within a schema: they may carry instructions to the model.
     Text,
-    /// Arguments, output, annotations, scopes, who is told; effect or risk lowered.
+    /// Arguments, output, annotations, scopes, who is told; the area, by which toolsets may hold it; effect or risk lowered.
     Contract,
     /// What is sent; effect or risk raised: it is another tool.
     Rebound,
@@ -74,13 +74,13 @@ pub fn diff(old: &ToolDefinition, new: &ToolDefinition) -> Vec<FieldChange> {
     let (before, after) = (fields(old), fields(new));
     let mut changes = Changes::default();
     changes.maps(&before, &after, "", |field| match field {
-        "title" | "area" | "deprecated" => Place::Data(Grade::Cosmetic),
+        "title" | "deprecated" => Place::Data(Grade::Cosmetic),
         "description" | "risk_reason" => Place::Data(Grade::Text),
         "input_schema" | "output_schema" => Place::Schema,
         "binding" => Place::Binding,
         "effect" if new.effect > old.effect => Place::Data(Grade::Rebound),
         "risk" if new.risk > old.risk => Place::Data(Grade::Rebound),
-        "annotations" | "effect" | "risk" | "notifies" | "scopes" => Place::Data(Grade::Contract),
+        "annotations" | "area" | "effect" | "risk" | "notifies" | "scopes" => Place::Data(Grade::Contract),
         // A field that is not graded here (the name, or one that a later release adds) counts as the strongest.
         _ => Place::Data(Grade::Rebound),
     });

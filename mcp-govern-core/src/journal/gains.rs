@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::{AccessRequest, State, Tool, Toolset};
-use crate::vocabulary::{ApprovalStep, ApproverRule, ProfileId, Risk, ToolId, ToolsetContent, ToolsetId, UserId};
+use crate::{
+    check::nearest,
+    vocabulary::{ApprovalStep, ApproverRule, Follows, ProfileId, ToolId, ToolsetContent, ToolsetId, UserId},
+};
 
 /// A profile that reaches a tool through a toolset.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -38,14 +41,38 @@ pub fn gains<'a>(state: &State, tools: impl IntoIterator<Item = &'a ToolId>) -> 
     gains
 }
 
+impl State {
+    /// That a toolset would follow an area which no tool of its server has, with the nearest that is one; nothing while the server has
+    /// no tools yet.
+    pub(crate) fn unknown_area(&self, follows: &Follows) -> Option<String> {
+        let areas: BTreeSet<&str> =
+            self.tools_of(&follows.server).filter_map(|(_, tool)| tool.definition.area.as_deref()).collect();
+        if self.tools_of(&follows.server).next().is_none() {
+            return None;
+        }
+        let unknown = follows.areas.iter().find(|area| !areas.contains(area.as_str()))?;
+        let near = nearest(unknown, areas.iter().copied());
+        let near = near.map_or_else(
+            || {
+                format!(
+                    "; its areas are {}",
+                    areas.iter().map(|area| format!("`{area}`")).collect::<Vec<_>>().join(", ")
+                )
+            },
+            |near| format!("; did you mean `{near}`?"),
+        );
+        Some(format!("no tool of server `{}` is of the area `{unknown}`{near}", follows.server))
+    }
+}
+
 impl Toolset {
     /// Whether the toolset holds the tool, were it approved: by choice, or by the rule that a maintained one follows. The
     /// effect and risk that an administrator gave the tool count, else the provider's.
     pub fn holds(&self, id: &ToolId, tool: &Tool) -> bool {
         match &self.content {
             ToolsetContent::Chosen(tools) => tools.contains_key(id),
-            ToolsetContent::Maintained { server, up_to } => {
-                id.server() == server && up_to.is_none_or(|most| tool.effect() <= most && tool.risk() == Risk::None)
+            ToolsetContent::Maintained(follows) => {
+                follows.takes(id, tool.effect(), tool.risk(), &[tool.definition.area.as_deref()])
             }
         }
     }

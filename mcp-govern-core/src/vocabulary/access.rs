@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{ArgumentRule, Effect, Grantee, GroupId, ServerId, ToolId, ToolsetId, UserId};
+use super::{ArgumentRule, Effect, Grantee, GroupId, Risk, ServerId, ToolId, ToolsetId, UserId};
 
 /// What a toolset holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,14 +15,53 @@ use super::{ArgumentRule, Effect, Grantee, GroupId, ServerId, ToolId, ToolsetId,
 pub enum ToolsetContent {
     /// Tools that somebody put in, each with its own rules.
     Chosen(BTreeMap<ToolId, ToolsetEntry>),
-    /// Follows by rule: every approved tool of a server, up to an effect. Read-only.
-    Maintained {
-        /// The server.
-        server: ServerId,
-        /// Only tools with at most this effect and without risk; every approved tool when absent.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        up_to: Option<Effect>,
-    },
+    /// Follows by rule: every approved tool of a server, or of some areas of it, up to an effect. Read-only.
+    Maintained(Follows),
+}
+
+/// What a maintained toolset follows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Follows {
+    /// The server.
+    pub server: ServerId,
+    /// Only tools of these areas ([`ToolDefinition::area`](crate::ToolDefinition::area)); of every area, and of none, when empty.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub areas: BTreeSet<String>,
+    /// Only tools with at most this effect and without risk; every approved tool when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub up_to: Option<Effect>,
+}
+
+impl Follows {
+    /// Every approved tool of a server.
+    pub fn new(server: ServerId) -> Self {
+        Self { server, areas: BTreeSet::new(), up_to: None }
+    }
+
+    /// Only tools of these areas.
+    #[must_use]
+    pub fn with_areas<A: Into<String>>(mut self, areas: impl IntoIterator<Item = A>) -> Self {
+        self.areas = areas.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Only tools with at most this effect and without risk.
+    #[must_use]
+    pub fn with_up_to(mut self, effect: Effect) -> Self {
+        self.up_to = Some(effect);
+        self
+    }
+
+    /// Whether a tool of this effect and risk is among those that it follows. `areas` are those that its definitions state, where
+    /// more than one is looked at: each must be meant.
+    pub(crate) fn takes(&self, tool: &ToolId, effect: Effect, risk: Risk, areas: &[Option<&str>]) -> bool {
+        let of_area = |area: &Option<&str>| area.is_some_and(|area| self.areas.contains(area));
+        *tool.server() == self.server
+            && (self.areas.is_empty() || areas.iter().all(of_area))
+            && self.up_to.is_none_or(|most| effect <= most && risk == Risk::None)
+    }
 }
 
 /// A tool within a toolset.

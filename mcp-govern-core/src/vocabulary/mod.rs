@@ -16,8 +16,8 @@ mod tool;
 pub(crate) use self::digest::write_canonical_object;
 pub use self::{
     access::{
-        ApprovalStep, ApproverRule, Justification, Label, ProfileSpec, ProfileVisibility, RequestPolicy, SelfApproval,
-        ToolsetBinding, ToolsetContent, ToolsetEntry,
+        ApprovalStep, ApproverRule, Follows, Justification, Label, ProfileSpec, ProfileVisibility, RequestPolicy,
+        SelfApproval, ToolsetBinding, ToolsetContent, ToolsetEntry,
     },
     actor::{Actor, RecordedActor, Role},
     digest::{Digest, DigestError},

@@ -47,7 +47,7 @@ pub struct DriftPolicy {
     pub cosmetic: DriftAction,
     /// The description changed: it may carry instructions to the model.
     pub text: DriftAction,
-    /// Arguments, output, annotations or scopes changed.
+    /// Arguments, output, annotations, scopes or the area changed.
     pub contract: DriftAction,
     /// The binding changed, or effect or risk was raised. [`DriftAction::Keep`] counts as `Review`.
     pub rebound: DriftAction,

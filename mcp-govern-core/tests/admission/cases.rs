@@ -4,8 +4,8 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use super::support::*;
 use mcp_govern_core::{
-    Actor, ClientType, CredentialSharing, DenialCode, Effect, Grantee, Label, ProfileVisibility, Remedy, Risk, Role,
-    Settings, ToolDefinition, ToolsetContent,
+    Actor, ClientType, CredentialSharing, DenialCode, Effect, Follows, Grantee, Label, ProfileVisibility, Remedy, Risk,
+    Role, Settings, ToolDefinition, ToolsetContent,
     access::{Admission, Freshness, Moment, Snapshot, admit},
     journal::{Action, KillScope},
 };
@@ -162,7 +162,7 @@ fn a_recipe_over_a_tool_that_is_not_there_yet_is_denied() {
 #[test]
 fn a_loaded_definition_with_a_stronger_effect_leaves_a_maintained_toolset() {
     let mut world = world();
-    let content = ToolsetContent::Maintained { server: server("status"), up_to: Some(Effect::Read) };
+    let content = ToolsetContent::Maintained(Follows::new(server("status")).with_up_to(Effect::Read));
     world.must(Action::CreateToolset { toolset: toolset("reads"), label: Label::new("reads"), content });
     world.profile("readers", ProfileVisibility::Nobody);
     world.bind("readers", "reads", Vec::new());

@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::support::*;
 use mcp_govern_core::{
-    Catalogue, ClientRule, ClientType, CredentialFacts, CredentialOwner, CredentialSharing, Effect, Grantee, Label,
-    ProfileSpec, ProfileVisibility, RequestableTools, Risk, ServerId, Settings, ToolDefinition, ToolId, ToolsetBinding,
-    ToolsetContent, ToolsetEntry,
+    Catalogue, ClientRule, ClientType, CredentialFacts, CredentialOwner, CredentialSharing, Effect, Follows, Grantee,
+    Label, ProfileSpec, ProfileVisibility, RequestableTools, Risk, ServerId, Settings, ToolDefinition, ToolId,
+    ToolsetBinding, ToolsetContent, ToolsetEntry,
     journal::{Action, KillScope, Tool, ToolState},
 };
 
@@ -202,7 +202,9 @@ impl Case {
             10 => {
                 let content = if b % 3 == 2 {
                     let up_to = [None, Some(Effect::Read), Some(Effect::Write)][usize::from(c) % 3];
-                    ToolsetContent::Maintained { server: server(pick(&SERVERS, c)), up_to }
+                    let areas: &[&str] = [&[][..], &["get"], &["get", "mix", "set"]][usize::from(c / 3) % 3];
+                    let follows = Follows::new(server(pick(&SERVERS, c))).with_areas(areas.iter().copied());
+                    ToolsetContent::Maintained(up_to.map_or(follows.clone(), |most| follows.with_up_to(most)))
                 } else {
                     ToolsetContent::Chosen(self.approved(c))
                 };

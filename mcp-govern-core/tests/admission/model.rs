@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mcp_govern_core::{
     ClientType, CredentialOwner, CredentialSharing, DenialCode, Effect, Grantee, Principal, ProfileId, Risk, Timestamp,
-    ToolId, ToolsetContent,
+    ToolDefinition, ToolId, ToolsetContent,
     access::{Freshness, Loaded, Visibility},
     journal::{Client, KillScope, State, ToolState, Toolset},
 };
@@ -119,13 +119,18 @@ impl Model<'_> {
         let row = &self.state.tools()[tool];
         match toolset.content() {
             ToolsetContent::Chosen(tools) => tools.contains_key(tool),
-            ToolsetContent::Maintained { server, up_to } => {
+            ToolsetContent::Maintained(follows) => {
                 let loaded = self.loaded.get(tool).map_or(row.definition(), |(_, definition)| definition);
                 let (effect, risk) = self.classified.get(tool).copied().unwrap_or_default();
                 let effect = effect.unwrap_or(loaded.effect.max(row.definition().effect));
                 let risk = risk.unwrap_or(loaded.risk.max(row.definition().risk));
-                let tame = up_to.is_none_or(|up_to| effect <= up_to && risk == Risk::None);
-                tool.server() == server && row.state() == ToolState::Approved && tame
+                let tame = follows.up_to.is_none_or(|up_to| effect <= up_to && risk == Risk::None);
+                let meant = |definition: &ToolDefinition| match &definition.area {
+                    Some(area) => follows.areas.contains(area),
+                    None => false,
+                };
+                let of_area = follows.areas.is_empty() || (meant(loaded) && meant(row.definition()));
+                *tool.server() == follows.server && row.state() == ToolState::Approved && tame && of_area
             }
         }
     }

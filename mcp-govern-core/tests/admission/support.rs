@@ -268,9 +268,14 @@ pub(crate) fn with_schema(name: &str, schema: Value) -> ToolDefinition {
         notifies: None,
         scopes: Vec::new(),
         deprecated: false,
-        area: None,
+        area: area_of(name).map(str::to_owned),
         binding,
     }
+}
+
+/// The first word of the name, but for one tool that is of no area.
+pub(crate) fn area_of(name: &str) -> Option<&str> {
+    if name == "mix_d" { None } else { name.split('_').next() }
 }
 
 /// A recipe over other tools of its server.

@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering;
 
 use mcp_govern_core::{
-    CredentialOwner, Effect, Label, ServerId, ToolsetContent, ToolsetId, blueprint::Blueprint, governor::Probe,
-    journal::Action,
+    CredentialOwner, Effect, Follows, Label, ServerId, ToolsetContent, ToolsetId, blueprint::Blueprint,
+    governor::Probe, journal::Action,
 };
 use serde_json::json;
 
@@ -72,7 +72,7 @@ async fn a_blueprint_that_is_overtaken_by_others_is_planned_anew() {
     let toolset = ToolsetId::new("readers").unwrap();
     let by_hand = async {
         one.faults().acts_arrived.0.acquire().await.unwrap().forget();
-        let content = ToolsetContent::Maintained { server: server(), up_to: Some(Effect::Read) };
+        let content = ToolsetContent::Maintained(Follows::new(server()).with_up_to(Effect::Read));
         two.act(Action::CreateToolset { toolset: toolset.clone(), label: Label::new("Others"), content }).await;
         one.faults().acts_wait.store(false, Ordering::SeqCst);
         one.faults().acts_go.0.add_permits(1);

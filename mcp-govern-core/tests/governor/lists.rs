@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use mcp_govern_core::{
-    ArgumentRule, Constraint, CredentialOwner, CredentialSharing, DenialCode, Effect, ProfileId, ToolsetBinding,
-    ToolsetId,
+    ArgumentRule, Constraint, CredentialOwner, CredentialSharing, DenialCode, Effect, Label, ProfileId, ProfileSpec,
+    ProfileVisibility, RequestableTools, ToolsetBinding, ToolsetId,
     access::{CheckResult, Visibility},
-    governor::CallRequest,
+    governor::{CallRequest, ListedTool},
     journal::Action,
 };
 use serde_json::json;
@@ -22,6 +22,47 @@ async fn a_list_holds_what_can_be_called_ordered_by_name() {
     world.act(Action::DisableTools { tools: [tool("list_pages")].into() }).await;
     let names: Vec<_> = world.governor.list(&principal("ann")).unwrap().into_iter().map(|tool| tool.name).collect();
     assert_eq!(names, ["acme_create_page", "acme_delete_page"], "the recipe goes with the tool that it uses");
+}
+
+#[tokio::test]
+async fn a_page_of_a_listing_is_that_stretch_of_the_whole_list() {
+    let world = World::open().await;
+    let ann = principal("ann");
+    let names = |tools: Vec<ListedTool>| -> Vec<String> { tools.into_iter().map(|tool| tool.name).collect() };
+    let all = names(world.governor.list(&ann).unwrap());
+    let listing = world.governor.listing(&ann).unwrap();
+    assert_eq!((listing.len(), listing.is_empty()), (all.len(), false));
+    for begin in 0..=all.len() {
+        let after = begin.checked_sub(1).map(|at| all[at].as_str());
+        assert_eq!(
+            names(listing.after(after).take(2).collect()),
+            all[begin..].iter().take(2).cloned().collect::<Vec<_>>()
+        );
+    }
+    // A name that is not there is a place between two that are.
+    assert_eq!(names(listing.after(Some("acme_d")).collect()), all[1..]);
+    assert!(listing.contains("acme_tidy_pages") && !listing.contains("acme_tidy"));
+    // What happens meanwhile is in the next listing.
+    world.act(Action::DisableTools { tools: [tool("create_page")].into() }).await;
+    assert!(listing.contains("acme_create_page"));
+    assert!(!world.governor.listing(&ann).unwrap().contains("acme_create_page"));
+}
+
+#[tokio::test]
+async fn a_tool_that_can_be_asked_for_comes_with_the_remedy_that_a_call_would_get() {
+    let world = World::open().await;
+    let spec = ProfileSpec::new(Label::new("Staff")).with_visibility(ProfileVisibility::Everyone);
+    world.act(Action::ChangeProfile { profile: ProfileId::new("staff").unwrap(), spec }).await;
+    let settings = world.governor.state().settings().clone().with_list_requestable(RequestableTools::Listed);
+    world.act(Action::ChangeSettings { settings }).await;
+    let listed = world.governor.list(&principal("bob")).unwrap();
+    assert!(!listed.is_empty());
+    for tool in listed {
+        assert_eq!(tool.visibility, Visibility::Requestable);
+        let denied = world.governor.preview(&principal("bob"), CallRequest::new(&tool.id)).unwrap_err();
+        assert_eq!(tool.remedy.as_ref(), denied.denial().map(mcp_govern_core::Denial::remedy), "{}", tool.id);
+    }
+    assert!(world.governor.list(&principal("ann")).unwrap().iter().all(|tool| tool.remedy.is_none()));
 }
 
 #[tokio::test]

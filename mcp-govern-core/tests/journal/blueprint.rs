@@ -300,7 +300,9 @@ fn contradictions_are_named_with_their_place() {
         Action::CreateToolset {
             toolset: id("readers"),
             label: mcp_govern_core::Label::new("Readers"),
-            content: mcp_govern_core::ToolsetContent::Maintained { server: id("status"), up_to: Some(Effect::Write) },
+            content: mcp_govern_core::ToolsetContent::Maintained(
+                mcp_govern_core::Follows::new(id("status")).with_up_to(Effect::Write),
+            ),
         },
     );
     let toolset = |body: &str| format!("[toolsets.readers]\ntitle = \"Readers\"\n{body}");
@@ -314,6 +316,10 @@ fn contradictions_are_named_with_their_place() {
             "toolsets.readers: there is such a toolset already",
         ),
         (toolset("tools = [\"status/get_page\"]"), "toolsets.readers: there is such a toolset already"),
+        (
+            toolset("follows = { server = \"status\", areas = [\"page\"] }"),
+            "toolsets.readers: no tool of server `status` is of the area `page`",
+        ),
         (
             toolset("[[toolsets.readers.rules.\"status/get_page\"]]\nargument = \"a\"\nconstraint = { max = 1 }"),
             "not among its tools",

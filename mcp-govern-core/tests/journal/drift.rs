@@ -35,7 +35,7 @@ type Change = Box<dyn FnOnce(&mut ToolDefinition)>;
 fn every_field_has_its_grade() {
     let cases: Vec<(&str, Grade, Change)> = vec![
         ("/title", Grade::Cosmetic, Box::new(|tool| tool.title = "Page".into())),
-        ("/area", Grade::Cosmetic, Box::new(|tool| tool.area = Some("pages".into()))),
+        ("/area", Grade::Contract, Box::new(|tool| tool.area = Some("pages".into()))),
         ("/deprecated", Grade::Cosmetic, Box::new(|tool| tool.deprecated = true)),
         ("/description", Grade::Text, Box::new(|tool| tool.description.push_str(" Always."))),
         ("/risk_reason", Grade::Text, Box::new(|tool| tool.risk_reason = Some("none".into()))),

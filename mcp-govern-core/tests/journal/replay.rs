@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
 use mcp_govern_core::{
-    Actor, ClientId, ClientType, CommandId, CredentialFacts, CredentialOwner, Digest, Grantee, Label, ProfileSpec,
-    ProfileVisibility, RequestPolicy, Role, Settings, Timestamp, ToolsetBinding, ToolsetContent,
+    Actor, ClientId, ClientType, CommandId, CredentialFacts, CredentialOwner, Digest, Follows, Grantee, Label,
+    ProfileSpec, ProfileVisibility, RequestPolicy, Role, Settings, Timestamp, ToolsetBinding, ToolsetContent,
     journal::{
         Act, ActError, Action, Command, Decided, Head, KillScope, Refusal, RefusalKind, Revision, State, StoredAct,
         decide,
@@ -75,7 +75,7 @@ fn action() -> BoxedStrategy<Action> {
             label: Label::new("Set"),
             content: match chosen {
                 Some(id) => ToolsetContent::Chosen([(id, entry(&[]))].into()),
-                None => ToolsetContent::Maintained { server: id("alpha"), up_to: None },
+                None => ToolsetContent::Maintained(Follows::new(id("alpha"))),
             }
         }),
         pick().prop_map(|toolset| Action::DeleteToolset { toolset: id(toolset) }),

@@ -1,6 +1,6 @@
 use mcp_govern_core::{
-    ArgumentRule, ClientId, ClientType, Constraint, CredentialFacts, CredentialOwner, CredentialSharing, Effect, Label,
-    ServerSpec, Settings, Timestamp, ToolsetContent,
+    ArgumentRule, ClientId, ClientType, Constraint, CredentialFacts, CredentialOwner, CredentialSharing, Effect,
+    Follows, Label, ServerSpec, Settings, Timestamp, ToolsetContent,
     journal::{Action, Event, KillScope, RefusalKind},
 };
 use serde_json::json;
@@ -119,7 +119,7 @@ fn removing_a_server_takes_its_tools_and_credentials_and_leaves_its_kill_switch(
     world.does(&admin(), Action::Kill { scope: KillScope::Server(id("status")) });
     let (toolset, label) = (id("readers"), Label::new("Readers"));
     world.does(&admin(), Action::CreateToolset { toolset, label, content: chosen(&["status/get_page"]) });
-    let follows = ToolsetContent::Maintained { server: id("status"), up_to: Some(Effect::Read) };
+    let follows = ToolsetContent::Maintained(Follows::new(id("status")).with_up_to(Effect::Read));
     let (toolset, label) = (id("all"), Label::new("All"));
     world.does(&admin(), Action::CreateToolset { toolset, label, content: follows });
     let remove = || Action::RemoveServer { server: id("status") };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use mcp_govern_core::{
     Actor, ArgumentRule, ClientId, ClientMatch, ClientRule, ClientType, Constraint, DriftAction, DriftPolicy, Effect,
-    Grantee, Label, NewToolState, ProfileSpec, ProfileVisibility, RequestPolicy, RequestableTools, ServerSpec,
+    Follows, Grantee, Label, NewToolState, ProfileSpec, ProfileVisibility, RequestPolicy, RequestableTools, ServerSpec,
     Settings, ToolId, ToolsetBinding, ToolsetContent,
     journal::{AccessChange, Action, KillScope, Standing},
 };
@@ -108,7 +108,7 @@ fn what_nobody_holds_and_nobody_may_ask_for_widens_nothing_yet() {
 #[test]
 fn an_approval_gives_a_tool_to_those_whose_toolset_it_enters() {
     let mut world = world();
-    let content = ToolsetContent::Maintained { server: id("status"), up_to: Some(Effect::Write) };
+    let content = ToolsetContent::Maintained(Follows::new(id("status")).with_up_to(Effect::Write));
     world.does(&admin(), Action::CreateToolset { toolset: id("all"), label: Label::new("All"), content });
     world.does(&admin(), bind("all", &[]));
     world.sync("status", 2, status_tools_with("create_incident", |tool| tool.description = "Other.".to_owned()));

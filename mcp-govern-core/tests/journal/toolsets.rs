@@ -1,5 +1,5 @@
 use mcp_govern_core::{
-    ArgumentRule, Constraint, Effect, Label, RequestPolicy, Risk, ToolsetBinding, ToolsetContent,
+    ArgumentRule, Constraint, Effect, Follows, Label, RequestPolicy, Risk, ToolsetBinding, ToolsetContent,
     journal::{Action, Gain, RefusalKind, ToolState, gains},
 };
 use serde_json::json;
@@ -15,7 +15,8 @@ fn set(toolset: &str, tools: &[&str]) -> Action {
 }
 
 fn maintained(up_to: Option<Effect>) -> ToolsetContent {
-    ToolsetContent::Maintained { server: id("status"), up_to }
+    let follows = Follows::new(id("status"));
+    ToolsetContent::Maintained(up_to.map_or(follows.clone(), |most| follows.with_up_to(most)))
 }
 
 fn pairs(gains: Vec<Gain>) -> Vec<(String, String)> {
@@ -62,8 +63,36 @@ fn a_maintained_toolset_is_read_only() {
     world.refuses(&admin(), set("all", &["status/get_page"]), RefusalKind::NotPossible, "read-only");
     let remove = Action::RemoveToolsetTools { toolset: id("all"), tools: [tool("status/get_page")].into() };
     world.refuses(&admin(), remove, RefusalKind::NotPossible, "follows server `status`");
-    let none = ToolsetContent::Maintained { server: id("none"), up_to: None };
+    let none = ToolsetContent::Maintained(Follows::new(id("none")));
     world.refuses(&admin(), create("more", none), RefusalKind::NotFound, "no server `none`");
+}
+
+#[test]
+fn a_maintained_toolset_of_areas_holds_their_tools_alone() {
+    let mut world = World::new();
+    world.does(&admin(), Action::RegisterServer { server: id("status"), spec: spec("status") });
+    let of = |areas: &[&str]| ToolsetContent::Maintained(Follows::new(id("status")).with_areas(areas.iter().copied()));
+    // Before a server is synced nobody knows its areas.
+    world.does(&admin(), create("early", of(&["pages"])));
+    let mut tools = status_tools();
+    tools[0].area = Some("pages".to_owned());
+    tools[1].area = Some("incidents".to_owned());
+    let names: Vec<String> = tools.iter().map(|tool| format!("status/{}", tool.name)).collect();
+    world.sync("status", 1, tools);
+    world.approve(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    world.does(&admin(), create("both", of(&["pages", "incidents"])));
+    let held = |world: &World, toolset: &str| -> Vec<String> {
+        let toolset = &world.state.toolsets()[toolset];
+        let tools = world.state.tools().iter().filter(|(id, tool)| toolset.holds(id, tool));
+        tools.map(|(id, _)| id.to_string()).collect()
+    };
+    assert_eq!(held(&world, "early"), [names[0].clone()]);
+    let mut both = names[..2].to_vec();
+    both.sort();
+    assert_eq!(held(&world, "both"), both, "the tool without an area is not among them");
+    let invalid = RefusalKind::Invalid;
+    world.refuses(&admin(), create("typo", of(&["incidnts"])), invalid, "did you mean `incidents`?");
+    world.refuses(&admin(), create("other", of(&["x"])), invalid, "its areas are `incidents`, `pages`");
 }
 
 #[test]

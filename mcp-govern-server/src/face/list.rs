@@ -1,9 +1,9 @@
 //! `tools/list`, and the one tool that header checks look at.
 
 use mcp_govern_core::{
-    Denial, Principal, Remedy, ServerId, ToolId, ToolName,
-    access::{Snapshot, ToolView, Visibility},
-    governor::{CallRequest, ListedTool},
+    Denial, Principal, ServerId, ToolId, ToolName,
+    access::{Snapshot, ToolView},
+    governor::{ListedTool, Listing},
 };
 use rmcp::{
     ErrorData,
@@ -31,20 +31,15 @@ impl Face {
             Some(cursor) => Some(cursor::open(&self.sealer, principal, &cursor)?),
             None => None,
         };
-        let tools = self.governor.list(principal).map_err(|denial| refused(&denial))?;
-        let begin = after.as_deref().map_or(0, |after| tools.partition_point(|tool| tool.name.as_str() <= after));
-        let left = tools.iter().skip(begin);
+        let tools = self.governor.listing(principal).map_err(|denial| refused(&denial))?;
+        let left = tools.after(after.as_deref());
         // The server's own tool stands where its name belongs, so that pages of one list never overlap.
         let own = self.access_tool(principal).filter(|_| after.as_deref().is_none_or(|after| after < REQUEST_ACCESS));
         let mut page: Vec<Tool> = Vec::with_capacity(self.options.page_size.min(tools.len().saturating_add(1)));
         let (mut own, mut left) = (own, left.peekable());
         while page.len() < self.options.page_size {
             let own_is_next = own.is_some() && left.peek().is_none_or(|tool| tool.name.as_str() > REQUEST_ACCESS);
-            let next = if own_is_next {
-                own.take()
-            } else {
-                left.next().map(|tool| self.show(principal, tool, &tools, modern))
-            };
+            let next = if own_is_next { own.take() } else { left.next().map(|tool| self.show(&tool, &tools, modern)) };
             match next {
                 Some(tool) => page.push(tool),
                 None => break,
@@ -74,21 +69,19 @@ impl Face {
             return None;
         }
         let tool = self.governor.describe(principal, name).ok()?;
-        Some(self.shapes.shown(&tool, None, self.access_requests(), true, &|_| Naming::None))
+        Some(self.shapes.shown(&tool, self.access_requests(), true, &|_| Naming::None))
     }
 
-    /// A tool of the caller's list, which is ordered by name.
-    fn show(&self, principal: &Principal, tool: &ListedTool, list: &[ListedTool], modern: bool) -> Tool {
+    /// A tool of the caller's list.
+    fn show(&self, tool: &ListedTool, list: &Listing, modern: bool) -> Tool {
         let snapshot = self.governor.snapshot();
         let resolve = |word: &str| {
             let named = named(&snapshot, tool.id.server(), word).map(|view| view.exposed_name());
             named.map_or(Naming::None, |name| {
-                let listed = list.binary_search_by(|tool| tool.name.as_str().cmp(name)).is_ok();
-                if listed { Naming::Shown(name.to_owned()) } else { Naming::Lacking }
+                if list.contains(name) { Naming::Shown(name.to_owned()) } else { Naming::Lacking }
             })
         };
-        let remedy = self.remedy(principal, tool);
-        self.shapes.shown(tool, remedy.as_ref(), self.access_requests(), modern, &resolve)
+        self.shapes.shown(tool, self.access_requests(), modern, &resolve)
     }
 
     /// A text of a server, with its tools named as the caller sees them.
@@ -102,15 +95,6 @@ impl Face {
             },
         };
         naming::told(text, &resolve).into_owned()
-    }
-
-    /// How to get at a tool that can only be asked for: the remedy of the denial that a call would get.
-    fn remedy(&self, principal: &Principal, tool: &ListedTool) -> Option<Remedy> {
-        if tool.visibility != Visibility::Requestable {
-            return None;
-        }
-        let error = self.governor.preview(principal, CallRequest::new(&tool.id)).err()?;
-        error.denial().map(|denial| denial.remedy().clone())
     }
 
     /// `_meta` of a result, with our own name in it.

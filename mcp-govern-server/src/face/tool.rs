@@ -18,8 +18,8 @@ use super::{
     nullable::nullable,
 };
 
-/// How many schemas are kept in the form that the protocol library wants.
-const MOST: NonZeroUsize = NonZeroUsize::MIN.saturating_add(2047);
+/// How many schemas are kept in the form that the protocol library wants: those of some thousand tools, of which each has two.
+const MOST: NonZeroUsize = NonZeroUsize::MIN.saturating_add(8191);
 
 /// Schemas in the form that the protocol library wants, by the address of the one they were made of. An entry holds on to that
 /// one, so that an address is never taken for another schema's.
@@ -92,7 +92,6 @@ impl ToolShapes {
     pub(super) fn shown(
         &self,
         tool: &ListedTool,
-        remedy: Option<&Remedy>,
         requests: AccessRequests,
         modern: bool,
         resolve: Resolve<'_>,
@@ -103,7 +102,7 @@ impl ToolShapes {
             if definition.arguments().any(|argument| argument == word) { Naming::None } else { resolve(word) }
         };
         let mut description = told(&definition.description, resolve).into_owned();
-        if let Some(sentence) = cannot_be_called_yet(tool.visibility, remedy, requests) {
+        if let Some(sentence) = cannot_be_called_yet(tool, requests) {
             description = format!("{sentence} {description}");
         }
         let mut shown =
@@ -170,9 +169,9 @@ fn meta(tool: &ListedTool) -> MetaObject {
 }
 
 /// What stands in the way of a call, said before everything else.
-fn cannot_be_called_yet(visibility: Visibility, remedy: Option<&Remedy>, requests: AccessRequests) -> Option<String> {
-    match visibility {
-        Visibility::Requestable => Some(match remedy {
+fn cannot_be_called_yet(tool: &ListedTool, requests: AccessRequests) -> Option<String> {
+    match tool.visibility {
+        Visibility::Requestable => Some(match &tool.remedy {
             Some(Remedy::RequestAccess { profiles }) => {
                 format!("You cannot call this yet; the person {}.", way_to(profiles, requests))
             }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use mcp_govern_benches::clock::{median, thread_nanos};
-use mcp_govern_core::{
+use mcp_govern_core::{ Follows,
     Actor, AuthMethodId, ClientId, ClientType, CommandId, Credential, Digest, Governor, GrantId, Grantee, Label,
     NewToolState, Principal, ProfileId, ProfileSpec, ProviderId, Role, Secret, ServerId, ServerSpec, Settings,
     TenantId, ToolPrefix, ToolsetBinding, ToolsetContent, ToolsetId, UserId,
@@ -178,7 +178,7 @@ pub(crate) async fn governor(address: SocketAddr) -> (Governor, Principal) {
     act(Action::ActivateGovernance).await;
     act(Action::RegisterServer { server: server.clone(), spec }).await;
     governor.sync(&admin, &server).await.expect("a sync");
-    let content = ToolsetContent::Maintained { server: server.clone(), up_to: None };
+    let content = ToolsetContent::Maintained(Follows::new(server.clone()));
     act(Action::CreateToolset { toolset: toolset.clone(), label: Label::new("All"), content }).await;
     act(Action::CreateProfile { profile: profile.clone(), spec: ProfileSpec::new(Label::new("All")) }).await;
     act(Action::BindToolset { profile: profile.clone(), binding: ToolsetBinding { toolset, rules: vec![] } }).await;

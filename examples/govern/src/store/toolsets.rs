@@ -7,7 +7,7 @@ use std::{
 };
 
 use mcp_govern_core::{
-    ArgumentRule, ProfileId, ToolId, ToolsetContent, ToolsetEntry, ToolsetId,
+    ArgumentRule, Effect, Follows, ProfileId, ToolId, ToolsetContent, ToolsetEntry, ToolsetId,
     journal::{Action, State, ToolState, Toolset},
 };
 use serde::Serialize;
@@ -75,9 +75,12 @@ pub(crate) async fn run(
             show(&Shown { row: Row::of(&state, id, toolset), entries: entries(&state, toolset) }, form, out)?;
             return Ok(ExitCode::SUCCESS);
         }
-        Some(ToolsetsVerb::Create { toolset, tools, title, follows, up_to, act }) => {
+        Some(ToolsetsVerb::Create { toolset, tools, title, follows, areas, up_to, act }) => {
             let content = match follows {
-                Some(server) => ToolsetContent::Maintained { server: server.clone(), up_to: *up_to },
+                Some(server) => {
+                    let follows = Follows::new(server.clone()).with_areas(areas.iter().cloned());
+                    ToolsetContent::Maintained(up_to.map_or(follows.clone(), |most| follows.with_up_to(most)))
+                }
                 None => ToolsetContent::Chosen(plain_entries(tools)),
             };
             let label = label(title.as_deref(), toolset);
@@ -131,10 +134,18 @@ fn entries(state: &State, toolset: &Toolset) -> Vec<Entry> {
         state: tool.state(),
         rules: match toolset.content() {
             ToolsetContent::Chosen(chosen) => chosen.get(id).map(|entry| entry.rules.clone()).unwrap_or_default(),
-            ToolsetContent::Maintained { .. } => Vec::new(),
+            ToolsetContent::Maintained(_) => Vec::new(),
         },
     })
     .collect()
+}
+
+/// What a maintained toolset follows: `status: incidents, metrics up to read`.
+fn followed(follows: &Follows) -> String {
+    let areas: Vec<&str> = follows.areas.iter().map(String::as_str).collect();
+    let areas = if areas.is_empty() { String::new() } else { format!(": {}", areas.join(", ")) };
+    let word = |effect: &Effect| serde_json::to_value(effect).ok()?.as_str().map(|word| format!(" up to {word}"));
+    format!("{}{areas}{}", follows.server, follows.up_to.as_ref().and_then(word).unwrap_or_default())
 }
 
 impl Row {
@@ -147,11 +158,7 @@ impl Row {
         }
         let follows = match toolset.content() {
             ToolsetContent::Chosen(_) => None,
-            ToolsetContent::Maintained { server, up_to: None } => Some(server.to_string()),
-            ToolsetContent::Maintained { server, up_to: Some(effect) } => {
-                let word = serde_json::to_value(effect).ok().and_then(|word| word.as_str().map(str::to_owned));
-                Some(format!("{server} up to {}", word.unwrap_or_default()))
-            }
+            ToolsetContent::Maintained(follows) => Some(followed(follows)),
         };
         let bound = state.profiles().iter().filter(|(_, profile)| profile.bindings().contains_key(id));
         Self {

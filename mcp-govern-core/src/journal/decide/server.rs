@@ -63,7 +63,7 @@ impl Case<'_> {
     pub(super) fn remove_server(&self, id: &ServerId) -> Events {
         self.server(id)?;
         let follower = self.state.toolsets.iter().find(|(_, toolset)| match &toolset.content {
-            ToolsetContent::Maintained { server, .. } => server == id,
+            ToolsetContent::Maintained(follows) => follows.server == *id,
             ToolsetContent::Chosen(_) => false,
         });
         if let Some((toolset, _)) = follower {

@@ -8,7 +8,7 @@ use crate::{
         Refusal, ToolState, Toolset, ToolsetCreated, ToolsetDeleted, ToolsetLabelled, ToolsetToolsRemoved,
         ToolsetToolsSet,
     },
-    vocabulary::{Label, ToolId, ToolsetContent, ToolsetEntry, ToolsetId},
+    vocabulary::{Follows, Label, ToolId, ToolsetContent, ToolsetEntry, ToolsetId},
 };
 
 impl Case<'_> {
@@ -17,8 +17,11 @@ impl Case<'_> {
         validate::label("the toolset", label)?;
         match content {
             ToolsetContent::Chosen(tools) => self.may_enter(tools, &BTreeMap::new())?,
-            ToolsetContent::Maintained { server, .. } => {
-                self.server(server)?;
+            ToolsetContent::Maintained(follows) => {
+                self.server(&follows.server)?;
+                if let Some(reason) = self.state.unknown_area(follows) {
+                    return Err(Refusal::invalid(reason));
+                }
             }
         }
         Ok(vec![ToolsetCreated { toolset: id.clone(), label: label.clone(), content: content.clone() }.into()])
@@ -86,7 +89,7 @@ impl Case<'_> {
     fn chosen(&self, id: &ToolsetId) -> Result<&BTreeMap<ToolId, ToolsetEntry>, Refusal> {
         match &self.toolset(id)?.content {
             ToolsetContent::Chosen(tools) => Ok(tools),
-            ToolsetContent::Maintained { server, .. } => Err(Refusal::not_possible(format!(
+            ToolsetContent::Maintained(Follows { server, .. }) => Err(Refusal::not_possible(format!(
                 "toolset `{id}` follows server `{server}` by rule and is read-only: review the tools, or make a toolset of \
                  chosen ones"
             ))),

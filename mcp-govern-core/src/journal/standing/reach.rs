@@ -94,7 +94,7 @@ fn ways(state: &State, profile: &Profile) -> BTreeMap<ToolId, Way> {
             let of_server = state.servers().get(id.server()).map(|server| server.spec().rules.as_slice());
             let of_entry = match toolset.content() {
                 ToolsetContent::Chosen(tools) => tools.get(id).map(|entry| entry.rules.as_slice()),
-                ToolsetContent::Maintained { .. } => None,
+                ToolsetContent::Maintained(_) => None,
             };
             let all = [of_server.unwrap_or_default(), &binding.rules, of_entry.unwrap_or_default()];
             let way = reached.entry(id.clone()).or_default();

@@ -28,6 +28,9 @@ pub(crate) enum ToolsetsVerb {
         /// Every approved tool of this server, those to come included
         #[arg(long, value_name = "SERVER")]
         follows: Option<ServerId>,
+        /// Of the followed server only tools of this area; may be given several times
+        #[arg(long = "area", value_name = "AREA", requires = "follows")]
+        areas: Vec<String>,
         /// Of the followed server only tools with at most this effect and without risk
         #[arg(long, requires = "follows", value_parser = effect())]
         up_to: Option<Effect>,
