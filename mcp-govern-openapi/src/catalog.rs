@@ -3,7 +3,7 @@
 use mcp_govern_core::{Binding, ProviderId, ToolDefinition};
 use serde_json::{Map, Value, json};
 
-use crate::document::OWN_ORIGIN;
+use crate::plan::OWN_ORIGIN;
 
 /// One tool as one JSON object: what it is, how it is classified, and where each argument goes.
 ///

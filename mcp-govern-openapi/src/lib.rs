@@ -12,47 +12,35 @@ mod error;
 mod merge;
 
 #[cfg(feature = "engine")]
-mod aside;
-#[cfg(feature = "engine")]
-mod authorize;
+mod base_url;
 #[cfg(feature = "engine")]
 mod bind;
 #[cfg(feature = "engine")]
 mod catalog;
 #[cfg(feature = "engine")]
-mod check;
-#[cfg(feature = "engine")]
 mod decode;
 #[cfg(feature = "engine")]
 mod document;
 #[cfg(feature = "engine")]
-mod held;
+mod header;
 #[cfg(feature = "engine")]
 mod limits;
 #[cfg(feature = "engine")]
-mod long;
+mod plan;
 #[cfg(feature = "engine")]
-mod poll;
-#[cfg(feature = "engine")]
-mod preview;
-#[cfg(feature = "engine")]
-mod probe;
+mod pointer;
 #[cfg(feature = "engine")]
 mod provider;
 #[cfg(feature = "engine")]
-mod reach;
-#[cfg(feature = "engine")]
-mod recipe;
-#[cfg(feature = "engine")]
-mod row;
-#[cfg(feature = "engine")]
-mod schema;
+mod redact;
 #[cfg(feature = "engine")]
 mod send;
 #[cfg(feature = "engine")]
 mod server;
 #[cfg(feature = "engine")]
 mod steps;
+#[cfg(feature = "engine")]
+mod text;
 #[cfg(feature = "engine")]
 mod transport;
 
@@ -63,10 +51,10 @@ mod tests;
 #[cfg(feature = "engine")]
 pub use self::{
     catalog::catalog_line,
-    document::foreign::ForeignDocument,
+    document::ForeignDocument,
     limits::Limits,
     provider::{OpenApiProvider, OpenApiProviderBuilder, ResultForms},
-    recipe::{Recipe, RecipeSpec, RowAnswer, RowCaller, RowList},
+    server::recipe::{Recipe, RecipeSpec, RowAnswer, RowCaller, RowList},
     transport::{BodySource, BodyStream, ReqwestTransport, Transport, TransportError},
 };
 pub use self::{

@@ -10,14 +10,19 @@ use mcp_govern_core::{
 use url::Url;
 
 use crate::{
-    aside::Aside,
-    document::{Document, OWN_ORIGIN, foreign::ForeignDocument, govern::FieldFormat, lint},
+    base_url::check_base,
+    document::{ForeignDocument, lint},
     error::{DocumentError, DocumentErrorKind, Fault},
+    header::check_header_value,
     limits::Limits,
-    reach::Reach,
-    recipe::{Recipe, Recipes},
+    plan::{ConfigRule, Document, FieldFormat, OWN_ORIGIN},
     send::Limiter,
-    server::{OpenApiServer, Shared, check_base},
+    server::{
+        OpenApiServer, Shared,
+        aside::Aside,
+        reach::Reach,
+        recipe::{Recipe, Recipes},
+    },
     transport::{ReqwestTransport, Transport},
 };
 
@@ -152,12 +157,11 @@ impl OpenApiProvider {
             if matches!(rule.format, Some(FieldFormat::Ids | FieldFormat::Hosts)) {
                 continue;
             }
-            let checked = crate::bind::check_header_value(value);
+            let checked = check_header_value(value);
             values.insert(name.clone(), checked.map_err(|fault| config(format!("`{name}` {fault}")))?);
         }
-        let missing = |rule: &&crate::document::security::ConfigRule| {
-            rule.required && rule.method == spec.auth_method && !values.contains_key(&rule.name)
-        };
+        let missing =
+            |rule: &&ConfigRule| rule.required && rule.method == spec.auth_method && !values.contains_key(&rule.name);
         match rules.iter().find(missing) {
             Some(rule) => Err(config(format!("`{}` is missing in the server's configuration", rule.name))),
             None => Ok(values),

@@ -5,8 +5,11 @@
 //! (`tests/binding.rs`: the property tests).
 
 mod body;
-mod encode;
+mod codec;
+pub(crate) mod ends_now;
 mod header;
+pub(crate) mod instead;
+mod judge;
 mod multipart;
 mod path;
 mod query;
@@ -18,14 +21,8 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, header::CONTENT_TYPE};
 use serde_json::{Map, Value};
 
-pub(crate) use self::{
-    body::{BodyField, BodyKind, BodyPlan, PartKind, Payload},
-    encode::{hex_digit, percent, scalar_text},
-    header::{HeaderParam, check_header_name, check_header_value, is_header_text},
-    path::{PathParam, PathTemplate, Slash},
-    query::{QueryParam, QueryStyle},
-};
-use crate::row::Row;
+pub(crate) use self::body::Payload;
+use crate::plan::{BodyPlan, Row};
 
 /// A request without authorization. Its method is the row's.
 #[derive(Debug)]

@@ -2,27 +2,11 @@
 
 use serde_json::Value;
 
-use super::encode::{percent, scalar_text};
-use crate::steps;
-
-/// A query parameter.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct QueryParam {
-    pub(crate) name: String,
-    pub(crate) argument: String,
-    pub(crate) style: QueryStyle,
-}
-
-/// How lists and objects are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum QueryStyle {
-    /// `a=1&a=2` (form, exploded).
-    Repeat,
-    /// `a=1,2` (form), `a=1%202` (space), `a=1|2` (pipe): one parameter, the elements separated by this character.
-    Separated(char),
-    /// `a[x]=1&a[y]=2` (deep object).
-    Deep,
-}
+use crate::{
+    plan::{QueryParam, QueryStyle},
+    steps,
+    text::{percent, scalar_text},
+};
 
 impl QueryParam {
     /// Writes the parameter behind what stands in `target`, whose path ends at `path`.

@@ -1,37 +1,16 @@
 //! What a vendor says when it refuses, in whatever shape it says it.
 
-use std::time::Duration;
-
-use http::{HeaderMap, HeaderName, StatusCode};
+use http::{HeaderMap, StatusCode};
 use mcp_govern_core::{ProviderErrorKind, VendorError};
 use serde_json::Value;
 
-use super::{Pointer, scrub::Scrubber};
-
-/// Where the document says that errors keep their parts.
-#[derive(Debug, Default)]
-pub(crate) struct ErrorPlan {
-    pub(crate) message: Vec<Pointer>,
-    pub(crate) code: Vec<Pointer>,
-    pub(crate) details: Vec<Pointer>,
-    pub(crate) scopes: Vec<Pointer>,
-    pub(crate) request_id_headers: Vec<HeaderName>,
-    pub(crate) request_id_body: Vec<Pointer>,
-}
-
-/// What to tell people when an error has these marks; all marks given must be there.
-#[derive(Debug)]
-pub(crate) struct RemedyRule {
-    pub(crate) status: Option<u16>,
-    pub(crate) code: Option<String>,
-    /// In small letters.
-    pub(crate) contains: Option<String>,
-    pub(crate) header: Option<(HeaderName, Option<String>)>,
-    pub(crate) kind: Option<ProviderErrorKind>,
-    pub(crate) remedy: String,
-    /// Said instead where the vendor gave no words of its own.
-    pub(crate) without_message: Option<String>,
-}
+use crate::{
+    header::header_matches,
+    plan::{ErrorPlan, MOST_READ, RemedyRule},
+    pointer::Pointer,
+    redact::Scrubber,
+    text::one_line,
+};
 
 /// An answer that is an error.
 #[derive(Debug)]
@@ -41,14 +20,9 @@ pub(crate) struct Refusal {
     /// The vendor's words and the remedy, as one text.
     pub(crate) text: String,
 }
-
-/// Bytes of a body that are looked at.
-pub(crate) const MOST_READ: usize = 64 << 10;
 const LONGEST_MESSAGE: usize = 1_000;
 const LONGEST_DETAIL: usize = 300;
 const LONGEST_BODY: usize = 300;
-/// A day is longer than any deadline; the bound keeps nonsense out of the arithmetic.
-pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
 const MOST_DETAILS: usize = 20;
 
 /// Reads an error answer.
@@ -83,7 +57,7 @@ pub(crate) fn read(
     } else if is_plain_text(headers, &body) {
         vendor.message = Some(clean(body.trim().to_owned(), 300));
     }
-    vendor.request_id = request_id(plan, headers, &body).map(|text| clean(text, 120));
+    vendor.request_id = plan.request_id(headers, &body).map(|text| clean(text, 120));
     let rule = remedies.iter().find(|rule| rule.matches(&vendor, headers));
     let kind = rule.and_then(|rule| rule.kind).unwrap_or_else(|| kind_of(status, throttled));
     let wordless = vendor.message.is_none() && vendor.details.is_empty();
@@ -143,13 +117,6 @@ pub(crate) fn nothing_there(base: &str) -> RemedyRule {
     }
 }
 
-/// The vendor's id of a request, from its headers or the body.
-pub(crate) fn request_id(plan: &ErrorPlan, headers: &HeaderMap, body: &str) -> Option<String> {
-    let header = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let from_headers = plan.request_id_headers.iter().find_map(header);
-    from_headers.or_else(|| plan.request_id_body.iter().find_map(|p| p.text(body))).filter(|id| !id.is_empty())
-}
-
 /// What a status means where the document has no rule of its own.
 pub(crate) fn kind_of(status: StatusCode, throttled: bool) -> ProviderErrorKind {
     if throttled {
@@ -170,23 +137,6 @@ pub(crate) fn kind_of(status: StatusCode, throttled: bool) -> ProviderErrorKind 
     }
 }
 
-/// The words that a document may use for a kind.
-pub(crate) fn kind_from_word(word: &str) -> Option<ProviderErrorKind> {
-    Some(match word {
-        "invalid" | "invalid_arguments" => ProviderErrorKind::InvalidArguments,
-        "unauthorized" => ProviderErrorKind::Unauthorized,
-        "forbidden" => ProviderErrorKind::Forbidden,
-        "plan_limit" => ProviderErrorKind::PlanLimit,
-        "not_found" | "gone" => ProviderErrorKind::NotFound,
-        "conflict" | "already_done" | "not_ready" => ProviderErrorKind::Conflict,
-        "rate_limited" => ProviderErrorKind::RateLimited,
-        "vendor_failure" => ProviderErrorKind::VendorFailure,
-        "rejected" => ProviderErrorKind::Rejected,
-        "config" => ProviderErrorKind::Config,
-        _ => return None,
-    })
-}
-
 impl RemedyRule {
     fn matches(&self, vendor: &VendorError, headers: &HeaderMap) -> bool {
         let text = || {
@@ -199,13 +149,6 @@ impl RemedyRule {
             && self.contains.as_ref().is_none_or(|part| text().contains(part.as_str()))
             && self.header.as_ref().is_none_or(|(name, wanted)| header_matches(headers, name, wanted.as_deref()))
     }
-}
-
-/// Whether a header is there, with that value if one is wanted; capitals do not matter.
-pub(crate) fn header_matches(headers: &HeaderMap, name: &HeaderName, wanted: Option<&str>) -> bool {
-    headers.get_all(name).iter().any(|value| {
-        wanted.is_none_or(|wanted| value.to_str().is_ok_and(|value| value.trim().eq_ignore_ascii_case(wanted)))
-    })
 }
 
 fn sentence(vendor: &VendorError, remedy: Option<&str>) -> String {
@@ -278,50 +221,6 @@ fn is_plain_text(headers: &HeaderMap, body: &str) -> bool {
     let kind = headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("text/plain");
     let body = body.trim();
     !body.is_empty() && !body.starts_with('<') && kind.to_ascii_lowercase().starts_with("text/plain")
-}
-
-/// One line of bounded length, without control characters and without what is not seen: a text must not look other than it reads.
-pub(crate) fn one_line(text: &str, longest: usize) -> String {
-    let mut line = String::new();
-    for (count, c) in text.chars().filter(|c| !is_format_control(*c)).enumerate() {
-        if count == longest {
-            line.push('…');
-            break;
-        }
-        line.push(if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c });
-    }
-    line
-}
-
-/// Characters that turn the direction of a text around or are not seen at all (Unicode, general category Cf, and the tags).
-fn is_format_control(c: char) -> bool {
-    matches!(c,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}'
-        | '\u{2066}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-}
-
-/// How long the vendor asks to wait, by the first of the headers that is there and makes sense.
-pub(crate) fn wait_of(
-    headers: &HeaderMap,
-    wait: &[(HeaderName, crate::document::govern::WaitUnit)],
-    now: std::time::SystemTime,
-) -> Option<Duration> {
-    use crate::document::govern::WaitUnit;
-    wait.iter().find_map(|(name, unit)| {
-        let text = headers.get(name)?.to_str().ok()?.trim();
-        let Ok(number) = text.parse::<f64>() else {
-            let date = httpdate::parse_http_date(text).ok()?;
-            return Some(date.duration_since(now).unwrap_or_default().min(LONGEST_WAIT));
-        };
-        let seconds = match unit {
-            WaitUnit::Seconds => number,
-            WaitUnit::Milliseconds => number / 1_000.0,
-            WaitUnit::EpochSeconds => {
-                number - now.duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs_f64()
-            }
-        };
-        seconds.is_finite().then(|| Duration::from_secs_f64(seconds.clamp(0.0, LONGEST_WAIT.as_secs_f64())))
-    })
 }
 
 #[cfg(test)]

@@ -1,8 +1,7 @@
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue};
 use mcp_govern_core::{AuthMethodId, Credential, Secret};
 
 use super::*;
-use crate::document::govern::WaitUnit;
 
 fn pointers(texts: &[&str]) -> Vec<Pointer> {
     texts.iter().map(|text| Pointer::parse(text).unwrap()).collect()
@@ -128,25 +127,6 @@ fn a_message_is_one_bounded_line_and_repeats_no_secret() {
 }
 
 #[test]
-fn waiting_is_read_from_seconds_dates_and_epochs() {
-    let now = std::time::UNIX_EPOCH + Duration::from_secs(1_795_000_000);
-    let wait = |value: &'static str, unit| {
-        let name = HeaderName::from_static("retry-after");
-        let headers = HeaderMap::from_iter([(name.clone(), HeaderValue::from_static(value))]);
-        wait_of(&headers, &[(HeaderName::from_static("other"), WaitUnit::Seconds), (name, unit)], now)
-    };
-    assert_eq!(wait("60", WaitUnit::Seconds), Some(Duration::from_secs(60)));
-    assert_eq!(wait("250", WaitUnit::Milliseconds), Some(Duration::from_millis(250)));
-    assert_eq!(wait("1795000030", WaitUnit::EpochSeconds), Some(Duration::from_secs(30)));
-    assert_eq!(wait("-5", WaitUnit::Seconds), Some(Duration::ZERO));
-    assert_eq!(wait("1e300", WaitUnit::Seconds), Some(Duration::from_secs(86_400)));
-    let date = "Wed, 18 Nov 2026 10:27:30 GMT";
-    let expected = httpdate::parse_http_date(date).unwrap().duration_since(now).unwrap_or_default();
-    assert_eq!(wait(date, WaitUnit::Seconds), Some(expected));
-    assert_eq!(wait("soon", WaitUnit::Seconds), None);
-}
-
-#[test]
 fn a_refusal_without_a_known_member_is_told_all_the_same() {
     for (body, text) in [
         (r#"{"title":"Bad","detail":"The name is too long."}"#, "answered 400: Bad: The name is too long."),
@@ -161,14 +141,6 @@ fn a_refusal_without_a_known_member_is_told_all_the_same() {
     assert!(read_body(400, r#"{"message":"No"}"#, &[rule()]).text.contains("names nothing"));
     assert_eq!(read_body(400, "", &[rule()]).text, "answered 400. Compare them.");
     assert!(read_body(415, "", &[]).text.contains("not the arguments"));
-}
-
-#[test]
-fn a_wait_until_a_far_day_is_bounded() {
-    let headers =
-        HeaderMap::from_iter([(http::header::RETRY_AFTER, HeaderValue::from_static("Thu, 31 Dec 2099 23:59:59 GMT"))]);
-    let wait = wait_of(&headers, &[(http::header::RETRY_AFTER, WaitUnit::Seconds)], std::time::SystemTime::now());
-    assert_eq!(wait, Some(LONGEST_WAIT));
 }
 
 #[test]

@@ -2,23 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value, json, value::RawValue};
+use serde_json::{Map, Value, value::RawValue};
 
-use crate::steps;
-
-/// The names that the argument may have; the second where the vendor has an argument of the first.
-const NAMES: [&str; 2] = ["fields", "item_fields"];
-
-/// How many names one call may give.
-const MOST_NAMES: u64 = 100;
-
-/// The argument of a list that says which members of each item are wanted.
-#[derive(Debug)]
-pub(crate) struct Fields {
-    pub(crate) argument: &'static str,
-    /// The members that the document declares; nothing where it declares none.
-    known: Option<BTreeSet<String>>,
-}
+use crate::{plan::Fields, steps, text::one_line};
 
 /// Items with the members that were asked for.
 #[derive(Debug)]
@@ -31,43 +17,6 @@ pub(crate) struct Chosen {
 }
 
 impl Fields {
-    /// The argument for a list whose items are of this form; nothing where the vendor takes all its names.
-    pub(crate) fn new(taken: impl Fn(&str) -> bool, item: Option<&Value>) -> Option<Self> {
-        let argument = NAMES.into_iter().find(|name| !taken(name))?;
-        let known = item.and_then(|item| item.get("properties")?.as_object());
-        let known = known.filter(|known| !known.is_empty()).map(|known| known.keys().cloned().collect());
-        Some(Self { argument, known })
-    }
-
-    /// The schema of the argument.
-    pub(crate) fn schema() -> Map<String, Value> {
-        let schema = json!({
-            "type": "array", "minItems": 1, "maxItems": MOST_NAMES, "items": {"type": "string", "minLength": 1, "maxLength": 200},
-            "description": "Only these members of each item, by name, for a shorter answer; left_out then names the others.",
-        });
-        schema.as_object().cloned().unwrap_or_default()
-    }
-
-    fn asked<'a>(&self, arguments: &'a Map<String, Value>) -> Option<BTreeSet<&'a str>> {
-        let names = arguments.get(self.argument)?.as_array()?;
-        Some(names.iter().filter_map(Value::as_str).collect())
-    }
-
-    /// Refuses names that no item has, as far as the document says what items have.
-    pub(crate) fn check(&self, arguments: &Map<String, Value>) -> Result<(), String> {
-        /// More names would only hide the one that is meant.
-        const TOLD: usize = 30;
-        let (Some(asked), Some(known)) = (self.asked(arguments), &self.known) else { return Ok(()) };
-        let Some(unknown) = asked.into_iter().find(|name| !known.contains(*name)) else { return Ok(()) };
-        let mut told: Vec<String> = known.iter().take(TOLD).map(|name| format!("`{name}`")).collect();
-        if known.len() > TOLD {
-            told.push("…".to_owned());
-        }
-        // A name is a text of the caller's: it is shown without what a terminal would obey.
-        let unknown = super::error::one_line(unknown, 60);
-        Err(format!("`{}` names `{unknown}`, which no item has; known are {}", self.argument, told.join(", ")))
-    }
-
     /// Takes the members that were asked for; nothing where none were. What is no object stays whole.
     ///
     /// INVARIANT: no member is left out that is not named (`members_that_are_left_out_of_a_list_are_named_once`).
@@ -108,14 +57,15 @@ impl Fields {
 impl Chosen {
     /// What is said of names that no item has.
     pub(crate) fn note(&self) -> Option<String> {
-        let absent: Vec<String> =
-            self.absent.iter().map(|name| format!("`{}`", super::error::one_line(name, 60))).collect();
+        let absent: Vec<String> = self.absent.iter().map(|name| format!("`{}`", one_line(name, 60))).collect();
         (!absent.is_empty()).then(|| format!("No item has a member {}.", absent.join(" or ")))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn choose(fields: &Fields, items: Value, arguments: Value) -> Option<Chosen> {

@@ -3,33 +3,10 @@
 use serde::Serialize;
 use serde_json::{Map, Value, value::RawValue};
 
-use super::Pointer;
-
-/// Where a list stands in the answer and how it goes on.
-#[derive(Debug)]
-pub(crate) struct ListPlan {
-    pub(crate) items: Pointer,
-    pub(crate) page: Paging,
-    /// A boolean that says whether there is more.
-    pub(crate) more: Option<Pointer>,
-    /// Something that is there while there is more; the cursor itself for [`Paging::Cursor`].
-    pub(crate) next: Option<Pointer>,
-    /// How many there are in all, when the vendor says.
-    pub(crate) total: Option<Pointer>,
-}
-
-/// How a vendor pages.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Paging {
-    /// Everything at once.
-    None,
-    /// Pages by number. `usual` is how many the vendor gives, by its own schema, where no size is sent.
-    Number { page: String, size: String, first: u64, usual: Option<u64> },
-    /// So many from so far on; `window` is what offset and limit may reach together.
-    Offset { offset: String, limit: String, window: Option<u64>, usual: Option<u64> },
-    /// From a mark on that the page before gave; `text` says that the argument is one, whatever the answer writes.
-    Cursor { cursor: String, text: bool },
-}
+use crate::{
+    plan::{ListPlan, Paging},
+    text::{number, scalar_text},
+};
 
 /// A list, decoded.
 #[derive(Debug)]
@@ -48,29 +25,6 @@ pub(crate) struct ListOutput<'a> {
     /// The members that were left out of items because others were asked for.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     pub(crate) left_out: &'a [String],
-}
-
-impl Paging {
-    /// The argument that says how many items a page has.
-    pub(crate) fn size(&self) -> Option<&str> {
-        match self {
-            Self::Number { size, .. } | Self::Offset { limit: size, .. } => Some(size),
-            Self::None | Self::Cursor { .. } => None,
-        }
-    }
-
-    /// Refuses what the vendor would refuse, before anything is sent.
-    pub(crate) fn check(&self, arguments: &Map<String, Value>) -> Result<(), String> {
-        let Self::Offset { offset, limit, window: Some(window), usual } = self else { return Ok(()) };
-        let size = number(arguments, limit).or(*usual).unwrap_or(0);
-        let reach = number(arguments, offset).unwrap_or(0).saturating_add(size);
-        if reach > *window {
-            return Err(format!(
-                "`{offset}` and `{limit}` together reach {reach}; {window} is allowed: narrow the question instead"
-            ));
-        }
-        Ok(())
-    }
 }
 
 impl ListPlan {
@@ -142,7 +96,7 @@ pub(super) fn last_of_window(limit: &str, size: Option<u64>, window: Option<u64>
 
 /// A mark as the argument takes it that leads on.
 fn as_text(mark: Value) -> Value {
-    match crate::bind::scalar_text(&mark) {
+    match scalar_text(&mark) {
         Some(text) => Value::from(text.into_owned()),
         None => mark,
     }
@@ -157,16 +111,12 @@ fn is_mark(value: &Value) -> bool {
     }
 }
 
-pub(super) fn number(arguments: &Map<String, Value>, name: &str) -> Option<u64> {
-    let value = arguments.get(name)?;
-    value.as_u64().or_else(|| crate::bind::scalar_text(value)?.parse().ok())
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::pointer::Pointer;
 
     fn plan(page: Paging) -> ListPlan {
         ListPlan { items: Pointer::default(), page, more: None, next: None, total: None }

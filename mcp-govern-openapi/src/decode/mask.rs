@@ -2,42 +2,13 @@
 
 use serde_json::Value;
 
-use crate::steps;
-
-/// What stands in place of a secret.
-pub(crate) const MASK: &str = "***";
-
-/// A pattern for a place in a result: names, `*` for any one step, `**` for any number of steps.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct SecretPath {
-    steps: Vec<Step>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Step {
-    Name(String),
-    Any,
-    AnyDepth,
-}
+use crate::{
+    plan::{SecretPath, Step},
+    redact::MASK,
+    steps,
+};
 
 impl SecretPath {
-    /// Parses a pattern such as `/services/*/integration_key` or `/**/http_cal_url`.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let rest = text.strip_prefix('/').filter(|rest| !rest.is_empty() && !rest.ends_with("**"));
-        let rest =
-            rest.ok_or_else(|| format!("`{text}` is no place in a result: expected `/name/…`, `*` or `**` between"))?;
-        let step = |token: &str| match token {
-            "*" => Step::Any,
-            "**" => Step::AnyDepth,
-            name => Step::Name(name.replace("~1", "/").replace("~0", "~")),
-        };
-        let steps: Vec<Step> = rest.split('/').map(step).collect();
-        if steps.len() > MOST_STEPS {
-            return Err(format!("`{text}` has more than {MOST_STEPS} steps"));
-        }
-        Ok(Self { steps })
-    }
-
     /// Masks what the pattern finds. A null stays, so that "there is none" can be told from "there is one".
     ///
     /// Each value is looked at once, however many `**` the pattern has: what is carried down are the places of the pattern that
@@ -58,9 +29,6 @@ impl SecretPath {
 
 /// Places in a pattern, one bit each: before its first step, before its second, and so on to its end.
 type Places = u64;
-
-/// More steps have no bit for the place behind them.
-const MOST_STEPS: usize = 63;
 
 /// With the places behind each `**`, which stands for no step too.
 fn behind_any_depth(steps: &[Step], mut places: Places) -> Places {

@@ -5,33 +5,25 @@ pub(crate) mod error;
 mod fields;
 mod list;
 mod mask;
-mod pointer;
 mod said;
-mod scrub;
 mod trim;
 mod values;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use http::{HeaderMap, StatusCode, header};
-use mcp_govern_core::{CallRules, Effect};
+use mcp_govern_core::Effect;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value, json, value::RawValue};
 
+pub(crate) use self::trim::{Trimmed, trim};
 use self::{fields::Chosen, said::said, values::holds_at_most};
-pub(crate) use self::{
-    fields::Fields,
-    list::{ListPlan, Paging},
-    mask::{MASK, SecretPath},
-    pointer::Pointer,
-    scrub::Scrubber,
-    trim::{Trimmed, trim},
-};
 use crate::{
-    reach::Reach,
-    row::{Accepts, Row, Shape},
+    plan::{Accepts, ListPlan, Row, Shape},
+    redact::Scrubber,
     steps,
+    text::one_line,
 };
 
 /// A decoded result.
@@ -43,13 +35,29 @@ pub(crate) struct Decoded {
     pub(crate) is_narrowed: bool,
 }
 
+/// Leaves out of an answer what may not be seen.
+pub(crate) trait Filter: fmt::Debug {
+    /// The text without what may not be seen; `None` where there is nothing that could be left out.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the text, where it cannot be told what may be seen of it.
+    fn keep(&self, row: &Row, text: &str) -> Result<Option<KeptText>, String>;
+}
+
+/// An answer after it was kept to what may be seen.
+#[derive(Debug)]
+pub(crate) struct KeptText {
+    pub(crate) text: String,
+    /// Whether something was left out.
+    pub(crate) is_narrowed: bool,
+}
+
 /// What an answer is kept to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Kept<'a> {
-    /// What the server is limited to.
-    pub(crate) reach: &'a Reach,
-    /// The rules on the call: they say what may be seen of arguments that the row does not have.
-    pub(crate) rules: &'a CallRules,
+    /// What may be seen.
+    pub(crate) filter: &'a dyn Filter,
     /// How many values it may hold.
     pub(crate) values: usize,
 }
@@ -86,7 +94,7 @@ pub(crate) fn decode(
                 text = Cow::Owned(clean);
             }
             let mut is_narrowed = false;
-            if let Some(kept) = kept.reach.keep(row, kept.rules, &text)? {
+            if let Some(kept) = kept.filter.keep(row, &text)? {
                 (text, is_narrowed) = (Cow::Owned(kept.text), kept.is_narrowed);
             }
             decode_json(row, arguments, &text).map(|decoded| Decoded { is_narrowed, ..decoded })
@@ -132,7 +140,7 @@ fn no_json(
     fault: &str,
 ) -> Result<Decoded, String> {
     // Of words it cannot be told what lies within a limit, or which of them are secret: they are not shown then.
-    let may_be_shown = row.output.secrets.is_empty() && matches!(kept.reach.keep(row, kept.rules, "null"), Ok(None));
+    let may_be_shown = row.output.secrets.is_empty() && matches!(kept.filter.keep(row, "null"), Ok(None));
     let words = |longest| said(headers, body, scrubber, longest).filter(|_| may_be_shown);
     if row.accepts == Accepts::Anything && row.definition.effect != Effect::Read {
         return done(status, words(LONGEST_RESULT));
@@ -161,7 +169,7 @@ pub(crate) fn check_content_type(headers: &HeaderMap, body: &[u8]) -> Result<(),
         return Ok(());
     }
     let shown = if essence.is_empty() { "something that is no JSON" } else { essence.as_str() };
-    Err(format!("sent `{}` where JSON is due", error::one_line(shown, 80)))
+    Err(format!("sent `{}` where JSON is due", one_line(shown, 80)))
 }
 
 fn decode_json(row: &Row, arguments: &Map<String, Value>, text: &str) -> Result<Decoded, String> {

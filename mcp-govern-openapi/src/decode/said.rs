@@ -4,11 +4,7 @@ use std::borrow::Cow;
 
 use http::{HeaderMap, header};
 
-use super::{
-    error::{MOST_READ, one_line},
-    scrub::Scrubber,
-};
-use crate::steps;
+use crate::{plan::MOST_READ, redact::Scrubber, steps, text::one_line};
 
 /// The words of a body: a text as it is, a page without its tags, the credential masked in every form. Nothing where there are
 /// none, or where the body is something other than a text.

@@ -10,9 +10,9 @@ use serde_json::{Map, Value, value::RawValue};
 
 use super::{
     cut::{EVERYTHING, Keep, cut},
-    list::{ListOutput, Paging, last_of_window, number},
+    list::{ListOutput, last_of_window},
 };
-use crate::steps;
+use crate::{plan::Paging, steps, text::number};
 
 /// A result that fits, with the notes about what was cut.
 #[derive(Debug)]

@@ -7,11 +7,9 @@ use super::{
     names::argument_name,
     parameter::Argument,
     refs::{Checked, Components},
+    schema::{Member, Members, Schemas},
 };
-use crate::{
-    bind::{BodyField, BodyKind, BodyPlan, PartKind},
-    schema::{Codec, Member, Members, Schemas},
-};
+use crate::plan::{BodyField, BodyKind, BodyPlan, Codec, PartKind};
 
 /// The media types that are understood, the preferred one first.
 fn kind_of(media: &str) -> Option<(u8, BodyKind)> {
@@ -193,7 +191,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::schema::Side;
+    use crate::document::schema::Side;
 
     fn read_body(media: &str, schema: Value, unwrap: Option<&str>) -> Checked<(BodyPlan, Vec<Argument>)> {
         let document = json!({});

@@ -250,17 +250,7 @@ pub(crate) struct FieldGovern {
     pub(crate) help: String,
     #[serde(default = "yes")]
     pub(crate) required: bool,
-    pub(crate) format: Option<FieldFormat>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum FieldFormat {
-    Email,
-    /// Identifiers, separated by commas.
-    Ids,
-    /// Hosts, separated by commas.
-    Hosts,
+    pub(crate) format: Option<FieldFormatGovern>,
 }
 
 /// `x-govern` of the document.
@@ -308,16 +298,6 @@ pub(crate) struct ScopeGovern {
     pub(crate) others: OthersGovern,
 }
 
-/// What becomes of tools without the argument that a server is limited in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum OthersGovern {
-    /// They are not offered, but for those whose answer is kept to the values (`keep`).
-    #[default]
-    Closed,
-    Open,
-}
-
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ThrottleGovern {
@@ -330,16 +310,7 @@ pub(crate) struct ThrottleGovern {
 #[serde(deny_unknown_fields)]
 pub(crate) struct WaitGovern {
     pub(crate) header: String,
-    pub(crate) unit: WaitUnit,
-}
-
-/// How a header says when to come again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum WaitUnit {
-    Seconds,
-    Milliseconds,
-    EpochSeconds,
+    pub(crate) unit: WaitUnitGovern,
 }
 
 #[derive(Debug, Deserialize)]
@@ -426,6 +397,35 @@ pub(crate) fn read<T: Default + for<'de> Deserialize<'de>>(node: &Map<String, Va
         None => Ok(T::default()),
         Some(value) => T::deserialize(value).map_err(|error| format!("`x-govern`: {error}")),
     }
+}
+
+/// How a header says when to come again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum WaitUnitGovern {
+    Seconds,
+    Milliseconds,
+    EpochSeconds,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum FieldFormatGovern {
+    Email,
+    /// Identifiers, separated by commas.
+    Ids,
+    /// Hosts, separated by commas.
+    Hosts,
+}
+
+/// What becomes of tools without the argument that a server is limited in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OthersGovern {
+    /// They are not offered, but for those whose answer is kept to the values (`keep`).
+    #[default]
+    Closed,
+    Open,
 }
 
 #[cfg(test)]

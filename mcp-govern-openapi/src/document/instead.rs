@@ -2,30 +2,15 @@
 //! everything is taken away, or everybody is meant. A model that leaves a list out or passes an empty one seldom means that, and
 //! a schema with one type for each value is understood by every model.
 
-use std::borrow::Cow;
-
 use mcp_govern_core::{FixedValue, Location};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{
     govern::{InsteadGovern, OperationGovern},
     parameter::Argument,
     refs::Checked,
 };
-use crate::bind::BodyPlan;
-
-/// An argument that takes the place of an empty value.
-#[derive(Debug)]
-pub(crate) struct Instead {
-    argument: String,
-    of: String,
-    /// What is sent in its place; nothing at all when absent.
-    send: Option<Value>,
-    /// Whether one of the two must be given.
-    needed: bool,
-    /// The place in the body.
-    place: String,
-}
+use crate::plan::{BodyPlan, Instead};
 
 /// Reads `instead`: adds its arguments, and refuses the empty values in whose place they are given.
 pub(super) fn read(
@@ -82,45 +67,4 @@ impl Instead {
         let value = json!({"argument": self.argument, "value": self.send.as_ref()?});
         Some(FixedValue { location: Location::Body, name: self.place.clone(), value })
     }
-
-    fn hold(&self, arguments: &Map<String, Value>) -> Result<(), String> {
-        let Self { argument, of, .. } = self;
-        match (arguments.contains_key(of), arguments.contains_key(argument)) {
-            (true, true) => Err(format!("`{of}` and `{argument}` exclude one another")),
-            (false, false) if self.needed => Err(format!("give `{of}`, or `{argument}`: true where that is meant")),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// The arguments without those flags that are off, which say nothing.
-///
-/// # Errors
-///
-/// When a flag and what it takes the place of are given both, or neither where one of them is needed.
-pub(crate) fn meant<'a>(
-    all: &[Instead],
-    arguments: &'a Map<String, Value>,
-) -> Result<Cow<'a, Map<String, Value>>, String> {
-    let mut arguments = Cow::Borrowed(arguments);
-    for instead in all {
-        if arguments.get(&instead.argument).is_some_and(|value| *value != Value::Bool(true)) {
-            arguments.to_mut().remove(&instead.argument);
-        }
-        instead.hold(&arguments)?;
-    }
-    Ok(arguments)
-}
-
-/// The arguments as they are bound: each flag replaced by what it says.
-pub(crate) fn sent<'a>(all: &[Instead], arguments: &'a Map<String, Value>) -> Cow<'a, Map<String, Value>> {
-    let mut arguments = Cow::Borrowed(arguments);
-    for instead in all {
-        if arguments.contains_key(&instead.argument) {
-            let arguments = arguments.to_mut();
-            arguments.remove(&instead.argument);
-            arguments.extend(instead.send.clone().map(|value| (instead.of.clone(), value)));
-        }
-    }
-    arguments
 }

@@ -1,19 +1,10 @@
 //! Arguments that name things of another argument: the keys of a map, the items of a list.
 
-use mcp_govern_core::{ToolName, check::KEYS_OF};
+use mcp_govern_core::check::KEYS_OF;
 use serde_json::Value;
 
 use super::{govern::OperationGovern, naming::Naming, parameter::Argument, refs::Checked};
-
-/// What an operation states of the keys of its arguments.
-#[derive(Debug, Default)]
-pub(crate) struct Keys {
-    /// The arguments that keys of this operation stand for.
-    pub(crate) stand_for: Vec<String>,
-    /// The read that tells what a call replaces. What the call does not name is taken away, so that under a rule this is looked at
-    /// first.
-    pub(crate) replaces: Option<ToolName>,
-}
+use crate::plan::Keys;
 
 impl Keys {
     /// Reads `keys_of` and `replaces`, and writes the first into the schemas of the arguments: it is part of what is reviewed.

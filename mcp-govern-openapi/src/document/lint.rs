@@ -3,8 +3,7 @@
 use mcp_govern_core::{Effect, Risk, ToolDefinition};
 use serde_json::Value;
 
-use super::Document;
-use crate::row::Row;
+use crate::plan::{Document, Row};
 
 /// Everything that a careful author would still add, as sentences that name the operation. Empty for a complete document.
 pub(crate) fn lint(document: &Document) -> Vec<String> {

@@ -1,52 +1,49 @@
 //! The document: read, checked and compiled once; nothing of it is looked up by text afterwards.
 
-pub(crate) mod ends_now;
-pub(crate) mod foreign;
-pub(crate) mod govern;
-pub(crate) mod instead;
-pub(crate) mod names;
-pub(crate) mod policy;
-pub(crate) mod refs;
-pub(crate) mod scope;
-pub(crate) mod security;
-pub(crate) mod send;
-
 mod body;
-pub(crate) mod keys;
+pub(crate) mod check;
+mod class;
+mod context;
+mod ends_now;
+mod fields;
+mod foreign;
+pub(crate) mod govern;
+mod instead;
+mod keys;
 mod lint;
+mod names;
 mod naming;
 mod operation;
 mod output;
 mod parameter;
+mod policy;
 mod probe;
+pub(crate) mod refs;
 mod response;
 mod rows;
+mod schema;
+mod scope;
+mod security;
+mod send;
 mod servers;
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::collections::{HashMap, HashSet};
 
-use mcp_govern_core::{Catalogue, CatalogueVersion, ProviderId, ProviderInfo, SunsetNotice, ToolName};
+use mcp_govern_core::{CatalogueVersion, Effect, ProviderId, ProviderInfo, SunsetNotice, ToolName};
 use serde_json::{Map, Value};
 
+pub use self::foreign::ForeignDocument;
+pub(crate) use self::lint::lint;
 use self::{
-    foreign::ForeignDocument,
+    context::Shared,
     govern::DocumentGovern,
     naming::Naming,
-    operation::Shared,
-    policy::Policy,
     refs::{Checked, Components},
-    scope::Scopes,
-    security::Schemes,
-    servers::Servers,
 };
-pub(crate) use self::{lint::lint, operation::OWN_ORIGIN, probe::ProbePlan};
 use crate::{
     error::{DocumentError, DocumentErrorKind, Fault},
     merge::parse_yaml,
-    row::Row,
+    plan::{Document, Policy, Row, Schemes, Scopes, Servers},
 };
 
 /// What becomes of what cannot be honoured.
@@ -56,26 +53,6 @@ pub(crate) enum Faulty {
     Refused,
     /// It is left out, and told.
     LeftOut,
-}
-
-/// A compiled document.
-#[derive(Debug)]
-pub(crate) struct Document {
-    pub(crate) info: ProviderInfo,
-    pub(crate) version: CatalogueVersion,
-    pub(crate) servers: Servers,
-    /// What a server row may call its only region.
-    pub(crate) only_region: Option<String>,
-    pub(crate) rows: Vec<Row>,
-    index: HashMap<ToolName, usize>,
-    pub(crate) schemes: Schemes,
-    pub(crate) policy: Policy,
-    pub(crate) scopes: Scopes,
-    pub(crate) probes: Vec<ProbePlan>,
-    /// Whether others write and change it.
-    pub(crate) is_foreign: bool,
-    /// What cannot be honoured of a document that others write.
-    pub(crate) left_out: Vec<Fault>,
 }
 
 impl Document {
@@ -102,18 +79,6 @@ impl Document {
                 faults.0.insert(0, fault);
                 Err(DocumentError::new(DocumentErrorKind::Content, faults.0))
             }
-        }
-    }
-
-    /// The row of that name.
-    pub(crate) fn row(&self, name: &ToolName) -> Option<&Row> {
-        self.rows.get(*self.index.get(name)?)
-    }
-
-    /// Takes the declared forms of results out of all definitions.
-    pub(crate) fn forget_result_forms(&mut self) {
-        for row in &mut self.rows {
-            Arc::make_mut(&mut row.definition).output_schema = None;
         }
     }
 
@@ -181,10 +146,6 @@ impl Document {
         Ok(document)
     }
 
-    fn index_rows(&mut self) {
-        self.index = self.rows.iter().enumerate().map(|(at, row)| (row.name.clone(), at)).collect();
-    }
-
     fn check_scopes(&self, faults: &mut Faults) {
         for scope in &self.scopes.rules {
             if !self.rows.iter().any(|row| row.takes(&scope.argument)) {
@@ -239,7 +200,7 @@ impl Document {
         let Some(poll) = &row.poll else { return Ok(()) };
         let asked =
             self.row(&poll.row).ok_or_else(|| format!("`async.poll` names `{}`, which is no operation", poll.row))?;
-        if asked.definition.effect != mcp_govern_core::Effect::Read || asked.poll.is_some() {
+        if asked.definition.effect != Effect::Read || asked.poll.is_some() {
             return Err(format!("`async.poll: {}` must be a plain read", poll.row));
         }
         match asked.required.as_slice() {
@@ -253,7 +214,7 @@ impl Document {
 /// The read must tell what there is, with the arguments of the operation that replaces it.
 fn check_replaces(row: &Row, asked: &Row) -> Checked<()> {
     let name = &asked.name;
-    if asked.definition.effect != mcp_govern_core::Effect::Read || asked.poll.is_some() {
+    if asked.definition.effect != Effect::Read || asked.poll.is_some() {
         return Err(format!("`replaces: {name}` must be a plain read"));
     }
     if let Some(missing) = asked.required.iter().find(|argument| !row.takes(argument)) {
@@ -319,15 +280,4 @@ fn info(
     }
     info.sunset = govern.sunset.as_ref().map(|sunset| SunsetNotice::new(&sunset.date, &sunset.notice));
     Ok(info)
-}
-
-impl Document {
-    /// The tools of the rows, without helpers, and of whatever else the provider adds.
-    pub(crate) fn catalogue(
-        &self,
-        more: impl IntoIterator<Item = Arc<mcp_govern_core::ToolDefinition>>,
-    ) -> Result<Catalogue, ToolName> {
-        let own = self.rows.iter().filter(|row| !row.hidden).map(|row| row.definition.clone());
-        Catalogue::new(self.version, own.chain(more).collect())
-    }
 }

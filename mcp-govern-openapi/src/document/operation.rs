@@ -3,71 +3,34 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use http::{HeaderName, HeaderValue, Method, header};
-use mcp_govern_core::{
-    Annotations, Binding, Effect, FixedValue, Location, OperationBinding, Risk, ToolDefinition, ToolName,
-};
+use mcp_govern_core::{Binding, FixedValue, Location, OperationBinding, ToolDefinition, ToolName};
 use serde_json::{Map, Value, json};
 
 use super::{
-    body, ends_now,
-    foreign::Label,
-    govern::{IdempotentGovern, OperationGovern, PageGovern, PollGovern},
-    instead::{self, Instead},
-    keys::Keys,
+    body,
+    check::Arguments,
+    class::{Class, repeat_of},
+    context::{Shared, Stands},
+    ends_now,
+    govern::{OperationGovern, PollGovern},
+    instead,
     naming::Naming,
     output::{output_plan, page_size},
     parameter::{Argument, Parameters},
-    policy::{Policy, header_name},
-    refs::{Checked, Components},
+    refs::Checked,
     response::Responses,
-    scope::{Keep, Origin, Scopes},
-    security::Schemes,
+    schema::{Schemas, Side},
     send,
 };
 use crate::{
-    bind::{BodyPlan, PathTemplate, check_header_name, check_header_value, percent, scalar_text},
-    check::{Arguments, Check},
-    decode::{Fields, Pointer},
-    row::{Accepts, Pending, PollPlan, Repeat, Row, Shape, Stated},
-    schema::{Schemas, Side},
+    header::{check_header_name, check_header_value, header_name},
+    plan::{
+        Accepts, BodyPlan, Check, ConfigHeader, Fields, Instead, Keep, Keys, OWN_ORIGIN, Origin, PathTemplate, Pending,
+        Policy, PollPlan, Row, Shape, Stated, check_sent,
+    },
+    pointer::Pointer,
+    text::{percent, scalar_text},
 };
-
-/// Why an operation without a stated effect counts as dangerous.
-const EFFECT_UNKNOWN: &str = "The document does not say what this operation does to the data.";
-
-/// The origin that the server's base URL stands for.
-pub(crate) const OWN_ORIGIN: &str = "api";
-
-/// What operations share.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Shared<'a> {
-    pub(crate) components: Components<'a>,
-    pub(crate) schemes: &'a Schemes,
-    pub(crate) policy: &'a Policy,
-    pub(crate) scopes: &'a Scopes,
-    /// The paging styles that have a name.
-    pub(crate) pages: &'a BTreeMap<String, PageGovern>,
-    /// The document's own `security`.
-    pub(crate) security: Option<&'a Value>,
-    /// The document's own `servers`.
-    pub(crate) servers: Option<&'a Value>,
-    pub(crate) naming: &'a Naming,
-}
-
-/// One operation as it stands in the document.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Stands<'a> {
-    pub(crate) method: &'a str,
-    pub(crate) path: &'a str,
-    /// The parameters of the path.
-    pub(crate) of_path: Option<&'a Value>,
-    /// The `servers` of the path.
-    pub(crate) servers: Option<&'a Value>,
-    pub(crate) node: &'a Map<String, Value>,
-    /// What it is called by.
-    pub(crate) label: &'a Label,
-    pub(crate) place: &'a str,
-}
 
 /// The same ones said again, as some generators do, lead to the same place.
 fn refuse_other_servers(shared: Shared<'_>, at: Stands<'_>) -> Checked<()> {
@@ -165,7 +128,7 @@ pub(crate) fn compile(shared: Shared<'_>, at: Stands<'_>, govern: &OperationGove
             destination: None,
         }),
     };
-    send::check(&definition)?;
+    check_sent(&definition)?;
     // What has no digest cannot be reviewed.
     definition.digest().map_err(|error| format!("its definition has no digest: {error}"))?;
     let fixed_headers = fixed_headers(shared.policy, fixed.headers, &responses)?;
@@ -311,7 +274,7 @@ fn fixed_values(govern: &OperationGovern, body: &mut Option<BodyPlan>) -> Checke
 }
 
 /// What is sent with every call: the document's headers, the configuration's, the operation's own.
-fn always_of(policy: &Policy, config: &[crate::row::ConfigHeader], stated: &[FixedValue]) -> Vec<FixedValue> {
+fn always_of(policy: &Policy, config: &[ConfigHeader], stated: &[FixedValue]) -> Vec<FixedValue> {
     let header = |name: &str, value: Value| FixedValue { location: Location::Header, name: name.to_owned(), value };
     let constants = policy.stated_headers.iter().map(|(name, value)| header(name, Value::from(value.as_str())));
     let configured = config.iter().map(|from| {
@@ -322,16 +285,6 @@ fn always_of(policy: &Policy, config: &[crate::row::ConfigHeader], stated: &[Fix
         header(&from.stated, value)
     });
     constants.chain(configured).chain(stated.iter().cloned()).collect()
-}
-
-fn repeat_of(govern: &OperationGovern, method: &Method, known: &dyn Fn(&str) -> bool) -> Checked<Repeat> {
-    match &govern.idempotent {
-        Some(IdempotentGovern::Always(true)) => Ok(Repeat::Always),
-        Some(IdempotentGovern::With { with }) if known(with) => Ok(Repeat::With(with.clone())),
-        Some(IdempotentGovern::With { with }) => Err(format!("`idempotent` names `{with}`, which is no argument")),
-        None if govern.effect == Some(Effect::Read) || *method == Method::GET => Ok(Repeat::Always),
-        Some(IdempotentGovern::Always(false)) | None => Ok(Repeat::Never),
-    }
 }
 
 fn poll_plan(naming: &Naming, stated: &PollGovern) -> Checked<PollPlan> {
@@ -393,32 +346,6 @@ fn security_of(shared: Shared<'_>, node: &Map<String, Value>, origin: Option<&Or
     // Where a credential is welcome but not needed, it is shown when there is one.
     security.0.sort_by_key(Vec::is_empty);
     Ok(security)
-}
-
-struct Class {
-    effect: Effect,
-    risk: Risk,
-    reason: Option<String>,
-    annotations: Annotations,
-}
-
-impl Class {
-    fn of(govern: &OperationGovern, method: &Method, repeat: &Repeat) -> Checked<Self> {
-        if govern.effect == Some(Effect::Read) && matches!(*method, Method::PUT | Method::PATCH | Method::DELETE) {
-            return Err(format!("`effect: read` contradicts the method {method}"));
-        }
-        let stated = govern.risk.unwrap_or_default();
-        let told = govern.notifies.as_ref().map(|who| format!("It tells people: {who}"));
-        let (risk, reason) = match (govern.effect, stated) {
-            (None, _) => (Risk::Dangerous, Some(govern.why.clone().unwrap_or_else(|| EFFECT_UNKNOWN.to_owned()))),
-            (Some(_), Risk::None) if told.is_some() => (Risk::Sensitive, govern.why.clone().or(told)),
-            (Some(_), risk) => (risk, govern.why.clone()),
-        };
-        // Nothing is known of an unstated effect, so nothing is promised.
-        let effect = govern.effect.unwrap_or(Effect::Destructive);
-        let idempotent = *repeat == Repeat::Always && govern.effect.is_some();
-        Ok(Self { effect, risk, reason, annotations: Annotations::of(effect, idempotent) })
-    }
 }
 
 fn input_schema(arguments: &[Argument]) -> Value {

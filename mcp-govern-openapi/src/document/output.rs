@@ -3,14 +3,14 @@
 use serde_json::Value;
 
 use super::{
+    context::Shared,
     govern::{OperationGovern, PageChoice, PageGovern, PageStyleGovern},
-    operation::Shared,
     parameter::Argument,
     refs::Checked,
 };
 use crate::{
-    decode::{ListPlan, Paging, Pointer, SecretPath},
-    row::{OutputPlan, Shape},
+    plan::{ListPlan, OutputPlan, Paging, SecretPath, Shape},
+    pointer::Pointer,
 };
 
 /// Reads what the operation says of its answer. The argument for the size of a page is given its limits.

@@ -9,12 +9,11 @@ use serde_json::{Map, Value};
 use super::{
     names::argument_name,
     refs::{Checked, Components, short},
+    schema::Schemas,
 };
 use crate::{
-    bind::{HeaderParam, PathParam, QueryParam, QueryStyle, Slash, check_header_name},
-    decode::Fields,
-    row::ConfigHeader,
-    schema::{Codec, Schemas},
+    header::check_header_name,
+    plan::{Codec, ConfigHeader, Fields, HeaderParam, PathParam, QueryParam, QueryStyle, Slash},
 };
 
 /// An argument as a model sees it.
@@ -279,7 +278,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::schema::Side;
+    use crate::document::schema::Side;
 
     fn read(of_path: Value, of_operation: Value) -> Checked<Parameters> {
         let document = Box::leak(Box::new(json!({})));

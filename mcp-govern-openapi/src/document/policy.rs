@@ -1,67 +1,19 @@
 //! What holds for every exchange with a vendor: constant headers, throttling, errors, remedies, warnings.
 
-use std::{collections::BTreeMap, num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::HeaderName;
+use mcp_govern_core::ProviderErrorKind;
 
 use super::{
-    OWN_ORIGIN,
-    govern::{DocumentGovern, ErrorsGovern, RemedyGovern, RequestIdGovern, ThrottleGovern, WaitGovern, WaitUnit},
+    govern::{DocumentGovern, ErrorsGovern, RateGovern, RemedyGovern, RequestIdGovern, WaitGovern, WaitUnitGovern},
     refs::Checked,
 };
 use crate::{
-    bind::{check_header_name, check_header_value},
-    decode::{
-        Pointer,
-        error::{ErrorPlan, RemedyRule, header_matches, kind_from_word, wait_of},
-    },
+    header::{check_header_name, check_header_value, header_name},
+    plan::{ErrorPlan, OWN_ORIGIN, Policy, Rate, RemedyRule, ThrottleRule, WaitUnit},
+    pointer::Pointer,
 };
-
-/// The top-level `x-govern`, compiled.
-#[derive(Debug)]
-pub(crate) struct Policy {
-    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
-    /// The same with the capitals of the document.
-    pub(crate) stated_headers: BTreeMap<String, String>,
-    throttle: Vec<ThrottleGovern>,
-    wait: Vec<(HeaderName, WaitUnit)>,
-    wait_default: Option<Duration>,
-    pub(crate) rates: BTreeMap<Arc<str>, Rate>,
-    pub(crate) errors: ErrorPlan,
-    /// By the role of the origin that they are about.
-    remedies: BTreeMap<String, Vec<RemedyRule>>,
-    warnings: Vec<(HeaderName, String, String)>,
-}
-
-/// So many requests in any stretch of that length.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Rate {
-    pub(crate) requests: usize,
-    pub(crate) per: Duration,
-}
-
-impl Rate {
-    /// The part of one of so many nodes that share it: all of them together send no more than the whole.
-    pub(crate) fn among(self, nodes: NonZeroUsize) -> Self {
-        let requests = self.requests / nodes;
-        if requests > 0 {
-            return Self { requests, per: self.per };
-        }
-        // There are more nodes than requests: each sends one in a longer stretch.
-        let longer = nodes.get().div_ceil(self.requests.max(1));
-        Self { requests: 1, per: self.per.saturating_mul(u32::try_from(longer).unwrap_or(u32::MAX)) }
-    }
-}
-
-/// Whether a status says "too many requests", and what that means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Throttle {
-    No,
-    /// The request was turned away, but it is not said that nothing was done.
-    Unclear,
-    /// The request was turned away before anything was done.
-    NothingDone,
-}
 
 impl Policy {
     /// Compiles what the document states; what it leaves out has the defaults of plain HTTP.
@@ -72,10 +24,10 @@ impl Policy {
             headers.push((check_header_name(name)?, check_header_value(value).map_err(fault)?));
         }
         let throttle = stated.throttle.as_deref().map_or_else(
-            || vec![ThrottleGovern { status: 429, nothing_done: false }],
-            |stated| stated.iter().map(|t| ThrottleGovern { status: t.status, nothing_done: t.nothing_done }).collect(),
+            || vec![ThrottleRule { status: 429, nothing_done: false }],
+            |stated| stated.iter().map(|t| ThrottleRule { status: t.status, nothing_done: t.nothing_done }).collect(),
         );
-        let rate = |(name, rate): (&String, &super::govern::RateGovern)| match (rate.requests, rate.per_ms) {
+        let rate = |(name, rate): (&String, &RateGovern)| match (rate.requests, rate.per_ms) {
             (0 | 100_001.., _) | (_, 0) => {
                 Err(format!("`rates.{name}`: expected 1 to 100000 requests per 1 or more ms"))
             }
@@ -97,42 +49,12 @@ impl Policy {
                 .collect::<Checked<_>>()?,
         })
     }
-
-    /// Whether the vendor turned the request away because there were too many.
-    pub(crate) fn throttle(&self, status: StatusCode) -> Throttle {
-        match self.throttle.iter().find(|throttle| throttle.status == status.as_u16()) {
-            None => Throttle::No,
-            Some(ThrottleGovern { nothing_done: true, .. }) => Throttle::NothingDone,
-            Some(_) => Throttle::Unclear,
-        }
-    }
-
-    /// How long the vendor asks to wait.
-    pub(crate) fn wait(&self, headers: &HeaderMap) -> Option<Duration> {
-        wait_of(headers, &self.wait, std::time::SystemTime::now())
-    }
-
-    /// How long to wait after a throttle status that does not say it.
-    pub(crate) fn wait_default(&self) -> Option<Duration> {
-        self.wait_default
-    }
-
-    /// What to tell people of errors from an origin; from the server's base URL without one.
-    pub(crate) fn remedies(&self, origin: Option<&str>) -> &[RemedyRule] {
-        self.remedies.get(origin.unwrap_or(OWN_ORIGIN)).map(Vec::as_slice).unwrap_or_default()
-    }
-
-    /// The sentences of the warnings that the answer's headers carry.
-    pub(crate) fn warnings(&self, headers: &HeaderMap) -> impl Iterator<Item = &str> {
-        let told = |(name, equals, _): &&(HeaderName, String, String)| header_matches(headers, name, Some(equals));
-        self.warnings.iter().filter(told).map(|(.., text)| text.as_str())
-    }
 }
 
 fn waits(stated: Option<&[WaitGovern]>) -> Checked<Vec<(HeaderName, WaitUnit)>> {
     match stated {
         None => Ok(vec![(http::header::RETRY_AFTER, WaitUnit::Seconds)]),
-        Some(stated) => stated.iter().map(|wait| Ok((header_name(&wait.header)?, wait.unit))).collect(),
+        Some(stated) => stated.iter().map(|wait| Ok((header_name(&wait.header)?, wait.unit.into()))).collect(),
     }
 }
 
@@ -206,16 +128,42 @@ fn remedy(stated: &RemedyGovern) -> Checked<RemedyRule> {
     })
 }
 
-/// The name of a header of an answer.
-pub(crate) fn header_name(name: &str) -> Checked<HeaderName> {
-    HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("`{name}` is no header name"))
+/// The words that a document may use for a kind.
+fn kind_from_word(word: &str) -> Option<ProviderErrorKind> {
+    Some(match word {
+        "invalid" | "invalid_arguments" => ProviderErrorKind::InvalidArguments,
+        "unauthorized" => ProviderErrorKind::Unauthorized,
+        "forbidden" => ProviderErrorKind::Forbidden,
+        "plan_limit" => ProviderErrorKind::PlanLimit,
+        "not_found" | "gone" => ProviderErrorKind::NotFound,
+        "conflict" | "already_done" | "not_ready" => ProviderErrorKind::Conflict,
+        "rate_limited" => ProviderErrorKind::RateLimited,
+        "vendor_failure" => ProviderErrorKind::VendorFailure,
+        "rejected" => ProviderErrorKind::Rejected,
+        "config" => ProviderErrorKind::Config,
+        _ => return None,
+    })
+}
+
+impl From<WaitUnitGovern> for WaitUnit {
+    fn from(stated: WaitUnitGovern) -> Self {
+        match stated {
+            WaitUnitGovern::Seconds => Self::Seconds,
+            WaitUnitGovern::Milliseconds => Self::Milliseconds,
+            WaitUnitGovern::EpochSeconds => Self::EpochSeconds,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
+    use http::{HeaderMap, HeaderValue, StatusCode};
     use serde_json::json;
 
     use super::*;
+    use crate::plan::Throttle;
 
     fn policy(stated: serde_json::Value) -> Checked<Policy> {
         Policy::new(&serde_json::from_value(stated).unwrap())
@@ -227,7 +175,7 @@ mod tests {
         assert_eq!(policy.throttle(StatusCode::TOO_MANY_REQUESTS), Throttle::Unclear);
         assert_eq!(policy.throttle(StatusCode::SERVICE_UNAVAILABLE), Throttle::No);
         let headers = HeaderMap::from_iter([(http::header::RETRY_AFTER, HeaderValue::from_static("3"))]);
-        assert_eq!(policy.wait(&headers), Some(Duration::from_secs(3)));
+        assert_eq!(policy.wait(&headers, SystemTime::now()), Some(Duration::from_secs(3)));
         assert_eq!(policy.wait_default(), None);
     }
 

@@ -1,54 +1,19 @@
 //! Which reads prove a credential.
 
-use mcp_govern_core::{AuthMethodId, Effect, ToolName};
-use serde_json::{Map, Value, value::RawValue};
+use mcp_govern_core::{AuthMethodId, Effect};
+use serde_json::Map;
 
-use super::{Document, Faults, Faulty, govern::ProbeGovern, naming::Naming, refs::Checked};
-use crate::decode::Pointer;
-
-/// A read that proves a credential, and what it tells about it.
-#[derive(Debug)]
-pub(crate) struct ProbePlan {
-    pub(crate) row: ToolName,
-    pub(crate) arguments: Map<String, Value>,
-    pub(crate) grants: Vec<String>,
-    pub(crate) facts: Vec<(String, Fact)>,
-    /// The scheme to prove; the operation's own when absent.
-    pub(crate) scheme: Option<usize>,
-    pub(crate) when: Option<AuthMethodId>,
-    /// Asked for facts once the key is proved.
-    pub(crate) more: bool,
-    pub(crate) remark: Option<String>,
-}
-
-/// Where a probe finds a fact.
-#[derive(Debug)]
-pub(crate) enum Fact {
-    At(Pointer),
-    /// In every item of a list, joined by commas.
-    Each {
-        list: Pointer,
-        item: Pointer,
-    },
-}
+use super::{Faults, Faulty, govern::ProbeGovern, naming::Naming, refs::Checked};
+use crate::{
+    plan::{Document, Fact, ProbePlan, Row},
+    pointer::Pointer,
+};
 
 impl Fact {
     fn parse(text: &str) -> Checked<Self> {
         match text.split_once("/*") {
             None => Ok(Self::At(Pointer::parse(text)?)),
             Some((list, item)) => Ok(Self::Each { list: Pointer::parse(list)?, item: Pointer::parse(item)? }),
-        }
-    }
-
-    /// The fact's text, where the answer holds it.
-    pub(crate) fn text(&self, answer: &str) -> Option<String> {
-        match self {
-            Self::At(pointer) => pointer.text(answer),
-            Self::Each { list, item } => {
-                let items: Vec<&RawValue> = serde_json::from_str(list.find(answer).ok()??).ok()?;
-                let texts: Vec<String> = items.iter().filter_map(|found| item.text(found.get())).collect();
-                Some(texts.join(", "))
-            }
         }
     }
 }
@@ -73,7 +38,7 @@ pub(super) fn read(
     if !stated.is_empty() {
         return Ok(plans);
     }
-    let usable = |row: &&crate::row::Row| {
+    let usable = |row: &&Row| {
         row.stated.effect == Some(Effect::Read) && row.required.is_empty() && !row.security.is_empty() && !row.hidden
     };
     let row = document.rows.iter().find(usable);

@@ -2,11 +2,13 @@
 
 use serde_json::{Map, Value, json};
 
-use super::refs::{Checked, Components};
-use crate::{
-    decode::Pointer,
-    row::{Accepts, OutputPlan, Shape},
+use super::{
+    refs::{Checked, Components},
     schema::Schemas,
+};
+use crate::{
+    plan::{Accepts, OutputPlan, Shape},
+    pointer::Pointer,
 };
 
 /// What the 2xx responses state.
@@ -122,8 +124,8 @@ fn object_without(schema: &Value, drop: &[String]) -> Option<Value> {
 mod tests {
     use super::*;
     use crate::{
-        decode::{Fields, ListPlan, Paging},
-        schema::Side,
+        document::schema::Side,
+        plan::{Fields, ListPlan, Paging},
     };
 
     fn read(node: Value) -> Responses {

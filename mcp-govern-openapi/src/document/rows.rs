@@ -7,12 +7,13 @@ use serde_json::{Map, Value};
 
 use super::{
     Faults,
+    context::{Shared, Stands},
     foreign::{ForeignDocument, Label},
     govern::{self, OperationGovern},
-    operation::{Shared, Stands, compile},
+    operation::compile,
     refs::Checked,
 };
-use crate::{merge::FILE_KEY, row::Row};
+use crate::{merge::FILE_KEY, plan::Row};
 
 /// An operation that is meant.
 #[derive(Debug)]

@@ -3,54 +3,15 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    OWN_ORIGIN,
-    govern::{DocumentGovern, FieldFormat, KeepGovern, OthersGovern},
+    govern::{DocumentGovern, KeepGovern, OthersGovern},
     names::argument_name,
     parameter::Argument,
     refs::Checked,
-    security::Schemes,
 };
 use crate::{
-    decode::{Paging, Pointer},
-    row::{OutputPlan, Shape},
+    plan::{FieldFormat, Keep, OWN_ORIGIN, Origin, Others, OutputPlan, Paging, Schemes, ScopeRule, Scopes, Shape},
+    pointer::Pointer,
 };
-
-/// Everything that a document lets a server be limited to.
-#[derive(Debug, Default)]
-pub(crate) struct Scopes {
-    pub(crate) rules: Vec<ScopeRule>,
-    pub(crate) origins: Vec<Origin>,
-}
-
-/// An argument to whose values a server can be limited.
-#[derive(Debug)]
-pub(crate) struct ScopeRule {
-    pub(crate) argument: String,
-    /// The configuration that lists the values.
-    pub(crate) config: String,
-    pub(crate) others: OthersGovern,
-}
-
-/// Hosts beside the API's own. They never see the credential.
-#[derive(Debug)]
-pub(crate) struct Origin {
-    pub(crate) role: String,
-    /// The configuration that lists the hosts.
-    pub(crate) config: String,
-    /// The argument that chooses one.
-    pub(crate) argument: String,
-    description: String,
-}
-
-/// How an answer without the argument is kept to the values that a server is limited to.
-#[derive(Debug)]
-pub(crate) struct Keep {
-    pub(crate) argument: String,
-    /// Where lists or maps of what is kept may stand; at least one of them must be there.
-    pub(crate) at: Vec<Pointer>,
-    /// Where the value stands in an item of a list. In a map it is the key.
-    pub(crate) id: Pointer,
-}
 
 impl Scopes {
     /// Reads `scopes` and `origin_roles`.
@@ -64,7 +25,7 @@ impl Scopes {
             let place = |fault| format!("`scopes`: {fault}");
             configured(&stated.config, FieldFormat::Ids, "ids").map_err(place)?;
             let (argument, config) = (stated.argument.clone(), stated.config.clone());
-            scopes.rules.push(ScopeRule { argument, config, others: stated.others });
+            scopes.rules.push(ScopeRule { argument, config, others: stated.others.into() });
         }
         for (role, stated) in &govern.origin_roles {
             let place = |fault| format!("`origin_roles.{role}`: {fault}");
@@ -117,5 +78,14 @@ impl Keep {
             at.push(Pointer::default());
         }
         Ok(Self { argument: stated.argument.clone(), at, id: Pointer::parse(&stated.id)? })
+    }
+}
+
+impl From<OthersGovern> for Others {
+    fn from(stated: OthersGovern) -> Self {
+        match stated {
+            OthersGovern::Closed => Self::Closed,
+            OthersGovern::Open => Self::Open,
+        }
     }
 }

@@ -1,119 +1,19 @@
-//! Security schemes: what a credential must hold, and which header it fills.
+//! Security schemes, as the document states them.
 
-use std::collections::BTreeMap;
-
-use http::{HeaderName, HeaderValue, header};
-use mcp_govern_core::{
-    AuthMethod, AuthMethodId, ConfigField, Credential, CredentialFacts, CredentialSharing, Secret, SecretField,
-};
+use http::{HeaderName, header};
+use mcp_govern_core::{AuthMethod, AuthMethodId, ConfigField, CredentialSharing, SecretField};
 use serde_json::{Map, Value};
 
 use super::{
     Faulty,
-    govern::{self, FieldFormat, FieldGovern, SchemeGovern},
-    policy::header_name,
+    govern::{self, FieldFormatGovern, FieldGovern, SchemeGovern},
+    names::to_snake,
     refs::{Checked, Components},
 };
-
-/// A security scheme of the document.
-#[derive(Debug)]
-pub(crate) struct Scheme {
-    pub(crate) name: String,
-    pub(crate) method: AuthMethodId,
-    pub(crate) header: HeaderName,
-    kind: SchemeKind,
-}
-
-#[derive(Debug)]
-enum SchemeKind {
-    /// A prefix and one secret field.
-    Token { prefix: String, field: String, fallback: Option<String> },
-    /// `Basic` with user name and password (RFC 7617).
-    Basic { user: String, password: String },
-}
-
-/// A configuration value that an auth method wants, with its form.
-#[derive(Debug, Clone)]
-pub(crate) struct ConfigRule {
-    pub(crate) method: AuthMethodId,
-    pub(crate) name: String,
-    pub(crate) required: bool,
-    pub(crate) format: Option<FieldFormat>,
-}
-
-/// All schemes of a document.
-#[derive(Debug, Default)]
-pub(crate) struct Schemes {
-    pub(crate) list: Vec<Scheme>,
-    pub(crate) methods: Vec<AuthMethod>,
-    pub(crate) config: Vec<ConfigRule>,
-    /// Schemes that cannot be honoured, and why: what needs one of them is left out.
-    unsupported: BTreeMap<String, String>,
-}
-
-impl Scheme {
-    /// The secret field that is used, given the names of the fields that a credential has.
-    pub(crate) fn field<'a>(&'a self, has: &dyn Fn(&str) -> bool) -> Option<&'a str> {
-        match &self.kind {
-            SchemeKind::Token { field, fallback, .. } => {
-                if has(field) {
-                    Some(field)
-                } else {
-                    fallback.as_deref().filter(|name| has(name))
-                }
-            }
-            SchemeKind::Basic { user, password } => (has(user) && has(password)).then_some(password.as_str()),
-        }
-    }
-
-    /// The field that the scheme is about, for messages.
-    pub(crate) fn own_field(&self) -> &str {
-        match &self.kind {
-            SchemeKind::Token { field, .. } => field,
-            SchemeKind::Basic { password, .. } => password,
-        }
-    }
-
-    /// The header's value, marked as sensitive. `None` when the credential lacks the field.
-    ///
-    /// # Errors
-    ///
-    /// When the secret holds characters that no header can carry.
-    pub(crate) fn value(&self, credential: &Credential) -> Option<Result<HeaderValue, String>> {
-        let has = |name: &str| credential.field(name).is_some_and(|secret| !secret.is_empty());
-        let field = self.field(&has)?;
-        let secret = credential.field(field)?;
-        let text = match &self.kind {
-            SchemeKind::Token { prefix, .. } => [prefix, secret.expose()].concat(),
-            SchemeKind::Basic { user, .. } => {
-                use base64::Engine as _;
-                let pair = Secret::new([credential.field(user)?.expose(), ":", secret.expose()].concat());
-                ["Basic ", &base64::prelude::BASE64_STANDARD.encode(pair.expose())].concat()
-            }
-        };
-        let unfit = || format!("the credential's `{field}` holds characters that no header can carry");
-        if !crate::bind::is_header_text(&text) {
-            // Wiped, as the credential's own copy will be.
-            drop(Secret::new(text));
-            return Some(Err(unfit()));
-        }
-        // The text itself moves into the header: there is no second copy of it.
-        let value = HeaderValue::try_from(text).map_err(|_| unfit());
-        Some(value.map(|mut value| {
-            value.set_sensitive(true);
-            value
-        }))
-    }
-
-    /// The header for a preview, with the secret masked.
-    pub(crate) fn masked(&self, facts: &CredentialFacts) -> (String, bool) {
-        let known = facts.fields.is_empty() || self.field(&|name| facts.fields.contains(name)).is_some();
-        match &self.kind {
-            SchemeKind::Token { prefix, .. } => (format!("{prefix}{}", crate::decode::MASK), known),
-            SchemeKind::Basic { .. } => (format!("Basic {}", crate::decode::MASK), known),
-        }
-    }
-}
+use crate::{
+    header::header_name,
+    plan::{ConfigRule, FieldFormat, Scheme, SchemeKind, Schemes},
+};
 
 impl Schemes {
     /// Reads `components.securitySchemes`; `preferred` lists names in the order in which methods are recommended. A scheme that cannot be
@@ -166,7 +66,7 @@ impl Schemes {
         header: HeaderName,
         kind: SchemeKind,
     ) -> Checked<()> {
-        let id = stated.method.clone().unwrap_or_else(|| super::names::to_snake(name));
+        let id = stated.method.clone().unwrap_or_else(|| to_snake(name));
         let method = AuthMethodId::new(id).map_err(|error| error.to_string())?;
         let oauth = matches!(text(object, "type"), "oauth2" | "openIdConnect");
         self.add_method(&method, stated, &kind, oauth)?;
@@ -219,7 +119,7 @@ impl Schemes {
                 method: id.clone(),
                 name: config.name.clone(),
                 required: config.required,
-                format: config.format,
+                format: config.format.map(Into::into),
             });
         }
         Ok(())
@@ -272,8 +172,19 @@ fn title_of(stated: &FieldGovern) -> String {
     stated.title.clone().unwrap_or_else(|| stated.name.replace('_', " "))
 }
 
+impl From<FieldFormatGovern> for FieldFormat {
+    fn from(stated: FieldFormatGovern) -> Self {
+        match stated {
+            FieldFormatGovern::Email => Self::Email,
+            FieldFormatGovern::Ids => Self::Ids,
+            FieldFormatGovern::Hosts => Self::Hosts,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use mcp_govern_core::{Credential, Secret};
     use serde_json::json;
 
     use super::*;

@@ -6,11 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use mcp_govern_core::{ToolDefinition, check::send_faults};
 use serde_json::Value;
 
 use super::{govern::OperationGovern, parameter::Argument, refs::Checked};
-use crate::bind::BodyPlan;
+use crate::plan::BodyPlan;
 
 /// Reads `send`, and shows each value as the argument's default. `size` is the argument for the size of a page and its value.
 pub(super) fn read(
@@ -36,10 +35,4 @@ pub(super) fn read(
         argument.schema.insert("default".to_owned(), value.clone());
     }
     Ok(send)
-}
-
-/// Holds what a definition sends unasked to the schemas of its arguments.
-pub(crate) fn check(definition: &ToolDefinition) -> Checked<()> {
-    let Some(fault) = send_faults(definition).into_iter().next() else { return Ok(()) };
-    Err(format!("`send` of `{}`: the argument {}", fault.argument, fault.fault))
 }

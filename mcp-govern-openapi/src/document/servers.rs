@@ -5,14 +5,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::refs::Checked;
-
-/// What the document's `servers` come to.
-#[derive(Debug, Default)]
-pub(crate) struct Servers {
-    pub(crate) regions: Vec<Region>,
-    /// Servers that are no base URL by themselves, and why: an operator names one instead.
-    pub(crate) unusable: Vec<String>,
-}
+use crate::{base_url::check_base, plan::Servers};
 
 impl Servers {
     /// Reads `servers`. One that is relative, has variables without defaults, or is plain http elsewhere is no base URL; that is no
@@ -38,21 +31,6 @@ impl Servers {
         }
         Ok(servers)
     }
-
-    /// The base URL where the operator's row says nothing.
-    pub(crate) fn base(&self) -> Option<&Url> {
-        self.regions.first().map(|region| &region.base_url)
-    }
-
-    /// Why the operator's row must name a base URL.
-    pub(crate) fn missing(&self) -> String {
-        match self.unusable.as_slice() {
-            [] => "the document names no server: `base_url` is needed".to_owned(),
-            unusable => {
-                format!("the document names no server that can be used ({}): `base_url` is needed", unusable.join(", "))
-            }
-        }
-    }
 }
 
 fn base(url: &str, variables: Option<&Value>) -> Checked<Url> {
@@ -61,7 +39,7 @@ fn base(url: &str, variables: Option<&Value>) -> Checked<Url> {
         url::ParseError::RelativeUrlWithoutBase => "is relative".to_owned(),
         error => format!("is no URL: {error}"),
     })?;
-    crate::server::check_base(&base)?;
+    check_base(&base)?;
     Ok(base)
 }
 

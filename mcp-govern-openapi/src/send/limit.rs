@@ -13,7 +13,7 @@ use mcp_govern_core::UserId;
 use tokio::time::{Instant, timeout_at};
 
 use super::turns::{Person, Ticket, Turns};
-use crate::document::policy::Rate;
+use crate::plan::Rate;
 
 /// Counts what was sent, for all servers of a provider.
 ///

@@ -1,41 +1,41 @@
 //! One exchange with the vendor: wait for a place, tell the observer, send, read within bounds, try again where that is right.
 
+mod attempt;
 mod limit;
 mod read;
 mod retry;
 mod turns;
 
 use std::{
-    borrow::Cow,
     future::{Future, poll_fn},
     pin::{Pin, pin},
     sync::Arc,
     task::Poll,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, response::Parts};
-use mcp_govern_core::{CallObserver, Exchange, ProviderError, ProviderErrorKind, Sent, VendorError};
+use mcp_govern_core::{CallObserver, Exchange, ProviderError, ProviderErrorKind, Sent};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+pub(crate) use self::{
+    attempt::unrepeated,
+    limit::{LaneKey, Limiter},
+    retry::Permission,
+};
 use self::{
+    attempt::{Attempt, Fault, Head, State},
     limit::{Joined, Turn, Wish},
     read::{Overflow, ReadFault, read_body},
     retry::{Ending, again, pause},
     turns::{MOST_WAITING, Person},
 };
-pub(crate) use self::{
-    limit::{LaneKey, Limiter},
-    retry::Permission,
-};
 use crate::{
-    decode::{
-        Scrubber,
-        error::{MOST_READ, one_line, request_id},
-    },
-    document::policy::{Policy, Rate, Throttle},
     limits::Limits,
+    plan::{MOST_READ, Policy, Rate, Throttle},
+    redact::Scrubber,
+    text::one_line,
     transport::Transport,
 };
 
@@ -225,9 +225,9 @@ impl Sender<'_> {
         if answer.throttle == Throttle::No {
             // One operation that is out of order says nothing about the others.
             let out_of_order = answer.status == StatusCode::SERVICE_UNAVAILABLE;
-            return if out_of_order { self.policy.wait(&answer.headers) } else { None };
+            return if out_of_order { self.policy.wait(&answer.headers, SystemTime::now()) } else { None };
         }
-        let wait = self.policy.wait(&answer.headers).or_else(|| self.policy.wait_default())?;
+        let wait = self.policy.wait(&answer.headers, SystemTime::now()).or_else(|| self.policy.wait_default())?;
         let now = Instant::now();
         self.limiter.block(&out.lane, now + wait.min(LONGEST_SILENCE), now);
         Some(wait)
@@ -286,7 +286,7 @@ impl Sender<'_> {
         state.exchange.received_bytes = u64::try_from(body.len()).unwrap_or(u64::MAX);
         let text = if succeeded { "" } else { std::str::from_utf8(&body).unwrap_or_default() };
         state.exchange.request_id =
-            request_id(&self.policy.errors, &head.headers, text).map(|id| one_line(&self.scrubber.clean(id), 120));
+            self.policy.errors.request_id(&head.headers, text).map(|id| one_line(&self.scrubber.clean(id), 120));
         let throttle = self.policy.throttle(head.status);
         Attempt::Answered(Head { status: head.status, headers: head.headers, body, throttle })
     }
@@ -315,150 +315,10 @@ fn before<'a, T>(
     })
 }
 
-/// How far an exchange has come.
-#[derive(Debug)]
-struct State {
-    attempts: u32,
-    sent: Sent,
-    begun: Option<Instant>,
-    exchange: Exchange,
-    /// Why a further attempt that would have been right was not made.
-    unrepeated: Option<String>,
-}
-
-/// An answer as it came, its body read.
-struct Head {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Bytes,
-    throttle: Throttle,
-}
-
-enum Attempt {
-    Answered(Head),
-    Broken(Fault),
-    /// Not to be tried again.
-    Final(ProviderErrorKind, String),
-}
-
-enum Fault {
-    Transport(crate::transport::TransportError),
-    /// The head of an answer came and its body broke off.
-    Body(String),
-}
-
-impl Fault {
-    fn sent(&self) -> Sent {
-        match self {
-            Self::Transport(fault) => fault.sent(),
-            Self::Body(_) => Sent::Yes,
-        }
-    }
-}
-
-impl State {
-    fn new(out: &Outgoing<'_>) -> Self {
-        let exchange = Exchange {
-            method: name_of(out.method),
-            path: Arc::clone(out.template),
-            status: None,
-            request_id: None,
-            sent_bytes: u64::try_from(out.body.len()).unwrap_or(u64::MAX),
-            received_bytes: 0,
-            latency_ms: 0,
-            retries: 0,
-        };
-        Self { attempts: 0, sent: Sent::No, begun: None, exchange, unrepeated: None }
-    }
-
-    /// An attempt has ended.
-    fn ended(&mut self, out: &Outgoing<'_>, begun: Instant) {
-        let now = Instant::now();
-        self.exchange.latency_ms = millis(now - *self.begun.get_or_insert(begun));
-        tracing::debug!(
-            method = %out.method,
-            path = &**out.template,
-            status = self.exchange.status,
-            ms = millis(now - begun),
-            "exchange"
-        );
-    }
-
-    fn exchanges(&self) -> Vec<Exchange> {
-        if self.attempts == 0 { Vec::new() } else { vec![self.exchange.clone()] }
-    }
-
-    fn error(&self, kind: ProviderErrorKind, text: impl Into<String>) -> ProviderError {
-        ProviderError::new(kind, text).with_sent(self.sent).with_exchanges(self.exchanges())
-    }
-
-    /// Not sent, because the vendor's rate leaves no room before the deadline.
-    fn limited(&self, wait: Duration, text: &str) -> ProviderError {
-        let mut vendor = VendorError::new();
-        vendor.retry_after = Some(wait);
-        self.error(ProviderErrorKind::RateLimited, text).with_vendor(vendor)
-    }
-
-    fn finish(self, outcome: Attempt) -> Result<Answer, ProviderError> {
-        match outcome {
-            Attempt::Answered(head) => {
-                let Head { status, headers, body, throttle } = head;
-                let unrepeated = self.unrepeated;
-                Ok(Answer { status, headers, body, throttle, sent: self.sent, exchange: self.exchange, unrepeated })
-            }
-            other => {
-                let error = self.fail(other);
-                match &self.unrepeated {
-                    Some(why) => {
-                        let text = unrepeated(error.message(), why);
-                        Err(error.with_message(text))
-                    }
-                    None => Err(error),
-                }
-            }
-        }
-    }
-
-    fn fail(&self, outcome: Attempt) -> ProviderError {
-        match outcome {
-            Attempt::Final(kind, text) => self.error(kind, format!("the vendor {text}")),
-            Attempt::Broken(Fault::Transport(fault)) => {
-                let text = format!("the vendor could not be reached: {fault}");
-                self.error(ProviderErrorKind::Network, text).with_source(fault)
-            }
-            Attempt::Broken(Fault::Body(fault)) => {
-                self.error(ProviderErrorKind::Network, format!("the vendor's answer broke off: {fault}"))
-            }
-            Attempt::Answered(_) => self.error(ProviderErrorKind::Internal, "an answer was taken for a failure"),
-        }
-    }
-}
-
-/// A failure after which another attempt would have been right, with why none was made.
-pub(crate) fn unrepeated(text: &str, why: &str) -> String {
-    let text = text.trim_end_matches('.');
-    format!("{text}. It was not tried again: {why}")
-}
-
-fn name_of(method: &Method) -> Cow<'static, str> {
-    match *method {
-        Method::GET => Cow::Borrowed("GET"),
-        Method::POST => Cow::Borrowed("POST"),
-        Method::PUT => Cow::Borrowed("PUT"),
-        Method::PATCH => Cow::Borrowed("PATCH"),
-        Method::DELETE => Cow::Borrowed("DELETE"),
-        _ => Cow::Owned(method.to_string()),
-    }
-}
-
 /// That much later; a time that no clock can show counts as a year from now.
 pub(crate) fn later(duration: Duration) -> Instant {
     let now = Instant::now();
     now.checked_add(duration).unwrap_or_else(|| now + Duration::from_secs(365 * 24 * 3600))
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Whole seconds, rounded up.

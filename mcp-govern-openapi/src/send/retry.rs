@@ -8,7 +8,7 @@ use std::{
 use http::StatusCode;
 use mcp_govern_core::Sent;
 
-use crate::{document::policy::Throttle, limits::Limits};
+use crate::{limits::Limits, plan::Throttle};
 
 /// How an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

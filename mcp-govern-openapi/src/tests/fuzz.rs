@@ -10,9 +10,10 @@ use serde_json::json;
 use super::*;
 use crate::{
     bind::{bind, with_sent},
-    decode::{Kept, Scrubber, decode, error, trim},
-    reach::Reach,
-    row::{Row, Shape},
+    decode::{Kept, decode, error, trim},
+    plan::{Row, Shape},
+    redact::Scrubber,
+    server::reach::{Reach, Seen},
 };
 
 static SERVER: LazyLock<OpenApiServer> = LazyLock::new(|| server(PETS, &Script::new([])));
@@ -162,7 +163,7 @@ fn fuzz_answers() {
             let (reach, rules) = (Reach::default(), CallRules::default());
             let outcomes = ["list_pets", "get_pet", "get_status", "create_pet"].map(|tool| {
                 let row = row(tool);
-                let kept = Kept { reach: &reach, rules: &rules, values: 2_000 };
+                let kept = Kept { filter: &Seen { reach: &reach, rules: &rules }, values: 2_000 };
                 let work = || decode(row, &Map::new(), StatusCode::OK, &headers, input, scrubber, kept);
                 let (decoded, steps) = steps::counted(work);
                 assert_in_proportion(steps, input.len(), 80, "decoding");

@@ -8,9 +8,10 @@ use serde_json::json;
 use super::*;
 use crate::{
     bind::bind,
-    decode::{Kept, Scrubber, decode},
-    reach::Reach,
-    row::Row,
+    decode::{Kept, decode},
+    plan::Row,
+    redact::Scrubber,
+    server::reach::{Reach, Seen},
 };
 
 fn pets(count: usize) -> Value {
@@ -26,7 +27,7 @@ type Shaped = fn(usize) -> Value;
 async fn a_long_answer_is_decoded_as_a_short_one_is() {
     let limits = Limits::new().with_output_bytes(10 << 20);
     for (count, is_long) in [(3, false), (400, true)] {
-        assert_eq!(pets(count).to_string().len() > crate::aside::LONG, is_long);
+        assert_eq!(pets(count).to_string().len() > crate::server::aside::LONG, is_long);
         let script = Script::new([json(200, pets(count))]);
         let provider = builder(PETS, &script).limits(limits.clone()).build().unwrap();
         let server = provider.open_server(&spec(&provider)).unwrap();
@@ -77,7 +78,7 @@ fn decoding_takes_steps_that_grow_as_the_answer_does() {
     let credential = credential();
     let (reach, rules) = (Reach::default(), CallRules::default());
     let work = |tool: &str, body: &Value| {
-        let kept = Kept { reach: &reach, rules: &rules, values: usize::MAX };
+        let kept = Kept { filter: &Seen { reach: &reach, rules: &rules }, values: usize::MAX };
         let scrubber = Scrubber::new(Some(&credential));
         decode(
             row(&server, tool),

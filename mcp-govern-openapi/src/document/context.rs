@@ -1,0 +1,39 @@
+//! What the operations of a document share, and one of them as it is stated.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::{foreign::Label, govern::PageGovern, naming::Naming, refs::Components};
+use crate::plan::{Policy, Schemes, Scopes};
+
+/// What operations share.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shared<'a> {
+    pub(crate) components: Components<'a>,
+    pub(crate) schemes: &'a Schemes,
+    pub(crate) policy: &'a Policy,
+    pub(crate) scopes: &'a Scopes,
+    /// The paging styles that have a name.
+    pub(crate) pages: &'a BTreeMap<String, PageGovern>,
+    /// The document's own `security`.
+    pub(crate) security: Option<&'a Value>,
+    /// The document's own `servers`.
+    pub(crate) servers: Option<&'a Value>,
+    pub(crate) naming: &'a Naming,
+}
+
+/// One operation as it stands in the document.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stands<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) path: &'a str,
+    /// The parameters of the path.
+    pub(crate) of_path: Option<&'a Value>,
+    /// The `servers` of the path.
+    pub(crate) servers: Option<&'a Value>,
+    pub(crate) node: &'a Map<String, Value>,
+    /// What it is called by.
+    pub(crate) label: &'a Label,
+    pub(crate) place: &'a str,
+}

@@ -1,0 +1,53 @@
+//! A compiled document.
+
+use std::{collections::HashMap, sync::Arc};
+
+use mcp_govern_core::{Catalogue, CatalogueVersion, ProviderInfo, ToolDefinition, ToolName};
+
+use super::{Policy, ProbePlan, Row, Schemes, Scopes, Servers};
+use crate::error::Fault;
+
+/// A compiled document.
+#[derive(Debug)]
+pub(crate) struct Document {
+    pub(crate) info: ProviderInfo,
+    pub(crate) version: CatalogueVersion,
+    pub(crate) servers: Servers,
+    /// What a server row may call its only region.
+    pub(crate) only_region: Option<String>,
+    pub(crate) rows: Vec<Row>,
+    pub(crate) index: HashMap<ToolName, usize>,
+    pub(crate) schemes: Schemes,
+    pub(crate) policy: Policy,
+    pub(crate) scopes: Scopes,
+    pub(crate) probes: Vec<ProbePlan>,
+    /// Whether others write and change it.
+    pub(crate) is_foreign: bool,
+    /// What cannot be honoured of a document that others write.
+    pub(crate) left_out: Vec<Fault>,
+}
+
+impl Document {
+    /// The row of that name.
+    pub(crate) fn row(&self, name: &ToolName) -> Option<&Row> {
+        self.rows.get(*self.index.get(name)?)
+    }
+
+    /// Takes the declared forms of results out of all definitions.
+    pub(crate) fn forget_result_forms(&mut self) {
+        for row in &mut self.rows {
+            Arc::make_mut(&mut row.definition).output_schema = None;
+        }
+    }
+
+    /// Notes where each row is. To be called whenever the rows have changed.
+    pub(crate) fn index_rows(&mut self) {
+        self.index = self.rows.iter().enumerate().map(|(at, row)| (row.name.clone(), at)).collect();
+    }
+
+    /// The tools of the rows, without helpers, and of whatever else the provider adds.
+    pub(crate) fn catalogue(&self, more: impl IntoIterator<Item = Arc<ToolDefinition>>) -> Result<Catalogue, ToolName> {
+        let own = self.rows.iter().filter(|row| !row.hidden).map(|row| row.definition.clone());
+        Catalogue::new(self.version, own.chain(more).collect())
+    }
+}

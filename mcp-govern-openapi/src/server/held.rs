@@ -1,0 +1,65 @@
+//! The one way from arguments to a request: whoever made them, they are held to every rule on the call.
+
+use std::borrow::Cow;
+
+use mcp_govern_core::{CallRules, ProviderError, ProviderErrorKind};
+use serde_json::{Map, Value};
+
+use super::{OpenApiServer, invalid};
+use crate::{
+    bind::{ends_now, with_sent},
+    plan::Row,
+};
+
+/// Arguments of a row with everything filled in that need not be given, within the server's limits and allowed by every rule.
+///
+/// INVARIANT: only [`OpenApiServer::hold`] makes them, and nothing is bound or sent that is not one of these: a call by its own
+/// name, the rows of a recipe and of a preview, the questions of polling and the reads of a probe go the same way
+/// (`nothing_is_sent_through_a_recipe_that_a_direct_call_would_have_been_denied`).
+#[derive(Debug)]
+pub(crate) struct Held<'a> {
+    arguments: Cow<'a, Map<String, Value>>,
+}
+
+impl Held<'_> {
+    pub(crate) fn as_map(&self) -> &Map<String, Value> {
+        &self.arguments
+    }
+
+    /// The same with values put out of sight, for a preview.
+    pub(crate) fn masked(self, mask: impl FnOnce(&mut Map<String, Value>)) -> Self {
+        let mut arguments = self.arguments.into_owned();
+        mask(&mut arguments);
+        Self { arguments: Cow::Owned(arguments) }
+    }
+}
+
+impl OpenApiServer {
+    /// Fills in what need not be given and holds the whole to the server's limits and to the rules on the call.
+    ///
+    /// # Errors
+    ///
+    /// [`ProviderErrorKind::RuleViolated`] where a rule does not allow them; [`ProviderErrorKind::InvalidArguments`] where they lie
+    /// outside of what the server's configuration reaches.
+    pub(crate) fn hold<'a>(
+        &self,
+        row: &Row,
+        mut arguments: Cow<'a, Map<String, Value>>,
+        rules: &CallRules,
+    ) -> Result<Held<'a>, ProviderError> {
+        for (name, value) in rules.fixed(&row.definition) {
+            if !arguments.contains_key(name) {
+                arguments.to_mut().insert(name.to_owned(), value.clone());
+            }
+        }
+        let arguments = with_sent(row, arguments);
+        let now = self.shared.clock.now();
+        let mut arguments = ends_now::fill(&row.ends_now, arguments, now).map_err(|text| invalid(row, &text))?;
+        self.reach.fill(row, &mut arguments);
+        self.reach.hold(row, &arguments).map_err(|text| invalid(row, &text))?;
+        rules
+            .hold(&row.definition, &arguments)
+            .map_err(|text| ProviderError::new(ProviderErrorKind::RuleViolated, format!("`{}`: {text}", row.name)))?;
+        Ok(Held { arguments })
+    }
+}

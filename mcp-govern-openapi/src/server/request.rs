@@ -1,0 +1,109 @@
+//! One request of a row: bound, authorised, sent.
+
+use http::Uri;
+use mcp_govern_core::{CallContext, Credential, ProviderError, ProviderErrorKind};
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+
+use super::{OpenApiServer, authorize::Scheme, held::Held, invalid};
+use crate::{
+    bind::{BoundRequest, bind, instead},
+    plan::{Row, Shape},
+    redact::Scrubber,
+    send::{Answer, Outgoing, Permission, Sender},
+};
+
+impl OpenApiServer {
+    /// Sends one request of a row; the answer may have any status.
+    pub(crate) async fn request(
+        &self,
+        row: &Row,
+        arguments: &Held<'_>,
+        cx: &CallContext<'_>,
+        scheme: Scheme,
+        deadline: Instant,
+    ) -> Result<Answer, ProviderError> {
+        let mut out = self.outgoing(row, arguments, cx.credential, scheme)?;
+        out.rate = out.rate.map(|rate| rate.among(cx.nodes));
+        if let Some(trace) = cx.trace {
+            tracing::debug!(trace = trace.trace_id(), tool = %row.name, "calling the vendor");
+        }
+        let sender = Sender {
+            transport: &*self.shared.transport,
+            limiter: &self.shared.limiter,
+            limits: &self.shared.limits,
+            policy: &self.shared.document.policy,
+            scrubber: Scrubber::new(cx.credential),
+            person: self.shared.limiter.person(cx.user),
+        };
+        // Boxed: two pieces of memory that an allocator has at hand cost less than a large one that it has to look for.
+        Box::pin(sender.exchange(&out, cx.observer, deadline)).await
+    }
+
+    /// The request of a row, bound and authorised.
+    fn outgoing<'a>(
+        &self,
+        row: &'a Row,
+        arguments: &Held<'_>,
+        credential: Option<&Credential>,
+        scheme: Scheme,
+    ) -> Result<Outgoing<'a>, ProviderError> {
+        let mut bound = self.bind(row, arguments)?;
+        let arguments = arguments.as_map();
+        let others = bound.headers.len();
+        self.authorize(row, credential, scheme, &mut bound.headers)?;
+        let secrets = bound.headers.get(others..).unwrap_or_default();
+        let lane = self.shared.limiter.key(self.base_of(row, arguments)?, secrets, &row.rate_domain);
+        let body = bound.body();
+        let uri = Uri::try_from(bound.url).map_err(|_| invalid(row, "the address of the request would be too long"))?;
+        Ok(Outgoing {
+            method: &row.method,
+            uri,
+            headers: bound.headers,
+            body,
+            template: row.path.template(),
+            permission: Permission { repeat: row.repeat.allows(arguments), throttled: row.throttled },
+            lane,
+            rate: self.shared.document.policy.rates.get(&row.rate_domain).copied(),
+        })
+    }
+
+    /// The base URL that a row's requests go to.
+    fn base_of(&self, row: &Row, arguments: &Map<String, Value>) -> Result<&str, ProviderError> {
+        match &row.origin {
+            None => Ok(&self.base),
+            Some(role) => self.reach.base(role, arguments).ok_or_else(|| invalid(row, "no host is named")),
+        }
+    }
+
+    /// Checks and binds the arguments.
+    pub(crate) fn bind(&self, row: &Row, arguments: &Held<'_>) -> Result<BoundRequest, ProviderError> {
+        let arguments = &*instead::meant(&row.instead, arguments.as_map()).map_err(|text| invalid(row, &text))?;
+        if !row.checks.is_empty() {
+            let now = self.shared.clock.now();
+            row.checks.iter().try_for_each(|check| check.hold(arguments, now)).map_err(|text| invalid(row, &text))?;
+        }
+        if let Shape::List(plan) = &row.output.shape {
+            plan.page.check(arguments).map_err(|text| invalid(row, &text))?;
+            let fields = row.output.fields.as_ref().map_or(Ok(()), |fields| fields.check(arguments));
+            fields.map_err(|text| invalid(row, &text))?;
+        }
+        let base = self.base_of(row, arguments)?;
+        let arguments = instead::sent(&row.instead, arguments);
+        let mut bound = bind(row, &arguments, base).map_err(|text| invalid(row, &text))?;
+        for header in &row.config_headers {
+            if header.when.as_ref().is_some_and(|method| *method != self.method) {
+                continue;
+            }
+            match self.config.get(&header.key) {
+                Some(value) => bound.headers.push((header.name.clone(), value.clone())),
+                None if header.required => {
+                    let text = format!("`{}` needs `{}` in the server's configuration", row.name, header.key);
+                    return Err(ProviderError::new(ProviderErrorKind::Config, text));
+                }
+                None => {}
+            }
+        }
+        Ok(bound)
+    }
+}
