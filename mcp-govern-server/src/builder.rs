@@ -8,17 +8,18 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::{
-    ConnectAccounts, McpServer, ServerError,
+    ConnectAccounts, ServerError,
     connect::{ConnectDoor, Connector},
-    face::{AccessRequests, Face, FaceOptions, Mark},
+    face::{AccessRequests, Face, FaceOptions},
     http::{
         Addressing, BodyLimits, BodyRoom, Door, Hints, MetadataUrls, Origins, SeldomEach, ServeLimits, Serving,
         identifier,
     },
     identity::{Authenticate, TrustedProxies, jwt::discovery::is_safe},
     metrics::Metrics,
+    request_context::Mark,
     seal::Sealer,
-    server::Parts,
+    server::{McpServer, Parts},
 };
 
 /// What a message has around the arguments of a call.
@@ -43,6 +44,14 @@ pub struct McpServerBuilder {
     proxies: Option<TrustedProxies>,
     connect: Option<ConnectAccounts>,
     state_key: Option<Secret>,
+}
+
+impl McpServer {
+    /// Puts a server together: over a governor whose driver runs, for callers that `authenticate` lets in, under the URL at which
+    /// clients see it (`https://tools.example.com/mcp`).
+    pub fn builder(governor: Governor, authenticate: impl Authenticate, public_url: Url) -> McpServerBuilder {
+        McpServerBuilder::new(governor, Arc::new(authenticate), public_url)
+    }
 }
 
 impl McpServerBuilder {
@@ -339,9 +348,11 @@ impl McpServerBuilder {
             .disable_allowed_origins()
             .with_max_request_body_bytes(self.body.bytes)
             .with_cancellation_token(abort.clone());
-        let face = Arc::new(Face::new(self.governor, self.face, sealer, connector.clone(), metrics));
-        let connect = connector
-            .map(|connector| Arc::new(ConnectDoor { face: Arc::clone(&face), door: Arc::clone(&door), connector }));
+        let connect = connector.clone().map(|connector| {
+            let (governor, metrics) = (self.governor.clone(), metrics.clone());
+            Arc::new(ConnectDoor { governor, metrics, door: Arc::clone(&door), connector })
+        });
+        let face = Arc::new(Face::new(self.governor, self.face, sealer, connector, metrics));
         Ok(McpServer::new(Parts {
             face,
             door,

@@ -8,8 +8,8 @@ use rmcp::model::ClientJsonRpcMessage;
 use serde_json::{Value, json};
 
 use crate::{
-    face::is_plain,
     message::{read, repeated_name},
+    request_context::is_plain,
     seal::{Purpose, Sealer},
 };
 

@@ -11,6 +11,7 @@ mod http;
 mod identity;
 mod message;
 mod metrics;
+mod request_context;
 mod seal;
 mod server;
 mod shares;

@@ -21,12 +21,13 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::{
-    Authenticate, Identity, McpServerBuilder, ServerError,
+    Identity, ServerError,
     connect::{self, ConnectDoor},
     error::ServerErrorKind,
-    face::{CURRENT, Caller, Face, Handler, Transport},
-    http::{self, Addressing, Audience, Door, Ends, MetadataUrls, Origins, Serving},
+    face::{Face, Handler},
+    http::{self, Addressing, Audience, Door, Ends, MetadataUrls, Origins, Readiness, Serving},
     message::Pipe,
+    request_context::{CURRENT, Caller, Transport},
 };
 
 /// Governed tools over MCP. Cheap to clone; clones share everything.
@@ -55,12 +56,6 @@ pub(crate) struct Parts {
 }
 
 impl McpServer {
-    /// Puts a server together: over a governor whose driver runs, for callers that `authenticate` lets in, under the URL at which
-    /// clients see it (`https://tools.example.com/mcp`).
-    pub fn builder(governor: Governor, authenticate: impl Authenticate, public_url: Url) -> McpServerBuilder {
-        McpServerBuilder::new(governor, Arc::new(authenticate), public_url)
-    }
-
     pub(crate) fn new(parts: Parts) -> Self {
         Self { parts: Arc::new(parts) }
     }
@@ -107,13 +102,18 @@ impl McpServer {
     /// tell nothing about servers, tools or people.
     pub fn health_router(&self) -> Router {
         let Parts { addressing, face, door, .. } = &*self.parts;
-        let health = http::health(Arc::clone(face), Arc::clone(&door.authenticate));
-        addressing.guard(Audience::Operations, health)
+        let readiness = Readiness {
+            governor: face.governor().clone(),
+            closing: face.closing().clone(),
+            authenticate: Arc::clone(&door.authenticate),
+        };
+        addressing.guard(Audience::Operations, http::health(readiness))
     }
 
     /// `/metrics`, in the `OpenMetrics` text format that Prometheus reads. It asks for no token: keep it from the outside.
     pub fn metrics_router(&self) -> Router {
-        self.parts.addressing.guard(Audience::Operations, http::metrics(Arc::clone(&self.parts.face)))
+        let Parts { addressing, face, .. } = &*self.parts;
+        addressing.guard(Audience::Operations, http::metrics(face.governor().clone(), face.metrics().clone()))
     }
 
     /// Serves a router over HTTP/1.1 until `shutdown` ends: this server's routes, and whatever the application has merged with them.

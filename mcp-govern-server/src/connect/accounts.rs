@@ -92,7 +92,7 @@ impl ConnectDoor {
 
     /// Disconnects an account; a sentence that says so.
     async fn disconnect(&self, user: &UserId, server: &str) -> Result<String, Shown> {
-        let governor = self.face.governor();
+        let governor = &self.governor;
         let connected = governor.connections(user);
         let found = connected.iter().find(|connection| connection.server.as_str() == server);
         let Some(Connection { server, title, .. }) = found else {
@@ -111,7 +111,7 @@ impl ConnectDoor {
 
     /// The page, with a mark that is good once for this person.
     async fn accounts(&self, user: &UserId, told: Option<&str>) -> Result<Response, Shown> {
-        let connections = self.face.governor().connections(user);
+        let connections = self.governor.connections(user);
         let mark = random_text().map_err(|_| self.not_now())?;
         self.connector.spent.keep_visitor(&mark, user).await.map_err(|_| self.not_now())?;
         let none = if connections.is_empty() { "No account of yours is connected." } else { "" };

@@ -18,7 +18,7 @@ impl ConnectDoor {
         if bool::from(shown.as_bytes().ct_eq(began.as_bytes())) {
             return Ok(());
         }
-        self.face.metrics().connected("other_browser");
+        self.metrics.connected("other_browser");
         Err(self.problem(
             StatusCode::FORBIDDEN,
             "This is not where it began",

@@ -11,7 +11,7 @@ use axum::{
 };
 use http::{HeaderMap, StatusCode, header, request::Parts};
 use mcp_govern_core::{
-    Actor, Secret, ServerConfig, ServerId, UserId,
+    Actor, Governor, Secret, ServerConfig, ServerId, UserId,
     governor::{GovernError, GovernErrorKind},
 };
 use url::{Url, form_urlencoded};
@@ -24,9 +24,9 @@ use super::{
     sign_in,
 };
 use crate::{
-    face::Face,
     http::{BodyLimits, Door, read_body, take_bearer},
     identity::{AuthError, AuthErrorKind},
+    metrics::Metrics,
     seal::random_text,
 };
 
@@ -39,7 +39,8 @@ pub(super) const FORM: BodyLimits = BodyLimits { bytes: 32 * 1024, patience: Dur
 /// What the pages need.
 #[derive(Debug)]
 pub(crate) struct ConnectDoor {
-    pub(crate) face: Arc<Face>,
+    pub(crate) governor: Governor,
+    pub(crate) metrics: Metrics,
     pub(crate) door: Arc<Door>,
     pub(crate) connector: Connector,
 }
@@ -240,7 +241,7 @@ impl ConnectDoor {
         // INVARIANT: a code goes to the vendor whose redirect it came with
         // (`a_redirect_of_another_servers_sign_in_connects_nothing`).
         if pending.server.as_str() != server {
-            self.face.metrics().connected("other_sign_in");
+            self.metrics.connected("other_sign_in");
             return Err(self.problem(
                 StatusCode::FORBIDDEN,
                 "That was another sign-in",
@@ -249,7 +250,7 @@ impl ConnectDoor {
             ));
         }
         let result = self.finish(pending, query).await;
-        self.face.metrics().connected(if result.is_ok() { "connected" } else { "failed" });
+        self.metrics.connected(if result.is_ok() { "connected" } else { "failed" });
         let mut response = result.unwrap_or_else(Shown::into_response);
         self.set_cookie(&mut response, &self.state_cookie(&state), "", Duration::ZERO);
         Ok(response)
@@ -285,7 +286,7 @@ impl ConnectDoor {
         let credential = self.in_time(self.connector.config.account.exchange(&server, grant)).await?;
         let actor = Actor::new(pending.user, []);
         let probe = self.connector.config.probe;
-        let connect = self.face.governor().connect(&actor, &pending.server, credential, probe);
+        let connect = self.governor.connect(&actor, &pending.server, credential, probe);
         let accepted = connect.await.map_err(|error| self.not_connected(&error))?;
         let account = accepted.facts.authorized_as;
         let account = account.map_or_else(String::new, |name| format!("The account is {name}."));
@@ -340,7 +341,7 @@ impl ConnectDoor {
         if self.connector.is_for(ticket, user) {
             return Ok(());
         }
-        self.face.metrics().connected("other_person");
+        self.metrics.connected("other_person");
         let shown = self.problem(
             StatusCode::FORBIDDEN,
             "This link is not for you",
@@ -351,7 +352,7 @@ impl ConnectDoor {
     }
 
     pub(super) fn server(&self, server: &ServerId) -> Result<ServerConfig, Shown> {
-        self.connector.server(self.face.governor(), server).ok_or_else(|| self.used_up())
+        self.connector.server(&self.governor, server).ok_or_else(|| self.used_up())
     }
 
     /// Browsers state the origin of every form that is sent: another page's form is refused.

@@ -124,7 +124,7 @@ impl ConnectDoor {
         // INVARIANT: the browser that comes back is the one that began (`a_sign_in_that_ends_in_another_browser_signs_nobody_in`).
         self.must_be_the_browser(&parts.headers, &state, &pending.browser)?;
         let signed_in = self.identified(&pending, query).await;
-        self.face.metrics().connected(if signed_in.is_ok() { "signed_in" } else { "sign_in_failed" });
+        self.metrics.connected(if signed_in.is_ok() { "signed_in" } else { "sign_in_failed" });
         let mut response = match signed_in {
             Ok(user) => {
                 let sealed = self.connector.sealer.seal(Purpose::Session, &[], SESSION, &Session { user });

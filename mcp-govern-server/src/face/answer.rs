@@ -5,11 +5,11 @@ use rmcp::model::{CallToolResult, ContentBlock, MetaObject};
 use serde_json::{Value, json};
 
 use super::{
-    Slot, meta_key,
+    meta_key,
     output::OutputSchemas,
     refusal::{OutputForm, error_result},
-    verbatim::is_plain,
 };
+use crate::request_context::{Slot, is_plain};
 
 /// What a result is shown by.
 pub(super) struct Shape<'a> {

@@ -21,7 +21,7 @@ use rmcp::{
 use serde_json::{Map, Value, json};
 
 use super::{
-    Caller, Face, Transport,
+    Face,
     answer::{self, Shape},
     era::{self, Era},
     failure,
@@ -32,6 +32,7 @@ use super::{
 use crate::{
     connect::{Answered, QUESTION},
     metrics::{CallEnd, Called},
+    request_context::{Caller, Transport},
 };
 
 /// How long after its deadline a call is given up whose provider does not keep to it.

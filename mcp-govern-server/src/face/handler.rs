@@ -13,7 +13,8 @@ use rmcp::{
     service::{NotificationContext, RequestContext, SubscriptionContext},
 };
 
-use super::{Caller, Face, Transport, era};
+use super::{Face, era};
+use crate::request_context::{Caller, Transport};
 
 /// The protocol's methods, for one caller. Over HTTP one is made for each request, by the task that has authenticated it.
 #[derive(Debug, Clone)]

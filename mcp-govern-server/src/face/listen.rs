@@ -12,9 +12,10 @@ use rmcp::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Caller, Face, list::refused};
+use super::{Face, list::refused};
 use crate::{
     metrics::Metrics,
+    request_context::Caller,
     shares::{Share, Shares},
 };
 

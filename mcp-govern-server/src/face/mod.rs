@@ -3,7 +3,6 @@
 mod access;
 mod answer;
 mod call;
-mod caller;
 mod cursor;
 mod era;
 mod failure;
@@ -19,7 +18,6 @@ mod output;
 mod progress;
 mod refusal;
 mod tool;
-mod verbatim;
 
 use std::time::Duration;
 
@@ -28,14 +26,7 @@ use rmcp::model::{Implementation, ServerCapabilities, ServerConfig};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-#[cfg(test)]
-pub(crate) use self::verbatim::is_plain;
-pub(crate) use self::{
-    access::AccessRequests,
-    caller::{CURRENT, Caller, Proof, Telling, Transport},
-    handler::Handler,
-    verbatim::{Mark, Slot},
-};
+pub(crate) use self::{access::AccessRequests, handler::Handler};
 use self::{era::Handshakes, failures::Failures, listen::Subscriptions, output::OutputSchemas, tool::ToolShapes};
 use crate::{connect::Connector, metrics::Metrics, seal::Sealer};
 

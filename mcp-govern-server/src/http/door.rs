@@ -15,7 +15,10 @@ use axum::{
 use http::{HeaderMap, Method, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt as _, Full};
 use mcp_govern_core::{Principal, Secret};
-use rmcp::transport::streamable_http_server::{StreamableHttpService, session::never::NeverSessionManager};
+use rmcp::{
+    ServerHandler,
+    transport::streamable_http_server::{StreamableHttpService, session::never::NeverSessionManager},
+};
 use tower::service_fn;
 
 use super::{
@@ -29,14 +32,14 @@ use super::{
     version,
 };
 use crate::{
-    face::{CURRENT, Caller, Handler, Mark, Proof, Slot, Telling, Transport},
     identity::{AuthError, Authenticate, Identity, Presented, RefusalReason, TrustedProxies},
     message::{self, Message, Unreadable},
     metrics::Metrics,
+    request_context::{CURRENT, Caller, Mark, Proof, Slot, Telling, Transport},
 };
 
 /// The protocol, without sessions.
-pub(crate) type Protocol = StreamableHttpService<Handler, NeverSessionManager>;
+pub(crate) type Protocol<H> = StreamableHttpService<H, NeverSessionManager>;
 
 /// Who may come in, and how they are told that they may not.
 #[derive(Debug)]
@@ -61,7 +64,7 @@ const LISTEN: &str = "subscriptions/listen";
 const LONG: usize = 64 << 10;
 
 /// The protocol behind the door. Both are shared by all requests: to copy the protocol means to copy its configuration.
-pub(crate) fn entrance(door: Arc<Door>, protocol: Protocol) -> impl Answers {
+pub(crate) fn entrance<H: ServerHandler>(door: Arc<Door>, protocol: Protocol<H>) -> impl Answers {
     let inside = Arc::new((door, protocol));
     service_fn(move |request| {
         let inside = Arc::clone(&inside);
@@ -72,7 +75,7 @@ pub(crate) fn entrance(door: Arc<Door>, protocol: Protocol) -> impl Answers {
 /// Lets a request in: authenticated, without its token, read in full.
 ///
 /// INVARIANT: what is behind the door never sees the token (`the_token_never_reaches_the_protocol_or_the_vendor`).
-async fn enter(inside: Arc<(Arc<Door>, Protocol)>, request: Request) -> Response {
+async fn enter<H: ServerHandler>(inside: Arc<(Arc<Door>, Protocol<H>)>, request: Request) -> Response {
     let door = &*inside.0;
     let (mut parts, body) = request.into_parts();
     let bearer = take_bearer(&mut parts.headers);
@@ -166,8 +169,8 @@ impl fmt::Debug for Again {
 }
 
 /// The protocol's answer to a request that was read in full.
-async fn answer(
-    inside: Arc<(Arc<Door>, Protocol)>,
+async fn answer<H: ServerHandler>(
+    inside: Arc<(Arc<Door>, Protocol<H>)>,
     caller: Arc<Caller>,
     parts: Parts,
     body: Bytes,

@@ -9,29 +9,39 @@ use axum::{
     routing::get,
 };
 use http::{StatusCode, header};
-use mcp_govern_core::{access::Freshness, audit::AuditHealth};
+use mcp_govern_core::{Governor, access::Freshness, audit::AuditHealth};
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
-use crate::{face::Face, identity::Authenticate};
+use crate::{identity::Authenticate, metrics::Metrics};
 
 /// How long an answer waits for what requests are judged by.
 const IDENTITY: Duration = Duration::from_secs(2);
 
+/// What readiness is judged by.
+#[derive(Debug, Clone)]
+pub(crate) struct Readiness {
+    pub(crate) governor: Governor,
+    /// Cancelled when the server closes.
+    pub(crate) closing: CancellationToken,
+    pub(crate) authenticate: Arc<dyn Authenticate>,
+}
+
 /// `/healthz`: the process answers. `/readyz`: calls can be admitted and put on record.
-pub(crate) fn health(face: Arc<Face>, authenticate: Arc<dyn Authenticate>) -> Router {
+pub(crate) fn health(readiness: Readiness) -> Router {
     let health = Router::new().route("/healthz", get(|| std::future::ready("ok")));
-    health.route("/readyz", get(ready)).with_state((face, authenticate))
+    health.route("/readyz", get(ready)).with_state(readiness)
 }
 
 /// `/metrics`.
-pub(crate) fn metrics(face: Arc<Face>) -> Router {
-    Router::new().route("/metrics", get(scrape)).with_state(face)
+pub(crate) fn metrics(governor: Governor, metrics: Metrics) -> Router {
+    Router::new().route("/metrics", get(scrape)).with_state((governor, metrics))
 }
 
 /// Tells how many servers are at fault and not which: the answer is for anybody who can reach it.
-async fn ready(State((face, authenticate)): State<(Arc<Face>, Arc<dyn Authenticate>)>) -> Response {
-    let status = face.governor().status();
-    let closing = face.closing().is_cancelled();
+async fn ready(State(readiness): State<Readiness>) -> Response {
+    let Readiness { governor, closing, authenticate } = readiness;
+    let (status, closing) = (governor.status(), closing.is_cancelled());
     // Being asked gets the keys fetched that were never read: nobody has to call before the first request is answered.
     let identity = tokio::time::timeout(IDENTITY, authenticate.prepare()).await.is_ok_and(|prepared| prepared.is_ok());
     let ready = status.is_ready() && !closing && identity;
@@ -52,9 +62,8 @@ async fn ready(State((face, authenticate)): State<(Arc<Face>, Arc<dyn Authentica
     (code, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
 
-async fn scrape(State(face): State<Arc<Face>>) -> Response {
-    let status = face.governor().status();
-    match face.metrics().text(&status) {
+async fn scrape(State((governor, metrics)): State<(Governor, Metrics)>) -> Response {
+    match metrics.text(&governor.status()) {
         Ok(text) => {
             let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
             ([(header::CONTENT_TYPE, kind)], text).into_response()

@@ -21,7 +21,7 @@ pub(crate) use self::{
     addressing::{Addressing, Audience, Hints},
     body::{BodyLimits, BodyRoom, read_body},
     door::{Door, entrance, take_bearer},
-    health::{health, metrics},
+    health::{Readiness, health, metrics},
     metadata::{MetadataUrls, identifier, metadata},
     origins::Origins,
     seldom::SeldomEach,

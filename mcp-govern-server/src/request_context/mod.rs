@@ -1,4 +1,6 @@
-//! Who a handler serves.
+//! What goes with a request from the network to its handler, around the protocol library: who sends it, and where its result waits.
+
+mod verbatim;
 
 use std::{fmt, sync::Arc};
 
@@ -6,7 +8,7 @@ use async_trait::async_trait;
 use mcp_govern_core::{Principal, Timestamp};
 use tokio_util::sync::CancellationToken;
 
-use super::Slot;
+pub(crate) use self::verbatim::{Mark, Slot, is_plain};
 
 tokio::task_local! {
     /// Who sends the request that this task serves. Set by the door, after authentication.
@@ -53,7 +55,7 @@ pub(crate) enum Transport {
 
 impl Transport {
     /// Whether progress can be told.
-    pub(super) fn tells(&self) -> bool {
+    pub(crate) fn tells(&self) -> bool {
         !matches!(self, Self::Http(_, Telling::NotTaken))
     }
 }

@@ -46,7 +46,7 @@ impl Mark {
 
 impl Slot {
     /// Takes a result in; answers what stands for it.
-    pub(super) fn keep(&self, text: Box<RawValue>) -> Value {
+    pub(crate) fn keep(&self, text: Box<RawValue>) -> Value {
         *self.text.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
         Value::from(&*self.mark.0)
     }
