@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod audit;
+mod audit_key;
 pub mod blueprint;
 mod causes;
 pub mod check;
@@ -12,13 +13,14 @@ pub mod journal;
 pub mod memory;
 pub mod ports;
 pub mod provider;
+mod quota;
 mod random;
+mod schema;
 mod steps;
 mod vocabulary;
 
 pub use self::{
     causes::with_causes,
-    check::CallRules,
     denial::{ArgumentFault, Denial, DenialCode, Remedy},
     governor::Governor,
     provider::{
@@ -28,6 +30,7 @@ pub use self::{
         ServerConfig, SunsetNotice, ToolOutput, ToolServer, TraceContext, VendorError,
     },
     random::RandomError,
+    schema::CallRules,
     vocabulary::{
         AbsentArgument, Actor, Annotations, ApprovalStep, ApproverRule, ArgumentRule, AuthMethodId, Binding,
         BoundArgument, CallId, Catalogue, CatalogueVersion, Classification, ClientId, ClientMatch, ClientName,

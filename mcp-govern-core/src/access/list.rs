@@ -12,8 +12,8 @@ use super::{
     tool_view::ToolIndex,
 };
 use crate::{
-    check,
     denial::DenialCode,
+    schema,
     vocabulary::{CredentialSharing, RequestableTools},
 };
 
@@ -104,13 +104,13 @@ impl Snapshot {
         let record = self.record(tool)?;
         let server = self.shelf.server(record.server)?;
         let paths: Vec<_> = self.paths(caller, tool.index, moment.now).collect();
-        let bare = Arc::clone(record.shown.get_or_init(|| check::stripped(&record.definition.input_schema)));
+        let bare = Arc::clone(record.shown.get_or_init(|| schema::stripped(&record.definition.input_schema)));
         let rules: Vec<Vec<_>> = paths.iter().map(|path| server.rules.iter().chain(path.rules()).collect()).collect();
         if rules.iter().all(Vec::is_empty) {
             return Some(bare);
         }
         let once_had = |argument: &str| record.gone.iter().any(|gone| **gone == *argument);
-        Some(check::narrow_shown(&record.definition.input_schema, &bare, &rules, &once_had))
+        Some(schema::narrow_shown(&record.definition.input_schema, &bare, &rules, &once_had))
     }
 
     fn listed(&self, caller: &Caller, index: u32) -> Listed {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{caller::Caller, shelf::ToolRecord, snapshot::Snapshot, tool_view::ToolIndex};
 use crate::{
-    check::{CallRules, Schemas},
     journal::Revision,
+    schema::{CallRules, Schemas},
     vocabulary::{
         ArgumentRule, CredentialSharing, Digest, GrantId, ProfileId, ServerId, Timestamp, ToolDefinition, ToolId,
         ToolsetId,

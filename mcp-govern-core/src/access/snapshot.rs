@@ -11,9 +11,9 @@ use super::{
     tool_view::{ToolIndex, ToolView},
 };
 use crate::{
-    check::Schemas,
     denial::DenialCode,
     journal::{Act, Event, Head, KillScope, Revision, State},
+    schema::Schemas,
     vocabulary::{ClientId, ClientType, CredentialOwner, Grantee, Principal, ToolId},
 };
 

@@ -10,8 +10,8 @@ mod acts;
 mod chain;
 mod commit;
 mod export;
-mod key;
 mod line;
+mod names;
 mod record;
 mod seal;
 mod segment;
@@ -22,10 +22,10 @@ mod writer;
 pub use self::{
     acts::{JournalVerification, JournalVerifier, KeptCheck, verify_acts},
     chain::{AuditChain, RecordError},
-    key::{AuditKey, ReadableNames},
+    names::ReadableNames,
     record::{
         AuditRecord, CallDenial, CallIntent, CallOutcome, CallResult, Caller, ChainedRecord, CredentialUse,
-        MAX_RECORDED_ARGUMENTS, RecordKind, StatedClient, WriterMark,
+        MAX_RECORDED_ARGUMENTS, StatedClient, WriterMark,
     },
     seal::SealsFound,
     segment::{AuditSegment, SegmentError, SegmentHeader},
@@ -34,7 +34,9 @@ pub use self::{
 };
 pub(crate) use self::{
     commit::AuditCommitter,
-    key::{ArgumentsMessage, escaped},
+    names::escaped,
     segment::{droppable, unended},
     writer::{AuditWriter, Receipt, RecordUnavailable, SentFlag},
 };
+pub(crate) use crate::audit_key::ArgumentsMessage;
+pub use crate::{audit_key::AuditKey, vocabulary::RecordKind};

@@ -16,20 +16,6 @@ use crate::{
 /// how long they are, and the record is kept for years.
 pub const MAX_RECORDED_ARGUMENTS: usize = 4096;
 
-/// What kind of record it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RecordKind {
-    /// A call was admitted and is about to be made.
-    Intent,
-    /// A call ended.
-    Outcome,
-    /// A call was denied.
-    Denial,
-    /// The chain's writer began or ended; nothing was called.
-    Mark,
-}
-
 /// One record of the audit log. The encoding is for ever, as an event's: a version in the tag, unknown fields refused.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "record", content = "data", deny_unknown_fields)]

@@ -11,11 +11,6 @@ use crate::{
 };
 
 impl AuditKey {
-    /// What names this key where it made a seal. It tells nothing of the key.
-    pub fn id(&self) -> Digest {
-        self.mac(b"mcp-govern/key-id/v1\0")
-    }
-
     /// Seals an act that has no seal yet.
     ///
     /// # Errors

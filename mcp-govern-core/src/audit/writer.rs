@@ -13,9 +13,9 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::{CallDenial, CallIntent, CallOutcome, CallResult, WriterMark, withheld::Withheld};
 use crate::{
-    governor::{Share, Time},
     provider::{Exchange, Sent},
-    vocabulary::{CallId, Digest, Timestamp, ToolId},
+    quota::Share,
+    vocabulary::{CallId, Digest, Time, Timestamp, ToolId},
 };
 
 /// How many denials may wait to be written. What comes beyond is counted, and the count recorded.

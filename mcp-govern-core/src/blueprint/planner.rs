@@ -7,8 +7,8 @@ use super::{
     Blueprint, BlueprintError, GovernanceBlueprint, Plan, PlannedStep, ProfileBlueprint, ServerBlueprint, Unnamed,
 };
 use crate::{
-    check::nearest,
     journal::{Action, Command, Decided, Refusal, State, Tool, decide},
+    schema::nearest,
     vocabulary::{Actor, CommandId, Digest, GrantId, ParseIdError, ProfileId, ServerId, Timestamp, ToolId, ToolsetId},
 };
 

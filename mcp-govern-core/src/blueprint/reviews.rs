@@ -8,8 +8,8 @@ use super::{
     planner::{Planned, Planner, count, meant},
 };
 use crate::{
-    check::nearest,
     journal::{Action, Tool, ToolState},
+    schema::nearest,
     vocabulary::{Digest, ServerId, ToolId, ToolName},
 };
 

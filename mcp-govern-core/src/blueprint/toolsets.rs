@@ -7,8 +7,8 @@ use super::{
     planner::{Planned, Planner, count, meant},
 };
 use crate::{
-    check::nearest,
     journal::{Action, ToolState},
+    schema::nearest,
     vocabulary::{ToolId, ToolsetContent, ToolsetEntry, ToolsetId},
 };
 

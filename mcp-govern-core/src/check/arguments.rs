@@ -4,19 +4,14 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::{
-    bounds::{bounded, fits},
-    call_rules::CallRules,
-    fault::{MOST, faults, told, unknown_names},
-    normal::{Normal, normal},
-    redact::redact_in_place,
-    rules::{Bearing, bearing, fill_fixed, property, violations},
-    schemas::Compiled,
-};
 use crate::{
     access::Permit,
     denial::{ArgumentFault, Denial, DenialCode, Remedy},
     provider::CheckedArguments,
+    schema::{
+        Bearing, CallRules, Compiled, MOST_FAULTS, Normal, bearing, bounded, faults, fill_fixed, fits, normal,
+        property, redact_in_place, told, unknown_names, violations,
+    },
     vocabulary::{ArgumentRule, Binding, GrantId, ProfileId, ToolId, ToolsetId},
 };
 
@@ -224,7 +219,7 @@ impl Trial<'_> {
         // What was found to fit, and to which nothing was added, fits.
         let arguments = if as_given && self.fit { arguments } else { self.validated(arguments, &filled)? };
         let violations = rules.iter().flat_map(|rule| violations(rule, self.schema, &arguments));
-        let violations: Vec<ArgumentFault> = violations.take(MOST).collect();
+        let violations: Vec<ArgumentFault> = violations.take(MOST_FAULTS).collect();
         if !violations.is_empty() {
             return Err(Failure::Violated(violations));
         }

@@ -6,34 +6,7 @@
 //! are put on record, and [`send_faults`] holds what a definition sends for arguments that are left out to its own schema.
 
 mod arguments;
-mod bounds;
-mod call_rules;
-mod email;
-mod example;
-mod fault;
-#[cfg(test)]
-mod fuzz;
-mod narrow;
-mod narrowing;
-mod nearest;
-mod normal;
-mod redact;
-mod rules;
-mod schemas;
-mod send;
 
-pub use self::{
-    arguments::{Checked, check, check_against},
-    bounds::{MAX_BYTES, MAX_DEPTH, MAX_VALUES},
-    call_rules::CallRules,
-    narrow::narrow,
-    redact::{REDACTED, redact},
-    rules::KEYS_OF,
-    send::send_faults,
-};
-pub(crate) use self::{
-    arguments::{check_normal, normalised},
-    narrow::{narrow_shown, stripped},
-    nearest::nearest,
-    schemas::Schemas,
-};
+pub use self::arguments::{Checked, check, check_against};
+pub(crate) use self::arguments::{check_normal, normalised};
+pub use crate::schema::{CallRules, KEYS_OF, MAX_BYTES, MAX_DEPTH, MAX_VALUES, REDACTED, narrow, redact, send_faults};

@@ -3,14 +3,13 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::{
-    CallLimits, ConnectUrls, CredentialRefresher, Driver, GovernError, GovernErrorKind, Governor, Pulse, Time,
+    CallLimits, ConnectUrls, CredentialRefresher, Driver, GovernError, GovernErrorKind, Governor, Pulse,
     act::JustLoaded,
     chores::Chore,
     core::{Core, Parts},
     follow::{Replayed, replay},
     heads::{self, Heads, OnRollback},
     keep::{Keeping, Rhythm},
-    quota::Quotas,
     servers::Providers,
 };
 use crate::{
@@ -19,7 +18,8 @@ use crate::{
     memory::MemoryStores,
     ports::{HeadKeeper, Stores, WriterId},
     provider::Provider,
-    vocabulary::{Actor, Clock, CommandId, SystemClock, TenantId},
+    quota::Quotas,
+    vocabulary::{Actor, Clock, CommandId, SystemClock, TenantId, Time},
 };
 
 /// Puts a governor together.

@@ -8,7 +8,7 @@ use std::{
 use serde_json::{Map, Value};
 
 use super::{
-    CallError, CallRequest, CallSuccess, Governor, Repetition, Share, ToolRef,
+    CallError, CallRequest, CallSuccess, Governor, Repetition, ToolRef,
     chores::Chore,
     core::{Core, View},
     servers::OpenServer,
@@ -27,6 +27,7 @@ use crate::{
         AuthorizedCall, CallContext, NoProgress, ProviderError, ProviderErrorKind, RequestPreview, Sent, ToolOutput,
         TraceContext,
     },
+    quota::Share,
     vocabulary::{CallId, CredentialOwner, CredentialSharing, Digest, Principal, ToolId},
 };
 

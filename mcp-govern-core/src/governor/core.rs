@@ -15,12 +15,11 @@ use lru::LruCache;
 use tokio::sync::{Notify, watch};
 
 use super::{
-    ConnectUrls, CredentialRefresher, GovernError, GovernErrorKind, Pulse, Time, ToolRef,
+    ConnectUrls, CredentialRefresher, GovernError, GovernErrorKind, Pulse, ToolRef,
     chores::{Chore, Chores, Forget},
     heads::Heads,
     keep::Keeping,
     nodes::Nodes,
-    quota::Quotas,
     refresh::SingleFlight,
     servers::{OpenServer, Providers},
     space::Room,
@@ -30,7 +29,8 @@ use crate::{
     audit::{AuditKey, AuditWriter, ReadableNames},
     journal::{Act, Event, Head, KillScope, Revision, State},
     ports::{TenantStores, WriterId},
-    vocabulary::{CallId, Catalogue, Digest, ServerId, TenantId, ToolId, UserId},
+    quota::Quotas,
+    vocabulary::{CallId, Catalogue, Digest, ServerId, TenantId, Time, ToolId, UserId},
 };
 
 /// What calls read: published whole, never locked.

@@ -20,11 +20,9 @@ mod error;
 mod follow;
 mod heads;
 mod keep;
-mod limits;
 mod list;
 mod nodes;
 mod pulse;
-mod quota;
 mod records;
 mod refresh;
 mod request;
@@ -33,11 +31,11 @@ mod servers;
 mod space;
 mod status;
 mod sync;
-mod time;
 mod watch;
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
+pub(crate) use self::pulse::{Part, Pulse};
 pub use self::{
     act::{ActOutcome, Acted},
     acts::Acts,
@@ -48,17 +46,12 @@ pub use self::{
     credentials::{CredentialAccepted, Probe},
     driver::{Driver, Follower},
     error::{GovernError, GovernErrorKind},
-    limits::{CallBound, CallLimits, CallRate},
     list::{ListedTool, Listing},
     refresh::{ConnectUrls, CredentialRefresher},
     request::{CallError, CallFailure, CallRequest, CallSuccess, Repetition, ToolRef},
     status::Status,
 };
-pub(crate) use self::{
-    pulse::{Part, Pulse},
-    quota::Share,
-    time::Time,
-};
+pub use crate::quota::{CallBound, CallLimits, CallRate};
 use crate::{
     access::Snapshot,
     journal::{Command, Head, Revision, State, StoredCredential},

@@ -1,48 +1,11 @@
 //! The unit of the journal: one act, one revision, chained to the act before.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::Event;
-use crate::vocabulary::{CommandId, Digest, RecordedActor, Timestamp};
-
-/// How many acts a journal holds: the revision of its last act, 0 when it is empty.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Revision(pub u64);
-
-impl Revision {
-    /// The revision before the first act.
-    pub const ZERO: Self = Self(0);
-
-    /// The next one.
-    #[must_use]
-    pub fn next(self) -> Self {
-        Self(self.0.saturating_add(1))
-    }
-}
-
-impl fmt::Display for Revision {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
-    }
-}
-
-/// Where a journal stands: what an append must name to win.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Head {
-    /// The last act's revision.
-    pub revision: Revision,
-    /// The last act's hash; [`Digest::ZERO`] when the journal is empty.
-    pub hash: Digest,
-}
-
-impl Head {
-    /// The head of an empty journal.
-    pub const EMPTY: Self = Self { revision: Revision::ZERO, hash: Digest::ZERO };
-}
+use crate::vocabulary::{CommandId, Digest, Head, RecordedActor, Revision, Timestamp};
 
 /// Something that somebody did: the events of one command.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

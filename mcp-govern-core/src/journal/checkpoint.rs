@@ -19,13 +19,11 @@ use super::{
     Server, State, StoredCredential, Tool, ToolState, Toolset,
     state::{ClientRuleAuthors, CommandIdentity, PastCommand},
 };
-use crate::{
-    ports::{AuditHead, WriterId},
-    vocabulary::{
-        CatalogueVersion, ClientId, ClientType, CommandId, CredentialFacts, CredentialOwner, Digest, Effect, GrantId,
-        Grantee, Label, ProfileId, ProfileSpec, RecordedActor, RequestId, RequestPolicy, Risk, ServerId, ServerSpec,
-        Settings, Timestamp, ToolDefinition, ToolId, ToolsetBinding, ToolsetContent, ToolsetId, UserId,
-    },
+use crate::vocabulary::{
+    AuditHead, CatalogueVersion, ClientId, ClientType, CommandId, CredentialFacts, CredentialOwner, Digest, Effect,
+    GrantId, Grantee, Label, ProfileId, ProfileSpec, RecordedActor, RequestId, RequestPolicy, Risk, ServerId,
+    ServerSpec, Settings, Timestamp, ToolDefinition, ToolId, ToolsetBinding, ToolsetContent, ToolsetId, UserId,
+    WriterId,
 };
 
 /// The number of the form; another number for every change of it, however small.

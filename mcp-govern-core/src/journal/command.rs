@@ -8,11 +8,10 @@ use std::{
 use serde::Serialize;
 
 use super::{Head, KillScope, Revision};
-use crate::ports::{AuditHead, WriterId};
 use crate::vocabulary::{
-    Catalogue, ClientId, ClientType, CommandId, CredentialFacts, CredentialOwner, Digest, DigestError, Effect, GrantId,
-    Grantee, Label, ProfileId, ProfileSpec, RequestId, Risk, ServerId, ServerSpec, Settings, Timestamp, ToolId,
-    ToolsetBinding, ToolsetContent, ToolsetEntry, ToolsetId, UserId,
+    AuditHead, Catalogue, ClientId, ClientType, CommandId, CredentialFacts, CredentialOwner, Digest, DigestError,
+    Effect, GrantId, Grantee, Label, ProfileId, ProfileSpec, RequestId, Risk, ServerId, ServerSpec, Settings,
+    Timestamp, ToolId, ToolsetBinding, ToolsetContent, ToolsetEntry, ToolsetId, UserId, WriterId,
 };
 
 /// A command with its idempotency key. Ids of new things come with it: deciding has no randomness.

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::{
-    check::KEYS_OF,
+    schema::KEYS_OF,
     vocabulary::{DriftAction, DriftPolicy, ToolDefinition},
 };
 

@@ -11,11 +11,11 @@ use std::{collections::BTreeMap, collections::BTreeSet, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use super::Head;
-use crate::ports::WriterId;
 use crate::vocabulary::{
     CatalogueVersion, ClientId, ClientType, CredentialFacts, CredentialOwner, Digest, DriftAction, Effect, GrantId,
     Grantee, Label, NewToolState, ProfileId, ProfileSpec, RequestId, RequestPolicy, Risk, ServerId, ServerSpec,
     Settings, Timestamp, ToolDefinition, ToolId, ToolsetBinding, ToolsetContent, ToolsetEntry, ToolsetId, UserId,
+    WriterId,
 };
 
 macro_rules! events {

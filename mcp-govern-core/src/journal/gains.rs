@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{AccessRequest, State, Tool, Toolset};
 use crate::{
-    check::nearest,
+    schema::nearest,
     vocabulary::{ApprovalStep, ApproverRule, Follows, ProfileId, ToolId, ToolsetContent, ToolsetId, UserId},
 };
 

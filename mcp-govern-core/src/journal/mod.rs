@@ -21,7 +21,7 @@ mod state;
 mod table;
 
 pub use self::{
-    act::{Act, ActError, Head, Revision, SealFault, StoredAct},
+    act::{Act, ActError, SealFault, StoredAct},
     checkpoint::{CheckpointError, FORM as CHECKPOINT_FORM},
     command::{Action, Command},
     decide::{Decided, SCHEMA, decide},
@@ -45,3 +45,4 @@ pub use self::{
     },
     table::{RESTRICTIONS, Right, may},
 };
+pub use crate::vocabulary::{Head, Revision};

@@ -10,9 +10,8 @@ use async_trait::async_trait;
 
 use super::lock;
 use crate::{
-    governor::Time,
     ports::{Lease, LeaseGuard, StoreError},
-    vocabulary::{Clock, Timestamp},
+    vocabulary::{Clock, Time, Timestamp},
 };
 
 /// Leases in memory.

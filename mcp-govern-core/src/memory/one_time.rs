@@ -10,9 +10,8 @@ use async_trait::async_trait;
 
 use super::lock;
 use crate::{
-    governor::Time,
     ports::{OneTime, OneTimeValue, StoreError, StoreErrorKind},
-    vocabulary::{Clock, Timestamp},
+    vocabulary::{Clock, Time, Timestamp},
 };
 
 /// Values that are taken once, in memory.

@@ -7,73 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{StoreError, StoreErrorKind};
 use crate::{
-    audit::RecordKind,
     denial::DenialCode,
-    vocabulary::{CallId, Digest, ServerId, Timestamp, ToolId, UserId},
+    vocabulary::{AuditHead, CallId, Digest, RecordKind, ServerId, Timestamp, ToolId, UserId, WriterId},
 };
-
-/// Who writes a chain of audit records: one node, one life. Records of one writer are chained; there is a chain per writer.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct WriterId(Arc<str>);
-
-impl WriterId {
-    /// Takes a name in: 1 to 64 characters of a-z, 0-9, `-`.
-    pub fn new(name: &str) -> Option<Self> {
-        let valid = (1..=64).contains(&name.len())
-            && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-        valid.then(|| Self(Arc::from(name)))
-    }
-
-    /// A fresh random name.
-    ///
-    /// # Errors
-    ///
-    /// When the operating system gives no random bytes.
-    pub fn random() -> Result<Self, crate::RandomError> {
-        crate::random::slug("w").map(Self)
-    }
-
-    /// The name.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl TryFrom<String> for WriterId {
-    type Error = &'static str;
-
-    fn try_from(name: String) -> Result<Self, Self::Error> {
-        Self::new(&name).ok_or("a writer's name has 1 to 64 characters of a-z, 0-9 and `-`")
-    }
-}
-
-impl From<WriterId> for String {
-    fn from(writer: WriterId) -> Self {
-        writer.as_str().to_owned()
-    }
-}
-
-impl fmt::Display for WriterId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// Where a writer's chain stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AuditHead {
-    /// How many records the chain holds; the last one's sequence number, 0 when it is empty.
-    pub sequence: u64,
-    /// The last record's hash; [`Digest::ZERO`] when the chain is empty.
-    pub hash: Digest,
-}
-
-impl AuditHead {
-    /// The head of an empty chain.
-    pub const EMPTY: Self = Self { sequence: 0, hash: Digest::ZERO };
-}
 
 /// A record as a store keeps it: the exact bytes, their hash, and what a store indexes.
 ///

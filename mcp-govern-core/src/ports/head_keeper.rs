@@ -5,11 +5,11 @@ use std::{collections::BTreeMap, fmt};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::{AuditHead, StoreError, StoreErrorKind, WriterId};
+use super::{StoreError, StoreErrorKind};
 use crate::{
-    audit::AuditKey,
+    audit_key::AuditKey,
     journal::Head,
-    vocabulary::{Digest, TenantId, Timestamp},
+    vocabulary::{AuditHead, Digest, TenantId, Timestamp, WriterId},
 };
 
 /// Where the journal and the chains of a tenant stood when a node last looked, with a MAC under the audit key.

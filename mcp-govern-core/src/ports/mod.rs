@@ -16,7 +16,7 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 
 pub use self::{
-    audit_log::{AuditCursor, AuditFilter, AuditHead, AuditLog, AuditPage, StoredRecord, WriterId},
+    audit_log::{AuditCursor, AuditFilter, AuditLog, AuditPage, StoredRecord},
     checkpoint::{Checkpoint, Checkpoints},
     head_keeper::{HeadKeeper, KeptHeads},
     journal::{AppendError, Freshness, Journal},
@@ -26,6 +26,7 @@ pub use self::{
     vault::{Vault, VaultEntry, VaultError, VaultKey},
 };
 use crate::vocabulary::TenantId;
+pub use crate::vocabulary::{AuditHead, WriterId};
 
 /// A store did not do what was asked.
 #[derive(Debug, Clone, thiserror::Error)]

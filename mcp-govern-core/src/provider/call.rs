@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::{
-    check::CallRules,
+    schema::CallRules,
     vocabulary::{CallId, ToolDefinition, ToolId, UserId},
 };
 

@@ -1,5 +1,7 @@
 //! What each person and each AI client uses of this node, held to [`CallLimits`].
 
+mod limits;
+
 use std::{
     collections::HashMap,
     hash::Hash,
@@ -10,10 +12,10 @@ use std::{
     time::Duration,
 };
 
-use super::{CallBound, CallLimits, CallRate, Time};
+pub use self::limits::{CallBound, CallLimits, CallRate};
 use crate::{
     denial::{Denial, DenialCode, Remedy},
-    vocabulary::{ClientId, Digest},
+    vocabulary::{ClientId, Digest, Time},
 };
 
 /// Fewer accounts than this are not looked through for idle ones.

@@ -27,7 +27,7 @@ const SAFE: u64 = 1 << 53;
 ///
 /// INVARIANT: the steps grow as the arguments do, and so do those of everything that looks at them afterwards
 /// (`the_bounds_are_checked_in_steps_that_grow_as_the_arguments_do`).
-pub(super) fn bounded(arguments: &Map<String, Value>) -> Result<(), ArgumentFault> {
+pub(crate) fn bounded(arguments: &Map<String, Value>) -> Result<(), ArgumentFault> {
     let fault = |argument: &str, fault: String| Err(ArgumentFault { argument: escaped(argument), fault });
     let mut at_most = 2;
     let mut measure = Measure { values: 0, places: 0 };
@@ -62,7 +62,7 @@ pub(super) fn bounded(arguments: &Map<String, Value>) -> Result<(), ArgumentFaul
 }
 
 /// Whether the JSON text of a value has at most so many bytes.
-pub(super) fn fits(value: &impl Serialize, most: usize) -> bool {
+pub(crate) fn fits(value: &impl Serialize, most: usize) -> bool {
     serde_json::to_writer(&mut Room(most), value).is_ok()
 }
 

@@ -10,15 +10,15 @@ use super::{example::example, narrow::says_of_others, nearest::nearest, normal::
 use crate::denial::ArgumentFault;
 
 /// The most faults that one answer names.
-pub(super) const MOST: usize = 20;
+pub(crate) const MOST: usize = 20;
 
 /// The faults that a validator found.
-pub(super) fn faults<'a>(errors: impl Iterator<Item = ValidationError<'a>>, schema: &Value) -> Vec<ArgumentFault> {
+pub(crate) fn faults<'a>(errors: impl Iterator<Item = ValidationError<'a>>, schema: &Value) -> Vec<ArgumentFault> {
     errors.take(MOST).flat_map(|error| of_error(&error, schema)).take(MOST).collect()
 }
 
 /// Names that the schema does not know, where it does not say what other names mean: a typo must never be passed over.
-pub(super) fn unknown_names(arguments: &Map<String, Value>, schema: &Value) -> Vec<ArgumentFault> {
+pub(crate) fn unknown_names(arguments: &Map<String, Value>, schema: &Value) -> Vec<ArgumentFault> {
     if says_of_others(schema) {
         return Vec::new();
     }
@@ -28,7 +28,7 @@ pub(super) fn unknown_names(arguments: &Map<String, Value>, schema: &Value) -> V
 }
 
 /// The first faults in one line; the remedy holds them all.
-pub(super) fn told(faults: &[ArgumentFault]) -> String {
+pub(crate) fn told(faults: &[ArgumentFault]) -> String {
     const TOLD: usize = 5;
     let told = faults.iter().take(TOLD).map(|fault| match fault.argument.as_str() {
         "" => fault.fault.clone(),

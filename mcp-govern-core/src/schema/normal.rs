@@ -18,10 +18,10 @@ const ROUNDS: usize = 4;
 
 /// Arguments in the form that rules, records, previews and providers see.
 #[derive(Debug)]
-pub(super) struct Normal {
-    pub(super) arguments: Map<String, Value>,
+pub(crate) struct Normal {
+    pub(crate) arguments: Map<String, Value>,
     /// Whether they fit the schema as they are.
-    pub(super) fit: bool,
+    pub(crate) fit: bool,
 }
 
 /// Reads what a client wrote.
@@ -37,7 +37,7 @@ pub(super) struct Normal {
 /// # Errors
 ///
 /// When the arguments are too large once their texts are read.
-pub(super) fn normal(
+pub(crate) fn normal(
     validator: &Validator,
     schema: &Value,
     arguments: Map<String, Value>,

@@ -17,7 +17,7 @@ pub const KEYS_OF: &str = "x-keys-of";
 
 /// What a rule means for a tool whose schema is at hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Bearing {
+pub(crate) enum Bearing {
     /// The tool has the argument.
     Applies,
     /// The tool never had it, and the rule leaves such tools alone.
@@ -29,7 +29,7 @@ pub(super) enum Bearing {
 }
 
 /// What a rule means for the tool.
-pub(super) fn bearing(rule: &ArgumentRule, has: impl Fn(&str) -> bool, once_had: impl Fn(&str) -> bool) -> Bearing {
+pub(crate) fn bearing(rule: &ArgumentRule, has: impl Fn(&str) -> bool, once_had: impl Fn(&str) -> bool) -> Bearing {
     if has(&rule.argument) {
         Bearing::Applies
     } else if once_had(&rule.argument) {
@@ -50,7 +50,7 @@ impl Constraint {
 }
 
 /// A property of a tool's input schema.
-pub(super) fn property<'s>(schema: &'s Value, name: &str) -> Option<&'s Value> {
+pub(crate) fn property<'s>(schema: &'s Value, name: &str) -> Option<&'s Value> {
     schema.get("properties")?.get(name)
 }
 
@@ -58,7 +58,7 @@ pub(super) fn property<'s>(schema: &'s Value, name: &str) -> Option<&'s Value> {
 ///
 /// INVARIANT: a call and the rows of a recipe are judged by this one function
 /// (`nothing_is_sent_through_a_recipe_that_a_direct_call_would_have_been_denied`).
-pub(super) fn violations(rule: &ArgumentRule, schema: &Value, arguments: &Map<String, Value>) -> Vec<ArgumentFault> {
+pub(crate) fn violations(rule: &ArgumentRule, schema: &Value, arguments: &Map<String, Value>) -> Vec<ArgumentFault> {
     let mut faults = Vec::new();
     let mut add = |property: Option<&Value>, name: &str, fault: String| {
         // What a rule allows of a secret or personal argument is not told.
@@ -145,7 +145,7 @@ pub(super) fn fixed<'a>(
 
 /// Fills in the values that rules fix and answers with their names. What the caller gave otherwise is left for [`violation`] to
 /// find.
-pub(super) fn fill_fixed<'a>(
+pub(crate) fn fill_fixed<'a>(
     arguments: &mut Map<String, Value>,
     rules: impl Iterator<Item = &'a ArgumentRule>,
     schema: &'a Value,

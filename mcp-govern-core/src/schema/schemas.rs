@@ -25,9 +25,9 @@ pub(crate) struct Schemas {
 #[derive(Debug)]
 pub(crate) struct Compiled {
     /// The validator, or why the schema has none.
-    pub(super) validator: Result<Validator, String>,
+    pub(crate) validator: Result<Validator, String>,
     /// Whether arguments that fit are put on record as they are.
-    pub(super) redacts_nothing: bool,
+    pub(crate) redacts_nothing: bool,
 }
 
 impl Schemas {
@@ -63,7 +63,7 @@ fn locked<T>(cache: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Compiled {
-    pub(super) fn of(schema: &Value) -> Self {
+    pub(crate) fn of(schema: &Value) -> Self {
         Self { validator: compile(schema), redacts_nothing: redacts_nothing(schema) }
     }
 }

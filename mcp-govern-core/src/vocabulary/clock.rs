@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicI64, Ordering},
 };
 
-use crate::vocabulary::{Clock, Timestamp};
+use super::{Clock, Timestamp};
 
 /// The largest of the wall clock and every time that was ever seen here.
 ///

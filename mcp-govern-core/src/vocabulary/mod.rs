@@ -2,6 +2,7 @@
 
 mod access;
 mod actor;
+mod clock;
 mod digest;
 mod duration;
 mod id;
@@ -10,10 +11,10 @@ mod rule;
 mod secret;
 mod server;
 mod settings;
+mod stream;
 mod time;
 mod tool;
 
-pub(crate) use self::digest::write_canonical_object;
 pub use self::{
     access::{
         ApprovalStep, ApproverRule, Follows, Justification, Label, ProfileSpec, ProfileVisibility, RequestPolicy,
@@ -31,9 +32,11 @@ pub use self::{
     secret::Secret,
     server::{CredentialFacts, CredentialOwner, CredentialSharing, DriftAction, DriftPolicy, NewToolState, ServerSpec},
     settings::{RequestableTools, Settings},
+    stream::{AuditHead, Head, RecordKind, Revision, WriterId},
     time::{Clock, ManualClock, ParseTimestampError, SystemClock, Timestamp},
     tool::{
         Annotations, Binding, BoundArgument, Catalogue, CatalogueVersion, Classification, Effect, FixedValue, Location,
         OperationBinding, RecipeBinding, Risk, ToolDefinition,
     },
 };
+pub(crate) use self::{clock::Time, digest::write_canonical_object};

@@ -9,10 +9,7 @@ mod access;
 mod tools;
 
 use super::{Act, ActError, Command, Event, Head, Sealed, Server, State, StoredAct, state::PastCommand};
-use crate::{
-    ports::AuditHead,
-    vocabulary::{Actor, Digest, Timestamp},
-};
+use crate::vocabulary::{Actor, AuditHead, Digest, Timestamp};
 
 impl State {
     /// The act that a decided command makes of this state: the next revision, chained to the head, never before the last act.

@@ -8,8 +8,7 @@ use crate::{
         AuditAnchored, AuditSegmentDropped, Event, GovernanceActivated, KillScope, KillSwitchReleased,
         KillSwitchThrown, Refusal, SchemaActivated, SettingsChanged,
     },
-    ports::{AuditHead, WriterId},
-    vocabulary::{Digest, Settings},
+    vocabulary::{AuditHead, Digest, Settings, WriterId},
 };
 
 impl Case<'_> {

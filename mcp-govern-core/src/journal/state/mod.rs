@@ -16,10 +16,9 @@ pub use self::{
     tool::{Tool, ToolState},
 };
 use super::{Head, KillScope, Revision};
-use crate::ports::{AuditHead, WriterId};
 use crate::vocabulary::{
-    ClientId, ClientType, CommandId, CredentialOwner, Digest, GrantId, ProfileId, RequestId, ServerId, Settings,
-    Timestamp, ToolId, ToolsetId, UserId,
+    AuditHead, ClientId, ClientType, CommandId, CredentialOwner, Digest, GrantId, ProfileId, RequestId, ServerId,
+    Settings, Timestamp, ToolId, ToolsetId, UserId, WriterId,
 };
 
 /// An act that was sealed under an audit key.
