@@ -1,30 +1,43 @@
-//! A provider of which only some tools are offered.
+//! A provider of which only some tools are offered, or whose servers judge no arguments.
 
 use std::{collections::BTreeSet, sync::Arc};
 
 use async_trait::async_trait;
 use mcp_govern_core::{
-    ArgumentRule, AuthorizedCall, CallContext, Catalogue, CheckedArguments, CredentialFacts, CredentialReport,
-    DiscoverContext, ProbeContext, Provider, ProviderError, ProviderInfo, RequestPreview, ServerConfig, ToolDefinition,
-    ToolName, ToolOutput, ToolServer,
+    ArgumentFault, ArgumentRule, AuthorizedCall, CallContext, Catalogue, CheckedArguments, CredentialFacts,
+    CredentialReport, DiscoverContext, ProbeContext, Provider, ProviderError, ProviderInfo, RequestPreview,
+    ServerConfig, ToolDefinition, ToolName, ToolOutput, ToolServer,
 };
 
-/// Offers the tools of these names, and the rows that they use; everything else is the provider's own doing.
+/// Offers some tools of a provider; everything else is the provider's own doing.
 #[derive(Debug)]
 pub(crate) struct Chosen {
     provider: Arc<dyn Provider>,
-    names: Arc<BTreeSet<String>>,
+    choice: Choice,
+}
+
+#[derive(Debug, Clone)]
+enum Choice {
+    /// The tools of these names, and the rows that they use.
+    Named(Arc<BTreeSet<String>>),
+    /// All tools. Their servers judge no arguments, so that whatever is denied is denied by schema and rules.
+    Unjudged,
 }
 
 #[derive(Debug)]
 struct ChosenServer {
     server: Arc<dyn ToolServer>,
-    names: Arc<BTreeSet<String>>,
+    choice: Choice,
 }
 
 impl Chosen {
     pub(crate) fn new(provider: Arc<dyn Provider>, names: BTreeSet<String>) -> Self {
-        Self { provider, names: Arc::new(names) }
+        Self { provider, choice: Choice::Named(Arc::new(names)) }
+    }
+
+    /// All tools, with arguments that their servers do not judge.
+    pub(crate) fn unjudged(provider: Arc<dyn Provider>) -> Self {
+        Self { provider, choice: Choice::Unjudged }
     }
 }
 
@@ -36,7 +49,7 @@ impl Provider for Chosen {
 
     fn open(&self, server: &ServerConfig) -> Result<Arc<dyn ToolServer>, ProviderError> {
         let server = self.provider.open(server)?;
-        Ok(Arc::new(ChosenServer { server, names: Arc::clone(&self.names) }))
+        Ok(Arc::new(ChosenServer { server, choice: self.choice.clone() }))
     }
 }
 
@@ -46,9 +59,17 @@ impl ToolServer for ChosenServer {
         self.server.rules()
     }
 
+    fn check(&self, tool: &ToolName, arguments: &CheckedArguments) -> Result<(), Vec<ArgumentFault>> {
+        match self.choice {
+            Choice::Named(_) => self.server.check(tool, arguments),
+            Choice::Unjudged => Ok(()),
+        }
+    }
+
     async fn discover(&self, cx: DiscoverContext<'_>) -> Result<Arc<Catalogue>, ProviderError> {
         let all = self.server.discover(cx).await?;
-        let is_named = |tool: &ToolDefinition| self.names.contains(tool.name.as_str());
+        let Choice::Named(names) = &self.choice else { return Ok(all) };
+        let is_named = |tool: &ToolDefinition| names.contains(tool.name.as_str());
         let used: BTreeSet<&ToolName> =
             all.tools.iter().filter(|tool| is_named(tool)).flat_map(|tool| tool.uses()).collect();
         let tools = all.tools.iter().filter(|tool| is_named(tool) || used.contains(&tool.name)).cloned().collect();

@@ -2,15 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
+use async_trait::async_trait;
 use mcp_govern_conformance::Harness;
 use mcp_govern_core::{
-    ArgumentRule, AuthMethodId, Binding, Constraint, Credential, Denial, DenialCode, Provider as _, Secret, ServerSpec,
-    ToolDefinition, ToolPrefix, ToolsetBinding, ToolsetId,
+    ArgumentFault, ArgumentRule, AuthMethodId, Binding, CallContext, Constraint, Credential, Denial, DenialCode,
+    Effect, Provider as _, ProviderError, ProviderErrorKind, Remedy, Secret, Sent, ServerSpec, ToolDefinition,
+    ToolPrefix, ToolsetBinding, ToolsetId,
     governor::{CallError, CallSuccess},
     journal::Action,
 };
-use mcp_govern_openapi::OpenApiProvider;
-use serde_json::{Value, json};
+use mcp_govern_openapi::{OpenApiProvider, Recipe, RecipeSpec, RowCaller};
+use serde_json::{Map, Value, json};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers::any};
 
 /// Defaults on every member of a change, empty lists and null among them; one row states what it sends unasked.
@@ -68,6 +70,83 @@ paths:
       responses: {"200": {description: The lamp.}}
 "##;
 
+/// Mistakes of several kinds are possible here: across arguments, in a place of the path, among the members of a list's items.
+const ROOMS: &str = r#"
+openapi: 3.1.0
+info: {title: Rooms, version: "1"}
+servers: [{url: "https://rooms.example"}]
+security: [{key: []}]
+components: {securitySchemes: {key: {type: http, scheme: bearer}}}
+paths:
+  /rooms:
+    get:
+      operationId: list_rooms
+      responses:
+        "200":
+          description: The rooms.
+          content:
+            application/json:
+              schema: {type: array, items: {type: object, properties: {id: {type: string}}}}
+      x-govern: {effect: read, output: {items: ""}}
+    post:
+      operationId: book_room
+      requestBody:
+        content:
+          application/json:
+            schema:
+              type: object
+              properties:
+                from: {type: string, format: date-time}
+                until: {type: string, format: date-time}
+                day: {type: string, format: date}
+      responses: {"200": {description: Booked.}}
+      x-govern:
+        effect: write
+        checks:
+          - {kind: before, argument: from, other: until}
+          - {kind: exclusive, arguments: [day, from]}
+  /rooms/{id}:
+    parameters: [{name: id, in: path, required: true, schema: {type: string}}]
+    get:
+      operationId: get_room
+      responses: {"200": {description: The room.}}
+      x-govern: {effect: read}
+    put:
+      operationId: furnish_room
+      requestBody:
+        content:
+          application/x-www-form-urlencoded:
+            schema: {type: object, properties: {chairs: {type: array, items: {type: string}}}}
+      responses: {"200": {description: The room.}}
+      x-govern: {effect: write}
+"#;
+
+/// Books a room from its end to its beginning.
+#[derive(Debug)]
+struct BookBackwards;
+
+#[async_trait]
+impl Recipe for BookBackwards {
+    fn spec(&self) -> RecipeSpec {
+        let spec =
+            RecipeSpec::new("book_backwards", "Book backwards", "Books a room backwards.", "It turns times around.");
+        spec.with_uses(["book_room"]).with_effect(Effect::Write, false)
+    }
+
+    async fn run(
+        &self,
+        rows: &RowCaller<'_>,
+        _: &Map<String, Value>,
+        _: &CallContext<'_>,
+    ) -> Result<Value, ProviderError> {
+        rows.call("book_room", backwards().as_object().unwrap().clone()).await?.to_value()
+    }
+}
+
+fn backwards() -> Value {
+    json!({"from": "2031-03-14T12:00:00Z", "until": "2031-03-14T11:00:00Z"})
+}
+
 struct World {
     vendor: MockServer,
     harness: Harness,
@@ -75,10 +154,13 @@ struct World {
 
 impl World {
     async fn open() -> Self {
+        Self::of(OpenApiProvider::from_document(LAMPS).unwrap()).await
+    }
+
+    async fn of(provider: OpenApiProvider) -> Self {
         let vendor = MockServer::start().await;
         let answer = ResponseTemplate::new(200).set_body_json(json!({"done": true}));
         Mock::given(any()).respond_with(answer).mount(&vendor).await;
-        let provider = OpenApiProvider::from_document(LAMPS).unwrap();
         let method = AuthMethodId::new("key").unwrap();
         let mut spec =
             ServerSpec::new(provider.info().id.clone(), "Lamps", ToolPrefix::new("lamps").unwrap(), method.clone());
@@ -193,4 +275,53 @@ async fn the_reviewer_the_model_and_the_preview_see_what_is_sent_unasked() {
     assert_eq!(shown.body, Some(json!({"notify": false})));
     let shown = preview("update_lamp", json!({"id": "1"}));
     assert_eq!(shown.body, Some(json!({})));
+}
+
+#[tokio::test]
+async fn a_mistake_in_arguments_is_the_same_denial_in_a_call_and_in_a_preview_and_leaves_no_intent() {
+    let world = World::of(OpenApiProvider::from_document(ROOMS).unwrap()).await;
+    let mut twice = backwards();
+    twice["day"] = json!("2031-03-14");
+    let (order, both) = (("", "`from` must lie before `until`"), ("", "`day`, `from` exclude one another"));
+    let slash = "must not contain `/`, also not percent-encoded: this API takes none in its path";
+    let member = "`fields` names `nmae`, which no item has; known are `id`";
+    for (tool, arguments, faults) in [
+        ("book_room", backwards(), vec![order]),
+        ("book_room", twice, vec![order, both]),
+        ("get_room", json!({"id": "a/b"}), vec![("id", slash)]),
+        (
+            "furnish_room",
+            json!({"id": "1", "chairs": []}),
+            vec![("chairs", "is empty, which a form cannot say: leave it out, or give at least one element")],
+        ),
+        ("list_rooms", json!({"fields": ["nmae"]}), vec![("", member)]),
+    ] {
+        let fault = |(argument, fault): (&str, &str)| ArgumentFault { argument: argument.into(), fault: fault.into() };
+        let faults: Vec<ArgumentFault> = faults.into_iter().map(fault).collect();
+        let called = world.denied(tool, arguments.clone()).await;
+        assert_eq!(called.code(), DenialCode::InvalidArguments, "{called}");
+        assert_eq!(called.remedy(), &Remedy::CorrectArguments { faults });
+        let request = world.harness.request(tool, arguments);
+        let previewed = world.harness.governor().preview(world.harness.person(), request).unwrap_err();
+        assert_eq!(previewed.denial(), Some(&called));
+    }
+    assert!(world.vendor.received_requests().await.unwrap().is_empty());
+    world.harness.close().await;
+    let records = world.harness.records().await.unwrap();
+    let of = |tag: &str| records.iter().filter(|record| record.contains(tag)).count();
+    assert_eq!((of("denial.v1"), of("intent.v1")), (5, 0), "{records:?}");
+}
+
+#[tokio::test]
+async fn a_recipe_that_makes_arguments_which_a_call_is_denied_for_sends_nothing() {
+    let provider = OpenApiProvider::builder().document(ROOMS).recipe(BookBackwards).build().unwrap();
+    let world = World::of(provider).await;
+    let error = world.call("book_backwards", json!({})).await.unwrap_err();
+    let failed = error.provider_error().unwrap();
+    assert_eq!((failed.kind(), failed.sent()), (ProviderErrorKind::InvalidArguments, Sent::No), "{error}");
+    assert!(failed.message().contains("`from` must lie before `until`"), "{error}");
+    assert!(world.vendor.received_requests().await.unwrap().is_empty());
+    // The row by its own name is denied for the same.
+    let denial = world.denied("book_room", backwards()).await;
+    assert!(denial.message().contains("`from` must lie before `until`"), "{denial}");
 }

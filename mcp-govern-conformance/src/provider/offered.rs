@@ -1,5 +1,7 @@
 //! Arguments made from the schema that a model is shown.
 
+use std::sync::Arc;
+
 use mcp_govern_core::{DenialCode, Pattern, governor::CallRequest};
 use serde_json::{Map, Value, json};
 use url::Url;
@@ -7,6 +9,7 @@ use url::Url;
 use super::ProviderCase;
 use crate::{
     Harness,
+    chosen::Chosen,
     failure::{Failure, Verdict, ensure},
 };
 
@@ -21,7 +24,9 @@ const TRIED: usize = 24;
 /// The tools and arguments that are refused.
 pub async fn what_the_shown_schema_offers_is_never_refused(case: &dyn ProviderCase) -> Verdict {
     let base = Url::parse("https://vendor.example.com").map_err(|error| Failure::new(error.to_string()))?;
-    let harness = Harness::shared_builder(case.provider()?, case.spec(base)?).open().await?;
+    // What the schema cannot say, such as which arguments exclude one another, the provider's servers say.
+    let provider = Arc::new(Chosen::unjudged(case.provider()?));
+    let harness = Harness::shared_builder(provider, case.spec(base)?).open().await?;
     let person = harness.person();
     let tools = harness.governor().list(person).map_err(|denial| Failure::new(denial.to_string()))?;
     ensure!(!tools.is_empty(), "no tool is listed");
@@ -34,7 +39,6 @@ pub async fn what_the_shown_schema_offers_is_never_refused(case: &dyn ProviderCa
                 break;
             };
             let request = CallRequest::new(tool.name.as_str()).with_arguments(arguments.clone());
-            // What the schema cannot say, such as which arguments exclude one another, the provider says.
             let Err(error) = harness.governor().preview(person, request) else { continue };
             if error.code() == Some(DenialCode::InvalidArguments) {
                 faults.push(format!("`{}`: {error}: {}", tool.name, Value::Object(arguments)));

@@ -328,7 +328,8 @@ impl Failure {
     }
 }
 
-fn invalid(tool: &str, faults: Vec<ArgumentFault>) -> Denial {
+/// The denial of arguments that do not fit a tool, by the name that its callers see.
+pub(crate) fn invalid(tool: &str, faults: Vec<ArgumentFault>) -> Denial {
     let sentence = format!("the arguments do not fit `{tool}`: {}", told(&faults));
     Denial::new(DenialCode::InvalidArguments, sentence, Remedy::CorrectArguments { faults })
 }

@@ -8,5 +8,5 @@
 mod arguments;
 
 pub use self::arguments::{Checked, check, check_against};
-pub(crate) use self::arguments::{check_normal, normalised};
+pub(crate) use self::arguments::{check_normal, invalid, normalised};
 pub use crate::schema::{CallRules, KEYS_OF, MAX_BYTES, MAX_DEPTH, MAX_VALUES, REDACTED, narrow, redact, send_faults};

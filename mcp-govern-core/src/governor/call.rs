@@ -20,7 +20,7 @@ use crate::{
         self, ArgumentsMessage, CallDenial, CallIntent, CallResult, CredentialUse, MAX_RECORDED_ARGUMENTS,
         ReadableNames, Receipt, SentFlag, StatedClient, escaped,
     },
-    check::{Checked, check, check_normal, normalised},
+    check::{Checked, check, check_normal, invalid, normalised},
     denial::{Denial, DenialCode, Remedy},
     journal::{Revision, StoredCredential},
     provider::{
@@ -35,7 +35,7 @@ impl Governor {
     /// Calls a tool: the one way to a vendor.
     ///
     /// In this order: admission; a place among the calls in flight and in the rate of the person and the client ([`CallLimits`](super::CallLimits));
-    /// arguments against the schema and the rules; the intent on record, durable; a look whether a kill
+    /// arguments against the schema, the rules and what the server says of them ([`ToolServer::check`](crate::ToolServer::check)); the intent on record, durable; a look whether a kill
     /// switch was thrown meanwhile; the credential; the vendor; the outcome on record. A kill switch stops the call wherever it
     /// is; a grant that ends or a tool that is disabled lets it finish. Nothing is sent twice, except that a vendor which refused
     /// the credential, and so did nothing, is asked once more with a refreshed one.
@@ -124,6 +124,7 @@ impl Governor {
         let caller = view.snapshot.resolve(principal);
         let admitted = self.core.admit(&view, &caller, &request.tool).map_err(|refused| denied(refused.public))?;
         let checked = check(&admitted.permit, request.arguments).map_err(denied)?;
+        judge(&admitted, &checked).map_err(denied)?;
         let failed = |error| CallError::failed(call.clone(), error);
         let server = admitted.server().map_err(failed)?;
         let facts = self.core.with_credential(&admitted, principal, |known| known.map(|known| known.facts().clone()));
@@ -194,6 +195,19 @@ impl Admitted {
     }
 }
 
+/// What the tool's server finds wrong with arguments that fit the schema and the rules.
+///
+/// INVARIANT: arguments are judged whole before anything is on record, and for a preview alike
+/// (`what_a_server_refuses_of_arguments_is_denied_before_the_record_and_the_vault_and_in_a_preview_alike`).
+fn judge(admitted: &Admitted, checked: &Checked) -> Result<(), Denial> {
+    let permit = &admitted.permit;
+    // A server that is not open says so when it is called.
+    let Ok(server) = admitted.server() else { return Ok(()) };
+    server
+        .check(&permit.definition().name, checked.arguments())
+        .map_err(|faults| invalid(permit.exposed_name(), faults))
+}
+
 /// What a request says beside who sends it: put on record, and nothing is decided by it.
 #[derive(Debug, Clone, Copy)]
 struct Said<'a> {
@@ -232,8 +246,9 @@ impl Core {
         })?;
         let arguments = normalised(permit, arguments).inspect_err(|denial| refused(denial, None))?;
         let given = ArgumentsMessage::of(arguments.as_map());
-        let checked =
-            check_normal(permit, arguments).inspect_err(|denial| refused(denial, Some(self.key.mac(given.bytes()))))?;
+        let checked = check_normal(permit, arguments)
+            .and_then(|checked| judge(&admitted, &checked).map(|()| checked))
+            .inspect_err(|denial| refused(denial, Some(self.key.mac(given.bytes()))))?;
         let sent = if checked.are_as_given() { given } else { ArgumentsMessage::of(checked.arguments().as_map()) };
         let digest = self.key.mac(sent.bytes());
         let credential = self.credential_use(&admitted, principal);

@@ -24,7 +24,10 @@ pub use self::{
     info::{AuthMethod, ConfigField, ProviderInfo, Region, SecretField, SunsetNotice},
     output::{Exchange, RequestPreview, ToolOutput},
 };
-use crate::vocabulary::{ArgumentRule, Catalogue, CredentialFacts, ServerId, ServerSpec, TenantId, ToolName};
+use crate::{
+    denial::ArgumentFault,
+    vocabulary::{ArgumentRule, Catalogue, CredentialFacts, ServerId, ServerSpec, TenantId, ToolName},
+};
 
 /// A kind of API, registered on the builder of the [`Governor`](crate::Governor).
 ///
@@ -69,6 +72,26 @@ pub trait ToolServer: fmt::Debug + Send + Sync + 'static {
         Vec::new()
     }
 
+    /// Judges the arguments of a call by what the tool's schema and the rules cannot say: which of them exclude or need one another,
+    /// what their places in a request cannot hold.
+    ///
+    /// The governor asks before a call is put on record and before its credential is read, and for a preview: the caller gets the same
+    /// denial with the same faults from both.
+    ///
+    /// # Contract
+    ///
+    /// - Pure: it sends nothing, reads no credential and does not block.
+    /// - The arguments fit the schema and the rules already. A fault holds no value of a secret or personal argument.
+    /// - What a tool makes by itself of its arguments, such as the arguments of other tools, is judged by [`ToolServer::invoke`].
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, one entry per fault.
+    fn check(&self, tool: &ToolName, arguments: &CheckedArguments) -> Result<(), Vec<ArgumentFault>> {
+        let _ = (tool, arguments);
+        Ok(())
+    }
+
     /// The tools as this release states them.
     ///
     /// # Contract
@@ -86,7 +109,7 @@ pub trait ToolServer: fmt::Debug + Send + Sync + 'static {
     /// # Contract
     ///
     /// - [`CallObserver::sending`] is told before each exchange and waited for; when it refuses, nothing is sent.
-    /// - The call's arguments are checked against the schema and the rules already. A tool that makes the arguments of other
+    /// - The call's arguments are checked against the schema, the rules and [`ToolServer::check`] already. A tool that makes the arguments of other
     ///   tools by itself holds those to [`CheckedArguments::rules`] before anything of them is sent.
     ///
     /// # Errors

@@ -1,10 +1,10 @@
 //! One call: what is sent, what comes back, what is on record.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::atomic::Ordering};
 
 use mcp_govern_core::{
-    ArgumentRule, Constraint, DenialCode, ProfileId, ProviderErrorKind, Remedy, Sent, Timestamp, ToolsetBinding,
-    ToolsetId, TraceContext,
+    ArgumentFault, ArgumentRule, Constraint, DenialCode, ProfileId, ProviderErrorKind, Remedy, Sent, Timestamp,
+    ToolsetBinding, ToolsetId, TraceContext,
     audit::{AuditRecord, CallResult},
     governor::CallRequest,
     journal::Action,
@@ -276,4 +276,36 @@ async fn the_audit_is_read_by_those_who_may_and_found_by_person() {
     let nobody = mcp_govern_core::Actor::new(user("bob"), []);
     assert!(world.governor.audit(&nobody, AuditFilter::new(), None, 10).await.is_err());
     assert!(world.governor.verify_audit(&nobody, &[]).await.is_err());
+}
+
+#[tokio::test]
+async fn what_a_server_refuses_of_arguments_is_denied_before_the_record_and_the_vault_and_in_a_preview_alike() {
+    let world = World::open().await;
+    let fault = |argument: &str, fault: &str| ArgumentFault { argument: argument.into(), fault: fault.into() };
+    let faults = vec![fault("page_id", "must not contain `/`"), fault("", "give `from` or `to`")];
+    *world.vendor.argument_faults.lock().unwrap() = faults.clone();
+    let reads = world.faults().vault_reads.load(Ordering::SeqCst);
+    let request = CallRequest::new("acme_list_pages").with_argument("page_id", "p1");
+    let called = world.governor.call(&principal("ann"), request.clone()).await.unwrap_err();
+    let denial = called.denial().unwrap();
+    assert_eq!(denial.code(), DenialCode::InvalidArguments);
+    assert_eq!(denial.remedy(), &Remedy::CorrectArguments { faults });
+    let sentence = "the arguments do not fit `acme_list_pages`: `page_id` must not contain `/`; give `from` or `to`";
+    assert_eq!(denial.message(), sentence);
+    let previewed = world.governor.preview(&principal("ann"), request.clone()).unwrap_err();
+    assert_eq!(previewed.denial(), Some(denial));
+    // Who may not call is told nothing of arguments.
+    let stranger = world.governor.preview(&principal("bob"), request).unwrap_err();
+    assert_eq!(stranger.code(), Some(DenialCode::UnknownTool));
+
+    assert_eq!(world.faults().vault_reads.load(Ordering::SeqCst), reads);
+    assert_eq!(world.vendor.seen(), []);
+    world.governor.close().await;
+    let records = world.records().await;
+    let [AuditRecord::Mark(_), AuditRecord::Denial(denied), AuditRecord::Mark(_)] = &records[..] else {
+        panic!("{records:?}")
+    };
+    assert_eq!(denied.code, DenialCode::InvalidArguments);
+    let asked = json!({"page_id": "p1"});
+    assert_eq!(denied.arguments_digest, Some(audit_key().arguments(asked.as_object().unwrap())));
 }

@@ -56,6 +56,8 @@ pub(crate) struct Faults {
     pub(crate) record_appends: AtomicUsize,
     /// So many deletions of dropped segments fail.
     pub(crate) drops_fail: AtomicUsize,
+    /// How many times a credential was read from the vault.
+    pub(crate) vault_reads: AtomicUsize,
     /// So many deletions from the vault fail.
     pub(crate) deletes_fail: AtomicUsize,
     /// While set, counts of leases wait: each says so and needs a permit.
@@ -226,10 +228,12 @@ impl Vault for FaultyVault {
     }
 
     async fn get(&self, key: &VaultKey) -> Result<Option<VaultEntry>, VaultError> {
+        self.1.vault_reads.fetch_add(1, Ordering::SeqCst);
         self.0.get(key).await
     }
 
     async fn get_version(&self, key: &VaultKey, version: u64) -> Result<Option<VaultEntry>, VaultError> {
+        self.1.vault_reads.fetch_add(1, Ordering::SeqCst);
         self.0.get_version(key, version).await
     }
 

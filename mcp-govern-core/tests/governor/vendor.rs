@@ -7,10 +7,10 @@ use std::{
 
 use async_trait::async_trait;
 use mcp_govern_core::{
-    ArgumentRule, AuthMethod, AuthMethodId, AuthorizedCall, CallContext, Catalogue, CatalogueVersion, CheckedArguments,
-    Constraint, Credential, CredentialFacts, CredentialReport, CredentialVerdict, DiscoverContext, Exchange,
-    ProbeContext, Provider, ProviderError, ProviderErrorKind, ProviderId, ProviderInfo, RequestPreview, SecretField,
-    Sent, ServerConfig, ToolDefinition, ToolName, ToolOutput, ToolServer,
+    ArgumentFault, ArgumentRule, AuthMethod, AuthMethodId, AuthorizedCall, CallContext, Catalogue, CatalogueVersion,
+    CheckedArguments, Constraint, Credential, CredentialFacts, CredentialReport, CredentialVerdict, DiscoverContext,
+    Exchange, ProbeContext, Provider, ProviderError, ProviderErrorKind, ProviderId, ProviderInfo, RequestPreview,
+    SecretField, Sent, ServerConfig, ToolDefinition, ToolName, ToolOutput, ToolServer,
 };
 use serde_json::{Value, json, value::to_raw_value};
 use tokio::sync::Semaphore;
@@ -55,6 +55,8 @@ pub(crate) struct Vendor {
     pub(crate) bad_keys: Mutex<Vec<String>>,
     /// Between how many nodes the last call was told to divide the vendor's rate.
     pub(crate) nodes: std::sync::atomic::AtomicUsize,
+    /// What the server finds wrong with the arguments of every call.
+    pub(crate) argument_faults: Mutex<Vec<ArgumentFault>>,
     /// What a probe finds besides whose key it is.
     pub(crate) probe_finds: Mutex<CredentialFacts>,
     /// Why discovery fails, while it does.
@@ -72,6 +74,7 @@ impl Vendor {
             go: Semaphore::new(0),
             bad_keys: Mutex::default(),
             nodes: std::sync::atomic::AtomicUsize::new(0),
+            argument_faults: Mutex::default(),
             probe_finds: Mutex::default(),
             discovery_fails: Mutex::default(),
             discoveries: std::sync::atomic::AtomicUsize::new(0),
@@ -170,6 +173,11 @@ impl ToolServer for AcmeServer {
         let rule =
             |pages: &Vec<Value>| ArgumentRule::new("page_id", Constraint::OneOf(pages.clone())).with_absent_allowed();
         self.pages.iter().map(rule).collect()
+    }
+
+    fn check(&self, _: &ToolName, _: &CheckedArguments) -> Result<(), Vec<ArgumentFault>> {
+        let faults = self.vendor.argument_faults.lock().unwrap().clone();
+        if faults.is_empty() { Ok(()) } else { Err(faults) }
     }
 
     async fn discover(&self, _: DiscoverContext<'_>) -> Result<Arc<Catalogue>, ProviderError> {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::multipart::{self, Part};
 use crate::{
-    plan::{BodyField, BodyKind, BodyPlan, PartKind},
+    plan::{BodyField, BodyKind, BodyPlan, Codec, PartKind},
     steps,
     text::{percent, scalar_text},
 };
@@ -40,6 +40,17 @@ impl BodyPlan {
                 let boundary = multipart::boundary()?;
                 Ok(Payload::Multipart { parts, boundary })
             }
+        }
+    }
+
+    /// Whether these arguments make a body. A plain JSON body takes whatever fits the schema.
+    pub(crate) fn fits(&self, arguments: &Map<String, Value>) -> Result<(), String> {
+        let mut fields = self.fields.iter().chain(&self.whole);
+        match self.kind {
+            BodyKind::Json if fields.all(|field| field.codec == Codec::Same) => Ok(()),
+            // Without a boundary, which is random.
+            BodyKind::Multipart => self.parts(self.body_value(arguments)?).map(drop),
+            BodyKind::Json | BodyKind::Form { .. } | BodyKind::Text => self.bind(arguments).map(drop),
         }
     }
 
@@ -230,7 +241,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::plan::Codec;
 
     fn field(argument: &str, name: &str, wrapped: bool) -> BodyField {
         BodyField { argument: argument.into(), name: name.into(), wrapped, codec: Codec::Same, part: PartKind::Field }

@@ -1,11 +1,40 @@
 //! What the vendor would refuse of arguments, found before anything is sent.
 
+use std::borrow::Cow;
+
+use mcp_govern_core::Timestamp;
 use serde_json::{Map, Value};
 
+use super::instead;
 use crate::{
-    plan::{Fields, Paging},
+    plan::{Fields, Paging, Row, Shape},
     text::{number, one_line},
 };
+
+/// Judges the arguments of a row by what its schema cannot say: which of them exclude or need one another, how far a list can be read,
+/// which members its items have. Answers with the arguments as they are meant: flags that are off say nothing.
+///
+/// INVARIANT: nothing is bound that was not judged here. A call of the row's own tool comes here before it is on record, and with
+/// whatever else is sent as it is bound: the rows of a recipe, of a probe, of polling
+/// (`a_recipe_that_makes_arguments_which_a_call_is_denied_for_sends_nothing`).
+///
+/// # Errors
+///
+/// Every fault, as a sentence.
+pub(crate) fn judge<'a>(
+    row: &Row,
+    arguments: &'a Map<String, Value>,
+    now: Timestamp,
+) -> Result<Cow<'a, Map<String, Value>>, Vec<String>> {
+    let arguments = instead::meant(&row.instead, arguments).map_err(|fault| vec![fault])?;
+    let mut faults: Vec<String> = row.checks.iter().filter_map(|check| check.hold(&arguments, now).err()).collect();
+    if let Shape::List(plan) = &row.output.shape {
+        faults.extend(plan.page.check(&arguments).err());
+        faults.extend(row.output.fields.as_ref().and_then(|fields| fields.check(&arguments).err()));
+    }
+    faults.dedup();
+    if faults.is_empty() { Ok(arguments) } else { Err(faults) }
+}
 
 impl Paging {
     /// Refuses what the vendor would refuse, before anything is sent.

@@ -21,7 +21,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, header::CONTENT_TYPE};
 use serde_json::{Map, Value};
 
-pub(crate) use self::body::Payload;
+pub(crate) use self::{body::Payload, judge::judge};
 use crate::plan::{BodyPlan, Row};
 
 /// A request without authorization. Its method is the row's.
@@ -66,6 +66,22 @@ pub(crate) fn bind(row: &Row, arguments: &Map<String, Value>, base: &str) -> Res
         headers.push((CONTENT_TYPE, payload.content_type()));
     }
     Ok(BoundRequest { url, headers, payload })
+}
+
+/// Whether arguments can be bound: finds what [`bind`] would refuse, without making the whole request.
+///
+/// # Errors
+///
+/// As [`bind`].
+pub(crate) fn fits(row: &Row, arguments: &Map<String, Value>, base: &str) -> Result<(), String> {
+    refuse_unknown(row, arguments)?;
+    bind_url(row, arguments, base)?;
+    for param in &row.headers {
+        if let Some(value) = arguments.get(&param.argument) {
+            param.bind(value)?;
+        }
+    }
+    row.body.as_ref().map_or(Ok(()), |plan| plan.fits(arguments))
 }
 
 /// Fills in what the row sends for arguments that are left out. The governor has done so for a call of the row's own tool; a

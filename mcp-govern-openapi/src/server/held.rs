@@ -44,9 +44,27 @@ impl OpenApiServer {
     pub(crate) fn hold<'a>(
         &self,
         row: &Row,
-        mut arguments: Cow<'a, Map<String, Value>>,
+        arguments: Cow<'a, Map<String, Value>>,
         rules: &CallRules,
     ) -> Result<Held<'a>, ProviderError> {
+        let arguments = self.filled(row, arguments, rules).map_err(|text| invalid(row, &text))?;
+        rules
+            .hold(&row.definition, &arguments)
+            .map_err(|text| ProviderError::new(ProviderErrorKind::RuleViolated, format!("`{}`: {text}", row.name)))?;
+        Ok(Held { arguments })
+    }
+
+    /// Fills in what need not be given, within what the server's configuration reaches.
+    ///
+    /// # Errors
+    ///
+    /// A sentence: the arguments lie outside of it, or a range of time cannot end now.
+    pub(super) fn filled<'a>(
+        &self,
+        row: &Row,
+        mut arguments: Cow<'a, Map<String, Value>>,
+        rules: &CallRules,
+    ) -> Result<Cow<'a, Map<String, Value>>, String> {
         for (name, value) in rules.fixed(&row.definition) {
             if !arguments.contains_key(name) {
                 arguments.to_mut().insert(name.to_owned(), value.clone());
@@ -54,12 +72,9 @@ impl OpenApiServer {
         }
         let arguments = with_sent(row, arguments);
         let now = self.shared.clock.now();
-        let mut arguments = ends_now::fill(&row.ends_now, arguments, now).map_err(|text| invalid(row, &text))?;
+        let mut arguments = ends_now::fill(&row.ends_now, arguments, now)?;
         self.reach.fill(row, &mut arguments);
-        self.reach.hold(row, &arguments).map_err(|text| invalid(row, &text))?;
-        rules
-            .hold(&row.definition, &arguments)
-            .map_err(|text| ProviderError::new(ProviderErrorKind::RuleViolated, format!("`{}`: {text}", row.name)))?;
-        Ok(Held { arguments })
+        self.reach.hold(row, &arguments)?;
+        Ok(arguments)
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod aside;
 mod authorize;
 mod held;
+mod judge;
 mod long;
 mod poll;
 mod preview;
@@ -18,9 +19,9 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use async_trait::async_trait;
 use http::HeaderValue;
 use mcp_govern_core::{
-    ArgumentRule, AuthMethodId, AuthorizedCall, CallContext, CallRules, Catalogue, CheckedArguments, Clock,
-    CredentialFacts, CredentialReport, DiscoverContext, Exchange, ProbeContext, ProviderError, ProviderErrorKind,
-    RequestPreview, ToolName, ToolOutput, ToolServer,
+    ArgumentFault, ArgumentRule, AuthMethodId, AuthorizedCall, CallContext, CallRules, Catalogue, CheckedArguments,
+    Clock, CredentialFacts, CredentialReport, DiscoverContext, Exchange, ProbeContext, ProviderError,
+    ProviderErrorKind, RequestPreview, ToolName, ToolOutput, ToolServer,
 };
 use serde_json::{Map, Value, value::RawValue};
 use tokio::time::Instant;
@@ -138,6 +139,10 @@ impl OpenApiServer {
 impl ToolServer for OpenApiServer {
     fn rules(&self) -> Vec<ArgumentRule> {
         self.reach.rules()
+    }
+
+    fn check(&self, tool: &ToolName, arguments: &CheckedArguments) -> Result<(), Vec<ArgumentFault>> {
+        self.judge(tool, arguments.as_map(), arguments.rules())
     }
 
     async fn discover(&self, _cx: DiscoverContext<'_>) -> Result<Arc<Catalogue>, ProviderError> {

@@ -7,8 +7,8 @@ use tokio::time::Instant;
 
 use super::{OpenApiServer, authorize::Scheme, held::Held, invalid};
 use crate::{
-    bind::{BoundRequest, bind, instead},
-    plan::{Row, Shape},
+    bind::{BoundRequest, bind, instead, judge},
+    plan::Row,
     redact::Scrubber,
     send::{Answer, Outgoing, Permission, Sender},
 };
@@ -53,7 +53,8 @@ impl OpenApiServer {
         let others = bound.headers.len();
         self.authorize(row, credential, scheme, &mut bound.headers)?;
         let secrets = bound.headers.get(others..).unwrap_or_default();
-        let lane = self.shared.limiter.key(self.base_of(row, arguments)?, secrets, &row.rate_domain);
+        let base = self.base_of(row, arguments).map_err(|text| invalid(row, text))?;
+        let lane = self.shared.limiter.key(base, secrets, &row.rate_domain);
         let body = bound.body();
         let uri = Uri::try_from(bound.url).map_err(|_| invalid(row, "the address of the request would be too long"))?;
         Ok(Outgoing {
@@ -69,27 +70,19 @@ impl OpenApiServer {
     }
 
     /// The base URL that a row's requests go to.
-    fn base_of(&self, row: &Row, arguments: &Map<String, Value>) -> Result<&str, ProviderError> {
+    pub(super) fn base_of(&self, row: &Row, arguments: &Map<String, Value>) -> Result<&str, &'static str> {
         match &row.origin {
             None => Ok(&self.base),
-            Some(role) => self.reach.base(role, arguments).ok_or_else(|| invalid(row, "no host is named")),
+            Some(role) => self.reach.base(role, arguments).ok_or("no host is named"),
         }
     }
 
-    /// Checks and binds the arguments.
+    /// Judges and binds the arguments.
     pub(crate) fn bind(&self, row: &Row, arguments: &Held<'_>) -> Result<BoundRequest, ProviderError> {
-        let arguments = &*instead::meant(&row.instead, arguments.as_map()).map_err(|text| invalid(row, &text))?;
-        if !row.checks.is_empty() {
-            let now = self.shared.clock.now();
-            row.checks.iter().try_for_each(|check| check.hold(arguments, now)).map_err(|text| invalid(row, &text))?;
-        }
-        if let Shape::List(plan) = &row.output.shape {
-            plan.page.check(arguments).map_err(|text| invalid(row, &text))?;
-            let fields = row.output.fields.as_ref().map_or(Ok(()), |fields| fields.check(arguments));
-            fields.map_err(|text| invalid(row, &text))?;
-        }
-        let base = self.base_of(row, arguments)?;
-        let arguments = instead::sent(&row.instead, arguments);
+        let judged = judge(row, arguments.as_map(), self.shared.clock.now());
+        let arguments = judged.map_err(|faults| invalid(row, &faults.join("; ")))?;
+        let base = self.base_of(row, &arguments).map_err(|text| invalid(row, text))?;
+        let arguments = instead::sent(&row.instead, &arguments);
         let mut bound = bind(row, &arguments, base).map_err(|text| invalid(row, &text))?;
         for header in &row.config_headers {
             if header.when.as_ref().is_some_and(|method| *method != self.method) {
