@@ -1,4 +1,4 @@
-//! Strict checking of bodies, queries and forms against shapes that are written by hand.
+//! Strict checking of bodies, queries and forms against shapes, from a vendor's table or written by hand.
 
 use std::fmt;
 
@@ -12,6 +12,8 @@ pub(crate) enum Shape {
     Flag,
     /// Text of at most so many characters.
     Text(usize),
+    /// Text of at least and at most so many characters.
+    Bounded(usize, usize),
     OneOf(&'static [&'static str]),
     /// A whole number from the first to the second.
     Whole(i64, i64),
@@ -31,10 +33,16 @@ pub(crate) enum Shape {
     Map(&'static Shape),
     /// An object with these members and no others.
     Object(&'static [Field]),
+    /// An object with these members; all others have the shape.
+    Open(&'static [Field], &'static Shape),
     /// Any object.
     AnyObject,
     Nullable(&'static Shape),
     Either(&'static [Shape]),
+    /// A part of a multipart body that is a file.
+    File,
+    /// Whatever it is: the reference does not say.
+    Any,
 }
 
 /// Text without a documented limit.
@@ -62,6 +70,18 @@ impl Field {
     pub(crate) const fn optional(name: &'static str, shape: Shape) -> Self {
         Self { name, need: Need::Optional, shape }
     }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub(crate) fn is_required(&self) -> bool {
+        self.need == Need::Required
+    }
+
+    pub(crate) fn shape(&self) -> &Shape {
+        &self.shape
+    }
 }
 
 /// A query or form parameter.
@@ -69,6 +89,7 @@ impl Field {
 pub(crate) struct Param {
     name: &'static str,
     times: Times,
+    need: Need,
     shape: Shape,
 }
 
@@ -80,12 +101,29 @@ enum Times {
 
 impl Param {
     pub(crate) const fn once(name: &'static str, shape: Shape) -> Self {
-        Self { name, times: Times::Once, shape }
+        Self { name, times: Times::Once, need: Need::Optional, shape }
     }
 
     /// A parameter that is repeated for each value.
     pub(crate) const fn many(name: &'static str, shape: Shape) -> Self {
-        Self { name, times: Times::Many, shape }
+        Self { name, times: Times::Many, need: Need::Optional, shape }
+    }
+
+    /// The same parameter, which may not be left out.
+    pub(crate) const fn needed(self) -> Self {
+        Self { need: Need::Required, ..self }
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub(crate) fn is_required(&self) -> bool {
+        self.need == Need::Required
+    }
+
+    pub(crate) fn shape(&self) -> &Shape {
+        &self.shape
     }
 }
 
@@ -138,7 +176,16 @@ pub(crate) fn check_pairs(pairs: &[(String, String)], params: &[Param]) -> Vec<F
         }
         text_at(text, name, &param.shape, &mut findings);
     }
+    let missing = params.iter().filter(|param| param.is_required() && pairs.iter().all(|(name, _)| name != param.name));
+    findings.extend(missing.map(|param| Finding::new(param.name, "is missing")));
     findings
+}
+
+/// Whether a text on its own, as in a path or a header, has the shape.
+pub(crate) fn is_text_of(text: &str, shape: &Shape) -> bool {
+    let mut findings = Vec::new();
+    text_at(text, "", shape, &mut findings);
+    findings.is_empty()
 }
 
 fn json_at(value: &Value, place: &str, shape: &Shape, findings: &mut Vec<Finding>) {
@@ -147,7 +194,8 @@ fn json_at(value: &Value, place: &str, shape: &Shape, findings: &mut Vec<Finding
         (Shape::Nullable(_), Value::Null)
         | (Shape::Flag, Value::Bool(_))
         | (Shape::Number, Value::Number(_))
-        | (Shape::AnyObject, Value::Object(_)) => {}
+        | (Shape::AnyObject, Value::Object(_))
+        | (Shape::Any, _) => {}
         (Shape::Nullable(inner), _) => json_at(value, place, inner, findings),
         (Shape::Whole(..), Value::Number(number)) => {
             if !number.as_i64().is_some_and(|whole| is_within(whole, shape)) {
@@ -155,7 +203,13 @@ fn json_at(value: &Value, place: &str, shape: &Shape, findings: &mut Vec<Finding
             }
         }
         (
-            Shape::Text(_) | Shape::OneOf(_) | Shape::Like(..) | Shape::DateTime | Shape::Day | Shape::DateTimeOrDay,
+            Shape::Text(_)
+            | Shape::Bounded(..)
+            | Shape::OneOf(_)
+            | Shape::Like(..)
+            | Shape::DateTime
+            | Shape::Day
+            | Shape::DateTimeOrDay,
             Value::String(text),
         ) => text_at(text, place, shape, findings),
         (Shape::List(least, most, inner), Value::Array(items)) => {
@@ -171,7 +225,10 @@ fn json_at(value: &Value, place: &str, shape: &Shape, findings: &mut Vec<Finding
                 json_at(member, &join(place, name), inner, findings);
             }
         }
-        (Shape::Object(fields), Value::Object(members)) => members_at(members, place, fields, findings),
+        (Shape::Object(fields), Value::Object(members)) => members_at(members, place, fields, None, findings),
+        (Shape::Open(fields, more), Value::Object(members)) => {
+            members_at(members, place, fields, Some(more), findings);
+        }
         (Shape::Either(shapes), _) => {
             let fits = shapes.iter().any(|shape| {
                 let mut inner = Vec::new();
@@ -186,10 +243,17 @@ fn json_at(value: &Value, place: &str, shape: &Shape, findings: &mut Vec<Finding
     }
 }
 
-fn members_at(members: &Map<String, Value>, place: &str, fields: &[Field], findings: &mut Vec<Finding>) {
+fn members_at(
+    members: &Map<String, Value>,
+    place: &str,
+    fields: &[Field],
+    more: Option<&Shape>,
+    findings: &mut Vec<Finding>,
+) {
     for (name, member) in members {
-        match fields.iter().find(|field| field.name == name) {
-            Some(field) => json_at(member, &join(place, name), &field.shape, findings),
+        let known = fields.iter().find(|field| field.name == name).map(|field| &field.shape);
+        match known.or(more) {
+            Some(shape) => json_at(member, &join(place, name), shape, findings),
             None => findings.push(Finding::new(join(place, name), "is not a member of this object")),
         }
     }
@@ -203,10 +267,13 @@ fn members_at(members: &Map<String, Value>, place: &str, fields: &[Field], findi
 fn text_at(text: &str, place: &str, shape: &Shape, findings: &mut Vec<Finding>) {
     let is_right = match shape {
         Shape::Flag => matches!(text, "true" | "false"),
+        Shape::Any => true,
         Shape::Text(most) => text.chars().count() <= *most,
+        Shape::Bounded(least, most) => (*least..=*most).contains(&text.chars().count()),
         Shape::OneOf(allowed) => allowed.contains(&text),
         Shape::Whole(..) => {
-            text.bytes().all(|byte| byte.is_ascii_digit())
+            let digits = text.strip_prefix('-').unwrap_or(text);
+            digits.bytes().all(|byte| byte.is_ascii_digit())
                 && text.parse().is_ok_and(|whole: i64| is_within(whole, shape))
         }
         Shape::Number => text.parse().is_ok_and(f64::is_finite),
@@ -221,7 +288,9 @@ fn text_at(text: &str, place: &str, shape: &Shape, findings: &mut Vec<Finding>) 
             }
             (*least..=*most).contains(&parts.len())
         }
-        Shape::Map(_) | Shape::Object(_) | Shape::AnyObject | Shape::Nullable(_) | Shape::Either(_) => false,
+        Shape::Either(shapes) => shapes.iter().any(|shape| is_text_of(text, shape)),
+        Shape::Nullable(inner) => is_text_of(text, inner),
+        Shape::Map(_) | Shape::Object(_) | Shape::Open(..) | Shape::AnyObject | Shape::File => false,
     };
     if !is_right {
         findings.push(Finding::new(place, format!("must be {}", expected(shape))));
@@ -236,7 +305,9 @@ fn expected(shape: &Shape) -> String {
     match shape {
         Shape::Flag => "true or false".to_owned(),
         Shape::Text(usize::MAX) => "text".to_owned(),
-        Shape::Text(most) => format!("text of at most {most} characters"),
+        Shape::Text(most) | Shape::Bounded(0, most) => format!("text of at most {most} characters"),
+        Shape::Bounded(least, usize::MAX) => format!("text of at least {least} characters"),
+        Shape::Bounded(least, most) => format!("text of {least} to {most} characters"),
         Shape::OneOf(allowed) => format!("one of {}", allowed.join(", ")),
         Shape::Whole(least, i64::MAX) => format!("a whole number, {least} or more"),
         Shape::Whole(least, most) => format!("a whole number from {least} to {most}"),
@@ -248,7 +319,9 @@ fn expected(shape: &Shape) -> String {
         Shape::List(0, usize::MAX, _) => "a list".to_owned(),
         Shape::List(least, usize::MAX, _) => format!("a list of at least {least}"),
         Shape::List(least, most, _) => format!("a list of {least} to {most}"),
-        Shape::Map(_) | Shape::Object(_) | Shape::AnyObject => "an object".to_owned(),
+        Shape::Map(_) | Shape::Object(_) | Shape::Open(..) | Shape::AnyObject => "an object".to_owned(),
+        Shape::File => "a file with a plain name".to_owned(),
+        Shape::Any => "anything".to_owned(),
         Shape::Nullable(inner) => format!("{} or null", expected(inner)),
         Shape::Either(_) => "one of the forms that the operation knows".to_owned(),
     }

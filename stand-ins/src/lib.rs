@@ -1,10 +1,14 @@
-//! Strict loopback stand-ins of Statuspage, Opsgenie and PagerDuty.
+//! Strict loopback stand-ins of Statuspage, Opsgenie, PagerDuty and the Operations API of Jira Service Management.
 //!
 //! Each stand-in is an HTTP server on a free loopback port that answers the way the vendor documents it, holds a
 //! small invented account, and changes it as requests say: an incident that is created shows up in the lists, an
-//! alert that is acknowledged is acknowledged once its request has been processed. What the stand-ins expect is
-//! written by hand from the documented facts of each API, never derived from this project's own descriptions of
-//! them, so that a mistake in those cannot hide in both places.
+//! alert that is acknowledged is acknowledged once its request has been processed.
+//!
+//! What the stand-ins expect is data: a table for each vendor in `tables/`, made from the vendor's reference, and never
+//! from this project's own descriptions of the API, so that a mistake in those cannot hide in both places. A request is
+//! held against the table; what it then does is written by hand where behaviour matters, and otherwise follows from the
+//! operation's place: collections of things that are created, read, listed, changed and deleted. Of a table's operations
+//! [`Sample`] makes requests, right and wrong ones.
 //!
 //! They are stricter than the vendors. A real API ignores a query parameter that it does not know, and a typo then
 //! returns unfiltered data; here it is refused and written down in [`StandIn::violations`], which a test asserts to
@@ -30,7 +34,7 @@
 //! # }
 //! ```
 //!
-//! - [`StatuspageStandIn`], [`OpsgenieStandIn`], [`PagerDutyStandIn`]: `start()` with everything at its default, or
+//! - [`StatuspageStandIn`], [`OpsgenieStandIn`], [`PagerDutyStandIn`], [`JsmOpsStandIn`]: `start()` with everything at its default, or
 //!   `builder()` for the few choices there are.
 //! - [`StatuspageStandIn`] plays the whole manage API, and under [`StatuspageStandIn::public_url`] the keyless reads of
 //!   a page's own host; [`StatuspageStandIn::mails_sent`] tells who was told.
@@ -46,6 +50,8 @@ mod answer;
 mod call;
 mod check;
 mod fault;
+mod generic;
+mod jsm_ops;
 mod mint;
 mod moment;
 mod multipart;
@@ -57,12 +63,16 @@ mod raw;
 mod seen;
 mod stand_in;
 mod statuspage;
+mod table;
+mod tables;
 mod window;
 
 pub use fault::Fault;
+pub use jsm_ops::{JsmOps, JsmOpsStandIn};
 pub use opsgenie::{Opsgenie, OpsgenieStandIn, Region};
 pub use pagerduty::{PagerDuty, PagerDutyStandIn};
 pub use raw::{Behaviour, RawServer};
 pub use seen::Seen;
 pub use stand_in::StandIn;
 pub use statuspage::{Mail, MailKind, PermissionsForm, Statuspage, StatuspageStandIn, Tweet};
+pub use table::Sample;

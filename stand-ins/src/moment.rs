@@ -102,8 +102,41 @@ impl fmt::Display for Moment {
     }
 }
 
+/// Whether the text is a year, a month or a day, from 1970 on.
+pub(crate) fn is_part_of_date(text: &str) -> bool {
+    days_of(text).is_some()
+}
+
+/// The first and the last day that the text means.
+pub(crate) fn days_of(text: &str) -> Option<(Date, Date)> {
+    let parts: Vec<&str> = text.split('-').collect();
+    let number = |text: &str, digits: usize| -> Option<i16> {
+        let is_number = text.len() == digits && text.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then(|| text.parse().ok()).flatten()
+    };
+    let small = |text: &str| i8::try_from(number(text, 2)?).ok();
+    let days = match parts.as_slice() {
+        [year] => {
+            let year = number(year, 4)?;
+            (Date::new(year, 1, 1).ok()?, Date::new(year, 12, 31).ok()?)
+        }
+        [year, month] => {
+            let first = Date::new(number(year, 4)?, small(month)?, 1).ok()?;
+            (first, first.last_of_month())
+        }
+        [year, month, day] => {
+            let day = Date::new(number(year, 4)?, small(month)?, small(day)?).ok()?;
+            (day, day)
+        }
+        _ => return None,
+    };
+    (days.0.year() >= 1970).then_some(days)
+}
+
 #[cfg(test)]
 mod tests {
+    use jiff::civil::date;
+
     use super::*;
 
     #[test]
@@ -124,5 +157,30 @@ mod tests {
         assert_eq!(Moment::parse("2026-03-04"), None);
         assert_eq!(Moment::parse_loosely("2026-03-04"), Moment::parse("2026-03-04T00:00:00Z"));
         assert_eq!(Moment::parse("2026-03-04T05:06:07+02:00"), Moment::parse("2026-03-04T03:06:07Z"));
+    }
+
+    #[test]
+    fn a_year_and_a_month_mean_all_their_days() {
+        assert_eq!(days_of("2026"), Some((date(2026, 1, 1), date(2026, 12, 31))));
+        assert_eq!(days_of("2028-02"), Some((date(2028, 2, 1), date(2028, 2, 29))));
+        assert_eq!(days_of("2026-03-14"), Some((date(2026, 3, 14), date(2026, 3, 14))));
+    }
+
+    #[test]
+    fn what_is_no_day_from_1970_on_is_refused() {
+        for text in [
+            "",
+            "26",
+            "1969",
+            "1969-12-31",
+            "2026-13",
+            "2026-3",
+            "2026-02-30",
+            "2026-03-14T00",
+            "+2026",
+            "2026-03-14-1",
+        ] {
+            assert!(!is_part_of_date(text), "{text}");
+        }
     }
 }

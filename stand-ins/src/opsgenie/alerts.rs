@@ -14,6 +14,9 @@ use crate::check::Finding;
 /// Offset and limit together may not pass this.
 const WINDOW: usize = 20_000;
 
+/// Where the store holds saved searches.
+pub(super) const SEARCHES: &str = "v2/alerts/saved-searches";
+
 impl Opsgenie {
     pub(super) fn list_alerts(&self, call: &mut Call<'_>) -> Result<Answer, Answer> {
         let pairs = plain(call, shapes::ALERT_LIST)?;
@@ -103,14 +106,19 @@ impl Opsgenie {
 
     /// The alerts that a search finds, in the form of the lists.
     fn found(&self, pairs: &Pairs) -> Result<Vec<Value>, Answer> {
-        if pairs.one("searchIdentifier").is_some() {
-            return Err(not_found("Saved search"));
-        }
-        let query = pairs.one("query").unwrap_or_default();
+        let saved =
+            pairs.one("searchIdentifier").map(|name| self.saved_query(name).ok_or_else(|| not_found("Saved search")));
+        let query = saved.transpose()?.or(pairs.one("query")).unwrap_or_default();
         if query.matches('"').count() % 2 == 1 {
             return Err(error(422, "The search query cannot be parsed"));
         }
         Ok(self.alerts.iter().filter(|alert| alert.answers(query)).map(Alert::summary).collect())
+    }
+
+    fn saved_query(&self, called: &str) -> Option<&str> {
+        let is_called =
+            |search: &&Value| ["id", "name"].iter().any(|name| search.get(*name).is_some_and(|text| text == called));
+        self.store.peek(SEARCHES).iter().find(is_called)?.get("query")?.as_str()
     }
 
     /// Links to the neighbouring pages. As the vendor does it, each link carries the caller's key: a client must not

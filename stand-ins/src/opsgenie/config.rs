@@ -26,6 +26,10 @@ pub(super) struct Schedule {
     pub(super) turns: Vec<Person>,
 }
 
+/// Where the store holds the people and the schedules of the account.
+pub(super) const USERS: &str = "v2/users";
+pub(super) const SCHEDULES: &str = "v2/schedules";
+
 impl Opsgenie {
     pub(super) fn get_account(&mut self, call: &mut Call<'_>) -> Result<Answer, Answer> {
         plain(call, &[])?;
@@ -34,7 +38,7 @@ impl Opsgenie {
             Region::Eu => "harbourline-europe",
         };
         let plan = json!({"name": "Standard", "maxUserCount": 50, "isYearly": true});
-        Ok(Answer::json(200, json!({"data": {"name": name, "userCount": self.people.len(), "plan": plan}})))
+        Ok(Answer::json(200, json!({"data": {"name": name, "userCount": self.store.peek(USERS).len(), "plan": plan}})))
     }
 
     pub(super) fn list_users(&mut self, call: &mut Call<'_>) -> Result<Answer, Answer> {
@@ -42,14 +46,15 @@ impl Opsgenie {
         let (offset, limit) = (pairs.whole("offset", 0), pairs.whole("limit", 100));
         let wanted = pairs.one("query").unwrap_or_default().to_lowercase();
         let wanted = wanted.rsplit(':').next().unwrap_or_default().trim().to_owned();
-        let mut found: Vec<&Person> =
-            self.people.iter().filter(|person| person.username.to_lowercase().contains(&wanted)).collect();
-        found.sort_by(|one, other| one.username.cmp(&other.username));
+        let name = |person: &Value| person.get("username").and_then(Value::as_str).unwrap_or_default().to_lowercase();
+        let mut found: Vec<&Value> =
+            self.store.peek(USERS).iter().filter(|person| name(person).contains(&wanted)).collect();
+        found.sort_by_key(|person| name(person));
         if pairs.one("order") == Some("desc") {
             found.reverse();
         }
         let total = found.len();
-        let data: Vec<Value> = found.into_iter().skip(offset).take(limit).map(Person::to_json).collect();
+        let data: Vec<Value> = found.into_iter().skip(offset).take(limit).cloned().collect();
         let links = self.paging(call, "/v2/users", &pairs, offset, limit, total);
         Ok(with_paging(json!({"totalCount": total, "data": data}), &links))
     }
@@ -57,15 +62,19 @@ impl Opsgenie {
     pub(super) fn list_schedules(&mut self, call: &mut Call<'_>) -> Result<Answer, Answer> {
         let pairs = plain(call, shapes::SCHEDULE_LIST)?;
         let expanded = pairs.one("expand").is_some();
-        let data: Vec<Value> = self.schedules.iter().map(|schedule| schedule.to_json(expanded)).collect();
+        let schedules = self.store.peek(SCHEDULES).iter().cloned();
+        let data: Vec<Value> = schedules.map(|schedule| if expanded { schedule } else { folded(schedule) }).collect();
         let body = json!({"data": data, "expandable": ["rotation"]});
         Ok(Answer::json(200, body))
     }
 
     pub(super) fn get_schedule(&mut self, call: &mut Call<'_>, identifier: &str) -> Result<Answer, Answer> {
         let pairs = plain(call, shapes::ONE_SCHEDULE)?;
-        let schedule = self.schedule(identifier, pairs.one("identifierType"))?;
-        Ok(Answer::json(200, json!({"data": schedule.to_json(true)})))
+        let member = if pairs.one("identifierType") == Some("name") { "name" } else { "id" };
+        let mut schedules = self.store.peek(SCHEDULES).iter();
+        let schedule = schedules.find(|schedule| schedule.get(member).is_some_and(|text| text == identifier));
+        let schedule = schedule.ok_or_else(|| not_found("Schedule"))?;
+        Ok(Answer::json(200, json!({ "data": schedule })))
     }
 
     pub(super) fn list_on_calls(&mut self, call: &mut Call<'_>) -> Result<Answer, Answer> {
@@ -96,7 +105,7 @@ impl Opsgenie {
 }
 
 impl Person {
-    fn to_json(&self) -> Value {
+    pub(super) fn to_json(&self) -> Value {
         json!({
             "id": self.id,
             "username": self.username,
@@ -111,7 +120,7 @@ impl Person {
 }
 
 impl Schedule {
-    fn to_json(&self, with_rotations: bool) -> Value {
+    pub(super) fn to_json(&self) -> Value {
         let participants: Vec<Value> = self
             .turns
             .iter()
@@ -132,7 +141,7 @@ impl Schedule {
             "timezone": self.time_zone,
             "enabled": self.enabled,
             "ownerTeam": {"id": "8b1f-team-platform", "name": "Platform"},
-            "rotations": if with_rotations { rotations } else { json!([]) },
+            "rotations": rotations,
         })
     }
 
@@ -150,6 +159,14 @@ impl Schedule {
             .collect();
         json!({"_parent": parent, "onCallParticipants": participants})
     }
+}
+
+/// A schedule without its rotations, which are shown only when they are asked for.
+fn folded(mut schedule: Value) -> Value {
+    if let Some(members) = schedule.as_object_mut() {
+        members.insert("rotations".to_owned(), json!([]));
+    }
+    schedule
 }
 
 fn asked_moment(pairs: &Pairs, now: Moment) -> Moment {

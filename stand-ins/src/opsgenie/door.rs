@@ -24,6 +24,7 @@ pub(super) enum Right {
     /// Create, acknowledge, close and add a note: refused to account keys.
     ActOnAlerts,
     ReadConfiguration,
+    WriteConfiguration,
 }
 
 impl Opsgenie {
@@ -53,10 +54,10 @@ impl KeyKind {
             (Self::Account, Right::ActOnAlerts) => {
                 Err(forbidden("To perform this action, use an API key from an API integration."))
             }
-            (Self::Integration, Right::ReadConfiguration) => {
+            (Self::Integration, Right::ReadConfiguration | Right::WriteConfiguration) => {
                 Err(forbidden("API Key is not granted with configuration access."))
             }
-            (Self::ReadOnly, Right::ActOnAlerts | Right::WriteAlerts) => {
+            (Self::ReadOnly, Right::ActOnAlerts | Right::WriteAlerts | Right::WriteConfiguration) => {
                 Err(forbidden("API Key is limited to reading."))
             }
             _ => Ok(()),

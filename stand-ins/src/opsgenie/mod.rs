@@ -7,6 +7,7 @@ mod config;
 mod door;
 mod errors;
 mod processing;
+mod rest;
 mod seed;
 mod shapes;
 
@@ -17,12 +18,15 @@ use serde_json::{Value, json};
 use crate::answer::Answer;
 use crate::call::{Call, Pairs};
 use crate::check::Param;
+use crate::generic::Store;
 use crate::mint::Mint;
 use crate::moment::Moment;
 use crate::stand_in::{StandIn, Vendor};
+use crate::table::Sample;
+use crate::tables::OPSGENIE;
 use alert::Alert;
 use config::{Person, Schedule};
-use door::{KeyKind, Right};
+use door::KeyKind;
 use errors::{error, invalid, malformed, no_such_operation, not_found};
 use processing::Pending;
 
@@ -54,8 +58,10 @@ pub struct Opsgenie {
     alerts: Vec<Alert>,
     /// In the order of their arrival.
     pending: Vec<Pending>,
-    people: Vec<Person>,
+    /// Who takes turns.
     schedules: Vec<Schedule>,
+    /// Everything that no other member holds.
+    store: Store,
 }
 
 #[derive(Clone)]
@@ -131,8 +137,8 @@ impl Opsgenie {
             tiny: 1800,
             alerts: Vec::new(),
             pending: Vec::new(),
-            people: Vec::new(),
             schedules: Vec::new(),
+            store: rest::store(),
         }
     }
 }
@@ -140,6 +146,14 @@ impl Opsgenie {
 impl StandIn<Opsgenie> {
     /// The name of a schedule, for look-ups by name.
     pub const SCHEDULE: &'static str = seed::SCHEDULE;
+    /// The id of a thing that every collection of the reference holds from the start, except for alerts.
+    pub const KNOWN: &'static str = rest::KNOWN;
+
+    /// One well-formed request for each operation of the reference; an id in a path is [`Self::KNOWN`], or that of an
+    /// alert.
+    pub fn samples() -> Vec<Sample> {
+        OPSGENIE.samples()
+    }
 
     /// Starts a stand-in of the US service.
     pub async fn start() -> Self {
@@ -192,8 +206,11 @@ impl Vendor for Opsgenie {
 
     fn opened(&mut self, base: &str, now: Moment) {
         base.clone_into(&mut self.base);
-        self.people = seed::people(&mut self.mint);
-        self.schedules = seed::schedules(&mut self.mint, &self.people);
+        let people = seed::people(&mut self.mint);
+        self.schedules = seed::schedules(&mut self.mint, &people);
+        self.store.fill(config::USERS, people.iter().map(Person::to_json).collect());
+        self.store.fill(config::SCHEDULES, self.schedules.iter().map(Schedule::to_json).collect());
+        self.store.things(alerts::SEARCHES, alerts::SEARCHES);
         self.alerts = seed::alerts(&mut self.mint, now);
         self.tiny += u64::try_from(self.alerts.len()).unwrap_or_default();
     }
@@ -230,72 +247,33 @@ impl Vendor for Opsgenie {
 }
 
 impl Opsgenie {
+    /// What has code of its own is played by it; everything else as the table says.
     fn route(&mut self, call: &mut Call<'_>, kind: KeyKind, request_id: &str) -> Result<Answer, Answer> {
-        let segments = call.segments();
-        let parts: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let parts = call.segments();
         let method = call.seen().method();
-        if let ("POST", ["v2", "alerts", ..]) = (method, parts.as_slice()) {
-            return self.alert_writes(call, kind, &parts, request_id);
-        }
-        if method != "GET" {
+        let Some((operation, ids)) = OPSGENIE.find(method, &parts) else {
             return Err(no_such_operation(call));
-        }
-        match parts.as_slice() {
-            ["v2", "alerts", rest @ ..] => {
-                kind.may(Right::ReadAlerts)?;
-                match rest {
-                    [] => self.list_alerts(call),
-                    ["count"] => self.count_alerts(call),
-                    ["requests", id] => self.request_status(call, id),
-                    [alert] => self.get_alert(call, alert),
-                    [alert, "attachments"] => self.list_attachments(call, alert),
-                    _ => Err(no_such_operation(call)),
-                }
-            }
-            ["v2", rest @ ..] => {
-                let answer = match rest {
-                    ["account"] => Self::get_account,
-                    ["users"] => Self::list_users,
-                    ["schedules"] => Self::list_schedules,
-                    ["schedules", "on-calls"] => Self::list_on_calls,
-                    ["schedules", schedule] => {
-                        kind.may(Right::ReadConfiguration)?;
-                        return self.get_schedule(call, schedule);
-                    }
-                    ["schedules", schedule, "on-calls"] => {
-                        kind.may(Right::ReadConfiguration)?;
-                        return self.get_on_calls(call, schedule);
-                    }
-                    _ => return Err(no_such_operation(call)),
-                };
-                kind.may(Right::ReadConfiguration)?;
-                answer(self, call)
-            }
-            _ => Err(no_such_operation(call)),
-        }
-    }
-
-    fn alert_writes(
-        &mut self,
-        call: &mut Call<'_>,
-        kind: KeyKind,
-        parts: &[&str],
-        request_id: &str,
-    ) -> Result<Answer, Answer> {
-        match parts {
-            ["v2", "alerts"] => {
-                kind.may(Right::ActOnAlerts)?;
-                self.create_alert(call, request_id)
-            }
-            ["v2", "alerts", alert, action @ ("acknowledge" | "close" | "notes")] => {
-                kind.may(Right::ActOnAlerts)?;
-                self.act_on_alert(call, alert, action, request_id)
-            }
-            ["v2", "alerts", alert, "attachments"] => {
-                kind.may(Right::WriteAlerts)?;
-                self.add_attachment(call, alert)
-            }
-            _ => Err(no_such_operation(call)),
+        };
+        kind.may(rest::right_of(operation))?;
+        let id = ids.first().map(String::as_str).unwrap_or_default();
+        match (method, operation.path) {
+            ("GET", "/v2/alerts") => self.list_alerts(call),
+            ("POST", "/v2/alerts") => self.create_alert(call, request_id),
+            ("GET", "/v2/alerts/count") => self.count_alerts(call),
+            ("GET", "/v2/alerts/requests/{requestId}") => self.request_status(call, id),
+            ("GET", "/v2/alerts/{identifier}") => self.get_alert(call, id),
+            ("POST", "/v2/alerts/{identifier}/acknowledge") => self.act_on_alert(call, id, "acknowledge", request_id),
+            ("POST", "/v2/alerts/{identifier}/close") => self.act_on_alert(call, id, "close", request_id),
+            ("POST", "/v2/alerts/{identifier}/notes") => self.act_on_alert(call, id, "notes", request_id),
+            ("GET", "/v2/alerts/{identifier}/attachments") => self.list_attachments(call, id),
+            ("POST", "/v2/alerts/{identifier}/attachments") => self.add_attachment(call, id),
+            ("GET", "/v2/account") => self.get_account(call),
+            ("GET", "/v2/users") => self.list_users(call),
+            ("GET", "/v2/schedules") => self.list_schedules(call),
+            ("GET", "/v2/schedules/on-calls") => self.list_on_calls(call),
+            ("GET", "/v2/schedules/{identifier}") => self.get_schedule(call, id),
+            ("GET", "/v2/schedules/{identifier}/on-calls") => self.get_on_calls(call, id),
+            _ => self.generic(call, operation, ids, request_id),
         }
     }
 }

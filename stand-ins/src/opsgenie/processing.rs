@@ -27,6 +27,12 @@ pub(super) enum Action {
     Acknowledge(Target, Value),
     Close(Target, Value),
     AddNote(Target, Value),
+    /// Done already, or refused, when it was asked for.
+    Other {
+        kind: &'static str,
+        id: String,
+        done: bool,
+    },
 }
 
 /// What came of it.
@@ -53,6 +59,11 @@ impl Opsgenie {
 
     pub(super) fn request_status(&mut self, call: &mut Call<'_>, id: &str) -> Result<Answer, Answer> {
         plain(call, &[])?;
+        self.report_on(id, call.now())
+    }
+
+    /// What came of an accepted request; asking is what lets it take effect.
+    pub(super) fn report_on(&mut self, id: &str, now: Moment) -> Result<Answer, Answer> {
         let at = self.pending.iter().position(|pending| pending.id == id);
         let at = at.ok_or_else(|| not_found("Request"))?;
         let pending = self.pending.get_mut(at).ok_or_else(|| not_found("Request"))?;
@@ -61,7 +72,7 @@ impl Opsgenie {
             let body = json!({"message": "Request not found. It might not be processed, yet."});
             return Err(Answer::json(404, body).with_header("x-opsgenie-errortype", "RequestNotProcessed"));
         }
-        self.process_until(at, call.now());
+        self.process_until(at, now);
         let pending = self.pending.get(at).ok_or_else(|| not_found("Request"))?;
         Ok(Answer::json(200, json!({"data": pending.to_json()})))
     }
@@ -116,6 +127,11 @@ impl Opsgenie {
                 }
                 None => Outcome::refused("Alert does not exist", now),
             },
+            Action::Other { id, done: true, .. } => {
+                let status = "Done".to_owned();
+                Outcome { success: true, status, alert: id.clone(), alias: id, at: now }
+            }
+            Action::Other { .. } => Outcome::refused("It does not exist", now),
         }
     }
 
@@ -164,6 +180,7 @@ impl Pending {
             Action::Acknowledge(..) => "Acknowledge",
             Action::Close(..) => "Close",
             Action::AddNote(..) => "AddNote",
+            Action::Other { kind, .. } => kind,
         };
         let outcome = self.outcome.as_ref();
         json!({

@@ -34,13 +34,17 @@ impl PagerDuty {
         let all = found
             .iter()
             .map(|service| self.account.service_json(service.id, Depth::Whole, &self.incidents, &includes))
+            .chain(self.created("services", |id| self.account.service(id).is_some()))
             .collect();
         listed("services", all, &pairs)
     }
 
     pub(super) fn get_service(&self, call: &mut Call<'_>, id: &str) -> Result<Answer, Answer> {
         let pairs = plain(call, shapes::ONE_SERVICE)?;
-        self.account.service(id).ok_or_else(not_found)?;
+        if self.account.service(id).is_none() {
+            let created = self.created("services", |known| known != id).into_iter().next().ok_or_else(not_found)?;
+            return Ok(Answer::json(200, json!({"service": created})));
+        }
         let service = self.account.service_json(id, Depth::Whole, &self.incidents, &pairs.all("include[]"));
         Ok(Answer::json(200, json!({"service": service})))
     }
@@ -55,6 +59,7 @@ impl PagerDuty {
             .filter(|user| user.name.to_lowercase().contains(&wanted) || user.email.to_lowercase().contains(&wanted))
             .filter(|user| pairs.allows("team_ids[]", [user.team]))
             .map(|user| self.account.user_json(&user.id, Depth::Whole))
+            .chain(self.created("users", |id| self.account.user(id).is_some()))
             .collect();
         listed("users", all, &pairs)
     }

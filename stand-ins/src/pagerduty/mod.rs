@@ -7,6 +7,7 @@ mod errors;
 mod incident;
 mod incidents;
 mod lists;
+mod rest;
 mod seed;
 mod shapes;
 
@@ -17,9 +18,12 @@ use serde_json::Value;
 use crate::answer::Answer;
 use crate::call::{Call, Pairs};
 use crate::check::{Param, Shape};
+use crate::generic::Store;
 use crate::mint::Mint;
 use crate::moment::Moment;
 use crate::stand_in::{StandIn, Vendor};
+use crate::table::Sample;
+use crate::tables::PAGERDUTY;
 use crate::window::Window;
 use door::Caller;
 use entities::Account;
@@ -28,10 +32,6 @@ use incident::Incident;
 
 /// A running stand-in of the PagerDuty REST API, version 2.
 pub type PagerDutyStandIn = StandIn<PagerDuty>;
-
-/// Every scope that the played operations ask for.
-const SCOPES: &[&str] =
-    &["abilities.read", "incidents.read", "incidents.write", "oncalls.read", "services.read", "users.read"];
 
 /// The choices before a PagerDuty stand-in starts, and its state afterwards.
 #[derive(Clone)]
@@ -44,6 +44,8 @@ pub struct PagerDuty {
     /// Newest first.
     incidents: Vec<Incident>,
     number: u64,
+    /// Everything that no other member holds.
+    store: Store,
 }
 
 #[derive(Clone)]
@@ -69,7 +71,7 @@ impl PagerDuty {
         self
     }
 
-    /// Sets the scopes of the OAuth token; without this it has all that the played operations ask for.
+    /// Sets the scopes of the OAuth token; without this it has all that the reference names.
     #[must_use]
     pub fn with_token_scopes(mut self, scopes: &[&str]) -> Self {
         self.scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
@@ -92,6 +94,9 @@ impl PagerDuty {
 impl StandIn<PagerDuty> {
     /// The id of a service that takes new incidents.
     pub const SERVICE: &'static str = seed::SERVICE;
+    /// The id of a thing that every collection of the reference holds from the start, except for incidents and for what
+    /// the account itself is made of: users, services, teams, schedules, escalation policies and priorities.
+    pub const KNOWN: &'static str = rest::KNOWN;
 
     /// Starts a stand-in with everything at its default.
     pub async fn start() -> Self {
@@ -107,13 +112,20 @@ impl StandIn<PagerDuty> {
                 user: "u+standinUSER0000001".to_owned(),
                 token: "pdus+_STANDIN_4e1b7c02-9d35-oauth-user-token".to_owned(),
             },
-            scopes: SCOPES.iter().map(|scope| (*scope).to_owned()).collect(),
+            scopes: rest::scopes(),
             rate: Window::per_minute(960),
             mint: Mint::new(0x9d),
             account: Account::default(),
             incidents: Vec::new(),
             number: 0,
+            store: rest::store(),
         }
+    }
+
+    /// One well-formed request for each operation of the reference; an id in a path is [`Self::KNOWN`], or that of an
+    /// incident.
+    pub fn samples() -> Vec<Sample> {
+        PAGERDUTY.samples()
     }
 
     /// The general-access REST key, sent as `Token token=…`. Writes need `From`.
@@ -160,6 +172,7 @@ impl Vendor for PagerDuty {
 
     fn opened(&mut self, base: &str, now: Moment) {
         self.account = seed::account(base);
+        self.fill_store();
         self.incidents = seed::incidents(&mut self.mint, &self.account, now);
         self.number = 4100 + u64::try_from(self.incidents.len()).unwrap_or_default();
     }
@@ -197,45 +210,38 @@ impl Vendor for PagerDuty {
 }
 
 impl PagerDuty {
+    /// What has code of its own is played by it; everything else as the table says.
     fn route(&mut self, call: &mut Call<'_>, caller: &Caller) -> Result<Answer, Answer> {
-        let segments = call.segments();
-        let parts: Vec<&str> = segments.iter().map(String::as_str).collect();
-        let (method, parts) = (call.seen().method(), parts.as_slice());
-        let scope = match (method, parts) {
-            ("GET", ["incidents", ..]) => Some("incidents.read"),
-            ("POST" | "PUT", ["incidents", ..]) => Some("incidents.write"),
-            ("GET", ["services", ..]) => Some("services.read"),
-            ("GET", ["oncalls"]) => Some("oncalls.read"),
-            ("GET", ["users"]) => Some("users.read"),
-            ("GET", ["abilities"]) => Some("abilities.read"),
-            _ => None,
+        let parts = call.segments();
+        let method = call.seen().method();
+        let Some((operation, ids)) = PAGERDUTY.find(method, &parts) else {
+            call.violate("no operation has this method and path");
+            return Err(not_found());
         };
-        self.permit(caller, method, scope)?;
-        match (method, parts) {
-            ("GET", ["incidents"]) => self.list_incidents(call),
-            ("POST", ["incidents"]) => {
+        self.permit(caller, method, operation.mark("scope"))?;
+        let id = ids.first().map(String::as_str).unwrap_or_default();
+        match (method, operation.path) {
+            ("GET", "/incidents") => self.list_incidents(call),
+            ("POST", "/incidents") => {
                 let actor = self.actor(call, caller)?;
                 self.create_incident(call, &actor)
             }
-            ("PUT", ["incidents"]) => {
+            ("PUT", "/incidents") => {
                 let actor = self.actor(call, caller)?;
                 self.manage_incidents(call, &actor)
             }
-            ("GET", ["incidents", id]) => self.get_incident(call, id),
-            ("PUT", ["incidents", id]) => {
+            ("GET", "/incidents/{id}") => self.get_incident(call, id),
+            ("PUT", "/incidents/{id}") => {
                 let actor = self.actor(call, caller)?;
                 self.update_incident(call, id, &actor)
             }
-            ("GET", ["services"]) => self.list_services(call),
-            ("GET", ["services", id]) => self.get_service(call, id),
-            ("GET", ["oncalls"]) => self.list_on_calls(call),
-            ("GET", ["users"]) => self.list_users(call),
-            ("GET", ["users", "me"]) => self.get_me(call, caller),
-            ("GET", ["abilities"]) => Self::list_abilities(call),
-            _ => {
-                call.violate("no operation has this method and path");
-                Err(not_found())
-            }
+            ("GET", "/services") => self.list_services(call),
+            ("GET", "/services/{id}") => self.get_service(call, id),
+            ("GET", "/oncalls") => self.list_on_calls(call),
+            ("GET", "/users") => self.list_users(call),
+            ("GET", "/users/me") => self.get_me(call, caller),
+            ("GET", "/abilities") => Self::list_abilities(call),
+            _ => self.generic(call, caller, operation, ids),
         }
     }
 

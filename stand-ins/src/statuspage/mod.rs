@@ -43,6 +43,8 @@ use crate::call::Call;
 use crate::mint::Mint;
 use crate::moment::Moment;
 use crate::stand_in::{StandIn, Vendor};
+use crate::table::Sample;
+use crate::tables::STATUSPAGE;
 use crate::window::Window;
 pub use mail::{Mail, MailKind, Tweet};
 pub use organization::PermissionsForm;
@@ -135,6 +137,11 @@ impl StandIn<Statuspage> {
     pub const DATADOG_PROVIDER: &'static str = seed::DATADOG_PROVIDER;
     /// The id of a metric of [`Self::DATADOG_PROVIDER`], which refuses data with 405.
     pub const DATADOG_METRIC: &'static str = seed::DATADOG_METRIC;
+
+    /// One well-formed request for each operation of the reference.
+    pub fn samples() -> Vec<Sample> {
+        STATUSPAGE.samples()
+    }
 
     /// Starts a stand-in with the vendor's rate limit off.
     pub async fn start() -> Self {

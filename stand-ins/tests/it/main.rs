@@ -5,10 +5,14 @@ mod client;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod generic;
+#[cfg(test)]
 mod opsgenie;
 #[cfg(test)]
 mod pagerduty;
 #[cfg(test)]
 mod raw;
+#[cfg(test)]
+mod reference;
 #[cfg(test)]
 mod statuspage;

@@ -1,8 +1,8 @@
 //! Components, their groups, and uptime.
 
-use super::super::span::is_partial_day;
 use super::{COMPONENT_STATUS, IDS};
 use crate::check::{Field, Param, Shape, TEXT};
+use crate::moment::is_part_of_date;
 
 /// `POST` and `PATCH` of a component.
 pub(in super::super) const COMPONENT: Shape = Shape::Object(&[Field::required(
@@ -31,7 +31,7 @@ pub(in super::super) const GROUP: Shape = Shape::Object(&[
     Field::optional("description", TEXT),
 ]);
 
-const PARTIAL_DAY: Shape = Shape::Like("YYYY, YYYY-MM or YYYY-MM-DD, from 1970 on", is_partial_day);
+const PARTIAL_DAY: Shape = Shape::Like("YYYY, YYYY-MM or YYYY-MM-DD, from 1970 on", is_part_of_date);
 
 /// The uptime of a component or of a group.
 pub(in super::super) const UPTIME: &[Param] = &[
