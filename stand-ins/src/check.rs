@@ -176,6 +176,10 @@ pub(crate) fn check_pairs(pairs: &[(String, String)], params: &[Param]) -> Vec<F
         }
         text_at(text, name, &param.shape, &mut findings);
     }
+    if !findings.is_empty() {
+        // A misspelt name is one mistake, not two.
+        return findings;
+    }
     let missing = params.iter().filter(|param| param.is_required() && pairs.iter().all(|(name, _)| name != param.name));
     findings.extend(missing.map(|param| Finding::new(param.name, "is missing")));
     findings

@@ -17,8 +17,8 @@ use crate::table::{Examined, Operation, Step, Table, whole};
 /// How a vendor does it.
 #[derive(Clone, Copy)]
 pub(crate) struct Rules {
-    /// The id of the thing that every collection holds from the start.
-    pub(crate) known: &'static str,
+    /// The id of the thing that every collection holds from the start; without one it is empty.
+    pub(crate) known: Option<&'static str>,
     pub(crate) id: fn(&mut Mint) -> String,
     /// The members that hold the times of creation and of the last change; empty for none.
     pub(crate) stamps: &'static [&'static str],
@@ -36,6 +36,8 @@ pub(crate) struct Store {
     /// By the path of the collection, in the order of creation.
     collections: BTreeMap<String, Vec<Value>>,
     settings: BTreeMap<String, Value>,
+    /// By kind of collection: what a thing has that its body says nothing of.
+    defaults: Map<String, Value>,
 }
 
 /// What an operation came to.
@@ -50,7 +52,22 @@ const NAMES: &[&str] = &["id", "name", "alias", "username", "slug"];
 
 impl Store {
     pub(crate) fn new(table: &'static Table, rules: Rules) -> Self {
-        Self { table, rules, collections: BTreeMap::new(), settings: BTreeMap::new() }
+        Self { table, rules, collections: BTreeMap::new(), settings: BTreeMap::new(), defaults: Map::new() }
+    }
+
+    /// Sets what a thing of each kind of collection has that its body says nothing of.
+    pub(crate) fn with_defaults(self, defaults: Map<String, Value>) -> Self {
+        Self { defaults, ..self }
+    }
+
+    /// A thing of a kind before its body is looked at.
+    pub(crate) fn blank(&self, kind: &str) -> Map<String, Value> {
+        self.defaults.get(kind).and_then(Value::as_object).cloned().unwrap_or_default()
+    }
+
+    /// Sets what is neither a collection nor in one.
+    pub(crate) fn set(&mut self, path: &str, value: Value) {
+        self.settings.insert(path.to_owned(), value);
     }
 
     /// Puts things into a collection, in place of what it would hold from the start.
@@ -66,34 +83,45 @@ impl Store {
     /// The things of a collection; what it holds from the start is made when it is first needed.
     pub(crate) fn things(&mut self, collection: &str, kind: &str) -> &mut Vec<Value> {
         if !self.collections.contains_key(collection) {
-            let first = self.first_of(kind);
-            self.collections.insert(collection.to_owned(), vec![first]);
+            let first = self.rules.known.map(|id| self.first_of(kind, id));
+            self.collections.insert(collection.to_owned(), first.into_iter().collect());
         }
         self.collections.entry(collection.to_owned()).or_default()
+    }
+
+    /// Does what the operation is for with the members of its body; see [`Self::carry_out_with`].
+    pub(crate) fn carry_out(
+        &mut self,
+        operation: &Operation,
+        examined: &Examined,
+        source: (&mut Mint, Moment),
+        exists: &dyn Fn(&Step) -> Option<bool>,
+    ) -> Option<Outcome> {
+        let fields = self.fields_of(operation, &examined.body);
+        self.carry_out_with(operation, (&examined.ids, fields), source, exists)
     }
 
     /// Does what the operation is for; none when the path leads through something that is not there.
     ///
     /// `exists` says whether a collection that a vendor's own code holds has a thing; of others it knows nothing.
-    pub(crate) fn carry_out(
+    pub(crate) fn carry_out_with(
         &mut self,
         operation: &Operation,
-        examined: &Examined,
+        (ids, fields): (&[String], Map<String, Value>),
         (mint, now): (&mut Mint, Moment),
         exists: &dyn Fn(&Step) -> Option<bool>,
     ) -> Option<Outcome> {
-        let mut steps = operation.steps(&examined.ids);
+        let mut steps = operation.steps(ids);
         let last = if operation.is_for_one_thing() { steps.pop() } else { None };
         for step in &steps {
             let is_held = self.table.holds_things(&step.kind);
             let is_there = exists(step).unwrap_or_else(|| !is_held || self.find(step).is_some());
             is_there.then_some(())?;
         }
-        let fields = self.fields_of(operation, &examined.body);
-        let path = operation.filled(&examined.ids);
+        let path = operation.filled(ids);
         match last {
             Some(step) => self.one(operation, &step, fields, now, exists(&step)),
-            None if self.table.holds_things(&operation.wild()) => Some(self.many(operation, &path, fields, mint, now)),
+            None if self.table.is_collection(&operation.wild()) => Some(self.many(operation, &path, fields, mint, now)),
             None => Some(self.setting(operation, &path, fields, steps.last())),
         }
     }
@@ -147,10 +175,12 @@ impl Store {
         now: Moment,
     ) -> Outcome {
         let rules = self.rules;
+        let blank = self.blank(&operation.wild());
         let things = self.things(path, &operation.wild());
         match operation.method {
             "POST" => {
-                let mut thing = fields;
+                let mut thing = blank;
+                thing.extend(fields);
                 thing.insert("id".to_owned(), json!((rules.id)(mint)));
                 stamp(&mut thing, rules.stamps, now);
                 things.push(Value::Object(thing.clone()));
@@ -203,7 +233,7 @@ impl Store {
         self.table.operations().iter().any(|operation| operation.method == "POST" && operation.wild() == kind)
     }
 
-    fn first_of(&self, kind: &str) -> Value {
+    fn first_of(&self, kind: &str, id: &str) -> Value {
         let item = format!("{kind}/{{}}");
         let creates = |operation: &&Operation| operation.method == "POST" && operation.wild() == kind;
         let changes = |operation: &&Operation| operation.method != "POST" && operation.wild() == item;
@@ -211,7 +241,7 @@ impl Store {
         let mut making = operations.clone().filter(creates).chain(operations.filter(changes));
         let mut thing =
             making.find_map(|operation| Some(self.sample_of(operation).as_object()?.clone())).unwrap_or_default();
-        thing.insert("id".to_owned(), json!(self.rules.known));
+        thing.insert("id".to_owned(), json!(id));
         stamp(&mut thing, self.rules.stamps, Moment::now(std::time::Duration::ZERO));
         thing.into()
     }
@@ -228,7 +258,8 @@ impl Store {
         self.fields_of(operation, &whole(&body.shape)).into()
     }
 
-    fn fields_of(&self, operation: &Operation, body: &Value) -> Map<String, Value> {
+    /// The members of a body, below its root key where the vendor has one.
+    pub(crate) fn fields_of(&self, operation: &Operation, body: &Value) -> Map<String, Value> {
         let root = operation.body.as_ref().filter(|_| self.rules.wraps).and_then(|body| match body.shape {
             Shape::Object(fields) => fields.iter().find(|field| field.is_required()).map(Field::name),
             _ => None,

@@ -72,7 +72,7 @@ impl StandIn<JsmOps> {
 
     /// The choices before the start.
     pub fn builder() -> JsmOps {
-        let rules = Rules { known: KNOWN, id: Mint::uuid, stamps: &[], wraps: false, put_replaces: true };
+        let rules = Rules { known: Some(KNOWN), id: Mint::uuid, stamps: &[], wraps: false, put_replaces: true };
         JsmOps {
             basic: "bm9vckBleGFtcGxlLmNvbTpzdGFuZC1pbi1hcGktdG9rZW4=".to_owned(),
             token: "standin-7d20-jsm-oauth-access-token".to_owned(),

@@ -21,7 +21,7 @@ pub(super) const KNOWN: &str = "5f0d1c9e-0000-4000-a000-000000000001";
 const USUAL: usize = 20;
 
 pub(super) fn store() -> Store {
-    let rules = Rules { known: KNOWN, id: Mint::uuid, stamps: &[], wraps: false, put_replaces: true };
+    let rules = Rules { known: Some(KNOWN), id: Mint::uuid, stamps: &[], wraps: false, put_replaces: true };
     Store::new(&OPSGENIE, rules)
 }
 

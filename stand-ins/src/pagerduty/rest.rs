@@ -18,7 +18,8 @@ const USUAL: usize = 25;
 
 pub(super) fn store() -> Store {
     let id = |mint: &mut Mint| format!("P{}", mint.upper(6));
-    let rules = Rules { known: KNOWN, id, stamps: &["created_at", "updated_at"], wraps: true, put_replaces: false };
+    let rules =
+        Rules { known: Some(KNOWN), id, stamps: &["created_at", "updated_at"], wraps: true, put_replaces: false };
     Store::new(&PAGERDUTY, rules)
 }
 

@@ -1,58 +1,54 @@
 //! What the vendor refuses of an incident although every single member has the right shape.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::component::Kind;
-use super::fields::{flag, ids, is_blank, text};
-use super::incident::{Incident, REALTIME, SCHEDULED};
-use super::page::Page;
-use super::replies::refuse;
+use super::Statuspage;
+use super::components::is_group;
+use super::doc::{flag, ids, is_blank, text, time, word};
+use super::incidents::{REALTIME, SCHEDULED};
+use super::route::refuse;
 use crate::answer::Answer;
-use crate::moment::Moment;
 
-impl Page {
+impl Statuspage {
     pub(super) fn refuse_contradictions(
         &self,
-        fields: &Map<String, Value>,
-        known: Option<&Incident>,
+        page: &str,
+        fields: &Value,
+        known: Option<&Value>,
     ) -> Result<(), Answer> {
-        let mut problems = Vec::new();
-        if is_blank(fields, "name") {
-            problems.push("Name can't be blank".to_owned());
-        }
-        problems.extend(self.component_problems(fields));
+        let mut problems = self.component_problems(page, fields);
         problems.extend(schedule_problems(fields, known));
+        problems.extend(is_blank(fields, "name").then(|| "Name can't be blank".to_owned()));
         refuse(&problems)
     }
 
-    fn component_problems(&self, fields: &Map<String, Value>) -> Vec<String> {
+    fn component_problems(&self, page: &str, fields: &Value) -> Vec<String> {
         let mut problems = Vec::new();
         let listed = ids(fields, "component_ids").unwrap_or_default();
         let mapped = fields.get("components").and_then(Value::as_object);
         let named = listed.iter().chain(mapped.into_iter().flatten().map(|(id, _)| id));
         for id in named {
-            if self.component(id).is_err() {
-                problems.push(format!("No component of this page has the id {id}"));
-            }
-        }
-        for (id, _) in mapped.into_iter().flatten() {
-            if self.component(id).is_ok_and(|component| component.kind == Kind::Group) {
-                problems.push(format!("The status of the group {id} follows its components"));
+            match self.thing(page, "components", id) {
+                Err(_) => problems.push(format!("No component of this page has the id {id}")),
+                Ok(known) if is_group(known) && mapped.is_some_and(|mapped| mapped.contains_key(id)) => {
+                    problems.push(format!("The status of the group {id} follows its components"));
+                }
+                Ok(_) => {}
             }
         }
         let is_backfilled = flag(fields, "backfilled").unwrap_or(false);
-        if is_backfilled && (mapped.is_some() || fields.contains_key("component_ids")) {
+        if is_backfilled && (mapped.is_some() || fields.get("component_ids").is_some()) {
             problems.push("A backfilled incident takes no components".to_owned());
         }
         problems
     }
 }
 
-fn schedule_problems(fields: &Map<String, Value>, known: Option<&Incident>) -> Vec<String> {
+fn schedule_problems(fields: &Value, known: Option<&Value>) -> Vec<String> {
     let mut problems = Vec::new();
-    let start = text(fields, "scheduled_for").and_then(Moment::parse).or(known.and_then(|known| known.scheduled_for));
-    let end = text(fields, "scheduled_until").and_then(Moment::parse).or(known.and_then(|known| known.scheduled_until));
-    let status = text(fields, "status").or(known.map(|known| known.status.as_str()));
+    let moment = |name: &str| time(fields, name).or_else(|| time(known?, name));
+    let (start, end) = (moment("scheduled_for"), moment("scheduled_until"));
+    let status = text(fields, "status").or(known.map(|known| word(known, "status")));
     let is_maintenance = status.map_or(start.is_some(), |status| SCHEDULED.contains(&status));
     match (start, end) {
         (Some(start), Some(end)) if end <= start => {

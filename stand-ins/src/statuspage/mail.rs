@@ -1,7 +1,5 @@
 //! What left the stand-in for the people outside: messages to subscribers, and tweets.
 
-use super::subscriber::Subscriber;
-
 /// A notification that went out to one or all subscribers, by mail, text message or webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mail {
@@ -49,14 +47,14 @@ impl Mail {
         }
     }
 
-    pub(super) fn to_one(kind: MailKind, page: &str, incident: &str, subscriber: &Subscriber) -> Self {
+    pub(super) fn to_one(kind: MailKind, page: &str, incident: &str, address: &str) -> Self {
         Self {
             kind,
             page: page.to_owned(),
             incident: incident.to_owned(),
             status: String::new(),
             recipients: 1,
-            address: subscriber.address.clone(),
+            address: address.to_owned(),
         }
     }
 

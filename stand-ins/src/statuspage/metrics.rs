@@ -1,167 +1,148 @@
-//! The metric operations.
+//! Metrics, the points of their graphs, and where they take their data from.
+//!
+//! INVARIANT: a credential of a provider is checked and forgotten, so no answer can hold one
+//! (`the_credentials_of_a_provider_never_come_back`).
 
 use serde_json::{Map, Value, json};
 
-use super::fields::{is_blank, is_missing, text, wrapped};
-use super::metric::Metric;
-use super::page::Page;
-use super::replies::{error, json_body, no_such_operation, not_found, paged, plain, refuse, unprocessable};
-use super::{Statuspage, shapes};
+use super::Statuspage;
+use super::doc::{is_missing, merge, set, shown, strip, text, word};
+use super::route::{Asked, error, refuse, unprocessable};
 use crate::answer::Answer;
-use crate::call::Call;
 use crate::moment::Moment;
 
+/// Seconds that share one point of the graph.
+const BUCKET: i64 = 30;
+
+/// Seconds back to which points are taken.
+const BACKFILL: i64 = 28 * 24 * 60 * 60;
+
+const CREDENTIALS: &[&str] = &["api_key", "api_token", "application_key", "email", "password"];
+
 impl Statuspage {
-    pub(super) fn metrics(&mut self, call: &mut Call<'_>, page: &str, rest: &[&str]) -> Result<Answer, Answer> {
-        match (call.seen().method(), rest) {
-            ("GET", []) => {
-                let pairs = plain(call, shapes::PAGED)?;
-                let page = self.page(page)?;
-                Ok(paged(page.metrics.iter().map(Metric::to_json).collect(), &pairs))
+    pub(super) fn metrics(&mut self, mut asked: Asked, tail: &str) -> Result<Answer, Answer> {
+        let page = asked.page();
+        match (asked.operation.method, tail) {
+            ("POST", "/metrics_providers") => {
+                refuse(&needs(&asked.fields))?;
+                if text(&asked.fields, "type") != Some("Self") {
+                    set(&mut asked.fields, "last_revalidated_at", asked.now.to_string());
+                }
+                strip(&mut asked.fields, CREDENTIALS);
+                self.generic(&asked)
             }
-            ("POST", ["data"]) => self.add_points_in_bulk(call, page),
-            ("GET", [id]) => {
-                plain(call, &[])?;
-                Ok(Answer::json(200, self.page(page)?.metric_mut(id)?.to_json()))
+            ("GET", "/metrics_providers/{metrics_provider_id}/metrics") => {
+                self.thing(&page, "metrics_providers", asked.id(1))?;
+                let of_provider = |metric: &&Value| word(metric, "metrics_provider_id") == asked.id(1);
+                Ok(asked.list(self.all(&page, "metrics").iter().filter(of_provider).map(shown).collect()))
             }
-            ("PATCH", [id]) => self.update_metric(call, page, id),
-            ("DELETE", [id]) => {
-                plain(call, &[])?;
-                let page = self.page(page)?;
-                let answer = Answer::json(200, page.metric_mut(id)?.to_json());
-                page.drop_metrics(|metric| metric.id == *id);
+            ("POST", "/metrics_providers/{metrics_provider_id}/metrics") => {
+                let provider = self.thing(&page, "metrics_providers", asked.id(1))?;
+                refuse(&problems(&asked.fields, word(provider, "type")))?;
+                let mut metric = self.blank(&page, "v1/pages/{}/metrics", asked.now);
+                set(&mut metric, "metrics_provider_id", asked.id(1));
+                strip(&mut asked.fields, &["application_id", "transform"]);
+                merge(&mut metric, &asked.fields);
+                let answer = asked.answer(shown(&metric));
+                self.all_mut(&page, "metrics").push(metric);
                 Ok(answer)
             }
-            ("POST", [id, "data"]) => self.add_point(call, page, id),
-            ("DELETE", [id, "data"]) => {
-                plain(call, &[])?;
-                let metric = self.page(page)?.metric_mut(id)?;
-                metric.points.clear();
-                Ok(Answer::json(200, metric.to_json()))
+            ("POST", "/metrics/{metric_id}/data") => {
+                let kept = self.keep_points(&page, asked.id(1), &[asked.fields.clone()], asked.now)?;
+                Ok(asked.answer(json!({"data": kept.first()})))
             }
-            _ => Err(no_such_operation(call)),
+            ("DELETE", "/metrics/{metric_id}/data") => {
+                let metric = self.thing_mut(&page, "metrics", asked.id(1))?;
+                set(metric, "_points", json!({}));
+                set(metric, "most_recent_data_at", Value::Null);
+                Ok(asked.answer(shown(metric)))
+            }
+            ("POST", "/metrics/data") => self.add_points_in_bulk(&asked, &page),
+            _ => self.generic(&asked),
         }
     }
 
-    pub(super) fn list_provider_metrics(
-        &mut self,
-        call: &mut Call<'_>,
-        page: &str,
-        provider: &str,
-    ) -> Result<Answer, Answer> {
-        let pairs = plain(call, shapes::PAGED)?;
-        let page = self.page(page)?;
-        page.provider(provider)?;
-        let of_provider = page.metrics.iter().filter(|metric| metric.provider == provider);
-        Ok(paged(of_provider.map(Metric::to_json).collect(), &pairs))
-    }
-
-    pub(super) fn create_metric(&mut self, call: &mut Call<'_>, page: &str, provider: &str) -> Result<Answer, Answer> {
-        let body = json_body(call, &shapes::metrics::NEW)?;
-        let fields = wrapped(&body, "metric");
-        let id = self.mint.lower(12);
-        let page = self.page(page)?;
-        refuse(&problems(&fields, &page.provider(provider)?.kind))?;
-        let metric = Metric::new(&id, provider, &fields, call.now());
-        let answer = Answer::json(201, metric.to_json());
-        page.metrics.push(metric);
-        Ok(answer)
-    }
-
-    fn update_metric(&mut self, call: &mut Call<'_>, page: &str, id: &str) -> Result<Answer, Answer> {
-        let body = json_body(call, &shapes::metrics::CHANGED)?;
-        let fields = wrapped(&body, "metric");
-        let metric = self.page(page)?.metric_mut(id)?;
-        if is_blank(&fields, "name") {
-            return Err(unprocessable("Name can't be blank"));
-        }
-        if let Some(name) = text(&fields, "name") {
-            name.clone_into(&mut metric.name);
-        }
-        if let Some(identifier) = text(&fields, "metric_identifier") {
-            metric.identifier = Some(identifier.to_owned());
-        }
-        metric.updated = call.now();
-        Ok(Answer::json(200, metric.to_json()))
-    }
-
-    fn add_point(&mut self, call: &mut Call<'_>, page: &str, id: &str) -> Result<Answer, Answer> {
-        let body = json_body(call, &shapes::metrics::DATA)?;
-        let point = body.get("data").cloned().unwrap_or_default();
-        let kept = self.page(page)?.keep(id, &[point], call.now())?;
-        Ok(Answer::json(201, json!({"data": kept.first()})))
-    }
-
-    /// The vendor takes the points on and stores them a little later; here they are stored at once. Either all are
-    /// kept or none.
-    fn add_points_in_bulk(&mut self, call: &mut Call<'_>, page: &str) -> Result<Answer, Answer> {
-        let body = json_body(call, &shapes::metrics::BULK_DATA)?;
-        let data = wrapped(&body, "data");
-        let page = self.page(page)?;
+    /// The vendor takes the points on and stores them a little later; here they are stored at once. Either all are kept
+    /// or none.
+    fn add_points_in_bulk(&mut self, asked: &Asked, page: &str) -> Result<Answer, Answer> {
+        let data = asked.fields.as_object().cloned().unwrap_or_default();
         if data.is_empty() {
             return Err(unprocessable("data can't be blank"));
         }
-        let before = page.metrics.clone();
+        let before = self.all(page, "metrics").to_vec();
         let mut kept = Map::new();
         for (id, points) in data {
             let points = points.as_array().cloned().unwrap_or_default();
-            match page.keep(&id, &points, call.now()) {
-                Ok(points) => kept.insert(id, Value::Array(points)),
+            match self.keep_points(page, &id, &points, asked.now) {
+                Ok(points) => kept.insert(id, points.into()),
                 Err(refused) => {
-                    page.metrics = before;
+                    *self.all_mut(page, "metrics") = before;
                     return Err(refused);
                 }
             };
         }
-        Ok(Answer::json(202, Value::Object(kept)))
-    }
-}
-
-impl Page {
-    fn metric_mut(&mut self, id: &str) -> Result<&mut Metric, Answer> {
-        self.metrics.iter_mut().find(|metric| metric.id == id).ok_or_else(not_found)
+        Ok(asked.answer(kept.into()))
     }
 
-    /// Removes metrics, and with them what page access says of them.
-    pub(super) fn drop_metrics(&mut self, is_meant: impl Fn(&Metric) -> bool) {
-        let (gone, kept): (Vec<Metric>, Vec<Metric>) =
-            std::mem::take(&mut self.metrics).into_iter().partition(is_meant);
-        self.metrics = kept;
-        let is_gone = |id: &String| gone.iter().any(|metric| metric.id == *id);
-        for user in &mut self.access_users {
-            user.metrics.retain(|id| !is_gone(id));
-        }
-        for group in &mut self.access_groups {
-            group.metrics.retain(|id| !is_gone(id));
-        }
-    }
-
-    fn keep(&mut self, id: &str, points: &[Value], now: Moment) -> Result<Vec<Value>, Answer> {
-        let provider = self.metric_mut(id)?.provider.clone();
-        if self.provider(&provider)?.kind != "Self" {
+    fn keep_points(&mut self, page: &str, id: &str, points: &[Value], now: Moment) -> Result<Vec<Value>, Answer> {
+        let provider = word(self.thing(page, "metrics", id)?, "metrics_provider_id");
+        if word(self.thing(page, "metrics_providers", provider)?, "type") != "Self" {
             return Err(error(405, "Data is taken only for metrics of a Self provider"));
         }
-        let metric = self.metric_mut(id)?;
-        points
-            .iter()
-            .map(|point| {
-                let too_old = || unprocessable("Data older than 28 days is not taken");
-                metric.add(point, now).ok_or_else(too_old)
-            })
-            .collect()
+        let metric = self.thing_mut(page, "metrics", id)?;
+        let too_old = || unprocessable("Data older than 28 days is not taken");
+        points.iter().map(|point| add_point(metric, point, now).ok_or_else(too_old)).collect()
+    }
+
+    /// Takes away the metrics of providers that are gone.
+    pub(super) fn settle_metrics(&mut self, page: &str) {
+        let providers = self.all(page, "metrics_providers").iter();
+        let providers: Vec<String> = providers.map(|provider| word(provider, "id").to_owned()).collect();
+        let metrics = self.all_mut(page, "metrics");
+        metrics.retain(|metric| providers.iter().any(|known| known == word(metric, "metrics_provider_id")));
     }
 }
 
-fn problems(fields: &Map<String, Value>, provider: &str) -> Vec<String> {
-    let mut problems = Vec::new();
-    let mut need = |name: &str, is_needed: bool| {
-        if is_needed && is_missing(fields, name) {
-            problems.push(format!("{name} can't be blank"));
-        }
+/// Keeps a point, the last of its bucket, and gives it back with the bucket's start; `None` when it is too old.
+pub(super) fn add_point(metric: &mut Value, point: &Value, now: Moment) -> Option<Value> {
+    let timestamp = point.get("timestamp").and_then(Value::as_i64)?;
+    if timestamp < now.seconds().saturating_sub(BACKFILL) {
+        return None;
+    }
+    let start = timestamp.saturating_sub(timestamp.rem_euclid(BUCKET));
+    let value = point.get("value")?.clone();
+    set(metric.get_mut("_points")?, &start.to_string(), value.clone());
+    let newest = points_of(metric).last().map(|(second, _)| *second);
+    set(metric, "most_recent_data_at", newest.map(|second| Moment::of_seconds(second).to_string()));
+    Some(json!({"timestamp": start, "value": value}))
+}
+
+/// The points of a metric, oldest first.
+pub(super) fn points_of(metric: &Value) -> Vec<(i64, f64)> {
+    let points = metric.get("_points").and_then(Value::as_object).into_iter().flatten();
+    let point = |(start, value): (&String, &Value)| Some((start.parse().ok()?, value.as_f64()?));
+    let mut points: Vec<(i64, f64)> = points.filter_map(point).collect();
+    points.sort_by_key(|(start, _)| *start);
+    points
+}
+
+/// Which credentials each type cannot do without.
+fn needs(fields: &Value) -> Vec<String> {
+    let needed: &[&str] = match text(fields, "type") {
+        None => &["type"],
+        Some("Datadog" | "NewRelic") => &["api_key", "metric_base_uri"],
+        Some("Librato") => &["email", "api_token"],
+        Some("Pingdom") => &["api_token"],
+        Some(_) => &[],
     };
-    need("name", true);
-    need("metric_identifier", provider != "Self");
-    need("application_id", provider == "NewRelic");
+    needed.iter().filter(|name| is_missing(fields, name)).map(|name| format!("{name} can't be blank")).collect()
+}
+
+fn problems(fields: &Value, provider: &str) -> Vec<String> {
+    let needed =
+        [("name", true), ("metric_identifier", provider != "Self"), ("application_id", provider == "NewRelic")];
+    let missing = needed.into_iter().filter(|(name, is_needed)| *is_needed && is_missing(fields, name));
+    let mut problems: Vec<String> = missing.map(|(name, _)| format!("{name} can't be blank")).collect();
     let bound = |name: &str| fields.get(name).and_then(Value::as_i64);
     if let (Some(least), Some(most)) = (bound("y_axis_min"), bound("y_axis_max"))
         && least >= most

@@ -1,37 +1,19 @@
 //! Statuspage: the account behind the manage API, and the page host's keyless reads beside it.
 
 mod access;
-mod access_groups;
-mod access_users;
-mod component;
-mod component_access;
-mod component_groups;
 mod components;
-mod door;
-mod fields;
-mod incident;
+mod doc;
 mod incident_rules;
-mod incident_subscribers;
 mod incidents;
 mod mail;
-mod metric;
 mod metrics;
 mod organization;
-mod page;
-mod pages;
-mod posting;
 mod postmortem;
-mod provider;
 mod public;
-mod replies;
+mod route;
 mod seed;
-mod shapes;
 mod span;
-mod subscriber;
 mod subscribers;
-mod subscribers_bulk;
-mod templates;
-mod update;
 mod uptime;
 
 use std::fmt;
@@ -40,6 +22,7 @@ use url::Url;
 
 use crate::answer::Answer;
 use crate::call::Call;
+use crate::generic::Store;
 use crate::mint::Mint;
 use crate::moment::Moment;
 use crate::stand_in::{StandIn, Vendor};
@@ -47,9 +30,8 @@ use crate::table::Sample;
 use crate::tables::STATUSPAGE;
 use crate::window::Window;
 pub use mail::{Mail, MailKind, Tweet};
+use organization::Permissions;
 pub use organization::PermissionsForm;
-use organization::{Accounts, Organization};
-use page::Page;
 
 /// A running stand-in of Statuspage's manage API, and of the keyless reads on a page's own host.
 pub type StatuspageStandIn = StandIn<Statuspage>;
@@ -60,8 +42,11 @@ pub struct Statuspage {
     key: String,
     rate: Option<Window>,
     mint: Mint,
-    pages: Vec<Page>,
-    organization: Organization,
+    store: Store,
+    /// Whether the team's accounts are kept at Atlassian.
+    has_accounts_elsewhere: bool,
+    form: PermissionsForm,
+    permissions: Permissions,
     mails: Vec<Mail>,
     tweets: Vec<Tweet>,
     public_page: String,
@@ -86,14 +71,14 @@ impl Statuspage {
     /// Keeps the team's accounts at Atlassian: the three operations on organisation users answer 403.
     #[must_use]
     pub fn with_atlassian_accounts(mut self) -> Self {
-        self.organization.accounts = Accounts::Atlassian;
+        self.has_accounts_elsewhere = true;
         self
     }
 
     /// Chooses how answers about permissions are put together.
     #[must_use]
     pub fn with_permissions_form(mut self, form: PermissionsForm) -> Self {
-        self.organization.form = form;
+        self.form = form;
         self
     }
 
@@ -122,21 +107,21 @@ impl Statuspage {
 impl StandIn<Statuspage> {
     /// The id of the first page: 25 components, two of them groups; incidents and maintenances in every state. Its
     /// plan has audiences and roles.
-    pub const PAGE: &'static str = seed::PAGE;
+    pub const PAGE: &'static str = "hb7k2m9qx4tz";
     /// The id of the second, quiet page; its plan has neither audiences (403) nor roles.
-    pub const SECOND_PAGE: &'static str = seed::SECOND_PAGE;
+    pub const SECOND_PAGE: &'static str = "hbv3n8r1c6wd";
     /// The id of the organisation that owns both pages.
-    pub const ORGANIZATION: &'static str = seed::ORGANIZATION;
+    pub const ORGANIZATION: &'static str = "org4harbourl";
     /// The id of a team member with roles on the first page and access to the second.
-    pub const USER: &'static str = seed::USER;
+    pub const USER: &'static str = "usr1noorverm";
     /// The id of the metrics provider of type `Self`.
-    pub const SELF_PROVIDER: &'static str = seed::SELF_PROVIDER;
+    pub const SELF_PROVIDER: &'static str = "mp1ownvalues";
     /// The id of a metric of [`Self::SELF_PROVIDER`], which takes data.
-    pub const SELF_METRIC: &'static str = seed::SELF_METRIC;
+    pub const SELF_METRIC: &'static str = "mt1portalrsp";
     /// The id of a metrics provider of type `Datadog`.
-    pub const DATADOG_PROVIDER: &'static str = seed::DATADOG_PROVIDER;
+    pub const DATADOG_PROVIDER: &'static str = "mp2datadogxx";
     /// The id of a metric of [`Self::DATADOG_PROVIDER`], which refuses data with 405.
-    pub const DATADOG_METRIC: &'static str = seed::DATADOG_METRIC;
+    pub const DATADOG_METRIC: &'static str = "mt3gatewaylt";
 
     /// One well-formed request for each operation of the reference.
     pub fn samples() -> Vec<Sample> {
@@ -154,11 +139,13 @@ impl StandIn<Statuspage> {
             key: "standin-4c1d9a7e-statuspage-full-access".to_owned(),
             rate: None,
             mint: Mint::new(0x57a7),
-            pages: Vec::new(),
-            organization: seed::organization(),
+            store: seed::store(),
+            has_accounts_elsewhere: false,
+            form: PermissionsForm::default(),
+            permissions: Permissions::new(),
             mails: Vec::new(),
             tweets: Vec::new(),
-            public_page: seed::PAGE.to_owned(),
+            public_page: StatuspageStandIn::PAGE.to_owned(),
             more_subscribers: 0,
         }
     }
@@ -194,18 +181,17 @@ impl StandIn<Statuspage> {
     /// The points that a metric holds, oldest first: the second at which each bucket starts, and its value.
     pub fn metric_points(&self, metric: &str) -> Vec<(i64, f64)> {
         self.look(|state| {
-            let mut metrics = state.pages.iter().flat_map(|page| &page.metrics);
-            let found = metrics.find(|known| known.id == metric);
-            let points = found.into_iter().flat_map(|metric| &metric.points);
-            points.map(|(start, value)| (*start, value.as_f64().unwrap_or_default())).collect()
+            let pages = state.store.peek("v1/pages").iter().map(|page| state.all(doc::word(page, "id"), "metrics"));
+            let found = pages.flatten().find(|known| doc::word(known, "id") == metric);
+            found.map(metrics::points_of).unwrap_or_default()
         })
     }
 
     /// The ids of the first page's components, in page order.
     pub fn component_ids(&self) -> Vec<String> {
         self.look(|state| {
-            let page = state.pages.first();
-            page.map(|page| page.components.iter().map(|component| component.id.clone()).collect()).unwrap_or_default()
+            let components = state.all(Self::PAGE, "components").iter();
+            components.map(|component| doc::word(component, "id").to_owned()).collect()
         })
     }
 }
@@ -214,8 +200,7 @@ impl Vendor for Statuspage {
     const ROOT: &'static str = "/v1";
 
     fn opened(&mut self, _base: &str, now: Moment) {
-        self.pages = seed::pages(&mut self.mint, now, self.more_subscribers);
-        self.organization.users = seed::users(now);
+        self.fill(now);
     }
 
     fn secrets(&self) -> Vec<String> {
@@ -232,7 +217,7 @@ impl Vendor for Statuspage {
     }
 
     fn throttled(&self, wait: Option<u64>) -> Answer {
-        let answer = replies::error(420, "Too many requests: the limit is one per second over a rolling minute");
+        let answer = route::error(420, "Too many requests: the limit is one per second over a rolling minute");
         match wait {
             Some(seconds) => answer.with_header("retry-after", seconds.to_string()),
             None => answer,
@@ -242,6 +227,6 @@ impl Vendor for Statuspage {
 
 impl fmt::Debug for Statuspage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Statuspage").field("pages", &self.pages.len()).finish_non_exhaustive()
+        f.debug_struct("Statuspage").field("mails", &self.mails.len()).finish_non_exhaustive()
     }
 }

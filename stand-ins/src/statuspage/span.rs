@@ -3,10 +3,9 @@
 use jiff::Span as Length;
 use jiff::civil::Date;
 
-use super::replies::{malformed, unprocessable};
+use super::route::{unprocessable, wrong_query};
 use crate::answer::Answer;
 use crate::call::{Call, Pairs};
-use crate::check::Finding;
 use crate::moment::{Moment, days_of};
 
 /// Whole days in UTC, both ends included.
@@ -34,14 +33,11 @@ impl Span {
             .one("start")
             .and_then(days_of)
             .map_or_else(|| last.saturating_sub(Length::new().days(USUAL_DAYS)), |(first, _)| first);
-        let mut findings = Vec::new();
         if first > last {
-            findings.push(Finding::new("start", "must not be after the end"));
-        } else if first.saturating_add(Length::new().months(MONTHS)) < last {
-            findings.push(Finding::new("end", "must be within six months of the start"));
+            return Err(wrong_query(call, "start", "must not be after the end"));
         }
-        if !findings.is_empty() {
-            return Err(malformed(&call.refuse_query(findings)));
+        if first.saturating_add(Length::new().months(MONTHS)) < last {
+            return Err(wrong_query(call, "end", "must be within six months of the start"));
         }
         if first > today {
             return Err(unprocessable("Start date must not be in the future"));

@@ -60,6 +60,16 @@ pub(crate) enum Form {
     Members(Vec<(&'static str, bool)>),
 }
 
+impl Form {
+    fn is_list(&self) -> bool {
+        match self {
+            Self::List => true,
+            Self::Members(members) => members.iter().any(|(_, is_list)| *is_list),
+            _ => false,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Body {
     pub(crate) kind: Kind,
@@ -99,6 +109,14 @@ impl Table {
     /// Whether there are things below the path, each parameter of which is `{}`.
     pub(crate) fn holds_things(&self, path: &str) -> bool {
         self.items.contains(&format!("{path}/{{}}"))
+    }
+
+    /// Whether the path is that of a collection: there are things below it, or it is listed and added to.
+    pub(crate) fn is_collection(&self, path: &str) -> bool {
+        let here = || self.operations.iter().filter(|operation| operation.wild() == path);
+        let is_added_to = || here().any(|operation| operation.method == "POST");
+        let is_listed = || here().any(|operation| operation.method == "GET" && operation.answer.is_list());
+        self.holds_things(path) || is_added_to() && is_listed()
     }
 }
 

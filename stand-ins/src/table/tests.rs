@@ -32,6 +32,7 @@ fn the_operation_that_spells_out_most_is_found() {
     assert_eq!(found("cups/7/lids"), None);
     assert_eq!(found("boxes/"), None);
     assert!(small().holds_things("boxes") && !small().holds_things("tins"));
+    assert!(small().is_collection("boxes") && !small().is_collection("boxes/latest"));
 }
 
 #[test]

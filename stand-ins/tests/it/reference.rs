@@ -3,7 +3,7 @@
 
 use reqwest::Method;
 use serde_json::json;
-use stand_ins::{JsmOpsStandIn, OpsgenieStandIn, PagerDutyStandIn, Sample};
+use stand_ins::{JsmOpsStandIn, OpsgenieStandIn, PagerDutyStandIn, Sample, StatuspageStandIn};
 
 use crate::client::{Caller, Reply, reply};
 
@@ -30,9 +30,8 @@ async fn sent(caller: &Caller, sample: &Sample, place: &Place) -> Reply {
     reply(request).await
 }
 
-/// Sends what is wrong with each operation first, since none of it may change anything, and then what is right, with what
-/// deletes last and what is innermost before what is around it. Answers how many wrong requests there were.
-async fn whole(
+/// Sends what is wrong with each operation. Answers how many requests there were.
+async fn refused(
     violations: impl Fn() -> usize,
     caller: &Caller,
     samples: &[Sample],
@@ -51,9 +50,23 @@ async fn whole(
             wrong += 1;
         }
     }
+    assert!(faults.is_empty(), "{}\n{}", faults.len(), faults.join("\n"));
+    wrong
+}
+
+/// Sends what is wrong with each operation first, since none of it may change anything, and then what is right, with what
+/// deletes last and what is innermost before what is around it. Answers how many wrong requests there were.
+async fn whole(
+    violations: impl Fn() -> usize,
+    caller: &Caller,
+    samples: &[Sample],
+    place: impl Fn(&Sample) -> Place,
+) -> usize {
+    let wrong = refused(&violations, caller, samples, &place).await;
     let mut ordered: Vec<&Sample> = samples.iter().collect();
     ordered
         .sort_by_key(|sample| (sample.method() == "DELETE").then(|| usize::MAX - sample.path().matches('/').count()));
+    let mut faults = Vec::new();
     for sample in ordered {
         let before = violations();
         let answer = sent(caller, sample, &place(sample)).await;
@@ -176,4 +189,21 @@ async fn every_operation_of_jsm_ops_is_answered_and_nothing_else_is() {
     };
     let wrong = whole(|| vendor.violations().len(), &caller, &JsmOpsStandIn::samples(), place).await;
     assert!(wrong > 700, "{wrong}");
+}
+
+/// What is right is sent by `every_operation_answers_with_its_documented_status_and_no_violation`, for its operations name
+/// one another's things.
+#[tokio::test]
+async fn nothing_but_what_the_reference_of_statuspage_has_is_taken() {
+    let vendor = StatuspageStandIn::start().await;
+    let caller = Caller::new(&vendor.base_url(), &format!("OAuth {}", vendor.good_key()));
+    let place = |sample: &Sample| Place {
+        path: filled(sample.path().strip_prefix("/v1").unwrap(), |_, name| match name {
+            "page_id" => StatuspageStandIn::PAGE.to_owned(),
+            _ => "any".to_owned(),
+        }),
+        authorization: None,
+    };
+    let wrong = refused(|| vendor.violations().len(), &caller, &StatuspageStandIn::samples(), place).await;
+    assert!(wrong > 300, "{wrong}");
 }
