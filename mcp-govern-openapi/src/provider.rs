@@ -44,6 +44,25 @@ impl OpenApiProvider {
         Self::builder().document(text).build()
     }
 
+    /// The same provider with rate limits of its own, as if another process had it: what is sent through one counts for nothing at the
+    /// other. The document is not read again, and connections are shared.
+    #[must_use]
+    pub fn with_own_limiter(&self) -> Self {
+        let shared = &self.shared;
+        Self {
+            shared: Arc::new(Shared {
+                document: Arc::clone(&shared.document),
+                recipes: Arc::clone(&shared.recipes),
+                catalogue: Arc::clone(&shared.catalogue),
+                transport: Arc::clone(&shared.transport),
+                aside: Aside::new(shared.limits.decoding_bytes),
+                limits: shared.limits.clone(),
+                limiter: Limiter::default(),
+                clock: Arc::clone(&shared.clock),
+            }),
+        }
+    }
+
     /// For a provider with recipes, or with a transport or limits of one's own.
     pub fn builder() -> OpenApiProviderBuilder {
         OpenApiProviderBuilder::default()
@@ -320,7 +339,16 @@ impl OpenApiProviderBuilder {
         let (limits, limiter) = (self.limits, Limiter::default());
         let aside = Aside::new(limits.decoding_bytes);
         Ok(OpenApiProvider {
-            shared: Arc::new(Shared { document, recipes, catalogue, transport, aside, limits, limiter, clock }),
+            shared: Arc::new(Shared {
+                document: Arc::new(document),
+                recipes: Arc::new(recipes),
+                catalogue,
+                transport,
+                aside,
+                limits,
+                limiter,
+                clock,
+            }),
         })
     }
 }

@@ -73,13 +73,12 @@ impl Loaded {
         for definition in &catalogue.tools {
             let name = &definition.name;
             // Servers of one provider share its definitions: each is hashed once.
-            let tool = match self.known(name, |known| Arc::ptr_eq(&known.definition, definition)) {
-                Some(known) => known,
-                None => {
-                    let digest = definition.digest().map_err(|source| LoadError { tool: name.clone(), source })?;
-                    let known = self.known(name, |known| known.digest == digest);
-                    known.unwrap_or_else(|| LoadedTool::new(digest, definition))
-                }
+            let tool = if let Some(known) = self.known(name, |known| Arc::ptr_eq(&known.definition, definition)) {
+                known
+            } else {
+                let digest = definition.digest().map_err(|source| LoadError { tool: name.clone(), source })?;
+                let known = self.known(name, |known| known.digest == digest);
+                known.unwrap_or_else(|| LoadedTool::new(digest, definition))
             };
             tools.insert(name.clone(), tool);
         }

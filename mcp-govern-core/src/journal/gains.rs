@@ -47,9 +47,7 @@ impl State {
     pub(crate) fn unknown_area(&self, follows: &Follows) -> Option<String> {
         let areas: BTreeSet<&str> =
             self.tools_of(&follows.server).filter_map(|(_, tool)| tool.definition.area.as_deref()).collect();
-        if self.tools_of(&follows.server).next().is_none() {
-            return None;
-        }
+        self.tools_of(&follows.server).next()?;
         let unknown = follows.areas.iter().find(|area| !areas.contains(area.as_str()))?;
         let near = nearest(unknown, areas.iter().copied());
         let near = near.map_or_else(

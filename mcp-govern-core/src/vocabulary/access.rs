@@ -57,9 +57,9 @@ impl Follows {
     /// Whether a tool of this effect and risk is among those that it follows. `areas` are those that its definitions state, where
     /// more than one is looked at: each must be meant.
     pub(crate) fn takes(&self, tool: &ToolId, effect: Effect, risk: Risk, areas: &[Option<&str>]) -> bool {
-        let of_area = |area: &Option<&str>| area.is_some_and(|area| self.areas.contains(area));
+        let of_area = |area: Option<&str>| area.is_some_and(|area| self.areas.contains(area));
         *tool.server() == self.server
-            && (self.areas.is_empty() || areas.iter().all(of_area))
+            && (self.areas.is_empty() || areas.iter().copied().all(of_area))
             && self.up_to.is_none_or(|most| effect <= most && risk == Risk::None)
     }
 }

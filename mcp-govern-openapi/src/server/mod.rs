@@ -41,8 +41,8 @@ use crate::{
 /// What all servers of a provider share.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) document: Document,
-    pub(crate) recipes: Recipes,
+    pub(crate) document: Arc<Document>,
+    pub(crate) recipes: Arc<Recipes>,
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) transport: Arc<dyn Transport>,
     /// Where long answers are worked on.

@@ -112,7 +112,7 @@ async fn a_request_that_cannot_be_made_says_why_and_leaves_nothing() {
         (json!({"profile": WANTED}), "must say why"),
         (json!({"profile": WANTED, "justification": "x", "hours": 9}), "28800 seconds at most"),
         (json!({"profile": "desk", "justification": "x"}), "Profiles that can be asked for: `wanted`"),
-        (json!({"profile": WANTED, "reason": "x"}), "unknown field `reason`"),
+        (json!({"profile": WANTED, "reason": "x"}), "`reason` is not known"),
         (json!({"hours": 1}), "name the `profile`"),
     ] {
         let refused = ask(&world, "eve", arguments).await;

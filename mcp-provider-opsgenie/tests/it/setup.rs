@@ -18,11 +18,12 @@ pub(crate) const OPEN: &str = "booking-api/error-rate";
 /// The alias of an open alert that somebody has acknowledged.
 pub(crate) const ACKNOWLEDGED: &str = "edi/sgsin/queue";
 
-/// The provider with short pauses, made once: limits count per address, and every stand-in has its own.
+/// The provider with short pauses, whose document is read once.
 pub(crate) fn provider() -> Arc<dyn Provider> {
     static PROVIDER: OnceLock<OpenApiProvider> = OnceLock::new();
     let limits = Limits::new().with_pauses(Duration::from_millis(1), Duration::from_millis(4));
-    Arc::new(PROVIDER.get_or_init(|| builder().limits(limits).build().unwrap()).clone())
+    // A port may be given to one stand-in after the other: what was sent to the one before is not this one's.
+    Arc::new(PROVIDER.get_or_init(|| builder().limits(limits).build().unwrap()).with_own_limiter())
 }
 
 /// A server at this address.
