@@ -19,8 +19,9 @@ use crate::{
 /// How long the vendor keeps a request for as long as the test needs it.
 const HANGS: Duration = Duration::from_secs(25);
 
-/// How far apart Ann's calls are once the first rounds are over: her part of the vendor's rate is a quarter of sixty a minute.
-const APART: Duration = Duration::from_secs(5);
+/// How far apart Ann's pairs of calls are once the first rounds are over. Her part of the vendor's rate is a quarter of sixty a minute, and
+/// ten of it are used by then.
+const APART: Duration = Duration::from_secs(30);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_one_person_does_costs_another_little_and_a_kill_switch_takes_effect() {
