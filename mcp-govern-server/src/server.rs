@@ -131,7 +131,7 @@ impl McpServer {
 
     /// Serves a router on a listener of its own until `shutdown` ends, for those who operate the server: health and metrics answer there
     /// however many connections [`McpServer::serve`] holds. The bounds are the same, but for the number of connections, which is its own
-    /// ([`McpServerBuilder::with_max_operations_connections`]). Its end closes nothing of [`McpServer::serve`].
+    /// ([`with_max_operations_connections`](crate::McpServerBuilder::with_max_operations_connections)). Its end closes nothing of [`McpServer::serve`].
     pub async fn serve_operations(
         &self,
         listener: TcpListener,
