@@ -42,7 +42,11 @@ impl Unknown {
         searched: &'static str,
         known: impl IntoIterator<Item = &'a String>,
     ) -> Self {
-        let nearest = nearest(name, known.into_iter().map(String::as_str)).map(str::to_owned);
+        // The issuer, which most names share, would make all of them alike: the names themselves are compared.
+        let known: Vec<&str> = known.into_iter().map(String::as_str).collect();
+        let near = nearest(bare(name), known.iter().map(|known| bare(known)));
+        let nearest =
+            near.and_then(|near| known.iter().find(|known| bare(known) == near)).map(|known| (*known).to_owned());
         Self { kind, name: name.to_owned(), searched, nearest }
     }
 
@@ -51,6 +55,11 @@ impl Unknown {
         let near = self.nearest.as_ref().map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
         format!("the {} `{}` is not on record ({}){near}", self.kind, self.name, self.searched)
     }
+}
+
+/// A name without the issuer behind it.
+fn bare(name: &str) -> &str {
+    name.split_once(" (").map_or(name, |(bare, _)| bare)
 }
 
 /// Writes unknown names for people.

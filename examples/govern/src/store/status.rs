@@ -148,7 +148,7 @@ impl Report for Status {
         line(
             "access",
             format!(
-                "{}, {}, {} hold",
+                "{}, {}, {} in force",
                 count(self.toolsets, "toolset"),
                 count(self.profiles, "profile"),
                 count(self.grants, "grant")

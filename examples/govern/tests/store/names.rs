@@ -34,6 +34,7 @@ fn nothing_found_is_an_answer_under_the_right_key_and_for_names_on_record_alone(
     for (arguments, due) in [
         (&["--user", "anne"][..], "the person `anne (local)` is not on record"),
         (&["--user", "anne"], "did you mean `ann (local)`?"),
+        (&["--user", "ann (https://id.example.com)"], "did you mean `ann (local)`?"),
         (&["--server", "statsu"], "the server `statsu` is not on record"),
         (&["--tool", "status/list_page"], "did you mean `status/list_pages`?"),
         (&["--call", "call-0"], "the call `call-0` is not on record"),
@@ -54,6 +55,9 @@ fn nothing_found_is_an_answer_under_the_right_key_and_for_names_on_record_alone(
 
     let refused = site.run(&["grants", "--user", "anne"]);
     assert!(code(&refused) == 1 && stderr(&refused).contains("did you mean `ann (local)`?"), "{}", stderr(&refused));
+    // That the issuer is the same makes no name like another one.
+    let refused = site.run(&["audit", "query", "--user", "zed"]);
+    assert!(code(&refused) == 1 && !stderr(&refused).contains("did you mean"), "{}", stderr(&refused));
     let refused = site.run(&["revoke", "anne"]);
     assert!(code(&refused) == 1 && stderr(&refused).contains("did you mean `ann`?"), "{}", stderr(&refused));
     assert_eq!(site.told(&["explain", "status/list_pages", "--user", "anne"]).1["unknown"][0]["name"], "anne (local)");
