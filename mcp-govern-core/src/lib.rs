@@ -23,6 +23,7 @@ pub use self::{
     causes::with_causes,
     denial::{ArgumentFault, Denial, DenialCode, Remedy},
     governor::Governor,
+    journal::{AccessProfile, AccessRequest, Grant, Server, Tool, ToolState, Toolset, approval},
     provider::{
         AuthMethod, AuthorizedCall, CallContext, CallObserver, CheckedArguments, ConfigField, Credential,
         CredentialReport, CredentialVerdict, DiscoverContext, Exchange, NoObserver, NoProgress, ProbeContext, Progress,

@@ -60,7 +60,7 @@ pub enum CheckResult {
     NotReached,
 }
 
-/// The checks of admission, in their order.
+/// The checks on the way of a call, in their order: those of admission, then what is looked at afterwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -101,6 +101,8 @@ pub enum Check {
     Grant,
     /// The person and the AI client have room for one more call. Each node counts its own calls.
     Quota,
+    /// The credential is there that the vendor is sent, where the tool needs one; looked at after a call is admitted.
+    Credential,
 }
 
 impl Explanation {

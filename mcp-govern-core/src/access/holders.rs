@@ -214,7 +214,7 @@ mod tests {
     use super::*;
     use crate::{
         access::fixture,
-        journal::{Profile, Server},
+        journal::{AccessProfile, Server},
         vocabulary::{CredentialFacts, Label, ProfileId, ProfileSpec, ServerSpec},
     };
 
@@ -241,7 +241,7 @@ mod tests {
         for at in 0..3 {
             let spec = ProfileSpec::new(Label::new("A profile"));
             let policy_by = user(0);
-            state.profiles.insert(profile(at), Profile { spec, bindings: BTreeMap::new(), policy_by });
+            state.profiles.insert(profile(at), AccessProfile { spec, bindings: BTreeMap::new(), policy_by });
         }
         for (at, prefix) in ["a", "b"].into_iter().enumerate() {
             let spec = ServerSpec::new(

@@ -8,6 +8,7 @@ mod admit;
 mod ask;
 mod buckets;
 mod caller;
+mod credential;
 mod explain;
 #[cfg(test)]
 pub(crate) mod fixture;

@@ -2,17 +2,24 @@
 
 use super::{
     Repetition,
-    call::{Admitted, RefusedOwn, Stop},
+    call::{RefusedOwn, Stop},
     core::Core,
+    prepare::Admitted,
     servers::OpenServer,
 };
 use crate::{
-    access::Permit,
     denial::{Denial, DenialCode, Remedy},
     ports::{VaultEntry, VaultError},
     provider::{AuthorizedCall, CallContext, Exchange, ProviderError, ProviderErrorKind, ToolOutput},
-    vocabulary::{Binding, CredentialOwner, Effect, Principal, ToolDefinition, ToolId},
+    vocabulary::{CredentialOwner, Effect, Principal, ToolDefinition},
 };
+
+impl Admitted {
+    fn needs_credential(&self) -> bool {
+        let permit = &self.permit;
+        permit.snapshot().needs_credential(permit.server(), permit.definition())
+    }
+}
 
 impl Core {
     /// Finds the credential and makes the call, once more with a refreshed credential where the vendor refused it. A person's own
@@ -121,7 +128,7 @@ impl Core {
                     })
                 })
             }
-            Ok(None) if !needs_credential(&admitted.permit) => Ok(None),
+            Ok(None) if !admitted.needs_credential() => Ok(None),
             Ok(None) => {
                 let message = match owner {
                     CredentialOwner::Shared => {
@@ -155,27 +162,6 @@ impl Core {
                 url: self.connect.as_ref().and_then(|urls| urls.connect_url(principal, &open.config)),
             },
         }
-    }
-}
-
-/// Whether a tool's requests, or those of a tool that it uses, are authenticated.
-fn needs_credential(permit: &Permit) -> bool {
-    let rows = match &permit.definition().binding {
-        Binding::Recipe(recipe) => &recipe.uses,
-        _ => return is_authenticated(permit.definition()),
-    };
-    let snapshot = permit.snapshot();
-    rows.iter().any(|name| {
-        let row = ToolId::new(permit.server().clone(), name.clone());
-        let used = snapshot.tool(&row).and_then(|tool| snapshot.view(tool));
-        used.is_none_or(|used| is_authenticated(used.definition()))
-    })
-}
-
-fn is_authenticated(definition: &ToolDefinition) -> bool {
-    match &definition.binding {
-        Binding::Operation(operation) => !operation.security.is_empty(),
-        Binding::Recipe(_) => true,
     }
 }
 

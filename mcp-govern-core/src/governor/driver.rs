@@ -110,7 +110,7 @@ impl Driver {
         let following = follower.map(Follower::follow);
         async move {
             let _running = running;
-            core.chores.push(core.nodes.due(core.time.now()).then_some(Chore::CountNodes));
+            core.chores.push(core.nodes.due(core.time.clock()).then_some(Chore::CountNodes));
             // In a block of its own: work that is dropped at its end may hold a lock that the last steps below wait for.
             {
                 let mut commit = pin!(committer.run());

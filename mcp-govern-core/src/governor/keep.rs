@@ -161,7 +161,7 @@ impl Core {
         let mut due = self.keeping.due(revision, now);
         due.extend(self.heads.due(revision, now).then_some(Chore::KeepHeads));
         due.extend((self.stores.space.is_some() && self.room.due(now)).then_some(Chore::Measure));
-        due.extend(self.nodes.due(self.time.now()).then_some(Chore::CountNodes));
+        due.extend(self.nodes.due(self.time.clock()).then_some(Chore::CountNodes));
         due
     }
 

@@ -170,7 +170,8 @@ impl Governor {
         };
         let (detail, used_up) = self.core.quotas.explain(self.core.user_hash(&principal.user), &principal.client);
         let explained = view.snapshot.explain(&caller, &id, &moment);
-        Ok(explained.with_quota(&detail, used_up.map(|used_up| used_up.denial()).as_ref()))
+        let explained = explained.with_quota(&detail, used_up.map(|used_up| used_up.denial()).as_ref());
+        Ok(self.core.with_state(|state| explained.with_credential(&view.snapshot, state, moment.now)))
     }
 
     pub(super) fn seen_by(&self, principal: &Principal) -> Result<(Arc<View>, Caller, Moment), Denial> {

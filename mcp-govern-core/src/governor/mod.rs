@@ -22,6 +22,7 @@ mod heads;
 mod keep;
 mod list;
 mod nodes;
+mod prepare;
 mod pulse;
 mod records;
 mod refresh;

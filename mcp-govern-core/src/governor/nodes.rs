@@ -45,10 +45,11 @@ impl Nodes {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).count.unwrap_or(UNKNOWN)
     }
 
-    /// Whether it is time to count again. Where it is, the time is noted, so that the next answer is no until the pause is over.
+    /// Whether it is time to count again, by what the clock shows: the rules' time may stand still, where another node's clock is ahead.
+    /// Where it is, the time is noted, so that the next answer is no until the pause is over, or the clock was set back.
     pub(super) fn due(&self, now: Timestamp) -> bool {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let due = known.looked_at.is_none_or(|at| at.plus(PAUSE) <= now);
+        let due = known.looked_at.is_none_or(|at| now < at || at.plus(PAUSE) <= now);
         if due {
             known.looked_at = Some(now);
         }

@@ -15,8 +15,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccessRequest, Client, DroppedSegment, Event, Grant, Head, KillScope, Profile, RequestStatus, Revision, Sealed,
-    Server, State, StoredCredential, Tool, ToolState, Toolset,
+    AccessProfile, AccessRequest, Client, DroppedSegment, Event, Grant, Head, KillScope, RequestStatus, Revision,
+    Sealed, Server, State, StoredCredential, Tool, ToolState, Toolset,
     state::{ClientRuleAuthors, CommandIdentity, PastCommand},
 };
 use crate::vocabulary::{
@@ -231,7 +231,7 @@ impl Saved {
         };
         let profile = |(id, spec, bindings, policy_by): (_, _, Vec<ToolsetBinding>, _)| {
             let bindings = bindings.into_iter().map(|binding| (binding.toolset.clone(), binding)).collect();
-            (id, Profile { spec, bindings, policy_by })
+            (id, AccessProfile { spec, bindings, policy_by })
         };
         Some(State {
             head: self.head,

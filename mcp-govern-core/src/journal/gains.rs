@@ -1,11 +1,11 @@
-//! Who gains a tool by its approval, and where a request stands: views of the state that reviewers need.
+//! Who gains a tool by its approval: a view of the state that reviewers need.
 
 use std::collections::BTreeSet;
 
-use super::{AccessRequest, State, Tool, Toolset};
+use super::{State, Tool, Toolset};
 use crate::{
     schema::nearest,
-    vocabulary::{ApprovalStep, ApproverRule, Follows, ProfileId, ToolId, ToolsetContent, ToolsetId, UserId},
+    vocabulary::{Follows, ProfileId, ToolId, ToolsetContent, ToolsetId},
 };
 
 /// A profile that reaches a tool through a toolset.
@@ -73,35 +73,5 @@ impl Toolset {
                 follows.takes(id, tool.effect(), tool.risk(), &[tool.definition.area.as_deref()])
             }
         }
-    }
-}
-
-impl AccessRequest {
-    /// The approval step that the request waits at, counted from 0; the number of steps once all are approved.
-    pub fn current_step(&self) -> u32 {
-        let open = (0u32..).zip(&self.policy.steps).find(|(index, step)| self.approvals_of(*index) < step.quorum);
-        open.map_or(u32::try_from(self.policy.steps.len()).unwrap_or(u32::MAX), |(index, _)| index)
-    }
-
-    pub(super) fn step(&self, index: u32) -> Option<&ApprovalStep> {
-        self.policy.steps.get(usize::try_from(index).ok()?)
-    }
-
-    /// The step of an approval by this person which keeps it from approving the current step.
-    pub(super) fn approval_in_the_way(&self, user: &UserId) -> Option<u32> {
-        let (step, distinct) = (self.current_step(), self.policy.approvers == ApproverRule::Distinct);
-        let mine = self.approvals.iter().find(|(at, by)| by == user && (distinct || *at == step));
-        mine.map(|(at, _)| *at)
-    }
-
-    /// Whether one more approval of the current step is all that is missing.
-    pub(super) fn is_last_approval(&self) -> bool {
-        let current = self.current_step();
-        let missing = self.step(current).map_or(0, |step| step.quorum.saturating_sub(self.approvals_of(current)));
-        missing <= 1 && self.step(current.saturating_add(1)).is_none()
-    }
-
-    fn approvals_of(&self, step: u32) -> u32 {
-        u32::try_from(self.approvals.iter().filter(|(at, _)| *at == step).count()).unwrap_or(u32::MAX)
     }
 }

@@ -40,7 +40,7 @@ pub use self::{
     refusal::{Refusal, RefusalKind},
     standing::{AccessChange, Standing},
     state::{
-        AccessRequest, Client, CredentialStanding, DroppedSegment, Grant, Profile, RequestStatus, Sealed, Server,
+        AccessProfile, AccessRequest, Client, CredentialStanding, DroppedSegment, Grant, RequestStatus, Sealed, Server,
         State, StoredCredential, Tool, ToolState, Toolset,
     },
     table::{RESTRICTIONS, Right, may},

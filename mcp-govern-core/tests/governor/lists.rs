@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use mcp_govern_core::{
     ArgumentRule, Constraint, CredentialOwner, CredentialSharing, DenialCode, Effect, Label, ProfileId, ProfileSpec,
     ProfileVisibility, RequestableTools, ToolsetBinding, ToolsetId,
-    access::{CheckResult, Visibility},
+    access::{Check, CheckResult, Visibility},
     governor::{CallRequest, ListedTool},
     journal::Action,
 };
@@ -164,6 +164,26 @@ async fn an_explanation_tells_every_check_and_the_truth() {
     assert!(failed[0].remedy.is_some());
     assert_eq!(world.governor.explain(&principal("ann"), "acme_list_pages").unwrap().denied, None);
     assert!(world.governor.explain(&principal("ann"), "acme_nothing").is_err());
+}
+
+#[tokio::test]
+async fn an_explanation_tells_whether_there_is_a_credential() {
+    let world = World::open().await;
+    let credential = |explained: mcp_govern_core::access::Explanation| {
+        explained.checks.into_iter().find(|trace| trace.check == Check::Credential).unwrap()
+    };
+    let there = world.governor.explain(&principal("ann"), "acme_list_pages").unwrap();
+    assert_eq!((there.denied, credential(there).result), (None, CheckResult::Passed));
+    let owner = CredentialOwner::Shared;
+    world.act(Action::RemoveCredential { server: server(), owner }).await;
+    let missing = world.governor.explain(&principal("ann"), "acme_list_pages").unwrap();
+    assert_eq!(missing.denied.map(|code| code.as_str()), Some(code(&world.call("ann", "list_pages").await)));
+    assert!(credential(missing).detail.contains("the shared credential for server `acme` is not there yet"));
+
+    let own = World::open_with(spec().with_sharing(CredentialSharing::PerUser), |builder| builder).await;
+    let missing = own.governor.explain(&principal("ann"), "acme_list_pages").unwrap();
+    assert_eq!(missing.denied, Some(DenialCode::CredentialMissing));
+    assert!(matches!(credential(missing).remedy, Some(mcp_govern_core::Remedy::ConnectAccount { .. })));
 }
 
 #[tokio::test]

@@ -184,6 +184,24 @@ async fn a_node_that_could_not_count_the_others_keeps_to_what_it_knew() {
 }
 
 #[tokio::test]
+async fn nodes_are_counted_although_the_clock_of_one_is_ahead_or_set_back() {
+    let one = World::open().await;
+    knows_of(&one, 1).await;
+    let ahead = World::bare(one.stores.clone(), |builder| builder).await;
+    ahead.clock.advance(Duration::from_hours(24));
+    ahead.act(grant("bea", "bea", None)).await;
+    // The rules' time of this node is a day ahead from now on, and stands still.
+    one.governor.reached(ahead.governor.revision()).await.unwrap();
+    looks_again(&one, "carl").await;
+    knows_of(&one, 2).await;
+    ahead.governor.close().await;
+    at_work(&one, 1).await;
+    one.clock.set(mcp_govern_core::Timestamp::from_millis(super::world::START));
+    one.act(grant("dora", "dora", None)).await;
+    knows_of(&one, 1).await;
+}
+
+#[tokio::test]
 async fn a_node_closes_while_the_store_counts_the_others() {
     let stores = FaultyStores::default();
     stores.faults.counts_wait.store(true, std::sync::atomic::Ordering::SeqCst);

@@ -322,3 +322,62 @@ proptest! {
         }
     }
 }
+
+/// The table of requests, written a second time: status, event, and the status after or `refused`.
+const REQUESTS: &str = "
+    pending   approve   pending
+    pending   last      approved
+    pending   deny      denied
+    pending   cancel    cancelled
+    pending   expire    expired
+    approved  approve   refused
+    approved  last      refused
+    approved  deny      refused
+    approved  cancel    refused
+    approved  expire    approved
+    denied    approve   refused
+    denied    last      refused
+    denied    deny      refused
+    denied    cancel    refused
+    denied    expire    denied
+    cancelled approve   refused
+    cancelled last      refused
+    cancelled deny      refused
+    cancelled cancel    refused
+    cancelled expire    cancelled
+    expired   approve   refused
+    expired   last      refused
+    expired   deny      refused
+    expired   cancel    refused
+    expired   expire    expired
+";
+
+#[test]
+fn a_request_is_decided_once_and_as_its_table_says() {
+    use mcp_govern_core::{
+        approval::request::{RequestEvent, next},
+        journal::RequestStatus as Status,
+    };
+    let all = [Status::Pending, Status::Approved, Status::Denied, Status::Cancelled, Status::Expired];
+    let mut lines = Vec::new();
+    for status in all {
+        for event in RequestEvent::ALL {
+            let word = match event {
+                RequestEvent::Approve => "approve",
+                RequestEvent::ApproveLast => "last",
+                RequestEvent::Deny => "deny",
+                RequestEvent::Cancel => "cancel",
+                RequestEvent::Expire => "expire",
+            };
+            let led = next(status, event);
+            if let Err(decided) = led {
+                let told = decided.to_string();
+                assert!(told.contains(status.as_str()) && told.contains("ask anew"), "{told}");
+            }
+            lines.push(format!("{} {word} {}", status.as_str(), led.map_or("refused", Status::as_str)));
+        }
+    }
+    let due: Vec<String> =
+        REQUESTS.trim().lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    assert_eq!(lines, due);
+}

@@ -7,7 +7,7 @@ use std::{
 };
 
 use mcp_govern_core::{
-    Digest, Timestamp, ToolDefinition, ToolId,
+    Classification, Digest, Timestamp, ToolDefinition, ToolId,
     journal::{
         Gain, ToolState,
         drift::{FieldChange, Grade, diff},
@@ -21,6 +21,7 @@ use super::{
     output::{Report, plain, short, show},
     review::{DigestPrefix, named},
     session::Session,
+    tools::sends,
 };
 use crate::{failure::Failure, serve::Form};
 
@@ -34,6 +35,11 @@ struct Diff {
     reviewed: Option<Digest>,
     reviewed_by: Option<String>,
     changed_at: Timestamp,
+    /// What it sends: method and path of an operation, or the operations that a recipe uses.
+    sends: Vec<String>,
+    class: Classification,
+    risk_reason: Option<String>,
+    notifies: Option<String>,
     /// The strongest of the changes.
     grade: Option<Grade>,
     changes: Vec<FieldChange>,
@@ -81,6 +87,10 @@ pub(crate) fn run(
         reviewed,
         reviewed_by: tool.reviewed_by().map(|actor| actor.user.to_string()),
         changed_at: tool.changed_at(),
+        sends: sends(definition),
+        class: definition.classification(),
+        risk_reason: definition.risk_reason.clone(),
+        notifies: definition.notifies.clone(),
         grade: changes.iter().map(|change| change.grade).max(),
         changes,
         definition: reviewed.is_none().then(|| Arc::clone(definition)),
@@ -99,6 +109,12 @@ impl Report for Diff {
             (None, _) => writeln!(out, "  reviewed    never")?,
             (Some(digest), None) => writeln!(out, "  reviewed    {digest}")?,
             (Some(digest), Some(who)) => writeln!(out, "  reviewed    {digest}, by {}", plain(who))?,
+        }
+        writeln!(out, "  sends       {}", plain(&self.sends.join(", ")))?;
+        let why = self.risk_reason.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+        writeln!(out, "  class       {}{}", self.class, plain(&why))?;
+        if let Some(whom) = &self.notifies {
+            writeln!(out, "  notifies    {}", plain(whom))?;
         }
         for gain in &self.gains {
             writeln!(out, "  reached by  holders of `{}` through toolset `{}`", gain.profile, gain.toolset)?;

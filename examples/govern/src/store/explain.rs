@@ -48,6 +48,7 @@ pub(crate) async fn run(
     let freshness = if session.readable().is_ok() { Freshness::Fresh } else { Freshness::Unreadable };
     let moment = Moment::new(session.governor.now(), freshness);
     let explanation = snapshot.explain(&snapshot.resolve(&principal), &tool, &moment);
+    let explanation = explanation.with_credential(&snapshot, &session.state(), moment.now);
     let admitted = explanation.denied.is_none();
     let unknown = unknown_person(session, &asked.user).await?.into_iter().collect();
     show(&Explained { explanation, client: asked.client.clone(), admitted, unknown }, form, out)?;

@@ -7,7 +7,7 @@ use std::{
 
 use mcp_govern_core::{
     ArgumentRule, ProfileId, ProfileSpec, ProfileVisibility, RequestPolicy, Timestamp, ToolsetBinding, ToolsetId,
-    journal::{Action, Profile, State},
+    journal::{AccessProfile, Action, State},
 };
 use serde::Serialize;
 
@@ -106,12 +106,12 @@ pub(crate) async fn run(
     carry_out(session, act, action, what, form, out).await
 }
 
-fn known<'a>(state: &'a State, id: &ProfileId) -> Result<&'a Profile, Failure> {
+fn known<'a>(state: &'a State, id: &ProfileId) -> Result<&'a AccessProfile, Failure> {
     state.profiles().get(id).ok_or_else(|| Failure::refused(format!("there is no profile `{id}`")))
 }
 
 impl Row {
-    fn of(state: &State, id: &ProfileId, profile: &Profile, now: Timestamp) -> Self {
+    fn of(state: &State, id: &ProfileId, profile: &AccessProfile, now: Timestamp) -> Self {
         let spec = profile.spec();
         let held = state.grants().values().filter(|grant| grant.profile() == id && grant.holds(now));
         Self {

@@ -7,8 +7,9 @@ use std::{
     process::ExitCode,
 };
 
+use example_vendors::nearest;
 use mcp_govern_core::{
-    Classification, ClientType, Digest, Effect, Risk, ServerId, Timestamp, ToolId, ToolsetId,
+    Binding, Classification, ClientType, Digest, Effect, Risk, ServerId, Timestamp, ToolDefinition, ToolId, ToolsetId,
     journal::{
         State, Tool, ToolState,
         drift::{Grade, grade},
@@ -64,6 +65,15 @@ pub(crate) fn drift(tool: &Tool) -> Option<Grade> {
     grade(reviewed, tool.definition())
 }
 
+/// What a tool sends: method and path of an operation, or the operations that a recipe uses.
+pub(crate) fn sends(definition: &ToolDefinition) -> Vec<String> {
+    match &definition.binding {
+        Binding::Operation(operation) => vec![format!("{} {}", operation.method, operation.path)],
+        Binding::Recipe(recipe) => recipe.uses.iter().map(ToString::to_string).collect(),
+        _ => Vec::new(),
+    }
+}
+
 /// The tools that were asked for.
 #[derive(Debug, Serialize)]
 struct Tools {
@@ -77,6 +87,13 @@ struct Tools {
 struct Row {
     tool: ToolId,
     title: String,
+    /// What a model is told of it.
+    description: String,
+    area: Option<String>,
+    /// What it sends: method and path of an operation, the operations that a recipe uses.
+    sends: Vec<String>,
+    risk_reason: Option<String>,
+    notifies: Option<String>,
     state: ToolState,
     class: Classification,
     effect: Effect,
@@ -123,11 +140,20 @@ pub(crate) fn run(
     if let Some(server) = which.server.as_ref().filter(|server| !state.servers().contains_key(*server)) {
         return Err(Failure::refused(format!("there is no server `{server}`")));
     }
+    let areas: BTreeSet<&String> = state.tools().values().filter_map(|tool| tool.definition().area.as_ref()).collect();
+    if let Some(area) = which.areas.iter().find(|area| !areas.contains(area)) {
+        let near = nearest(area, areas.iter().map(|area| area.as_str()));
+        let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+        return Err(Failure::refused(format!("no tool is of the area `{area}`{near}")));
+    }
     let wanted = state.tools().iter().filter(|(id, tool)| {
         which.server.as_ref().is_none_or(|server| id.server() == server)
             && (!which.pending || tool.state() == ToolState::PendingReview)
             && (!which.changed || drift(tool).is_some())
             && which.state.is_none_or(|state| tool.state() == state)
+            && (which.areas.is_empty()
+                || tool.definition().area.as_ref().is_some_and(|area| which.areas.contains(area)))
+            && which.up_to.is_none_or(|most| tool.effect() <= most && tool.risk() == Risk::None)
     });
     let mut differing = session.differing();
     differing.retain(|server, _| which.server.as_ref().is_none_or(|only| only == server));
@@ -142,6 +168,11 @@ impl Row {
         Self {
             tool: id.clone(),
             title: tool.definition().title.clone(),
+            description: tool.definition().description.clone(),
+            area: tool.definition().area.clone(),
+            sends: sends(tool.definition()),
+            risk_reason: tool.definition().risk_reason.clone(),
+            notifies: tool.definition().notifies.clone(),
             state: tool.state(),
             class: tool.classification(),
             effect: tool.effect(),
@@ -161,10 +192,11 @@ impl Row {
 
 impl Report for Tools {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        let mut table = Table::new(["TOOL", "STATE", "CLASS", "CHANGED", "DIGEST", "REVIEWED BY", "SINCE"]);
+        let mut table = Table::new(["TOOL", "AREA", "STATE", "CLASS", "CHANGED", "DIGEST", "REVIEWED BY", "SINCE"]);
         for row in &self.tools {
             table.row([
                 row.tool.to_string(),
+                or_dash(row.area.as_ref()),
                 row.state.to_string(),
                 row.class.to_string(),
                 or_dash(row.changed),

@@ -1,12 +1,13 @@
 //! Reviewing: what was seen is what is approved.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::site::{GOVERNANCE, Site, code, stderr, stdout};
 
 on_every_store! {
     an_approval_of_a_definition_that_was_not_seen_is_refused,
     a_list_that_was_looked_through_is_approved_at_once,
+    tools_are_reviewed_by_area_and_effect,
     a_tool_that_changed_is_shown_field_by_field_and_waits,
     what_widens_access_is_shown_and_waits_for_a_yes,
 }
@@ -100,6 +101,38 @@ fn a_list_that_was_looked_through_is_approved_at_once(site: &Site) {
     assert_eq!(reset["access"][0]["widens"], false);
 }
 
+fn tools_are_reviewed_by_area_and_effect(site: &Site) {
+    site.govern_by(&GOVERNANCE.replace("approve = [\"read\"]\n", ""));
+    let all = site.json(&["tools", "--pending"])["tools"].as_array().unwrap().clone();
+    let is_meant = |row: &Value| row["area"] == "incidents" && row["effect"] == "read" && row["risk"] == "none";
+    let meant: Vec<&Value> = all.iter().filter(|row| is_meant(row)).map(|row| &row["tool"]).collect();
+    assert!(!meant.is_empty() && meant.len() < all.len(), "{meant:?}");
+    let filter = ["tools", "--pending", "--area", "incidents", "--up-to", "read"];
+    let listed = site.run(&[&["--json"][..], &filter].concat());
+    let rows: Value = serde_json::from_str(&stdout(&listed)).unwrap();
+    let rows = rows["tools"].as_array().unwrap();
+    assert_eq!(rows.iter().map(|row| &row["tool"]).collect::<Vec<_>>(), meant);
+    for row in rows {
+        assert!(row["description"].as_str().is_some_and(|text| text.len() > 20), "{row}");
+        assert!(row["sends"][0].as_str().is_some_and(|sends| !sends.is_empty()), "{row}");
+    }
+    let list = site.write("seen.json", &stdout(&listed));
+    site.json(&["approve", "--from", &list, "--yes"]);
+    assert_eq!(site.json(&filter)["tools"], json!([]));
+    assert_eq!(site.json(&["tools", "--pending"])["tools"].as_array().unwrap().len(), all.len() - meant.len());
+    let created = site.json(&["toolsets", "create", "i", "--follows", "status", "--area", "incidents", "--yes"]);
+    assert_eq!(created["outcome"], "done");
+    assert_eq!(site.json(&["toolsets", "show", "i"])["follows"], "status: incidents");
+    for arguments in [
+        &["tools", "--area", "incidnts"][..],
+        &["toolsets", "create", "j", "--follows", "status", "--area", "incidnts", "--yes"],
+    ] {
+        let refused = site.run(arguments);
+        assert_eq!(code(&refused), 1, "{}", stderr(&refused));
+        assert!(stderr(&refused).contains("did you mean `incidents`?"), "{}", stderr(&refused));
+    }
+}
+
 fn a_tool_that_changed_is_shown_field_by_field_and_waits(site: &Site) {
     let governance = site.write("pantry.toml", PANTRY);
     let api = site.write("api.yaml", API);
@@ -128,8 +161,10 @@ fn a_tool_that_changed_is_shown_field_by_field_and_waits(site: &Site) {
     assert_eq!((&path["grade"], &diff["grade"]), (&json!("rebound"), &json!("rebound")));
     assert!(path["before"].as_str().unwrap().ends_with("/shelves"), "{path}");
     assert_eq!(diff["gains"][0]["profile"], "cook");
+    assert_eq!(diff["sends"][0], json!(format!("GET {}", path["after"].as_str().unwrap())));
     let text = stdout(&site.run(&["diff", "pantry/list_shelves"]));
     assert!(text.contains("- /shelves") && text.contains("+ /cupboards"), "{text}");
+    assert!(text.contains("  sends       GET ") && text.contains("  class       "), "{text}");
 
     let stale = site.run(&["approve", &format!("pantry/list_shelves@{old}"), "--yes"]);
     assert_eq!(code(&stale), 1, "{}", stderr(&stale));

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::{
     journal::{
-        AccessRequest, AccessRequested, Act, Client, ClientSet, Event, Grant, Profile, ProfileGranted, RequestStatus,
-        State, StoredCredential, Toolset,
+        AccessProfile, AccessRequest, AccessRequested, Act, Client, ClientSet, Event, Grant, ProfileGranted,
+        RequestStatus, State, StoredCredential, Toolset, approval::request::RequestEvent,
     },
     vocabulary::{ClientId, CredentialOwner, Grantee, Label, ProfileId, RequestId, ToolsetContent, ToolsetId, UserId},
 };
@@ -40,7 +40,7 @@ impl State {
             }
             Event::ProfileCreated(event) => {
                 let (spec, policy_by) = (event.spec.clone(), act.actor.user.clone());
-                let profile = Profile { spec, bindings: BTreeMap::new(), policy_by };
+                let profile = AccessProfile { spec, bindings: BTreeMap::new(), policy_by };
                 self.profiles.insert(event.profile.clone(), profile);
             }
             Event::ProfileChanged(event) => {
@@ -73,8 +73,8 @@ impl State {
                     request.approvals.push((event.step, act.actor.user.clone()));
                 }
             }
-            Event::RequestDenied(event) => self.request_decided(&event.request, RequestStatus::Denied),
-            Event::RequestCancelled(event) => self.request_decided(&event.request, RequestStatus::Cancelled),
+            Event::RequestDenied(event) => self.request_decided(&event.request, RequestEvent::Deny),
+            Event::RequestCancelled(event) => self.request_decided(&event.request, RequestEvent::Cancel),
             Event::ClientSet(event) => self.client_set(event, act),
             Event::ClientClosed(event) => self.client_mut(&event.client).closed = true,
             Event::ClientReopened(event) => {
@@ -115,13 +115,13 @@ impl State {
         self.profiles.remove(profile);
         self.grants.retain(|_, grant| grant.profile != *profile);
         for request in self.requests.values_mut().filter(|request| request.profile == *profile) {
-            request.end(RequestStatus::Cancelled);
+            request.take(RequestEvent::Cancel);
         }
     }
 
     fn profile_granted(&mut self, event: &ProfileGranted, act: &Act) {
         if let Some(request) = &event.request {
-            self.request_decided(request, RequestStatus::Approved);
+            self.request_decided(request, RequestEvent::ApproveLast);
         }
         let grant = Grant {
             profile: event.profile.clone(),
@@ -151,9 +151,9 @@ impl State {
         self.requests.insert(event.request.clone(), request);
     }
 
-    fn request_decided(&mut self, request: &RequestId, status: RequestStatus) {
+    fn request_decided(&mut self, request: &RequestId, event: RequestEvent) {
         if let Some(request) = self.requests.get_mut(request) {
-            request.end(status);
+            request.take(event);
         }
     }
 
@@ -182,21 +182,12 @@ impl State {
         let holder = Grantee::User(user.clone());
         self.grants.retain(|_, grant| grant.grantee != holder);
         for request in self.requests.values_mut().filter(|request| request.user == *user) {
-            request.end(RequestStatus::Cancelled);
+            request.take(RequestEvent::Cancel);
         }
         let owner = CredentialOwner::User(user.clone());
         self.credentials.retain(|(_, of), _| *of != owner);
         for client in self.clients.values_mut().filter(|client| client.owner.as_ref() == Some(user)) {
             client.closed = true;
-        }
-    }
-}
-
-impl AccessRequest {
-    /// A request is decided once.
-    fn end(&mut self, status: RequestStatus) {
-        if self.decided == RequestStatus::Pending {
-            self.decided = status;
         }
     }
 }

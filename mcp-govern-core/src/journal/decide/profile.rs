@@ -3,8 +3,8 @@
 use super::{Case, Events, authorise::speaks_for, free, known, validate};
 use crate::{
     journal::{
-        GrantRevoked, Profile, ProfileChanged, ProfileCreated, ProfileDeleted, ProfileGranted, Refusal, RequestStatus,
-        ToolsetBound, ToolsetUnbound, UserOffboarded,
+        AccessProfile, GrantRevoked, ProfileChanged, ProfileCreated, ProfileDeleted, ProfileGranted, Refusal,
+        RequestStatus, ToolsetBound, ToolsetUnbound, UserOffboarded,
     },
     vocabulary::{
         CredentialOwner, GrantId, Grantee, ProfileId, ProfileSpec, Timestamp, ToolsetBinding, ToolsetId, UserId,
@@ -97,7 +97,7 @@ impl Case<'_> {
             || state.grants.values().any(|grant| grant.grantee == holder)
     }
 
-    pub(super) fn profile(&self, id: &ProfileId) -> Result<&Profile, Refusal> {
+    pub(super) fn profile(&self, id: &ProfileId) -> Result<&AccessProfile, Refusal> {
         known(self.state.profiles.get(id), "profile", id)
     }
 }

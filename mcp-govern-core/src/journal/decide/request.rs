@@ -7,6 +7,7 @@ use crate::{
     journal::{
         AccessRequest, AccessRequested, Event, ProfileGranted, Refusal, RequestApproved, RequestCancelled,
         RequestDenied, RequestStatus,
+        approval::request::{self, RequestEvent},
     },
     vocabulary::{GrantId, Grantee, Justification, ProfileId, RequestId, SelfApproval, UserId},
 };
@@ -54,7 +55,7 @@ impl Case<'_> {
 
     /// Who approved a step counts as an approver of that moment, whatever becomes of them.
     pub(super) fn approve_request(&self, id: &RequestId, grant: &GrantId) -> Events {
-        let request = self.open_request(id)?;
+        let request = self.open_request(id, RequestEvent::Approve)?;
         let user = self.actor.user();
         let step = request.current_step();
         let number = step.saturating_add(1);
@@ -74,14 +75,14 @@ impl Case<'_> {
             )));
         }
         let mut events: Vec<Event> = vec![RequestApproved { request: id.clone(), step }.into()];
-        if request.is_last_approval() {
+        if request.approval() == RequestEvent::ApproveLast {
             events.push(self.granted(id, grant, &request.profile, &request.user, request.seconds)?);
         }
         Ok(events)
     }
 
     pub(super) fn deny_request(&self, id: &RequestId) -> Events {
-        let request = self.open_request(id)?;
+        let request = self.open_request(id, RequestEvent::Deny)?;
         if request.user == *self.actor.user() {
             return Err(Refusal::not_allowed(format!("request `{id}` is your own: cancel it instead of denying it")));
         }
@@ -89,20 +90,17 @@ impl Case<'_> {
     }
 
     pub(super) fn cancel_request(&self, id: &RequestId) -> Events {
-        self.open_request(id)?;
+        self.open_request(id, RequestEvent::Cancel)?;
         Ok(vec![RequestCancelled { request: id.clone() }.into()])
     }
 
-    fn open_request(&self, id: &RequestId) -> Result<&AccessRequest, Refusal> {
-        let request = known(self.state.requests.get(id), "request", id)?;
-        let status = match request.status(self.now) {
-            RequestStatus::Pending => return Ok(request),
-            RequestStatus::Approved => "approved",
-            RequestStatus::Denied => "denied",
-            RequestStatus::Cancelled => "cancelled",
-            RequestStatus::Expired => "expired",
-        };
-        Err(Refusal::not_possible(format!("request `{id}` is {status}: only an open request can be decided; ask anew")))
+    /// The request, where the event can happen to it.
+    fn open_request(&self, id: &RequestId, event: RequestEvent) -> Result<&AccessRequest, Refusal> {
+        let found = known(self.state.requests.get(id), "request", id)?;
+        match request::next(found.status(self.now), event) {
+            Ok(_) => Ok(found),
+            Err(decided) => Err(Refusal::not_possible(format!("request `{id}` {decided}"))),
+        }
     }
 
     fn no_open_request(&self, user: &UserId, profile: &ProfileId) -> Result<(), Refusal> {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use self::{changes::Changes, reach::Reach};
-use super::{KillScope, Profile, State};
+use super::{AccessProfile, KillScope, State};
 use crate::vocabulary::{
     ClientId, ClientType, DriftPolicy, GrantId, Grantee, NewToolState, ProfileId, ServerId, Settings, Timestamp, ToolId,
 };
@@ -88,7 +88,7 @@ impl Standing {
         for held in grants.values() {
             holders.entry(&held.profile).or_default().push(held.grantee.to_string());
         }
-        let reach = |(id, profile): (&ProfileId, &Profile)| {
+        let reach = |(id, profile): (&ProfileId, &AccessProfile)| {
             (id.clone(), Reach::of(state, profile, holders.remove(id).unwrap_or_default()))
         };
         let profiles = state.profiles().iter().map(reach).collect();

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::{Profile, State, ToolState};
+use super::super::{AccessProfile, State, ToolState};
 use crate::vocabulary::{ArgumentRule, ClientType, Digest, ProfileVisibility, RequestPolicy, ToolId, ToolsetContent};
 
 /// What a profile leads to, and for whom.
@@ -28,7 +28,7 @@ pub(super) struct Way {
 }
 
 impl Reach {
-    pub(super) fn of(state: &State, profile: &Profile, holders: Vec<String>) -> Self {
+    pub(super) fn of(state: &State, profile: &AccessProfile, holders: Vec<String>) -> Self {
         let spec = profile.spec();
         Self { tools: ways(state, profile), visibility: spec.visibility.clone(), policy: spec.policy.clone(), holders }
     }
@@ -85,7 +85,7 @@ impl Way {
 }
 
 /// The tools that can be called through a profile, with the rules of each way there.
-fn ways(state: &State, profile: &Profile) -> BTreeMap<ToolId, Way> {
+fn ways(state: &State, profile: &AccessProfile) -> BTreeMap<ToolId, Way> {
     let mut reached: BTreeMap<ToolId, Way> = BTreeMap::new();
     for binding in profile.bindings().values() {
         let Some(toolset) = state.toolsets().get(&binding.toolset) else { continue };

@@ -7,7 +7,7 @@ use crate::vocabulary::{
     ToolsetContent, ToolsetId, UserId,
 };
 
-/// A toolset.
+/// A set of approved tools: chosen ones with rules of their own, or those that a rule keeps in it ([`ToolsetContent`]).
 #[derive(Debug, Clone)]
 pub struct Toolset {
     pub(crate) label: Label,
@@ -26,16 +26,19 @@ impl Toolset {
     }
 }
 
-/// An access profile with its bindings.
+/// What people hold: toolsets with the rules under which they are bound, who may ask for it, and how a request is decided.
+#[doc(alias = "Profile")]
+#[doc(alias = "role")]
+#[doc(alias = "RBAC")]
 #[derive(Debug, Clone)]
-pub struct Profile {
+pub struct AccessProfile {
     pub(crate) spec: ProfileSpec,
     pub(crate) bindings: BTreeMap<ToolsetId, ToolsetBinding>,
     /// Who set visibility and policy last.
     pub(crate) policy_by: UserId,
 }
 
-impl Profile {
+impl AccessProfile {
     /// What the admin wrote.
     pub fn spec(&self) -> &ProfileSpec {
         &self.spec
@@ -136,7 +139,7 @@ pub struct AccessRequest {
 
 impl AccessRequest {
     /// A request as it would be made for a profile.
-    pub(crate) fn new(id: &ProfileId, user: &UserId, profile: &Profile, at: Timestamp) -> Self {
+    pub(crate) fn new(id: &ProfileId, user: &UserId, profile: &AccessProfile, at: Timestamp) -> Self {
         Self {
             profile: id.clone(),
             user: user.clone(),

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 pub(crate) use self::authors::ClientRuleAuthors;
 pub(crate) use self::command::{CommandIdentity, PastCommand};
 pub use self::{
-    access::{AccessRequest, Client, Grant, Profile, RequestStatus, Toolset},
+    access::{AccessProfile, AccessRequest, Client, Grant, RequestStatus, Toolset},
     server::{CredentialStanding, Server, StoredCredential},
     tool::{Tool, ToolState},
 };
@@ -57,7 +57,7 @@ pub struct State {
     pub(crate) servers: BTreeMap<ServerId, Server>,
     pub(crate) tools: BTreeMap<ToolId, Tool>,
     pub(crate) toolsets: BTreeMap<ToolsetId, Toolset>,
-    pub(crate) profiles: BTreeMap<ProfileId, Profile>,
+    pub(crate) profiles: BTreeMap<ProfileId, AccessProfile>,
     pub(crate) grants: BTreeMap<GrantId, Grant>,
     pub(crate) requests: BTreeMap<RequestId, AccessRequest>,
     pub(crate) clients: BTreeMap<ClientId, Client>,
@@ -157,7 +157,7 @@ impl State {
     }
 
     /// The profiles by id.
-    pub fn profiles(&self) -> &BTreeMap<ProfileId, Profile> {
+    pub fn profiles(&self) -> &BTreeMap<ProfileId, AccessProfile> {
         &self.profiles
     }
 

@@ -44,7 +44,7 @@ impl std::fmt::Display for ToolState {
     }
 }
 
-/// A tool with its review.
+/// A tool of a server with its review: its state, the digests under which it is approved, and what it was reviewed as.
 #[derive(Debug, Clone)]
 pub struct Tool {
     pub(crate) state: ToolState,

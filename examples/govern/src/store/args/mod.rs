@@ -8,10 +8,10 @@ use std::{net::IpAddr, path::PathBuf};
 
 use clap::{Args, Subcommand};
 use mcp_govern_core::{
-    ClientId, CommandId, GrantId, GroupId, Label, ProfileId, Role, ServerId, ToolId, UserId, journal::ToolState,
+    ClientId, CommandId, Effect, GrantId, GroupId, Label, ProfileId, Role, ServerId, ToolId, UserId, journal::ToolState,
 };
 
-use self::words::{role, tool_state};
+use self::words::{effect, role, tool_state};
 pub(crate) use self::{
     access::{
         CredentialsVerb, EndArguments, GranteeArguments, GrantsArguments, ProfilesVerb, RequestsVerb, ToolsetsVerb,
@@ -280,6 +280,12 @@ pub(crate) struct ToolsArguments {
     /// Those in this state
     #[arg(long, value_parser = tool_state())]
     pub(crate) state: Option<ToolState>,
+    /// Those of this area of the API; may be given several times
+    #[arg(long = "area", value_name = "AREA")]
+    pub(crate) areas: Vec<String>,
+    /// Those with at most this effect and without risk
+    #[arg(long, value_parser = effect())]
+    pub(crate) up_to: Option<Effect>,
 }
 
 /// What a kill switch stops.

@@ -14,7 +14,7 @@
 //! INVARIANT: the digest of an approved tool's current definition is among its approvals
 //! (`an_approved_tool_is_approved_under_its_current_digest`).
 
-use super::ToolState;
+use super::super::ToolState;
 use crate::vocabulary::DriftAction;
 
 /// What happens to a tool.
