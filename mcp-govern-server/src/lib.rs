@@ -28,9 +28,9 @@ pub use self::{
     },
     error::{ServerError, ServerErrorKind},
     identity::{
-        AuthError, AuthErrorKind, Authenticate, Claimed, FetchJwks, FetchJwksError, FixedIdentity, FromMiddleware,
-        Identity, IssuerEndpoints, JwtAlgorithm, JwtAuthenticator, JwtAuthenticatorBuilder, Presented, RefusalReason,
-        StaticJwks, StaticTokens, TrustedProxies, os_user,
+        AuthError, AuthErrorKind, Authenticate, Claimed, FetchJwks, FetchJwksError, FirstOf, FixedIdentity,
+        FromMiddleware, Identity, IssuerEndpoints, JwtAlgorithm, JwtAuthenticator, JwtAuthenticatorBuilder, Presented,
+        RefusalReason, StaticJwks, StaticTokens, TrustedProxies, os_user,
     },
     server::McpServer,
 };

@@ -13,7 +13,7 @@ use mcp_govern_core::{
     journal::{State, ToolState},
     memory::MemoryStores,
 };
-use mcp_govern_server::McpServer;
+use mcp_govern_server::{Authenticate as _, McpServer};
 use serde::Serialize;
 use url::Url;
 
@@ -23,7 +23,7 @@ use crate::{
     credentials,
     failure::Failure,
     governance::{administrator, enact, idle_approvals},
-    identity::{AtTheDoor, Doorkeeper, authenticator, everybody},
+    identity::{AtTheDoor, Doorkeeper, authenticator, bearer_tokens, everybody},
     node::Node,
     plan::{open_copy, placed},
     providers::{Providers, some},
@@ -203,6 +203,15 @@ fn notes(config: &Config, cli: &Cli, findings: &mut Findings) -> Result<(), Fail
             ));
         }
     }
+    for file in config.document.secret_files() {
+        let path = config.base().join(file);
+        if mcp_govern_store::is_open_to_others(&path) {
+            findings.notes.push(format!(
+                "others than its owner may read the secret in `{path}`: `chmod 600 {path}` keeps it",
+                path = path.display()
+            ));
+        }
+    }
     let variables = config.document.variables();
     if !variables.is_empty() {
         let named: Vec<String> = variables.iter().map(|name| format!("\"{name}\": \"…\"")).collect();
@@ -238,8 +247,16 @@ fn look(node: &Node, config: &Config, cli: &Cli, findings: &mut Findings) {
 
 /// What must be known at the issuer, so that people can sign in who connect accounts of their own.
 fn ways_to_sign_in(config: &Config, mode: AuthMode, public: &Url, findings: &mut Findings) {
-    let Some(jwt) = config.document.auth.jwt.as_ref().filter(|_| mode == AuthMode::Jwt) else { return };
-    if jwt.sign_in.is_some() {
+    let auth = &config.document.auth;
+    if mode == AuthMode::Jwt && !auth.tokens.is_empty() {
+        findings.notes.push(
+            "auth.tokens: these tokens are not accepted beside those of the issuer: `mode = \"both\"` under `[auth]` accepts them".to_owned(),
+        );
+    }
+    if !matches!(mode, AuthMode::Jwt | AuthMode::Both) {
+        return;
+    }
+    if config.document.auth.sign_in().is_some() {
         let mut redirect = public.clone();
         redirect.set_path("/connect/signed-in");
         findings.notes.push(format!("auth.jwt.sign_in: the issuer must know `{redirect}` as redirect URI"));
@@ -252,14 +269,19 @@ fn ways_to_sign_in(config: &Config, mode: AuthMode, public: &Url, findings: &mut
     }
 }
 
-/// Whether an issuer whose tokens are accepted answers.
+/// Whether the issuers whose tokens are accepted answer.
 async fn ask_issuer(config: &Config, cli: &Cli, findings: &mut Findings) {
     let mode = config.auth_mode(&cli.serve);
     // What is wrong with the file is told of already.
     let Ok(public) = config.public_url(config.listen(&cli.serve)) else { return };
-    let Ok(door) = authenticator(config, mode, cli.serve.demo_token.as_ref(), &public) else { return };
-    if let Err(error) = door.prepare().await {
-        findings.problems.push(format!("auth.jwt: {error}"));
+    if !matches!(mode, AuthMode::Jwt | AuthMode::Both) {
+        return;
+    }
+    for jwt in &config.document.auth.jwt {
+        let Ok(authenticator) = bearer_tokens(jwt, config, &public) else { continue };
+        if let Err(error) = authenticator.prepare().await {
+            findings.problems.push(format!("auth.jwt: {error}"));
+        }
     }
 }
 

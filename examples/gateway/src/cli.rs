@@ -123,6 +123,8 @@ pub(crate) enum AuthMode {
     Static,
     /// With bearer tokens of an identity provider
     Jwt,
+    /// With either: tokens of an identity provider for people, and such that were handed out beforehand for machines
+    Both,
 }
 
 impl AuthMode {
@@ -131,6 +133,7 @@ impl AuthMode {
             Self::None => "none",
             Self::Static => "static",
             Self::Jwt => "jwt",
+            Self::Both => "both",
         }
     }
 }

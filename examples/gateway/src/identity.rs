@@ -1,6 +1,7 @@
 //! Who calls, by the file and the flags.
 
 use std::{
+    collections::BTreeSet,
     path::Path,
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
@@ -9,7 +10,7 @@ use std::{
 use async_trait::async_trait;
 use mcp_govern_core::{ClientId, Secret, UserId};
 use mcp_govern_server::{
-    AuthError, Authenticate, FixedIdentity, Identity, JwtAlgorithm, JwtAuthenticator, Presented, StaticTokens,
+    AuthError, Authenticate, FirstOf, FixedIdentity, Identity, JwtAlgorithm, JwtAuthenticator, Presented, StaticTokens,
     TransportJwks, os_user,
 };
 use url::Url;
@@ -93,11 +94,32 @@ pub(crate) fn authenticator(
     match mode {
         AuthMode::None => Ok(Arc::new(FixedIdentity::new(everybody(config)?))),
         AuthMode::Static => Ok(Arc::new(tokens(auth, config.base(), demo_token)?)),
-        AuthMode::Jwt => match &auth.jwt {
-            Some(jwt) => Ok(Arc::new(bearer_tokens(jwt, config, public)?)),
-            None => Err(Failure::config("auth.jwt is not set: it names the issuer whose tokens are accepted")),
-        },
+        AuthMode::Jwt => Ok(Arc::new(issuers(config, public)?)),
+        AuthMode::Both => Ok(Arc::new(issuers(config, public)?.or(tokens(auth, config.base(), demo_token)?))),
     }
+}
+
+/// The tokens of every issuer of the file.
+fn issuers(config: &Config, public: &Url) -> Result<FirstOf, Failure> {
+    let auth = &config.document.auth;
+    let mut issuers = auth.jwt.iter();
+    let Some(first) = issuers.next() else {
+        return Err(Failure::config("auth.jwt is not set: it names the issuer whose tokens are accepted"));
+    };
+    let mut seen = BTreeSet::new();
+    if let Some(twice) = auth.jwt.iter().map(|jwt| jwt.issuer.as_str()).find(|issuer| !seen.insert(*issuer)) {
+        return Err(Failure::config(format!(
+            "auth.jwt: the issuer `{twice}` is there twice; name its audiences in one table"
+        )));
+    }
+    if auth.jwt.iter().filter(|jwt| jwt.sign_in.is_some()).count() > 1 {
+        return Err(Failure::config("auth.jwt: people sign in at one issuer: `sign_in` is there for several"));
+    }
+    let mut all = FirstOf::new(bearer_tokens(first, config, public)?);
+    for jwt in issuers {
+        all = all.or(bearer_tokens(jwt, config, public)?);
+    }
+    Ok(all)
 }
 
 fn tokens(auth: &Auth, base: &Path, demo_token: Option<&Secret>) -> Result<StaticTokens, Failure> {
@@ -140,6 +162,9 @@ pub(crate) fn bearer_tokens(jwt: &Jwt, config: &Config, public: &Url) -> Result<
     }
     if !jwt.algorithms.is_empty() {
         builder = builder.with_algorithms(jwt.algorithms.iter().map(|algorithm| algorithm_of(*algorithm)));
+    }
+    if let Some(claim) = &jwt.user_claim {
+        builder = builder.with_user_claim(claim);
     }
     if let Some(claim) = &jwt.groups_claim {
         builder = builder.with_groups_claim(claim);
@@ -235,6 +260,25 @@ mod tests {
         );
         assert!(with("token_types = ['']").unwrap_err().contains("auth.jwt: no type of tokens"));
         assert!(with("keys_max_stale_seconds = 1").unwrap_err().contains("auth.jwt: keys must not be unusable"));
+    }
+
+    #[tokio::test]
+    async fn issuers_and_tokens_are_accepted_beside_each_other_where_the_file_says_both() {
+        let text = "[[auth.tokens]]\ntoken = { file = 'token' }\nuser = 'ci'\n\
+                    [[auth.jwt]]\nissuer = 'https://id.example.com'\n[[auth.jwt]]\nissuer = 'https://id.example.org'\nuser_claim = 'email'\n";
+        let both = built(text, AuthMode::Both).unwrap();
+        assert_eq!(both.authorization_servers(), ["https://id.example.com", "https://id.example.org"]);
+        assert_eq!(who(&*both, "a-token-nobody-guesses").await.unwrap().user, UserId::new("local", "ci").unwrap());
+        // Tokens that were left in the file are none where it names issuers alone.
+        assert!(who(&*built(text, AuthMode::Jwt).unwrap(), "a-token-nobody-guesses").await.is_none());
+        let twice =
+            "[[auth.jwt]]\nissuer = 'https://id.example.com'\n[[auth.jwt]]\nissuer = 'https://id.example.com'\n";
+        assert!(built(twice, AuthMode::Jwt).unwrap_err().contains("is there twice"));
+        let sign_in = |issuer: &str| {
+            format!("[[auth.jwt]]\nissuer = 'https://{issuer}'\n[auth.jwt.sign_in]\nclient_id = 'gateway'\n")
+        };
+        let several = sign_in("id.example.com") + &sign_in("id.example.org");
+        assert!(built(&several, AuthMode::Jwt).unwrap_err().contains("people sign in at one issuer"));
     }
 
     #[test]

@@ -110,8 +110,8 @@ impl Reloader {
     /// The new list of tokens, or the same issuer's other conditions; none where that takes a restart.
     fn door(&self, config: &Config) -> Result<Option<Arc<dyn mcp_govern_server::Authenticate>>, Failure> {
         let mode = self.started.auth_mode(&self.flags);
-        let same = |config: &Config| config.document.auth.jwt.as_ref().map(|jwt| jwt.issuer.clone());
-        let fits = config.auth_mode(&self.flags) == mode && same(config) == same(&self.started);
+        let same = config.document.auth.issuers() == self.started.document.auth.issuers();
+        let fits = config.auth_mode(&self.flags) == mode && same;
         if self.flags.stdio || mode == AuthMode::None || !fits {
             return Ok(None);
         }

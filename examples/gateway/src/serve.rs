@@ -407,7 +407,7 @@ pub(crate) fn sign_ins(
     match mode {
         AuthMode::None => Ok(connect.with_visitors(OnThisMachine(everybody(config)?.user))),
         AuthMode::Static => Ok(connect),
-        AuthMode::Jwt => match config.document.auth.jwt.as_ref().and_then(|jwt| Some((jwt, jwt.sign_in.as_ref()?))) {
+        AuthMode::Jwt | AuthMode::Both => match config.document.auth.sign_in() {
             Some((jwt, sign_in)) => Ok(connect.with_sign_in(AtTheIssuer::new(config, jwt, sign_in, public)?)),
             None => Ok(connect.with_token_hint(NO_SIGN_IN)),
         },
@@ -442,7 +442,7 @@ pub(crate) fn refuse_open_door(mode: AuthMode, address: SocketAddr, public: &Url
 /// The token from the command line; for the demonstration the one that it has kept where there is none.
 fn demo_token(cli: &Cli, config: &Config, mode: AuthMode) -> Result<Option<Secret>, Failure> {
     match (&cli.serve.demo_token, mode) {
-        (Some(token), AuthMode::Static) => Ok(Some(token.clone())),
+        (Some(token), AuthMode::Static | AuthMode::Both) => Ok(Some(token.clone())),
         (Some(_), other) => Err(Failure::config(format!(
             "`--demo-token` goes with static tokens, and the mode is `{}`: say `--auth static` or leave the token out",
             other.as_str()

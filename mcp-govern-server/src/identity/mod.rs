@@ -1,6 +1,7 @@
 //! Who calls: the port that says so, and what comes of it.
 
 mod error;
+mod first_of;
 mod fixed;
 pub(crate) mod jwt;
 mod middleware;
@@ -18,6 +19,7 @@ use mcp_govern_core::{ClientId, GroupId, Principal, Secret, Timestamp, UserId};
 pub use self::jwt::TransportJwks;
 pub use self::{
     error::{AuthError, AuthErrorKind, Claimed, RefusalReason},
+    first_of::FirstOf,
     fixed::FixedIdentity,
     jwt::{
         FetchJwks, FetchJwksError, IssuerEndpoints, JwtAlgorithm, JwtAuthenticator, JwtAuthenticatorBuilder, StaticJwks,

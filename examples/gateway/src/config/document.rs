@@ -2,8 +2,9 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt,
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use example_vendors::OwnApi;
@@ -13,7 +14,13 @@ use mcp_govern_core::{
     blueprint::optional_seconds,
     governor::{CallLimits, CallRate},
 };
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{
+        MapAccess, SeqAccess, Visitor,
+        value::{MapAccessDeserializer, SeqAccessDeserializer},
+    },
+};
 use url::Url;
 
 use super::secret::{CredentialFields, SecretRef, StoreUrl};
@@ -44,8 +51,8 @@ impl Document {
     pub(super) const TABLES: [&'static str; 11] =
         ["tenant", "apis", "http", "auth", "store", "audit", "limits", "log", "outbound", "credentials", "connect"];
 
-    /// The environment variables that it refers to: whoever starts the gateway must hand them on.
-    pub(crate) fn variables(&self) -> BTreeSet<&str> {
+    /// Every secret that it refers to.
+    fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
         let store = [self.store.vault_keys.as_ref(), self.store.audit_key.as_ref()];
         let url = match &self.store.url {
             Some(StoreUrl::Elsewhere(reference)) => Some(reference),
@@ -55,12 +62,26 @@ impl Document {
         let credentials = self.credentials.values().flat_map(|fields| fields.0.values());
         let sign_ins = self.connect.values().filter_map(|sign_in| sign_in.client_secret.as_ref());
         let all = store.into_iter().flatten().chain(url).chain(self.http.state_key.as_ref());
-        let all = all.chain(tokens).chain(credentials).chain(sign_ins);
-        all.filter_map(|reference| match reference {
-            SecretRef::Env(name) => Some(name.as_str()),
+        let issuers = self.auth.jwt.iter().filter_map(|jwt| jwt.sign_in.as_ref()?.client_secret.as_ref());
+        all.chain(tokens).chain(credentials).chain(sign_ins).chain(issuers)
+    }
+
+    /// The environment variables that it refers to: whoever starts the gateway must hand them on.
+    pub(crate) fn variables(&self) -> BTreeSet<&str> {
+        let name = |reference| match reference {
+            &SecretRef::Env(ref name) => Some(name.as_str()),
             SecretRef::File(_) => None,
-        })
-        .collect()
+        };
+        self.secrets().filter_map(name).collect()
+    }
+
+    /// The files with secrets that it refers to, as they are spelled.
+    pub(crate) fn secret_files(&self) -> BTreeSet<&Path> {
+        let path = |reference| match reference {
+            &SecretRef::File(ref path) => Some(path.as_path()),
+            SecretRef::Env(_) => None,
+        };
+        self.secrets().filter_map(path).collect()
     }
 }
 
@@ -137,7 +158,9 @@ pub(crate) struct Auth {
     /// Who everybody is where the mode is `none`; the user of the operating system when absent.
     pub(crate) user: Option<UserId>,
     pub(crate) tokens: Vec<Token>,
-    pub(crate) jwt: Option<Jwt>,
+    /// The issuers whose tokens are accepted: one table, or a list of them.
+    #[serde(deserialize_with = "one_or_several")]
+    pub(crate) jwt: Vec<Jwt>,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -162,6 +185,41 @@ fn any_client() -> String {
     "mcp-client".to_owned()
 }
 
+impl Auth {
+    /// The issuer at which people sign in to connect accounts of their own.
+    pub(crate) fn sign_in(&self) -> Option<(&Jwt, &IssuerSignIn)> {
+        self.jwt.iter().find_map(|jwt| Some((jwt, jwt.sign_in.as_ref()?)))
+    }
+
+    /// The issuers' names, in their order.
+    pub(crate) fn issuers(&self) -> Vec<&Issuer> {
+        self.jwt.iter().map(|jwt| &jwt.issuer).collect()
+    }
+}
+
+/// One table (`[auth.jwt]`), or a list of them (`[[auth.jwt]]`).
+fn one_or_several<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Jwt>, D::Error> {
+    struct Tables;
+
+    impl<'de> Visitor<'de> for Tables {
+        type Value = Vec<Jwt>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a table `[auth.jwt]`, or several `[[auth.jwt]]`")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Vec<Jwt>, A::Error> {
+            Jwt::deserialize(MapAccessDeserializer::new(map)).map(|jwt| vec![jwt])
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Vec<Jwt>, A::Error> {
+            Vec::deserialize(SeqAccessDeserializer::new(seq))
+        }
+    }
+
+    deserializer.deserialize_any(Tables)
+}
+
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Jwt {
@@ -180,6 +238,9 @@ pub(crate) struct Jwt {
     pub(crate) keys_max_age_seconds: Option<u64>,
     #[serde(default, deserialize_with = "optional_seconds")]
     pub(crate) keys_max_stale_seconds: Option<u64>,
+    /// The claim that names people; `sub` when absent.
+    #[serde(default)]
+    pub(crate) user_claim: Option<String>,
     #[serde(default)]
     pub(crate) groups_claim: Option<String>,
     #[serde(default)]

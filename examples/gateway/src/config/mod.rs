@@ -80,7 +80,7 @@ impl Config {
     }
 
     pub(crate) fn auth_mode(&self, flags: &ServeFlags) -> AuthMode {
-        let by_tables = || if self.document.auth.jwt.is_some() { AuthMode::Jwt } else { AuthMode::Static };
+        let by_tables = || if self.document.auth.jwt.is_empty() { AuthMode::Static } else { AuthMode::Jwt };
         flags.auth.or(self.document.auth.mode).unwrap_or_else(by_tables)
     }
 
@@ -137,14 +137,11 @@ impl Config {
             ("tenant", old.tenant != new.tenant),
             ("apis", old.apis != new.apis),
             ("http", old.http != new.http),
-            ("auth.mode", old.auth.mode != new.auth.mode || old.auth.jwt.is_some() != new.auth.jwt.is_some()),
-            (
-                "auth.jwt.issuer",
-                old.auth.jwt.as_ref().map(|jwt| &jwt.issuer) != new.auth.jwt.as_ref().map(|jwt| &jwt.issuer),
-            ),
+            ("auth.mode", old.auth.mode != new.auth.mode || old.auth.jwt.is_empty() != new.auth.jwt.is_empty()),
+            ("auth.jwt.issuer", old.auth.issuers() != new.auth.issuers()),
             (
                 "auth.jwt.sign_in",
-                old.auth.jwt.as_ref().map(|jwt| &jwt.sign_in) != new.auth.jwt.as_ref().map(|jwt| &jwt.sign_in),
+                old.auth.sign_in().map(|(_, sign_in)| sign_in) != new.auth.sign_in().map(|(_, sign_in)| sign_in),
             ),
             ("store", old.store != new.store),
             ("limits", old.limits != new.limits),

@@ -156,7 +156,8 @@ async fn a_store_that_is_none_ends_it_with_a_code_of_its_own() {
 async fn a_store_of_an_earlier_moment_is_refused_until_it_is_accepted_with_a_reason() {
     let site = Site::new().await;
     // What a process leaves in the write-ahead log belongs to the store as much as the file itself.
-    let files = ["gateway.db", "gateway.db-wal"].map(|name| (site.path().join(name), site.path().join(format!("{name}.kept"))));
+    let files =
+        ["gateway.db", "gateway.db-wal"].map(|name| (site.path().join(name), site.path().join(format!("{name}.kept"))));
     let heads = site.path().join("gateway.db.default.heads.json");
     let gateway = site.start().await;
     gateway.call(ANN, "status_list_pages", json!({})).await;

@@ -74,7 +74,10 @@ fn a_tool_goes_from_review_to_a_call_and_is_stopped_again(site: &Site) {
     assert!(may_call("ann"));
     let by_name = site.run(&["explain", "status_create_incident", "--user", "ann"]);
     let text = stdout(&by_name);
-    assert!(text.starts_with("ann (local) may not call status/create_incident") && text.contains("NO  credential"), "{text}");
+    assert!(
+        text.starts_with("ann (local) may not call status/create_incident") && text.contains("NO  credential"),
+        "{text}"
+    );
 
     // A kill switch is thrown at once, and released with a yes.
     site.json(&["kill", "tool", TOOL]);
@@ -103,7 +106,8 @@ fn a_tool_goes_from_review_to_a_call_and_is_stopped_again(site: &Site) {
 
 fn a_grant_is_made_for_a_time_once_and_taken_back(site: &Site) {
     site.govern_by(GOVERNANCE);
-    let may_call = || site.told(&["explain", "status/list_pages", "--user", "carl"]).1["denied"] == "credential_missing";
+    let may_call =
+        || site.told(&["explain", "status/list_pages", "--user", "carl"]).1["denied"] == "credential_missing";
     let grant = ["grant", "on-call", "--user", "carl", "--for", "8h", "--command-id", "once"];
     assert_eq!((may_call(), site.told(&grant).0), (false, 5));
     let done = site.json(&[&grant[..], &["--yes"]].concat());

@@ -42,6 +42,7 @@ impl JwtAuthenticatorBuilder {
             algorithms: JwtAlgorithm::ALL.into(),
             leeway: Duration::from_secs(30),
             names: ClaimNames {
+                user: "sub".to_owned(),
                 groups: "groups".to_owned(),
                 client: ["client_id", "azp", "cid", "appid"].map(str::to_owned).into(),
             },
@@ -77,6 +78,15 @@ impl JwtAuthenticatorBuilder {
     /// With another allowance for clocks that differ than thirty seconds.
     pub fn with_leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway;
+        self
+    }
+
+    /// With another claim for the person than `sub`, in access tokens and ID tokens alike: for issuers whose `sub` says nothing to people
+    /// (Microsoft Entra, Okta). The claim must be one that the issuer keeps unique, never gives to another person later, and lets no person
+    /// change. A token whose `email_verified` is there and not true names no person by `email`. Grants name people by this claim: change it
+    /// before the first grant.
+    pub fn with_user_claim(mut self, claim: impl Into<String>) -> Self {
+        self.names.user = claim.into();
         self
     }
 

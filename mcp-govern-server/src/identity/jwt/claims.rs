@@ -11,6 +11,8 @@ use crate::identity::{AuthError, Identity, RefusalReason};
 /// Which claims mean what.
 #[derive(Debug, Clone)]
 pub(super) struct ClaimNames {
+    /// Names the person.
+    pub(super) user: String,
     /// A claim's name, or a JSON pointer into the claims.
     pub(super) groups: String,
     /// The first that is there names the client.
@@ -62,18 +64,34 @@ impl Claims {
     /// The person and the client.
     pub(super) fn identity(&self, issuer: &str, names: &ClaimNames) -> Result<Identity, AuthError> {
         let unfit = |_| {
-            AuthError::invalid("the token names a person or client in a form that is not understood")
+            AuthError::invalid("the token names a client in a form that is not understood")
                 .with_reason(RefusalReason::Claims)
         };
-        let subject = self
-            .text("sub")
-            .ok_or_else(|| AuthError::invalid("the token names no person").with_reason(RefusalReason::Claims))?;
         let client = names.client.iter().find_map(|name| self.text(name));
         let client =
             client.ok_or_else(|| AuthError::invalid("the token names no client").with_reason(RefusalReason::Claims))?;
-        let user = UserId::new(issuer, subject).map_err(unfit)?;
+        let user = self.person(issuer, names)?;
         let client = ClientId::new(issuer, client).map_err(unfit)?;
         Ok(Identity::new(user, client).with_groups(self.groups(&names.groups)))
+    }
+
+    /// The person, by the claim that names people.
+    pub(super) fn person(&self, issuer: &str, names: &ClaimNames) -> Result<UserId, AuthError> {
+        let refused = |message: String| AuthError::invalid(message).with_reason(RefusalReason::Claims);
+        let claim = names.user.as_str();
+        let name = self.text(claim).ok_or_else(|| match claim {
+            "sub" => refused("the token names no person".to_owned()),
+            _ => refused(format!("the token names no person: it has no claim `{claim}`")),
+        })?;
+        // Who may write an address into one's own profile would be whoever has that address (OpenID Connect Core 1.0, section 5.7).
+        let is_unverified = |stated: &Value| *stated != Value::Bool(true) && stated.as_str() != Some("true");
+        if claim == "email" && self.0.get("email_verified").is_some_and(is_unverified) {
+            return Err(refused(
+                "the issuer has not verified the address by which the token names a person".to_owned(),
+            ));
+        }
+        UserId::new(issuer, name)
+            .map_err(|_| refused("the token names a person in a form that is not understood".to_owned()))
     }
 
     /// The scopes that were granted: RFC 9068 writes them as one text, others as a list.
@@ -145,7 +163,7 @@ mod tests {
     }
 
     fn names(groups: &str) -> ClaimNames {
-        ClaimNames { groups: groups.into(), client: vec!["client_id".into(), "azp".into()] }
+        ClaimNames { user: "sub".into(), groups: groups.into(), client: vec!["client_id".into(), "azp".into()] }
     }
 
     #[test]
@@ -222,6 +240,30 @@ mod tests {
         }
         let both = claims(json!({"sub": "ada", "azp": "second", "client_id": "first"}));
         assert_eq!(both.identity("idp", &names("groups")).unwrap().client.name.as_str(), "first");
+    }
+
+    #[test]
+    fn a_person_is_named_by_the_claim_that_is_configured_and_by_a_verified_address_alone() {
+        let by = |claim: &str, value: Value| {
+            let names = ClaimNames { user: claim.into(), ..names("groups") };
+            claims(value).person("idp", &names).map(|user| user.subject.to_string()).map_err(|error| error.to_string())
+        };
+        let token = json!({"sub": "00u1", "email": "ada@example.com", "upn": "ada"});
+        assert_eq!(by("sub", token.clone()).unwrap(), "00u1");
+        assert_eq!(by("email", token.clone()).unwrap(), "ada@example.com");
+        assert_eq!(by("upn", token.clone()).unwrap(), "ada");
+        assert!(by("preferred_username", token).unwrap_err().contains("`preferred_username`"));
+        for (verified, is_taken) in [
+            (json!(true), true),
+            (json!("true"), true),
+            (json!(false), false),
+            (json!("false"), false),
+            (json!(null), false),
+        ] {
+            let token = json!({"sub": "00u1", "email": "ada@example.com", "email_verified": verified});
+            assert_eq!(by("email", token.clone()).is_ok(), is_taken, "{verified}");
+            assert!(by("sub", token).is_ok());
+        }
     }
 
     #[test]

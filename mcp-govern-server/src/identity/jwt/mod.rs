@@ -100,6 +100,10 @@ impl JwtAuthenticator {
     }
 
     async fn judge(&self, text: &str, header: &Header, stated: &Stated<'_>) -> Result<Identity, AuthError> {
+        // First, as another issuer has other algorithms, types and keys: this one is asked for none of them.
+        if stated.issuer().is_some_and(|issuer| issuer != self.issuer) {
+            return Err(other_issuer());
+        }
         let other = |message: &str| AuthError::invalid(message).with_reason(RefusalReason::Type);
         let algorithm = JwtAlgorithm::of_library(header.alg).filter(|algorithm| self.algorithms.contains(algorithm));
         let algorithm = algorithm.ok_or_else(|| other("the token is signed with an algorithm that is not accepted"))?;
@@ -109,10 +113,6 @@ impl JwtAuthenticator {
         let token_type = TokenType::of(header.typ.as_deref());
         if !self.token_types.contains(&token_type) {
             return Err(self.other_type());
-        }
-        // Who says to be of another issuer is refused without asking this one for a key.
-        if stated.issuer().is_some_and(|issuer| issuer != self.issuer) {
-            return Err(other_issuer());
         }
         let check = |candidates: &[&DecodingKey]| self.verified(text, algorithm, candidates, &self.audiences);
         let claims = self.keys.with_candidates(header.kid.as_deref(), algorithm, check).await?;

@@ -78,9 +78,7 @@ impl JwtAuthenticator {
         if asked == Some(false) || (of_several && asked.is_none()) {
             return Err(refused("the ID token was made for another client", RefusalReason::Audience));
         }
-        let subject = claims.text("sub").unwrap_or_default();
-        UserId::new(self.issuer.as_str(), subject)
-            .map_err(|_| refused("the ID token names a person in a form that is not understood", RefusalReason::Claims))
+        claims.person(&self.issuer, &self.names)
     }
 
     /// The person whom an access token for this server names, judged as if it had come with a request.
