@@ -33,7 +33,7 @@ pub(super) fn result(
         }
         if let Some(wait) = vendor.retry_after {
             let seconds = wait.as_millis().div_ceil(1000);
-            add(&mut text, &format!("try again after {seconds} seconds"));
+            add(&mut text, &format!("try again in {seconds} s"));
             facts.insert("retry_after_seconds".to_owned(), u64::try_from(seconds).unwrap_or(u64::MAX).into());
         }
         let mut vendor = serde_json::to_value(vendor).unwrap_or_default();
@@ -90,12 +90,17 @@ mod tests {
         let shown = result(&error, &CallId::new("c").unwrap(), OutputForm::Free, MetaObject::new(), &str::to_owned);
         let shown = serde_json::to_value(shown).unwrap();
         let text = shown["content"][0]["text"].as_str().unwrap();
-        assert_eq!(
-            text,
-            "too many requests; try again after 2 seconds; the vendor may have acted: look before you try again"
-        );
+        assert_eq!(text, "too many requests; try again in 2 s; the vendor may have acted: look before you try again");
         let facts = &shown["structuredContent"]["failure"];
         assert_eq!((&facts["kind"], &facts["sent"]), (&json!("rate_limited"), &json!("maybe")));
         assert_eq!(facts["retry_after_seconds"], 2);
+        // A provider whose message says it already is not repeated.
+        let mut vendor = VendorError::new();
+        vendor.retry_after = Some(Duration::from_secs(7));
+        let says = "too many requests; try again in 7 s";
+        let error = ProviderError::new(ProviderErrorKind::RateLimited, says).with_vendor(vendor);
+        let shown = result(&error, &CallId::new("c").unwrap(), OutputForm::Free, MetaObject::new(), &str::to_owned);
+        let shown = serde_json::to_value(shown).unwrap();
+        assert_eq!(shown["content"][0]["text"], says);
     }
 }

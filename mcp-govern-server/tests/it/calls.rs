@@ -109,7 +109,7 @@ async fn a_failure_of_the_vendor_says_what_happened() {
     let world = World::new().await;
     let result = world.call("ada", "acme_limited", json!({})).await.result();
     assert_eq!(result["isError"], true);
-    assert_eq!(result["content"][0]["text"], "too many requests; try again after 7 seconds");
+    assert_eq!(result["content"][0]["text"], "too many requests; try again in 7 s");
     let failure = &result["structuredContent"]["failure"];
     assert_eq!((&failure["kind"], &failure["sent"]), (&json!("rate_limited"), &json!("yes")));
     assert_eq!(failure["retry_after_seconds"], 7);

@@ -173,6 +173,17 @@ async fn health_readiness_and_metrics_ask_for_no_token() {
     ] {
         assert!(metrics.contains(line), "{line} is not in {metrics}");
     }
+    gateway.get("/mcp").await;
+    let metrics = gateway.get("/metrics").await.text().await.unwrap();
+    let alerts = include_str!("../../deploy/alerts.yaml");
+    let names =
+        alerts.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| word.starts_with("mcp_govern_"));
+    let names: std::collections::BTreeSet<&str> = names.collect();
+    assert!(names.len() > 5);
+    for name in names {
+        let is_there = metrics.lines().any(|line| line.split(['{', ' ']).next() == Some(name));
+        assert!(is_there, "alerts.yaml names {name}, which is not in {metrics}");
+    }
     assert_eq!(gateway.get("/no-such-path").await.status(), StatusCode::NOT_FOUND);
     assert_eq!(gateway.get("/connect/callback/own?code=a&state=b").await.status(), StatusCode::GONE);
 }
