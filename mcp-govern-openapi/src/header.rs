@@ -33,12 +33,12 @@ pub(crate) fn check_header_value(text: &str) -> Result<HeaderValue, &'static str
     if !is_header_text(text) {
         return Err("must be visible ASCII text without spaces around it: it goes into a header");
     }
-    HeaderValue::from_str(text).map_err(|_| "cannot stand in a header")
+    HeaderValue::from_str(text).map_err(|_| "cannot be part of a header")
 }
 
 /// The name of a header that a document may set.
 pub(crate) fn check_header_name(name: &str) -> Result<HeaderName, String> {
-    let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("`{name}` is no header name"))?;
+    let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("`{name}` is not a valid header name"))?;
     if RESERVED.contains(&parsed.as_str()) {
         return Err(format!("the header `{name}` cannot be set by a document"));
     }
@@ -47,7 +47,7 @@ pub(crate) fn check_header_name(name: &str) -> Result<HeaderName, String> {
 
 /// The name of a header of an answer.
 pub(crate) fn header_name(name: &str) -> Result<HeaderName, String> {
-    HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("`{name}` is no header name"))
+    HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("`{name}` is not a valid header name"))
 }
 
 /// Whether a header is there, with that value if one is wanted; capitals do not matter.

@@ -22,7 +22,8 @@ impl Pointer {
         if text.is_empty() {
             return Ok(Self::default());
         }
-        let rest = text.strip_prefix('/').ok_or_else(|| format!("`{text}` is no JSON pointer: expected `/name/…`"))?;
+        let rest =
+            text.strip_prefix('/').ok_or_else(|| format!("`{text}` is not a JSON pointer: expected `/name/…`"))?;
         Ok(Self { tokens: rest.split('/').map(|token| token.replace("~1", "/").replace("~0", "~")).collect() })
     }
 

@@ -143,7 +143,7 @@ impl Metrics {
             lists: add(r, "lists", "Lists of tools that were asked for"),
             seconds,
             running: add(r, "calls_running", "Tool calls that run"),
-            subscriptions: add(r, "subscriptions", "Streams that are told of changes"),
+            subscriptions: add(r, "subscriptions", "Streams that receive notices of changes"),
             connections: add(r, "connections", "Connections that are open"),
             cuts: add(r, "connections_cut", "Connections refused or closed by reason"),
             ready: add(r, "ready", "Whether calls are admitted"),

@@ -142,7 +142,7 @@ pub(crate) fn acts(rows: Vec<ActColumns>, after: Revision) -> Result<Vec<StoredA
         due = due.next();
     }
     if acts.is_empty() && head > after {
-        return Err(corrupt(format!("revision {due} of the journal is missing, although it stands at {head}")));
+        return Err(corrupt(format!("revision {due} of the journal is missing, although its head is {head}")));
     }
     Ok(acts)
 }
@@ -221,7 +221,7 @@ pub(crate) fn continues(records: &[StoredRecord], sequence: u64) -> Result<(), S
 
 /// The chain does not stand where the caller thought.
 pub(crate) fn moved_on(writer: &WriterId, expected: AuditHead) -> StoreError {
-    let message = format!("the chain of `{writer}` does not stand at record {} as given", expected.sequence);
+    let message = format!("the chain of `{writer}` is not at record {} as given", expected.sequence);
     StoreError::new(StoreErrorKind::Conflict, message)
 }
 

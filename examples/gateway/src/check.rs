@@ -198,7 +198,7 @@ fn notes(config: &Config, cli: &Cli, findings: &mut Findings) -> Result<(), Fail
         let grantee = Grantee::User(user.clone());
         if !config.blueprint.grants.values().any(|grant| grant.grantee == grantee) {
             findings.notes.push(format!(
-                "whoever calls is `{user}`, to whom the file grants nothing: name that person under `[grants]`, or another one as \
+                "every caller is `{user}`, to whom the file grants nothing: name that person under `[grants]`, or another one as \
                  `auth.user`"
             ));
         }
@@ -250,7 +250,7 @@ fn ways_to_sign_in(config: &Config, mode: AuthMode, public: &Url, findings: &mut
     let auth = &config.document.auth;
     if mode == AuthMode::Jwt && !auth.tokens.is_empty() {
         findings.notes.push(
-            "auth.tokens: these tokens are not accepted beside those of the issuer: `mode = \"both\"` under `[auth]` accepts them".to_owned(),
+            "auth.tokens: these tokens are not accepted in addition to those of the issuer: `mode = \"both\"` under `[auth]` accepts them".to_owned(),
         );
     }
     if !matches!(mode, AuthMode::Jwt | AuthMode::Both) {

@@ -63,11 +63,11 @@ fn log(act: &Act, widens_own: bool) {
     let (events, reason) = (events.join(" "), act.reason.as_deref().unwrap_or_default());
     let (revision, actor) = (act.revision, &act.actor.user);
     if keeps(act) {
-        tracing::debug!(%revision, %actor, events, reason, "somebody else acted");
+        tracing::debug!(%revision, %actor, events, reason, "another actor changed governance");
     } else if widens_own {
-        tracing::warn!(%revision, %actor, events, reason, widens_own, "somebody else acted, which widens what that person holds");
+        tracing::warn!(%revision, %actor, events, reason, widens_own, "another actor changed governance, which widens what that actor holds");
     } else {
-        tracing::info!(%revision, %actor, events, reason, "somebody else acted");
+        tracing::info!(%revision, %actor, events, reason, "another actor changed governance");
     }
 }
 

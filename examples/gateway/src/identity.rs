@@ -136,7 +136,7 @@ fn tokens(auth: &Auth, base: &Path, demo_token: Option<&Secret>) -> Result<Stati
     }
     if auth.tokens.is_empty() && demo_token.is_none() {
         return Err(Failure::config(
-            "nobody could come in: name tokens under `[[auth.tokens]]` or an issuer under `[auth.jwt]`, or say `--auth none` on \
+            "no caller could be accepted: name tokens under `[[auth.tokens]]` or an issuer under `[auth.jwt]`, or say `--auth none` on \
              this machine alone",
         ));
     }
@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn what_would_let_nobody_in_is_refused() {
-        assert!(built("", AuthMode::Static).unwrap_err().contains("nobody could come in"));
+        assert!(built("", AuthMode::Static).unwrap_err().contains("no caller could be accepted"));
         assert!(built("", AuthMode::Jwt).unwrap_err().contains("auth.jwt"));
         let missing = "[[auth.tokens]]\ntoken = { env = 'MCP_GATEWAY_NOT_SET' }\nuser = 'ann'\n";
         assert!(built(missing, AuthMode::Static).unwrap_err().starts_with("auth.tokens[0]: the environment variable"));

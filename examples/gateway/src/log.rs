@@ -32,7 +32,8 @@ pub(crate) fn begin(log: &Log, json: bool) -> Result<(), Failure> {
 fn filter(said: Option<&str>) -> Result<EnvFilter, Failure> {
     let said = said.unwrap_or(DEFAULT);
     let text = if said.contains("rmcp") { said.to_owned() } else { format!("{said},{QUIET}") };
-    EnvFilter::try_new(text).map_err(|error| Failure::config(format!("log.filter: `{said}` is no filter: {error}")))
+    EnvFilter::try_new(text)
+        .map_err(|error| Failure::config(format!("log.filter: `{said}` is not a valid filter: {error}")))
 }
 
 #[cfg(test)]

@@ -173,7 +173,7 @@ fn show(plan: &Plan<'_>, out: &mut impl Write) -> Result<(), Failure> {
     }
     waiting(enacted, out)?;
     kept(plan, out)?;
-    let widens = if plan.widens { "This widens access. " } else { "This widens nobody's access. " };
+    let widens = if plan.widens { "This widens access. " } else { "This widens no access. " };
     writeln!(out, "\n{widens}Nothing was changed: a start, or SIGHUP to a gateway that runs, applies it.")?;
     Ok(())
 }

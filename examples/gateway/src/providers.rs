@@ -298,7 +298,7 @@ fn misfits_of(place: &str, row: &ServerBlueprint, provider: &dyn Provider) -> Ve
     }
     for name in row.config.keys().filter(|name| method.fields.iter().any(|field| field.name == **name)) {
         faults.push(format!(
-            "{place}.config.{name}: this is a secret and must not stand in the file: refer to it under `[credentials]`"
+            "{place}.config.{name}: this is a secret and must not be in the file: refer to it under `[credentials]`"
         ));
     }
     if !method.sharing.contains(&row.sharing) {
@@ -415,10 +415,7 @@ mod tests {
                 "provider = 'pagerduty'\nauth_method = 'api_key'\nconfig = { actor_email = 'a@b.c', actor_mail = 'a@b.c' }",
                 "`actor_mail` is not known here; did you mean `actor_email`?",
             ),
-            (
-                "provider = 'statuspage'\nauth_method = 'api_key'\nconfig = { api_key = 'x' }",
-                "must not stand in the file",
-            ),
+            ("provider = 'statuspage'\nauth_method = 'api_key'\nconfig = { api_key = 'x' }", "must not be in the file"),
             ("provider = 'opsgenie'\nauth_method = 'api_key'\nsharing = 'per_user'", "`per_user` does not go"),
         ] {
             let found = faults_of(server);

@@ -72,7 +72,7 @@ impl Reloader {
 
     async fn reload(&self) -> Result<(), Failure> {
         let Some(file) = &self.file else {
-            tracing::info!("told to read the file again, and there is none");
+            tracing::info!("a signal to read the file again, and there is no file");
             return Ok(());
         };
         let config = Config::load(file)?;

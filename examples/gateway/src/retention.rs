@@ -71,7 +71,7 @@ async fn put_aside(governor: &Governor, actor: &Actor, folder: &Path, before: Ti
             let file = keep_segment(folder, &segment)
                 .map_err(|error| Failure::from(error).at(format!("`{}`", folder.display())))?;
             for call in &segment.header().unknown {
-                tracing::warn!(%writer, %call, "nobody knows how this call ended, and its record leaves the store");
+                tracing::warn!(%writer, %call, "it is unknown how this call ended, and its record leaves the store");
             }
             governor.drop_audit_segment(actor, CommandId::random()?, &segment).await?;
             let (records, file) = (segment.header().records, file.display());

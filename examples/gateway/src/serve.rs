@@ -56,7 +56,7 @@ pub(crate) async fn run(cli: &Cli) -> Result<ExitCode, Failure> {
     log::begin(&config.document.log, cli.json)?;
     if cli.serve.demo_token.is_some() {
         tracing::warn!(
-            "the token in `--demo-token` stands in the list of processes, where every user of this machine can read it: name it under \
+            "the token in `--demo-token` is visible in the list of processes, where every user of this machine can read it: name it under \
              `[[auth.tokens]]` instead"
         );
     }
@@ -229,7 +229,7 @@ async fn open(cli: &Cli, config: &Config, credentials: &[ServerCredential]) -> R
     let place = StorePlace::of(config, &flags)?;
     if cli.store.url.as_deref().is_some_and(holds_password) {
         tracing::warn!(
-            "the password in `--store` stands in the list of processes, where every user of this machine can read it: write \
+            "the password in `--store` is visible in the list of processes, where every user of this machine can read it: write \
              `store.url = {{ env = \"NAME\" }}` or `{{ file = \"path\" }}` into the file instead"
         );
     }
@@ -421,7 +421,7 @@ pub(crate) fn refuse_open_door(mode: AuthMode, address: SocketAddr, public: &Url
     }
     if !address.ip().is_loopback() {
         return Err(Failure::config(format!(
-            "`--auth none` takes everybody for one person and is possible on loopback alone: {address} can be reached from other \
+            "`--auth none` treats all callers as one person and is possible on loopback alone: {address} can be reached from other \
              machines. Listen on 127.0.0.1, or use `static` or `jwt`"
         )));
     }
@@ -435,7 +435,7 @@ pub(crate) fn refuse_open_door(mode: AuthMode, address: SocketAddr, public: &Url
         return Ok(());
     }
     Err(Failure::config(format!(
-        "`--auth none` takes everybody for one person, and `{public}` says that others come through a proxy: use `static` or `jwt`"
+        "`--auth none` treats all callers as one person, and `{public}` says that others come through a proxy: use `static` or `jwt`"
     )))
 }
 

@@ -72,8 +72,8 @@ impl Signals {
 
 fn told_to_stop(stop: &watch::Sender<bool>, signal: &str) {
     if stop.send_replace(true) {
-        tracing::warn!(signal, "told to stop a second time: ending at once");
+        tracing::warn!(signal, "a second signal to stop: ending at once");
         std::process::exit(TOLD_TWICE);
     }
-    tracing::info!(signal, "told to stop: nothing new is accepted, calls in flight end");
+    tracing::info!(signal, "a signal to stop: nothing new is accepted, calls in flight end");
 }

@@ -304,7 +304,7 @@ impl Target {
             _ => {
                 let shown = if holds_password(text) { "the store's address".to_owned() } else { format!("`{text}`") };
                 Err(Failure::config(format!(
-                    "{shown} is no store: expected `memory`, `sqlite:<path>` or `postgres://user@host/database`"
+                    "{shown} is not a valid store: expected `memory`, `sqlite:<path>` or `postgres://user@host/database`"
                 )))
             }
         }

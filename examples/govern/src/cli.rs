@@ -19,13 +19,13 @@ options do not say it. For a SQLite file the keys are looked for in `vault.keys`
 
 Exit codes: 0 done, also where nothing had to change; 1 refused (by the rules, the state or the vendor), or, for
 `explain`, the call would be denied; 2 the command line, a file or the environment is wrong; 3 the store or the vendor
-did not answer; 4 what is on record does not hold, or cannot be read; 5 nothing was done: it widens access and nobody
-confirmed it, or, for `plan --exit-code`, there is something to do.";
+did not answer; 4 what is on record does not hold, or cannot be read; 5 nothing was done: it widens access and was
+not confirmed, or, for `plan --exit-code`, there is something to do.";
 
 const LINES: &str = "\
 Each line on standard input is one JSON object of at most 1 MiB:
   {\"id\": 1, \"tool\": \"list_pages\", \"arguments\": {}}
-`id` is any JSON value and comes back with the answer; `arguments` may be left out. A line that is no such object is
+`id` is any JSON value and comes back with the answer; `arguments` may be left out. A line that is not such an object is
 answered with the code `bad_line`, and reading goes on.";
 
 const CALL: &str = "\

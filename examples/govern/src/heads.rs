@@ -50,7 +50,7 @@ impl AuditLog for ChainHeads {
         let mut heads = self.heads();
         let head = heads.get(writer).copied().unwrap_or(AuditHead::EMPTY);
         if head != expected {
-            let message = format!("the chain of writer `{writer}` stands at {}", head.sequence);
+            let message = format!("the chain of writer `{writer}` is at {}", head.sequence);
             return Err(StoreError::new(StoreErrorKind::Conflict, message));
         }
         if let Some(last) = records.last() {

@@ -42,7 +42,7 @@ impl Cast {
     pub(crate) fn name_of(&self, governor: &Governor, hash: Digest) -> &'static str {
         let everybody = [&self.olga, &self.lea, &self.ann, &self.ben, &self.ida];
         let person = everybody.into_iter().find(|person| governor.user_hash(&person.caller.user) == hash);
-        person.map_or("nobody we know", |person| person.name)
+        person.map_or("an unknown person", |person| person.name)
     }
 }
 

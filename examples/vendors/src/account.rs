@@ -51,7 +51,7 @@ pub enum AccountError {
         other: &'static str,
     },
     /// A base URL cannot be read.
-    #[error("`{variable}` is no URL: {reason}")]
+    #[error("`{variable}` is not a valid URL: {reason}")]
     Url {
         /// The variable.
         variable: &'static str,

@@ -72,7 +72,7 @@ fn early(code: DenialCode, caller: &Caller) -> Denial {
         },
         DenialCode::UserKilled => "an administrator has stopped every call of yours".to_owned(),
         DenialCode::ClientUnknown => {
-            format!("the AI client `{client}` is not known here, or belongs to somebody else")
+            format!("the AI client `{client}` is not known here, or belongs to another person")
         }
         DenialCode::ClientClosed => format!("the AI client `{client}` has been closed"),
         DenialCode::ClientKilled => {
@@ -100,7 +100,7 @@ fn tool_sentence(code: DenialCode, tool: &ToolRecord, blamed: Option<&ToolRecord
             format!("an administrator has stopped every call to the server `{server}`")
         }
         DenialCode::ToolKilled => format!("an administrator has stopped every call to {}", name.trim_end_matches(',')),
-        DenialCode::ToolPending => format!("{name} waits for review; somebody must approve it first"),
+        DenialCode::ToolPending => format!("{name} waits for review; a reviewer must approve it first"),
         DenialCode::ToolDisabled => format!("{name} has been disabled"),
         DenialCode::ToolRemoved => match &tool.missing {
             Some(missing) if blamed.is_none() && tool.state != crate::journal::ToolState::Removed => {
@@ -109,7 +109,7 @@ fn tool_sentence(code: DenialCode, tool: &ToolRecord, blamed: Option<&ToolRecord
             _ => format!("{name} is no longer offered by its server"),
         },
         DenialCode::DefinitionNotApproved => {
-            format!("{name} has changed since it was reviewed; somebody must approve its new definition first")
+            format!("{name} has changed since it was reviewed; a reviewer must approve its new definition first")
         }
         DenialCode::ToolClientTypeNotAllowed => {
             format!("{name} may not be called by AI clients of this type")

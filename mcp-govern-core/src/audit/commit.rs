@@ -282,8 +282,10 @@ impl AuditCommitter {
     /// Somebody else has written into this writer's chain: nothing that follows could be trusted.
     fn foreign(&mut self, batch: Batch, head: AuditHead) {
         self.put_back(batch);
-        let reason =
-            format!("the audit chain of writer `{}` was written by somebody else up to {}", self.writer, head.sequence);
+        let reason = format!(
+            "the audit chain of writer `{}` was written by another process up to {}",
+            self.writer, head.sequence
+        );
         self.unavailable(reason);
     }
 

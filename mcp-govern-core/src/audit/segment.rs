@@ -62,7 +62,7 @@ pub struct AuditSegment {
 #[non_exhaustive]
 pub enum SegmentError {
     /// A line is not what it must be.
-    #[error("line {line} is no line of a segment: {reason}")]
+    #[error("line {line} is not a line of a segment: {reason}")]
     Unreadable {
         /// Which line, from 1.
         line: usize,

@@ -175,10 +175,10 @@ impl Verifier {
         let due = self.found.head.sequence.saturating_add(1);
         let refuse = |sequence, kind, detail: String| Err(ChainBreak { sequence, kind, detail });
         if stored.sequence > due {
-            return refuse(due, BreakKind::Missing, format!("not there: record {} stands next", stored.sequence));
+            return refuse(due, BreakKind::Missing, format!("not there: record {} is next", stored.sequence));
         }
         if stored.sequence < due {
-            let detail = format!("record {} stands here", stored.sequence);
+            let detail = format!("record {} is here", stored.sequence);
             return refuse(due, BreakKind::Reordered, detail);
         }
         if crate::vocabulary::Digest::of_bytes(&stored.bytes) != stored.hash {
@@ -199,7 +199,7 @@ impl Verifier {
             return refuse(due, BreakKind::DoesNotFollow, "is older than the record before it".into());
         }
         if self.found.closed {
-            return refuse(due, BreakKind::DoesNotFollow, "stands after the writer had closed its chain".into());
+            return refuse(due, BreakKind::DoesNotFollow, "comes after the writer had closed its chain".into());
         }
         if !stored.is_filed_as(&record) {
             return refuse(due, BreakKind::Misfiled, "its columns say something else than the record".into());

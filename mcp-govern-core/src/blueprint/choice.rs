@@ -21,9 +21,11 @@ pub enum ToolChoice {
     Pattern(String),
 }
 
-/// A text is no choice of tools.
+/// A text is not a valid choice of tools.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no choice of tools: expected a class such as `read`, a tool name, or a pattern such as `list_*`")]
+#[error(
+    "`{text}` is not a valid choice of tools: expected a class such as `read`, a tool name, or a pattern such as `list_*`"
+)]
 pub struct ParseToolChoiceError {
     text: String,
 }

@@ -95,7 +95,7 @@ fn chosen(tool: &Tool, name: &ToolName, choices: &[ToolChoice]) -> Wanted {
             Wanted::Approve(tool.digest)
         }
         ToolState::PendingReview => {
-            Wanted::Wait("somebody reviewed it before: a person, or a pin, has to approve it again".to_owned())
+            Wanted::Wait("it was reviewed before: a person, or a pin, has to approve it again".to_owned())
         }
         ToolState::Disabled | ToolState::Removed => match choice {
             ToolChoice::Name(_) => Wanted::Wait(format!("it is {}", tool.state)),

@@ -132,7 +132,7 @@ impl Core {
             Ok(None) => {
                 let message = match owner {
                     CredentialOwner::Shared => {
-                        format!("nobody has set a credential for server `{}` yet", open.config.server)
+                        format!("no credential is set for server `{}` yet", open.config.server)
                     }
                     CredentialOwner::User(_) => {
                         format!("connect your own account with server `{}` first", open.config.server)

@@ -161,7 +161,7 @@ impl Core {
                 if untold.insert(tool.clone()) {
                     tracing::warn!(
                         %tool,
-                        "the provider made a call without telling that it was about to send: kill switches cannot stop it there, \
+                        "the provider made a call without reporting that it was about to send: kill switches cannot stop it there, \
                          and its failures count as ones that may have acted"
                     );
                 }

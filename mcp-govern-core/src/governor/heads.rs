@@ -113,7 +113,7 @@ impl fmt::Display for Rollback {
             RollbackFault::NotSealed => write!(
                 f,
                 "the heads that were kept in {place} are not sealed under this audit key: either it is not the key of the nodes, or \
-                 they were changed, so that nobody knows whether the store is the newest"
+                 they were changed, so that it is unknown whether the store is the newest"
             )?,
             RollbackFault::Journal => write!(
                 f,

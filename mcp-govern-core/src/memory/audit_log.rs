@@ -42,7 +42,7 @@ impl AuditLog for MemoryAuditLog {
         let head = self.head_of(writer, chains.get(writer));
         let conflict = |message| Err(StoreError::new(StoreErrorKind::Conflict, message));
         if head != expected {
-            return conflict(format!("the chain of writer `{writer}` stands at {}", head.sequence));
+            return conflict(format!("the chain of writer `{writer}` is at {}", head.sequence));
         }
         let in_order = (head.sequence + 1..).zip(records).all(|(due, record)| record.sequence == due);
         if !in_order {

@@ -72,7 +72,7 @@ impl KeptHeads {
     /// `Corrupt` when it is something else.
     pub fn from_json(text: &str) -> Result<Self, StoreError> {
         serde_json::from_str(text)
-            .map_err(|error| StoreError::new(StoreErrorKind::Corrupt, format!("these are no kept heads: {error}")))
+            .map_err(|error| StoreError::new(StoreErrorKind::Corrupt, format!("these are not kept heads: {error}")))
     }
 
     fn mac(&self, key: &AuditKey) -> Result<Digest, StoreError> {

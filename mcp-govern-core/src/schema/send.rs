@@ -22,7 +22,7 @@ pub fn send_faults(definition: &ToolDefinition) -> Vec<ArgumentFault> {
 fn of_one(schema: &Value, name: &str, value: &Value) -> Vec<ArgumentFault> {
     let one = |fault: &str| vec![ArgumentFault { argument: name.to_owned(), fault: fault.to_owned() }];
     let Some(property) = schema.get("properties").and_then(|properties| properties.get(name)) else {
-        return one("is no argument of the tool");
+        return one("is not an argument of the tool");
     };
     let mut required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
     if required.any(|required| required == name) {

@@ -17,7 +17,7 @@ pub struct Digest([u8; 32]);
 #[non_exhaustive]
 pub enum DigestError {
     /// The text is no digest.
-    #[error("`{0}` is no digest: expected `sha256:` and 64 hexadecimal digits")]
+    #[error("`{0}` is not a valid digest: expected `sha256:` and 64 hexadecimal digits")]
     Malformed(String),
     /// A number in the value cannot be written canonically: an integer beyond 2^53 would change in other readers.
     #[error("the number `{0}` is beyond 2^53 and has no canonical JSON form")]

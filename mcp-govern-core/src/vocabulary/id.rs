@@ -8,7 +8,7 @@ use super::digest::write_hex;
 
 /// Why a text is no identifier of the wanted kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no {kind}: {expected}")]
+#[error("`{text}` is not a valid {kind}: {expected}")]
 pub struct ParseIdError {
     kind: &'static str,
     expected: &'static str,
@@ -72,7 +72,7 @@ macro_rules! id {
             ///
             /// # Errors
             ///
-            #[doc = concat!("When the text is no ", $kind, "; the error says what is expected.")]
+            #[doc = concat!("When the text is not a valid ", $kind, "; the error says what is expected.")]
             pub fn new(text: impl AsRef<str>) -> Result<Self, ParseIdError> {
                 let text = text.as_ref();
                 if $valid(text) {

@@ -68,7 +68,7 @@ pub struct Pattern {
 
 /// A pattern cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{pattern}` is no usable pattern: {reason}")]
+#[error("`{pattern}` is not a usable pattern: {reason}")]
 pub struct PatternError {
     pattern: String,
     reason: String,

@@ -47,7 +47,7 @@ impl ObjectCodec {
                 || self.fixed.iter().any(|(fixed, _)| fixed == name);
             match &self.rest {
                 Rest::Open(codec) if !taken => object.insert(name.clone(), codec.encode(value)?),
-                Rest::Open(_) | Rest::Closed => return Err(format!("`{name}` is no known member")),
+                Rest::Open(_) | Rest::Closed => return Err(format!("`{name}` is not a known member")),
             };
         }
         Ok(object)

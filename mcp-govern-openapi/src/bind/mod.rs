@@ -118,7 +118,7 @@ fn refuse_unknown(row: &Row, arguments: &Map<String, Value>) -> Result<(), Strin
     let properties = row.definition.input_schema.get("properties").and_then(Value::as_object);
     for name in arguments.keys() {
         if !properties.is_some_and(|properties| properties.contains_key(name)) {
-            return Err(format!("`{name}` is no argument of `{}`", row.name));
+            return Err(format!("`{name}` is not an argument of `{}`", row.name));
         }
     }
     match row.required.iter().find(|name| !arguments.contains_key(name.as_str())) {

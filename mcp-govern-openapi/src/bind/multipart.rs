@@ -23,7 +23,7 @@ impl Part {
     /// A file from its base64 form.
     pub(crate) fn file(name: &str, file_name: &str, content_type: &str, value: &Value) -> Result<Self, &'static str> {
         let text = value.as_str().ok_or("must be a text in base64")?;
-        let content = BASE64_STANDARD.decode(text).map_err(|_| "is no base64 (RFC 4648, section 4, with padding)")?;
+        let content = BASE64_STANDARD.decode(text).map_err(|_| "is not base64 (RFC 4648, section 4, with padding)")?;
         Ok(Self { name: name.to_owned(), file: Some((file_name.to_owned(), content_type.to_owned())), content })
     }
 

@@ -51,7 +51,7 @@ impl QueryParam {
         for (index, item) in items.iter().enumerate() {
             steps::tick();
             let text =
-                scalar_text(item).ok_or_else(|| format!("`{argument}` holds an element that is no plain value"))?;
+                scalar_text(item).ok_or_else(|| format!("`{argument}` holds an element that is not a plain value"))?;
             if text.contains(separator) || text.is_empty() {
                 return Err(format!(
                     "`{argument}`: no element may be empty or hold `{separator}`, which separates them"
@@ -73,7 +73,7 @@ impl QueryParam {
     fn pair(&self, name: &str, value: &Value, target: &mut String, path: usize) -> Result<(), String> {
         steps::ticks(name.len());
         let text = scalar_text(value);
-        let text = text.ok_or_else(|| format!("`{}` holds an element that is no plain value", self.argument))?;
+        let text = text.ok_or_else(|| format!("`{}` holds an element that is not a plain value", self.argument))?;
         start(name, target, path);
         target.extend(percent(&text));
         Ok(())

@@ -168,7 +168,7 @@ pub(crate) fn check_content_type(headers: &HeaderMap, body: &[u8]) -> Result<(),
     {
         return Ok(());
     }
-    let shown = if essence.is_empty() { "something that is no JSON" } else { essence.as_str() };
+    let shown = if essence.is_empty() { "something that is not JSON" } else { essence.as_str() };
     Err(format!("sent `{}` where JSON is due", one_line(shown, 80)))
 }
 
@@ -198,7 +198,7 @@ fn decode_list(row: &Row, plan: &ListPlan, arguments: &Map<String, Value>, text:
         plan.items.find(text).map_err(|error| format!("sent JSON that cannot be read ({})", category(&error)))?;
     let found = found.ok_or_else(|| format!("sent no list at {}", place()))?;
     let items: Vec<&RawValue> =
-        serde_json::from_str(found).map_err(|_| format!("sent something that is no list at {}", place()))?;
+        serde_json::from_str(found).map_err(|_| format!("sent something that is not a list at {}", place()))?;
     let count = items.len();
     let broken = |error: serde_json::Error| error.to_string();
     let dropped;

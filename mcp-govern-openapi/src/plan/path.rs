@@ -85,7 +85,7 @@ fn parse_segment(segment: &str, params: &[PathParam], used: &mut Vec<String>) ->
             pieces.push(Piece::Literal(check_literal(literal)?));
         }
         if used.iter().any(|other| other == name) {
-            return Err(format!("`{{{name}}}` stands twice"));
+            return Err(format!("`{{{name}}}` is there twice"));
         }
         let param = params.iter().find(|param| param.name == name);
         let param = param.ok_or_else(|| format!("`{{{name}}}` has no definition among the parameters"))?;

@@ -21,8 +21,8 @@ impl SecretPath {
     /// Parses a pattern such as `/services/*/integration_key` or `/**/http_cal_url`.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let rest = text.strip_prefix('/').filter(|rest| !rest.is_empty() && !rest.ends_with("**"));
-        let rest =
-            rest.ok_or_else(|| format!("`{text}` is no place in a result: expected `/name/…`, `*` or `**` between"))?;
+        let rest = rest
+            .ok_or_else(|| format!("`{text}` is not a place in a result: expected `/name/…`, `*` or `**` between"))?;
         let step = |token: &str| match token {
             "*" => Step::Any,
             "**" => Step::AnyDepth,

@@ -154,7 +154,7 @@ impl Reach {
             match keep.apply(&mut read, is_allowed) {
                 Some(left_out) => is_narrowed |= left_out > 0,
                 // What cannot be found cannot be left out: nothing is shown then.
-                None => return Err(format!("sent nothing of which `{}` could be told", keep.argument)),
+                None => return Err(format!("sent an answer in which `{}` cannot be found", keep.argument)),
             }
             tree = Some(read);
         }
@@ -252,14 +252,14 @@ fn id(entry: &str) -> Result<String, String> {
     if entry.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':')) {
         return Ok(entry.to_owned());
     }
-    Err(format!("holds `{entry}`, which is no identifier"))
+    Err(format!("holds `{entry}`, which is not an identifier"))
 }
 
 /// A host such as `status.example.com`, or its address; plain http on loopback alone.
 fn host(entry: &str) -> Result<Host, String> {
     let wrong = |fault: &str| format!("holds `{entry}`, which {fault}");
     let text = if entry.contains("://") { entry.to_owned() } else { format!("https://{entry}") };
-    let url = Url::parse(&text).map_err(|_| wrong("is no host such as `status.example.com`"))?;
+    let url = Url::parse(&text).map_err(|_| wrong("is not a host such as `status.example.com`"))?;
     check_base(&url).map_err(wrong)?;
     if url.path() != "/" {
         return Err(wrong("has a path: expected a host alone"));

@@ -80,7 +80,7 @@ async fn what_an_argument_may_not_be_is_refused_before_anything_is_sent() {
     for (tool, arguments, part) in [
         ("get_pet", json!({"pet_id": "../admin"}), "`pet_id`"),
         ("get_pet", json!({}), "`pet_id` is missing"),
-        ("get_pet", json!({"pet_id": "a", "petId": "b"}), "`petId` is no argument"),
+        ("get_pet", json!({"pet_id": "a", "petId": "b"}), "`petId` is not an argument"),
         ("list_pets", json!({"specis": ["cat"]}), "`specis`"),
         ("list_pets", json!({"species": []}), "leave it out"),
         ("list_pets", json!({"q": null}), "`q` is null"),
@@ -225,15 +225,15 @@ async fn answers_that_are_none_are_told_apart() {
             plain(200, &[("content-type", "text/html")], "<html>login</html>"),
             "`text/html` where JSON is due",
         ),
-        ("get_pet", plain(200, &[], "<html>"), "no JSON"),
+        ("get_pet", plain(200, &[], "<html>"), "not JSON"),
         ("get_pet", plain(200, &[("content-type", "application/json")], "{\"pet\":"), "ends too early"),
         ("get_pet", plain(200, &[("content-type", "application/json")], "{\"pet\": nope}"), "broken syntax"),
         ("get_pet", plain(200, &[("content-type", "application/json")], ""), "empty body"),
         ("get_pet", json(200, json!({"pet": null})), "nothing at `/pet`"),
         ("get_pet", json(200, json!([1])), "nothing at `/pet`"),
-        ("list_pets", json(200, json!({"pets": null})), "no list at `/pets`"),
-        ("list_pets", json(200, json!({"pets": {"a": 1}})), "no list at `/pets`"),
-        ("list_pets", json(200, json!("pets")), "no list at `/pets`"),
+        ("list_pets", json(200, json!({"pets": null})), "list at `/pets`"),
+        ("list_pets", json(200, json!({"pets": {"a": 1}})), "list at `/pets`"),
+        ("list_pets", json(200, json!("pets")), "list at `/pets`"),
     ];
     for (tool, step, part) in cases {
         let script = Script::new([step]);

@@ -120,7 +120,7 @@ fn every_fault_names_its_operation() {
         ("      x-govern: {effect: read}\n", "      x-govern: {effect: read, output: {items: a}}\n", "JSON pointer"),
         ("      x-govern: {effect: read}\n", "      x-govern: {effect: read, output: {items: /a, root: /b}}\n", "both"),
         ("      x-govern: {effect: read}\n", "      x-govern: {effect: read, unwrap: a}\n", "without `requestBody`"),
-        ("      x-govern: {effect: read}\n", "      x-govern: {effect: read, secret_output: [a]}\n", "no place"),
+        ("      x-govern: {effect: read}\n", "      x-govern: {effect: read, secret_output: [a]}\n", "not a place"),
         (
             "      x-govern: {effect: read}\n",
             "      x-govern: {effect: read, idempotent: {with: a}}\n",

@@ -205,7 +205,7 @@ fn what_a_recipe_sends_unasked_is_its_own_word_or_that_of_the_row_it_borrows_fro
     let required = definition(borrowing().with_required(["pet_id", "note"])).unwrap();
     assert_eq!(json!(required.send()), json!({"alias": "x"}));
     for (spec, part) in [
-        (borrowing().with_sent("nothing", json!(1)), "`nothing`: the argument is no argument"),
+        (borrowing().with_sent("nothing", json!(1)), "`nothing`: the argument is not an argument"),
         (borrowing().with_sent("note", json!(1)), "must be of type string"),
         (spec().with_sent("pet_id", json!("1")), "never left out"),
     ] {

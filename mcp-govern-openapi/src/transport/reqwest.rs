@@ -142,7 +142,7 @@ impl Origins {
     }
 
     fn origin(&self, uri: &Uri) -> Result<Url, TransportError> {
-        let no_url = || TransportError::not_sent("the address is no URL");
+        let no_url = || TransportError::not_sent("the address is not a valid URL");
         let (scheme, authority) = uri.scheme().zip(uri.authority()).ok_or_else(no_url)?;
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let of_scheme = |url: &&Url| url.scheme() == scheme.as_str();

@@ -104,7 +104,7 @@ impl ConnectDoor {
             return Err(self.not_now());
         }
         Ok(format!(
-            "Your account with {title} is disconnected: tools here use it no more. What you allowed at the vendor stands there until \
+            "Your account with {title} is disconnected: tools here use it no more. What you allowed at the vendor stays allowed there until \
              you take it back there."
         ))
     }

@@ -99,6 +99,10 @@ impl ConnectAccounts {
             && self.path.starts_with('/')
             && !self.path.ends_with('/')
             && self.path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-_.".contains(&byte));
-        if fine { Ok(()) } else { Err(ServerError::config(format!("`{}` is no path such as `/connect`", self.path))) }
+        if fine {
+            Ok(())
+        } else {
+            Err(ServerError::config(format!("`{}` is not a path such as `/connect`", self.path)))
+        }
     }
 }

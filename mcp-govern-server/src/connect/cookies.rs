@@ -22,7 +22,7 @@ impl ConnectDoor {
         Err(self.problem(
             StatusCode::FORBIDDEN,
             "This is not where it began",
-            &["The account was not connected: the sign-in was begun in another browser, perhaps by somebody else. \
+            &["The account was not connected: the sign-in was begun in another browser, perhaps by another person. \
                If it was you, call the tool again in your AI client and open the new link."],
         ))
     }

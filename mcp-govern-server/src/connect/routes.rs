@@ -130,7 +130,7 @@ impl ConnectDoor {
              your account with {}, and only for you.",
             ticket.client, server.spec.title,
         );
-        let warning = "Go on only if you have just been asked this in your own AI client. If somebody else sent you this link, \
+        let warning = "Go on only if you have just been asked this in your own AI client. If another person sent you this link, \
                        close the page.";
         if visitor == Who::SignsIn {
             return Ok(self.ask_to_sign_in(&title, &asked, warning, &sealed));
@@ -261,7 +261,7 @@ impl ConnectDoor {
         let server = self.server(&pending.server)?;
         if let Some(error) = parameter(query, "error") {
             let reason = if error == "access_denied" {
-                "You, or somebody who decides for your account, did not allow it.".to_owned()
+                "You, or a person who decides for your account, did not allow it.".to_owned()
             } else {
                 let error: String = error.chars().filter(char::is_ascii_graphic).take(64).collect();
                 format!("The sign-in page answered `{error}`.")
@@ -309,7 +309,7 @@ impl ConnectDoor {
                 Ok(Visitor::Unknown) => Err(self.problem(
                     StatusCode::FORBIDDEN,
                     "Please sign in first",
-                    &["It cannot be told who you are. Sign in, and open the link from your AI client again."],
+                    &["It is not known who you are. Sign in, and open the link from your AI client again."],
                 )),
                 Err(error) => Err(self.cannot_tell(&error)),
             };
@@ -345,8 +345,8 @@ impl ConnectDoor {
         let shown = self.problem(
             StatusCode::FORBIDDEN,
             "This link is not for you",
-            &["It was made for somebody else, and would let that person use your account. Nothing was connected. \
-               If somebody sent it to you, tell your security people."],
+            &["It was made for another person, and would let that person use your account. Nothing was connected. \
+               If another person sent it to you, tell your security people."],
         );
         Err(if self.connector.sign_in().is_some() { self.without_session(shown) } else { shown })
     }

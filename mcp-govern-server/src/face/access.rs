@@ -124,8 +124,8 @@ fn names(profiles: &[RequestableProfile]) -> Vec<String> {
 /// The tool as MCP shows it: the profiles stand in the description with what they are for, and as values of the argument.
 fn shown(profiles: &[RequestableProfile]) -> Tool {
     let mut description = "Asks for an access profile in the name of the person you work for, so that its tools can be called. Use it \
-         when a tool you need cannot be called yet, and only with the person's consent. Without `profile` it tells how the person's \
-         requests are doing; asking again for the same profile while a request is open tells how that one is doing and asks for \
+         when a tool you need cannot be called yet, and only with the person's consent. Without `profile` it reports how the person's \
+         requests are doing; asking again for the same profile while a request is open reports how that one is doing and asks for \
          nothing new."
         .to_owned();
     for profile in profiles {

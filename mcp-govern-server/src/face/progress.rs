@@ -62,7 +62,7 @@ impl Told {
 
 #[expect(
     clippy::cast_precision_loss,
-    reason = "MCP counts progress in floating point; beyond 2^53 nobody sees the difference"
+    reason = "MCP counts progress in floating point; beyond 2^53 the difference is not visible"
 )]
 fn number(units: u64) -> f64 {
     units as f64

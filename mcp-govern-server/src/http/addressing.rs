@@ -82,7 +82,7 @@ impl Addressing {
         }
         for text in more {
             let name = Name::read(text).ok_or_else(|| {
-                ServerError::config(format!("`{text}` is no host such as `tools.internal` or `10.0.0.7:8700`"))
+                ServerError::config(format!("`{text}` is not a host such as `tools.internal` or `10.0.0.7:8700`"))
             })?;
             names.push(name);
         }
@@ -224,10 +224,10 @@ fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a st
     let mut values = headers.get_all(name).iter();
     let (first, second) = (values.next(), values.next());
     if second.is_some() {
-        return Err(Refusal::malformed("the request has a header twice that may stand there once: `Host` or `Origin`"));
+        return Err(Refusal::malformed("the request has a header twice that may be there once: `Host` or `Origin`"));
     }
     let text = first.map(|value| value.to_str()).transpose();
-    text.map_err(|_| Refusal::malformed("`Host` or `Origin` of the request is no visible text"))
+    text.map_err(|_| Refusal::malformed("`Host` or `Origin` of the request is not visible text"))
 }
 
 fn bare(host: &str) -> &str {

@@ -49,7 +49,8 @@ impl Origins {
             Some(origin)
         };
         let all = [own.as_str()].into_iter().chain(more.iter().map(String::as_str));
-        let refused = |text| ServerError::config(format!("`{text}` is no origin such as `https://app.example.com`"));
+        let refused =
+            |text| ServerError::config(format!("`{text}` is not an origin such as `https://app.example.com`"));
         all.map(|text| read(text).ok_or_else(|| refused(text))).collect::<Result<_, _>>().map(Self)
     }
 

@@ -41,7 +41,7 @@ impl StaticTokens {
             return Err(ServerError::config("a token must be of visible ASCII characters, without spaces"));
         }
         if self.find(token).is_some() {
-            return Err(ServerError::config(format!("the token of `{}` is somebody's already", identity.user)));
+            return Err(ServerError::config(format!("the token of `{}` has another owner already", identity.user)));
         }
         self.entries.push((hash(token), identity));
         Ok(self)

@@ -248,7 +248,7 @@ fn call(params: &mut Members<'_>) -> Result<(), Fault> {
 
 fn listen(params: &Members<'_>) -> Result<(), Fault> {
     let Some(stated) = params.get("notifications") else {
-        return Err(Fault::new("`params.notifications` is missing: it says what is to be told"));
+        return Err(Fault::new("`params.notifications` is missing: it names the notifications to send"));
     };
     serde_json::from_str::<SubscriptionFilter>(stated.get())
         .map(drop)

@@ -187,13 +187,13 @@ async fn every_kind_of_bad_token_is_refused() {
     let other = Key::new("one");
     let sign = |claims: &Value| scene.key.sign(claims);
     for (token, reason) in [
-        ("no.jwt".to_owned(), "no signed JWT"),
+        ("no.jwt".to_owned(), "not a signed JWT"),
         (other.sign(&claims()), "signature is wrong"),
         (sign(&with(&json!({"iss": "https://id.example.com"}))), "another issuer"),
         (sign(&with(&json!({"iss": [ISSUER]}))), "another issuer"),
         (
             sign(&with(&json!({"aud": "https://elsewhere.example.com"}))),
-            "meant for somebody else: its audience must be `http://127.0.0.1:8700/mcp`",
+            "meant for another server: its audience must be `http://127.0.0.1:8700/mcp`",
         ),
         (sign(&with(&json!({"aud": null}))), "lacks one of"),
         (sign(&with(&json!({"sub": null}))), "lacks one of"),
@@ -206,7 +206,7 @@ async fn every_kind_of_bad_token_is_refused() {
         (scene.key.sign_as(&json!({"alg": "ES256", "kid": "one"}), &claims()), "must accept `JWT`"),
         (scene.key.sign_as(&json!({"alg": "ES256", "typ": "dpop+jwt", "kid": "one"}), &claims()), "another type"),
         (sign(&with(&json!({"client_id": null}))), "names no client"),
-        (scene.key.sign_as(&json!({"alg": "none", "typ": "at+jwt"}), &claims()), "no signed JWT"),
+        (scene.key.sign_as(&json!({"alg": "none", "typ": "at+jwt"}), &claims()), "not a signed JWT"),
         (scene.key.sign_as(&json!({"alg": "HS256", "typ": "at+jwt", "kid": "one"}), &claims()), "not accepted"),
         (scene.key.sign_as(&json!({"alg": "ES256", "typ": "JWT", "kid": "one"}), &claims()), "another type"),
         (
@@ -520,7 +520,7 @@ async fn an_id_token_names_a_person_to_the_client_and_the_sign_in_that_it_was_ma
     for (change, reason) in [
         (json!({"nonce": "n-2"}), "another sign-in"),
         (json!({"nonce": null}), "another sign-in"),
-        (json!({"aud": PUBLIC}), "meant for somebody else"),
+        (json!({"aud": PUBLIC}), "meant for another server"),
         (json!({"aud": ["gateway", "other"]}), "another client"),
         (json!({"azp": "other"}), "another client"),
         (json!({"iss": "https://id.example.com"}), "another issuer"),

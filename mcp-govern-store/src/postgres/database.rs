@@ -332,7 +332,8 @@ fn check_schema(schema: &str) -> Result<(), StoreError> {
         return Ok(());
     }
     let shown: String = schema.chars().take(63).flat_map(char::escape_debug).collect();
-    let message = format!("`{shown}` is no schema: expected 1 to 63 characters of a-z, 0-9 and `_`, a letter first");
+    let message =
+        format!("`{shown}` is not a valid schema: expected 1 to 63 characters of a-z, 0-9 and `_`, a letter first");
     Err(StoreError::new(StoreErrorKind::Invalid, message))
 }
 

@@ -88,7 +88,7 @@ fn of_code(code: u32, undone: StoreErrorKind) -> (StoreErrorKind, &'static str) 
         (_, 13) => (Unavailable, "the disk is full or the file has its largest size"),
         (_, 14) => (Unavailable, "the file cannot be opened"),
         (_, 11) => (Corrupt, "the file is damaged: restore it from a backup"),
-        (_, 26) => (Corrupt, "the file is no SQLite database"),
+        (_, 26) => (Corrupt, "the file is not a SQLite database"),
         (_, 1 | 19 | 20) => (Corrupt, "the tables are not as this release makes them"),
         (_, 10) => (undone, "the disk failed"),
         _ => (undone, "SQLite failed"),

@@ -76,7 +76,7 @@ async fn what_is_no_store_is_left_alone() {
     std::fs::write(&text, "not a database, ".repeat(600)).unwrap();
     let error = refused(&text, options()).await;
     assert_eq!(error.kind(), StoreErrorKind::Corrupt);
-    assert!(error.to_string().contains("no SQLite database") && error.to_string().contains("notes.txt"), "{error}");
+    assert!(error.to_string().contains("not a SQLite database") && error.to_string().contains("notes.txt"), "{error}");
     assert_eq!(std::fs::read_to_string(&text).unwrap(), "not a database, ".repeat(600));
 
     let other = folder.path().join("other.db");

@@ -55,7 +55,7 @@ impl Components {
                 None if !self.is_complete => {}
                 None => {
                     let text =
-                        format!("`{argument}` names `{id}`, which is no component of the page: see list_components");
+                        format!("`{argument}` names `{id}`, which is not a component of the page: see list_components");
                     return Err(invalid(recipe, text));
                 }
                 Some(found) if found.is_group => {

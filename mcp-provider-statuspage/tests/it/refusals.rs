@@ -188,7 +188,7 @@ async fn times_of_metrics_are_seconds_and_days_of_uptime_are_days() {
             json!({"points": {"m": [{"timestamp": 1, "value": 1, "unit": "ms"}]}}),
             &["points"],
         ),
-        ("get_component_uptime", uptime("2026-02-30"), &["`start` is no day, month or year that exists"]),
+        ("get_component_uptime", uptime("2026-02-30"), &["`start` is not a day, month or year that exists"]),
         ("get_component_uptime", uptime("1969"), &["`start` must be a year, a month or a day"]),
         ("get_component_uptime", uptime("2026-13"), &["start"]),
         ("get_component_uptime", uptime("2026-3"), &["start"]),

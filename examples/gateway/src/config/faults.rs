@@ -21,7 +21,7 @@ pub(super) fn of(document: &Document, blueprint: &Blueprint) -> Vec<String> {
         match blueprint.servers.get(server) {
             None => faults.push(format!("connect.{server}: {}", no_server(server, blueprint))),
             Some(row) if row.sharing == CredentialSharing::Shared => faults.push(format!(
-                "connect.{server}: everybody shares one credential of this server; people connect accounts where it says \
+                "connect.{server}: all callers share one credential of this server; people connect accounts where it says \
                  `sharing = \"per_user\"`"
             )),
             Some(_) => {}
@@ -30,7 +30,7 @@ pub(super) fn of(document: &Document, blueprint: &Blueprint) -> Vec<String> {
     if let Some(proxies) = &document.http.trusted_proxies
         && http::HeaderName::try_from(&proxies.header).is_err()
     {
-        faults.push(format!("http.trusted_proxies: `{}` is no header", proxies.header.escape_debug()));
+        faults.push(format!("http.trusted_proxies: `{}` is not a valid header name", proxies.header.escape_debug()));
     }
     faults.extend(document.limits.faults());
     match (document.audit.keep_days, &document.audit.export) {
@@ -101,6 +101,6 @@ mod tests {
         let sign_in = "authorize_url = 'https://a.example/a'\ntoken_url = 'https://a.example/t'\nclient_id = 'c'\n";
         assert!(faults(&format!("[connect.shared]\n{sign_in}"))[0].contains("per_user"));
         assert!(faults(&format!("[connect.own]\n{sign_in}[credentials.shared]\nkey = {{ file = 'k' }}")).is_empty());
-        assert!(faults("[http.trusted_proxies]\nnetworks = []\nheader = 'a b'")[0].contains("no header"));
+        assert!(faults("[http.trusted_proxies]\nnetworks = []\nheader = 'a b'")[0].contains("not a valid header name"));
     }
 }

@@ -385,7 +385,7 @@ mod tests {
     fn a_fault_of_another_kind_has_its_line_too_and_no_part_of_a_secret() {
         assert!(refused("[http]\nlisten = \"here\"\n").starts_with("gateway.toml:2: "));
         assert!(refused("[http\n").starts_with("gateway.toml:1: "));
-        assert!(refused("tenant = \"Not A Slug\"\n").contains("`Not A Slug` is no tenant"));
+        assert!(refused("tenant = \"Not A Slug\"\n").contains("`Not A Slug` is not a valid tenant"));
         for text in [
             "[credentials.s]\napi_key = \"canary\"\n",
             "[credentials]\ns = \"canary\"\n",
@@ -394,7 +394,7 @@ mod tests {
             "[store]\nurl = \"postgres://me:canary@db/x\"\n",
         ] {
             let told = refused(text);
-            assert!(told.contains("must not stand in the file"), "{told}");
+            assert!(told.contains("must not be in the file"), "{told}");
             assert!(!told.contains("canary"), "{told}");
         }
     }

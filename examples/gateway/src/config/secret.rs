@@ -15,7 +15,7 @@ use serde::{
 use crate::failure::Failure;
 
 /// What a literal secret is refused with. The value is not repeated.
-const LITERAL: &str = "a secret must not stand in the file: put it into the environment or a file of its own, and write \
+const LITERAL: &str = "a secret must not be in the file: put it into the environment or a file of its own, and write \
                        `{ env = \"NAME\" }` or `{ file = \"path\" }` here";
 
 /// Where a secret is.
@@ -156,7 +156,7 @@ impl<'de> Deserialize<'de> for StoreUrl {
             fn visit_str<E: de::Error>(self, text: &str) -> Result<StoreUrl, E> {
                 if holds_password(text) {
                     return Err(E::custom(
-                        "a password must not stand in the file: put the whole address into the environment or a file of its \
+                        "a password must not be in the file: put the whole address into the environment or a file of its \
                          own, and write `url = { env = \"NAME\" }` or `url = { file = \"path\" }`",
                     ));
                 }
@@ -211,11 +211,11 @@ mod tests {
     fn a_literal_secret_is_refused_and_not_repeated() {
         for text in [r#"secret = "canary""#, "secret = 4711", "secret = 47.11"] {
             let refused = read(text).unwrap_err();
-            assert!(refused.contains("must not stand in the file"), "{refused}");
+            assert!(refused.contains("must not be in the file"), "{refused}");
             assert!(!refused.contains("canary") && !refused.contains("47"), "{refused}");
         }
         let fields = toml::from_str::<BTreeMap<String, CredentialFields>>(r#"status = "canary""#).unwrap_err();
-        assert!(fields.message().contains("must not stand") && !fields.message().contains("canary"));
+        assert!(fields.message().contains("must not be in the file") && !fields.message().contains("canary"));
     }
 
     #[test]

@@ -131,7 +131,7 @@ async fn what_may_surprise_is_a_note() {
     site.change("[auth]\n", nobody_proves);
     let (_, told) = check(&site, &[]).await;
     assert!(
-        told["notes"].to_string().contains("whoever calls is `zoe (local)`, to whom the file grants nothing"),
+        told["notes"].to_string().contains("every caller is `zoe (local)`, to whom the file grants nothing"),
         "{told}"
     );
 }

@@ -63,7 +63,7 @@ async fn whoever_tells_it_twice_does_not_wait() {
     let mut gateway = site.start().await;
     let calling = hanging_call(&site, &gateway).await;
     gateway.signal("TERM");
-    gateway.logged("told to stop: nothing new").await;
+    gateway.logged("a signal to stop: nothing new").await;
     gateway.signal("TERM");
     assert_eq!(gateway.ended().await.code(), Some(130));
     let answered = calling.await.unwrap();

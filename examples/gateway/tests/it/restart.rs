@@ -55,7 +55,7 @@ async fn a_kill_switch_thrown_elsewhere_stops_calls_here() {
     let operator = Operator::beside(&site).await;
     let scope = KillScope::Server(ServerId::new("status").unwrap());
     operator.act(Action::Kill { scope: scope.clone() }).await;
-    let line = gateway.logged("somebody else acted").await;
+    let line = gateway.logged("another actor changed governance").await;
     assert_eq!((&line["actor"], &line["level"]), (&json!("olga (os)"), &json!("INFO")));
     let killed = async || {
         let answer = gateway.call(ANN, "status_list_pages", json!({})).await;

@@ -66,7 +66,7 @@ impl Outcome {
             Self::Repeated => "done before, under the same command id",
             Self::Unchanged => "nothing to change",
             Self::WouldBeDone => "would be done",
-            Self::ConfirmationNeeded => "not done: it widens access, and nobody confirmed it (`--yes`)",
+            Self::ConfirmationNeeded => "not done: it widens access, and was not confirmed (`--yes`)",
         }
     }
 }

@@ -101,7 +101,7 @@ fn remedy(remedy: &Remedy) -> Option<String> {
         Remedy::Retry => Some("it passes by itself: try again later".to_owned()),
         Remedy::RetryAfter { milliseconds } => Some(format!("it passes by itself: try again in {milliseconds} ms")),
         Remedy::AskAdministrator => Some("an administrator can change that".to_owned()),
-        Remedy::WaitForReview { tool } => Some(format!("somebody must review it: govern diff {tool}")),
+        Remedy::WaitForReview { tool } => Some(format!("a person must review it: govern diff {tool}")),
         Remedy::RequestAccess { profiles } => {
             let names: Vec<String> = profiles.iter().map(|profile| format!("`{profile}`")).collect();
             Some(format!("the person can ask for {}", names.join(" or ")))

@@ -191,6 +191,6 @@ pub(crate) fn table(grants: &[GrantRow]) -> Table {
 
 impl Report for Grants {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        table(&self.grants).write(out, "No such grants. What a person reaches through a group is told by `explain`.")
+        table(&self.grants).write(out, "No such grants. `explain` shows what a person reaches through a group.")
     }
 }

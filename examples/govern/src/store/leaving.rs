@@ -171,7 +171,10 @@ impl Leaving {
         }
         for Account { server, authorized_as } in accounts {
             let whose = authorized_as.as_ref().map_or_else(String::new, |whom| format!(" ({})", plain(whom)));
-            writeln!(out, "  - the connected account of server `{server}`{whose} is removed; the vendor is not told")?;
+            writeln!(
+                out,
+                "  - the connected account of server `{server}`{whose} is removed; the vendor is not informed"
+            )?;
         }
         let Stays { groups, owns, approves, may_ask_for, killed } = &self.stays;
         for (group, profiles) in groups {

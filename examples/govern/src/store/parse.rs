@@ -103,7 +103,7 @@ impl FromStr for Cursor {
 }
 
 fn no_cursor(text: &str) -> String {
-    format!("`{text}` is no `next` of a page")
+    format!("`{text}` is not a `next` of a page")
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ impl<'a> Place<'a> {
         if arguments.store.as_deref().is_some_and(holds_password) {
             let _ = writeln!(
                 io::stderr(),
-                "govern: the password in `--store` stands in the list of processes, where every user of this machine can read it: \
+                "govern: the password in `--store` is visible in the list of processes, where every user of this machine can read it: \
                  put the URL into GOVERN_STORE, or the password into a password file of PostgreSQL (PGPASSFILE)"
             );
         }

@@ -136,7 +136,8 @@ fn read(path: &Path) -> Result<SeenRows, Failure> {
     } else {
         text = fs::read_to_string(path).map_err(|error| Failure::Usage(error.to_string()))?;
     }
-    serde_json::from_str(&text).map_err(|error| Failure::usage(format!("this is no answer of `tools --json`: {error}")))
+    serde_json::from_str(&text)
+        .map_err(|error| Failure::usage(format!("this is not an answer of `tools --json`: {error}")))
 }
 
 /// A few by name, many by number.

@@ -115,7 +115,7 @@ impl Session {
     pub(crate) async fn need_audit_key(&self) -> Result<(), Failure> {
         if let Some(why) = &self.no_audit_key {
             return Err(Failure::usage(format!(
-                "people stand in the record hashed, and its segments sealed, under the key that the nodes have, which is needed here: {why}"
+                "people are in the record as hashes, and its segments are sealed, under the key of the nodes, which is needed here: {why}"
             )));
         }
         if self.audit_key_holds().await? {

@@ -101,7 +101,7 @@ fn somebody_at_a_terminal_is_asked_before_access_widens_and_heeded() {
         assert!(screen.contains("+ holders of `everything` (1 grant) gain 1 tool"), "{screen}");
         assert!(screen.contains("held by user ben (local)"), "{screen}");
         let told = stdout(&output);
-        assert!(told.contains(if due == 0 { "(done" } else { "nobody confirmed it" }), "{told}");
+        assert!(told.contains(if due == 0 { "(done" } else { "was not confirmed" }), "{told}");
         assert_eq!(site.revision() > revision, due == 0, "{answer:?}");
     }
     // A document is brought about in the same way.

@@ -82,7 +82,7 @@ impl Story {
 fn next_release(scene: &Scene) -> Told<OpenApiProvider> {
     let mut document: Value = serde_json::from_str(scene.vendor.document())?;
     let version = document.pointer_mut("/x-govern/catalogue").ok_or("the document has no catalogue version")?;
-    *version = version.as_u64().ok_or("the catalogue version is no number")?.saturating_add(1).into();
+    *version = version.as_u64().ok_or("the catalogue version is not a number")?.saturating_add(1).into();
     let tool = scene.plot.first().tool;
     let paths = document.get_mut("paths").and_then(Value::as_object_mut).ok_or("the document has no paths")?;
     let operations = paths.values_mut().filter_map(Value::as_object_mut).flat_map(|path| path.values_mut());

@@ -12,7 +12,9 @@ impl Place {
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         match text.strip_prefix('/') {
             None if text.is_empty() => Ok(Self { steps: Vec::new() }),
-            None => Err(format!("`at: {text}` is no place in an argument: expected `/name/…`, with `*` for any step")),
+            None => {
+                Err(format!("`at: {text}` is not a place in an argument: expected `/name/…`, with `*` for any step"))
+            }
             Some(rest) => Ok(Self { steps: rest.split('/').map(str::to_owned).collect() }),
         }
     }

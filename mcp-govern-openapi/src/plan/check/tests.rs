@@ -91,7 +91,7 @@ fn a_day_that_does_not_exist_is_none() {
         (json!({"a": "2026-01-01", "b": "2026-02-29"}), "b"),
     ] {
         let fault = holds(span.clone(), arguments.clone()).unwrap_err();
-        assert_eq!(fault, format!("`{name}` is no day, month or year that exists"), "{arguments}");
+        assert_eq!(fault, format!("`{name}` is not a day, month or year that exists"), "{arguments}");
     }
     assert!(holds(span, json!({"a": "2024-02-29", "b": "2024-03"})).is_ok());
 }

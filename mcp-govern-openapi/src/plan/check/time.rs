@@ -65,7 +65,7 @@ impl Span {
         }
         let no_day = |(name, value): (&str, Option<&Value>)| {
             let given = value.and_then(Value::as_str)?;
-            days_of(given).is_none().then(|| format!("`{name}` is no day, month or year that exists"))
+            days_of(given).is_none().then(|| format!("`{name}` is not a day, month or year that exists"))
         };
         if let Some(fault) = no_day(first).or_else(|| no_day(last)) {
             return Err(fault);

@@ -74,7 +74,7 @@ impl RowCaller<'_> {
     ///
     /// # Errors
     ///
-    /// As [`RowCaller::call`]; [`ProviderErrorKind::BadAnswer`] when a result is no list.
+    /// As [`RowCaller::call`]; [`ProviderErrorKind::BadAnswer`] when a result is not a list.
     pub async fn list(
         &self,
         row: &str,
@@ -90,7 +90,7 @@ impl RowCaller<'_> {
         loop {
             let mut page = self.call(row, arguments.clone()).await?.to_value()?;
             let Some(Value::Array(items)) = page.get_mut("items").map(Value::take) else {
-                let text = format!("the result of `{row}` is no list");
+                let text = format!("the result of `{row}` is not a list");
                 return Err(ProviderError::new(ProviderErrorKind::BadAnswer, text).with_sent(Sent::Yes));
             };
             list.items.extend(items);
@@ -178,7 +178,7 @@ impl OpenApiServer {
                 Err(fail(ProviderErrorKind::Timeout, format!("`{name}`: the deadline passed")).with_sent(Sent::Maybe))
             }
             Ok(Ok(value)) if !value.is_object() => {
-                Err(fail(ProviderErrorKind::Internal, format!("`{name}`: the recipe's result is no object")))
+                Err(fail(ProviderErrorKind::Internal, format!("`{name}`: the recipe's result is not an object")))
             }
             Ok(outcome) => outcome,
         };

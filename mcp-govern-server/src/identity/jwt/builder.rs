@@ -151,8 +151,10 @@ impl JwtAuthenticatorBuilder {
     /// When the issuer or the key set is not on https (http on loopback is fine), an audience is empty, or no algorithm
     /// or type is left.
     pub fn build(self) -> Result<JwtAuthenticator, ServerError> {
-        let issuer_url: Url =
-            self.issuer.parse().map_err(|_| ServerError::config(format!("the issuer `{}` is no URL", self.issuer)))?;
+        let issuer_url: Url = self
+            .issuer
+            .parse()
+            .map_err(|_| ServerError::config(format!("the issuer `{}` is not a valid URL", self.issuer)))?;
         for url in self.jwks_url.iter().chain([&issuer_url]) {
             if !is_safe(url) {
                 return Err(ServerError::config(format!("`{url}` is not on https")));

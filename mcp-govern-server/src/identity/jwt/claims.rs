@@ -55,8 +55,10 @@ impl Claims {
         }
         let of_sign_in = ["nonce", "at_hash", "c_hash"].iter().any(|name| self.0.contains_key(*name));
         if !stated.is_access_token() && (of_sign_in || self.text("typ") == Some("ID")) {
-            return Err(AuthError::invalid("the token is an ID token: it says who signed in, and is no access token")
-                .with_reason(RefusalReason::Type));
+            return Err(AuthError::invalid(
+                "the token is an ID token: it says who signed in, and is not an access token",
+            )
+            .with_reason(RefusalReason::Type));
         }
         Ok(())
     }
@@ -145,7 +147,7 @@ impl Claims {
             Some(whole)
         });
         let seconds = seconds.ok_or_else(|| {
-            AuthError::invalid(format!("the claim `{name}` is no date")).with_reason(RefusalReason::Claims)
+            AuthError::invalid(format!("the claim `{name}` is not a date")).with_reason(RefusalReason::Claims)
         })?;
         Ok(Some(Timestamp::from_millis(seconds.saturating_mul(1000))))
     }

@@ -33,8 +33,8 @@ pub(crate) async fn published(fetch: &dyn FetchJwks, issuer: &Url) -> Result<Met
                 continue;
             }
         };
-        let metadata: Metadata =
-            serde_json::from_slice(&document).map_err(|error| format!("`{url}` is no issuer's metadata: {error}"))?;
+        let metadata: Metadata = serde_json::from_slice(&document)
+            .map_err(|error| format!("`{url}` is not an issuer's metadata: {error}"))?;
         // RFC 8414, section 3.3: metadata of another issuer must not be used.
         if !same_issuer(&metadata.issuer, issuer) {
             return Err(format!("`{url}` is the metadata of `{}`", cleaned(&metadata.issuer, 256)));

@@ -34,7 +34,7 @@ impl KeySet {
     /// Reads a key set. Keys of kinds that cannot check a signature here are left out: they do not spoil the others.
     pub(super) fn read(document: &[u8]) -> Result<Self, String> {
         let document: Document =
-            serde_json::from_slice(document).map_err(|error| format!("the answer is no key set: {error}"))?;
+            serde_json::from_slice(document).map_err(|error| format!("the answer is not a key set: {error}"))?;
         let keys: Vec<Key> = document.keys.into_iter().take(MOST_KEYS).filter_map(Key::read).collect();
         if keys.is_empty() {
             Err("the key set holds no key that checks signatures".to_owned())

@@ -93,7 +93,7 @@ impl JwtAuthenticator {
         if text.len() > LONGEST {
             return Err(malformed(format!("the token is longer than {LONGEST} bytes")));
         }
-        let header = decode_header(text).map_err(|_| malformed("the token is no signed JWT".to_owned()))?;
+        let header = decode_header(text).map_err(|_| malformed("the token is not a signed JWT".to_owned()))?;
         let stated = Stated::of(text, header.kid.as_deref());
         let judged = self.judge(text, &header, &stated).await;
         judged.map_err(|error| error.with_claimed(stated.claimed()))
@@ -170,7 +170,7 @@ fn refused(error: &jsonwebtoken::errors::Error, audiences: &[String]) -> Option<
         ErrorKind::InvalidAudience => {
             let expected: Vec<String> = audiences.iter().map(|audience| format!("`{audience}`")).collect();
             let expected = expected.join(" or ");
-            (format!("the token is meant for somebody else: its audience must be {expected}"), RefusalReason::Audience)
+            (format!("the token is meant for another server: its audience must be {expected}"), RefusalReason::Audience)
         }
         ErrorKind::MissingRequiredClaim(_) => {
             ("the token lacks one of exp, iss, aud and sub".to_owned(), RefusalReason::Claims)

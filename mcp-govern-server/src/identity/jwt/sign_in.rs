@@ -57,7 +57,7 @@ impl JwtAuthenticator {
         let text = token.expose();
         let refused = |message: &str, reason| AuthError::invalid(message).with_reason(reason);
         let header = (text.len() <= LONGEST).then(|| decode_header(text).ok()).flatten();
-        let header = header.ok_or_else(|| refused("the ID token is no signed JWT", RefusalReason::Malformed))?;
+        let header = header.ok_or_else(|| refused("the ID token is not a signed JWT", RefusalReason::Malformed))?;
         let algorithm = JwtAlgorithm::of_library(header.alg).filter(|algorithm| self.algorithms.contains(algorithm));
         let Some(algorithm) = algorithm.filter(|_| header.crit.is_none()) else {
             return Err(refused("the ID token is signed in a way that is not accepted", RefusalReason::Type));

@@ -207,13 +207,13 @@ impl Report for Segments {
         table.write(out, "Nothing is old enough.")?;
         for row in &self.segments {
             for call in &row.unknown {
-                writeln!(out, "{}: nobody knows how call {} ended", row.writer, plain(call.as_str()))?;
+                writeln!(out, "{}: it is unknown how call {} ended", row.writer, plain(call.as_str()))?;
             }
         }
         match self.outcome {
             "done" => writeln!(out, "Dropped. Keep the files: they are the record of these calls."),
             "unchanged" => writeln!(out, "All of it was dropped before."),
-            "confirmation_needed" => writeln!(out, "Not dropped: nobody confirmed it (`--yes`)."),
+            "confirmation_needed" => writeln!(out, "Not dropped: it was not confirmed (`--yes`)."),
             _ => Ok(()),
         }
     }

@@ -140,7 +140,7 @@ fn not_checked(session: &Session, journal: &JournalVerification, anchored: bool)
     let mut missing = Vec::new();
     if let Some(why) = session.no_audit_key() {
         missing.push(format!(
-            "the {} of the journal, without which whoever can write the store can write another record that fits together: {why}",
+            "the {} of the journal, without which a person who can write the store can write another record that fits together: {why}",
             count(usize::try_from(journal.seals.unchecked).unwrap_or(usize::MAX), "seal")
         ));
     } else if journal.seals.through.is_none() && journal.broken.is_none() {
