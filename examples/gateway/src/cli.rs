@@ -61,7 +61,7 @@ pub(crate) struct StoreFlags {
     pub(crate) insecure_postgres: bool,
 }
 
-/// What counts for serving and stands over the file.
+/// Options for serving, which override the file.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ServeFlags {
     /// The address to listen on; port 0 takes a free one [default: 127.0.0.1:8700]
@@ -117,7 +117,7 @@ pub(crate) enum KeyKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum AuthMode {
-    /// Not at all: everybody on this machine is one and the same person
+    /// Not at all: all callers on this machine are one and the same person
     None,
     /// With tokens that were handed out beforehand
     Static,

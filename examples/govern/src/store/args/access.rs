@@ -73,7 +73,7 @@ pub(crate) enum ProfilesVerb {
         /// The profile
         profile: ProfileId,
     },
-    /// Make a profile that nobody can ask for; a blueprint can say more
+    /// Make a profile that no person can ask for; a blueprint can say more
     Create {
         /// Its id
         profile: ProfileId,
@@ -83,7 +83,7 @@ pub(crate) enum ProfilesVerb {
         #[command(flatten)]
         act: ActArguments,
     },
-    /// Bind a toolset to a profile: whoever holds the profile gains its tools
+    /// Bind a toolset to a profile: the people who hold the profile gain its tools
     Bind {
         /// The profile
         profile: ProfileId,

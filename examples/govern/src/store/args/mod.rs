@@ -85,7 +85,7 @@ pub(crate) struct ActArguments {
 /// What is done with a store.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// How governance stands: servers, tools to review, requests to decide, kill switches, the record
+    /// The state of governance: servers, tools to review, requests to decide, kill switches, the record
     Status,
     /// The registered servers
     Servers {
@@ -101,7 +101,7 @@ pub(crate) enum Verb {
     },
     /// The tools, with the digests of their definitions
     Tools(ToolsArguments),
-    /// What has changed in a tool since somebody reviewed it, field by field
+    /// What has changed in a tool since it was reviewed, field by field
     Diff {
         /// `server/tool`
         tool: ToolId,

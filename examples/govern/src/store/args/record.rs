@@ -115,9 +115,9 @@ pub(crate) enum AuditVerb {
         #[arg(long, short)]
         yes: bool,
     },
-    /// Where the journal and every chain stand: to be kept elsewhere
+    /// The heads of the journal and of every chain: to be kept elsewhere
     Heads,
-    /// Calls of which no end is on record: nobody knows whether the vendor did what was asked
+    /// Calls of which no end is on record: it is unknown whether the vendor did what was asked
     Unknown {
         /// Begun since
         #[arg(long, value_parser = parse::moment, default_value = "7d")]
