@@ -130,7 +130,7 @@ impl McpServerBuilder {
         self
     }
 
-    /// With another deadline than two minutes for a call. The provider is told of it; a call whose provider does not keep to it is
+    /// With another deadline than two minutes for a call. The provider gets it; a call whose provider does not keep to it is
     /// given up five seconds later, and its record says so.
     pub fn with_call_deadline(mut self, deadline: Duration) -> Self {
         self.face.call_deadline = deadline;
@@ -144,13 +144,13 @@ impl McpServerBuilder {
         self
     }
 
-    /// With another number than 1024 of open streams that are told of changes. One person may have 32.
+    /// With another number than 1024 of open streams that receive notices of changes. One person may have 32.
     pub fn with_subscriptions(mut self, most: usize) -> Self {
         self.face.subscriptions = most;
         self
     }
 
-    /// With another time than thirty seconds after which the lists of those who are told of changes are looked at, also where nothing
+    /// With another time than thirty seconds after which the lists of callers with such a stream are looked at, also where nothing
     /// was changed: a grant may have ended.
     pub fn with_list_recheck(mut self, recheck: Duration) -> Self {
         self.face.recheck = recheck;
@@ -222,7 +222,7 @@ impl McpServerBuilder {
         self
     }
 
-    /// With another time than twenty seconds that calls in flight have to end once [`McpServer::serve`] is told to stop.
+    /// With another time than twenty seconds that calls in flight have to end after the signal for [`McpServer::serve`] to stop.
     pub fn with_shutdown_grace(mut self, grace: Duration) -> Self {
         self.serve.grace = grace;
         self
@@ -251,7 +251,7 @@ impl McpServerBuilder {
         self
     }
 
-    /// With the sentence that a refusal by `Host` ends with, for whoever operates the server: which setting lets the host in. Without it the
+    /// With the sentence that a refusal by `Host` ends with, for the operator of the server: which setting lets the host in. Without it the
     /// refusal names [`McpServerBuilder::with_hosts`].
     pub fn with_host_hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.host = hint.into();

@@ -1,6 +1,6 @@
 //! Texts of others, as they may stand in a log, a record or an answer.
 
-/// A text of somebody else: at most so many characters, none of which controls a terminal, ends a line or turns the direction of reading.
+/// A text that others wrote: at most so many characters, none of which controls a terminal, ends a line or turns the direction of reading.
 pub(crate) fn cleaned(text: &str, longest: usize) -> String {
     let mut cleaned: String = text.chars().take(longest).map(|c| if is_plain(c) { c } else { '\u{fffd}' }).collect();
     if text.chars().nth(longest).is_some() {

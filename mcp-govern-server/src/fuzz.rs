@@ -32,7 +32,7 @@ fn stands_twice(text: &str) -> Option<bool> {
     Some(count_names(arguments.get()) > count_names(&last.to_string()))
 }
 
-/// How many names a text of JSON holds: a colon stands behind each.
+/// How many names a text of JSON holds: a colon follows each.
 fn count_names(json: &str) -> usize {
     let (mut is_text, mut is_escaped, mut names) = (false, false, 0);
     for c in json.chars() {

@@ -15,7 +15,7 @@ use prometheus_client::{
 
 use crate::identity::RefusalReason;
 
-/// One label: its values are a closed list of words, so that nobody outside can make the metrics grow.
+/// One label: its values are a closed list of words, so that no caller can make the metrics grow.
 type Label = [(&'static str, &'static str); 1];
 
 /// Labels of which one is the id of a registered server, and the others are of closed lists: operators bound them, callers do not.
@@ -78,7 +78,7 @@ pub(crate) enum CallEnd {
 pub(crate) enum Cut {
     /// Its address has as many as one may have.
     Address,
-    /// Nobody was authenticated over it in time.
+    /// No caller was authenticated over it in time.
     Stranger,
     /// The peer did not read what was answered.
     NotRead,

@@ -20,7 +20,7 @@ pub(crate) enum Purpose {
     Session,
 }
 
-/// Seals and opens with HMAC-SHA-256 under the server's key. What is sealed can be read by whoever holds it: put nothing personal in.
+/// Seals and opens with HMAC-SHA-256 under the server's key. A person who holds a sealed value can read it: put nothing personal in.
 #[derive(Clone)]
 pub(crate) struct Sealer(RequestStateCodec);
 
@@ -36,7 +36,7 @@ impl Sealer {
         Ok(Self(codec))
     }
 
-    /// Seals a value for somebody: `parts` must be given again to open it.
+    /// Seals a value for one caller: `parts` must be given again to open it.
     pub(crate) fn seal(
         &self,
         purpose: Purpose,
@@ -77,7 +77,7 @@ fn bound(purpose: Purpose, parts: &[&str]) -> Vec<u8> {
     bytes
 }
 
-/// Bytes that nobody can guess.
+/// Random bytes that cannot be guessed.
 pub(crate) fn random_bytes<const N: usize>() -> Result<[u8; N], ServerError> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|error| {

@@ -97,7 +97,7 @@ impl McpServer {
         router
     }
 
-    /// `/healthz` (the process answers) and `/readyz` (calls are admitted and put on record, and it can be told who calls: an issuer's keys
+    /// `/healthz` (the process answers) and `/readyz` (calls are admitted and put on record, and callers can be authenticated: an issuer's keys
     /// were read; 503 otherwise). They ask for no token and
     /// tell nothing about servers, tools or people.
     pub fn health_router(&self) -> Router {
@@ -143,8 +143,8 @@ impl McpServer {
         Arc::clone(&self.parts.operations).run(listener, app, shutdown, &ends).await;
     }
 
-    /// Ends streams that are told of changes, and answers `/readyz` with 503 from now on. Calls in flight go on. For an application that
-    /// serves the router itself: call it when it is told to stop.
+    /// Ends streams that receive notices of changes, and answers `/readyz` with 503 from now on. Calls in flight go on. For an application that
+    /// serves the router itself: call it on the signal to stop.
     pub fn close(&self) {
         self.parts.face.closing().cancel();
     }
@@ -153,7 +153,7 @@ impl McpServer {
     ///
     /// # Errors
     ///
-    /// When what comes in is no MCP.
+    /// When what comes in is not MCP.
     pub async fn serve_stdio(&self, identity: Identity) -> Result<(), ServerError> {
         let (read, write) = stdio();
         self.serve_io(identity, read, write).await
@@ -163,7 +163,7 @@ impl McpServer {
     ///
     /// # Errors
     ///
-    /// When what comes in is no MCP.
+    /// When what comes in is not MCP.
     pub async fn serve_io(
         &self,
         identity: Identity,

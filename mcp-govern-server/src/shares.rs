@@ -34,7 +34,7 @@ pub(crate) struct Share<K: Eq + Hash> {
 }
 
 impl<K: Clone + Eq + Hash> Shares<K> {
-    /// `all` for everybody together, `each` for one key.
+    /// `all` for all keys together, `each` for one key.
     pub(crate) fn new(all: usize, each: usize) -> Arc<Self> {
         let taken = Mutex::new(Taken { all: 0, of: HashMap::new() });
         Arc::new(Self { all, each, taken, freed: Notify::new() })

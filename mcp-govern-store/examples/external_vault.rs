@@ -31,7 +31,7 @@ struct ExternalVault {
 }
 
 impl ExternalVault {
-    /// Under which name a key's secret is kept. Every part stands in it, and none can flow into the next.
+    /// Under which name a key's secret is kept. Every part is in it, and none can flow into the next.
     fn name(&self, key: &VaultKey) -> Result<String, VaultError> {
         serde_json::to_string(&(&self.tenant, key)).map_err(|error| {
             StoreError::new(StoreErrorKind::Invalid, "the key has no JSON form").with_source(error).into()

@@ -1,6 +1,6 @@
 //! How a credential is written before it is sealed, and where it belongs.
 //!
-//! Length-prefixed parts instead of JSON: a serialiser would leave copies of the secrets in buffers that nobody wipes.
+//! Length-prefixed parts instead of JSON: a serialiser would leave copies of the secrets in buffers that are not wiped.
 
 use std::fmt;
 
@@ -58,7 +58,7 @@ impl KeyColumns {
     }
 }
 
-/// What stands under a key of the vault.
+/// The value under a key of the vault.
 ///
 /// INVARIANT: versions go on after a deletion, so that a version names one credential for ever
 /// (`a_deleted_credential_is_gone_and_nothing_old_takes_the_place_of_the_next`).

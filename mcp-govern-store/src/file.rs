@@ -10,7 +10,7 @@ use mcp_govern_core::{Secret, audit::AuditSegment};
 
 /// Writes a secret, such as a key, into a new file of its owner's alone (mode 600).
 ///
-/// INVARIANT: the file is whole or not there, whoever looks and whenever the machine stops
+/// INVARIANT: the file is whole or not there, for every reader and whenever the machine stops
 /// (`nobody_ever_reads_half_of_a_file_of_keys`), and the first one stays (`processes_that_start_at_once_end_with_one_key`). The
 /// file system must know hard links.
 ///
@@ -75,7 +75,7 @@ pub fn is_open_to_others(path: impl AsRef<Path>) -> bool {
     }
 }
 
-/// Replaces what a file holds, or makes it, as its owner's alone (mode 600): whoever reads it, whenever the machine stops, has the
+/// Replaces what a file holds, or makes it, as its owner's alone (mode 600): a reader, whenever the machine stops, has the
 /// old text or the new one.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let half = &beside(path)?;

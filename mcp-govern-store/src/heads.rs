@@ -13,7 +13,7 @@ use crate::file::replace;
 
 /// Keeps the last known heads of a tenant in a file of its owner's alone (mode 600).
 ///
-/// The file belongs where whoever can write the store cannot write: beside the keys, not inside of a database's folder or its
+/// The file belongs where a person who can write the store cannot write: beside the keys, not inside of a database's folder or its
 /// backups. It is replaced as a whole and survives a crash.
 #[derive(Debug, Clone)]
 pub struct FileHeadKeeper {

@@ -23,13 +23,13 @@ use crate::file::{is_open_to_others, write_new_secret};
 /// ```
 ///
 /// The name before the colon (1 to 64 characters of a-z, 0-9, `-`, `_`) is stored next to every sealed entry, so that a
-/// key can be found again; it is no secret. Never give two keys the same name, and never use a name for another key.
+/// key can be found again; it is not secret. Never give two keys the same name, and never use a name for another key.
 ///
 /// # Replacing a key while nodes run
 ///
 /// 1. Give every node the new key as an *older* one ([`VaultKeys::with_older`]), so that each can open what another seals.
 /// 2. Make it the current one on every node ([`VaultKeys::with_current`]).
-/// 3. Seal again what stands under the old one (`reseal` of the stores); the answer says what is left.
+/// 3. Seal again what is sealed under the old one (`reseal` of the stores); the answer says what is left.
 /// 4. Take the old one away.
 ///
 /// With one node, steps 1 and 2 are one.
@@ -43,7 +43,7 @@ pub struct VaultKeys {
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// The text is no list of keys: correct the line.
+    /// The text is not a list of keys: correct the line.
     #[error("line {line} of the vault keys: {fault}")]
     Malformed {
         /// The line, from 1.

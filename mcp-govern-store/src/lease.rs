@@ -10,7 +10,7 @@ use mcp_govern_core::{
 
 use crate::clock::Deadline;
 
-/// Whoever has it holds the lease.
+/// Its owner holds the lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Holder(pub(crate) [u8; 16]);
 
@@ -84,7 +84,7 @@ impl<R: LeaseRows> fmt::Debug for Held<R> {
     }
 }
 
-/// Runs work that nobody waits for; outside a runtime it is not done, which a lease's expiry makes up for.
+/// Runs work that no caller waits for; outside a runtime it is not done, which a lease's expiry makes up for.
 fn in_background(work: impl Future<Output = ()> + Send + 'static) {
     if let Ok(runtime) = tokio::runtime::Handle::try_current() {
         drop(runtime.spawn(work));

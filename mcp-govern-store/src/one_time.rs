@@ -22,7 +22,7 @@ impl OneTimeSealer {
         Self { tenant, sealer }
     }
 
-    /// What stands in the database instead of the key: whoever reads it there cannot take the value.
+    /// What the database holds instead of the key: a person who reads it there cannot take the value.
     pub(crate) fn column(key: &str) -> Vec<u8> {
         Digest::of_bytes(key.as_bytes()).as_bytes().to_vec()
     }

@@ -6,7 +6,7 @@
 pub struct Resealed {
     /// How many credentials were sealed again.
     pub done: u64,
-    /// How many are still sealed under another key: somebody changed them at the same time, or the keys at hand do not open
+    /// How many are still sealed under another key: another process changed them at the same time, or the keys at hand do not open
     /// them. Run it again; while any is left, no key must be taken away.
     pub left: u64,
 }

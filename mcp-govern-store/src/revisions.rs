@@ -1,4 +1,4 @@
-//! Wakes whoever waits for acts of a tenant in this process.
+//! Wakes tasks that wait for acts of a tenant in this process.
 
 use std::{
     collections::HashMap,
@@ -18,7 +18,7 @@ impl Revisions {
         known.entry(tenant).or_insert_with(|| watch::Sender::new(0)).clone()
     }
 
-    /// Wakes everybody, so that each looks for itself: nobody can say what was missed.
+    /// Wakes all tasks, so that each looks for itself: what was missed is unknown.
     #[cfg(feature = "postgres")]
     pub(crate) fn wake_all(&self) {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -26,7 +26,7 @@ impl Revisions {
     }
 }
 
-/// Announces a revision; an older one than is known wakes nobody.
+/// Announces a revision; an older one than is known wakes no task.
 pub(crate) fn announce(sender: &watch::Sender<u64>, revision: u64) {
     sender.send_if_modified(|known| {
         let newer = revision > *known;

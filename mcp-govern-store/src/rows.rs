@@ -66,7 +66,7 @@ impl RecordColumns {
     }
 }
 
-/// Adds the conditions of a filter to a query for records; `WHERE` stands there already.
+/// Adds the conditions of a filter to a query for records; `WHERE` is there already.
 pub(crate) fn narrow<DB>(query: &mut QueryBuilder<DB>, filter: &AuditFilter)
 where
     DB: Database,
@@ -124,7 +124,7 @@ fn code_of(text: &str) -> Option<DenialCode> {
 /// Where the journal stands, and an act of it: revision, hash and bytes; no act where there is none to read.
 pub(crate) type ActColumns = (i64, Option<i64>, Option<Vec<u8>>, Option<Vec<u8>>);
 
-/// Acts as they were read: in order, without gaps. What stands behind a gap is left out; where the very first is missing
+/// Acts as they were read: in order, without gaps. What follows a gap is left out; where the very first is missing
 /// although the journal goes on, that is an error which names it.
 pub(crate) fn acts(rows: Vec<ActColumns>, after: Revision) -> Result<Vec<StoredAct>, StoreError> {
     let mut due = after.next();
@@ -174,7 +174,7 @@ pub(crate) fn digest(bytes: &[u8]) -> Option<Digest> {
     bytes.try_into().ok().map(Digest::from_bytes)
 }
 
-/// Where a journal stands, from its columns.
+/// The head of a journal, from its columns.
 pub(crate) fn head((revision, hash): (i64, Vec<u8>)) -> Result<Head, StoreError> {
     Ok(Head { revision: Revision(number(revision, "a revision")?), hash: head_digest(&hash)? })
 }
@@ -187,7 +187,7 @@ pub(crate) fn number(value: i64, what: &str) -> Result<u64, StoreError> {
     u64::try_from(value).map_err(|_| corrupt(format!("{what} in the store is negative: {value}")))
 }
 
-/// A number of ours as a column; beyond 2^63 nothing is ever stored, so the largest stands for it.
+/// A number of ours as a column; beyond 2^63 nothing is ever stored, so the largest replaces it.
 pub(crate) fn column(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
@@ -219,7 +219,7 @@ pub(crate) fn continues(records: &[StoredRecord], sequence: u64) -> Result<(), S
     Ok(())
 }
 
-/// The chain does not stand where the caller thought.
+/// The head of the chain is not the one that the caller gave.
 pub(crate) fn moved_on(writer: &WriterId, expected: AuditHead) -> StoreError {
     let message = format!("the chain of `{writer}` is not at record {} as given", expected.sequence);
     StoreError::new(StoreErrorKind::Conflict, message)
@@ -231,12 +231,12 @@ pub(crate) fn not_held(writer: &WriterId, through: AuditHead) -> StoreError {
     StoreError::new(StoreErrorKind::Conflict, message)
 }
 
-/// Where a writer's chain stands, from a row of all writers.
+/// The head of a writer's chain, from a row of all writers.
 pub(crate) fn writer_head((name, sequence, hash): (String, i64, Vec<u8>)) -> Result<(WriterId, AuditHead), StoreError> {
     Ok((writer(&name)?, audit_head(Some((sequence, hash)))?))
 }
 
-/// Where a chain stands, from the columns of its writer.
+/// The head of a chain, from the columns of its writer.
 pub(crate) fn audit_head(columns: Option<(i64, Vec<u8>)>) -> Result<AuditHead, StoreError> {
     match columns {
         None => Ok(AuditHead::EMPTY),

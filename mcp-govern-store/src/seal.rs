@@ -114,7 +114,7 @@ struct NoRandom(String);
 
 /// Where sealed bytes belong: they open nowhere else.
 ///
-/// INVARIANT: two places never have the same encoding, because every part stands behind its length
+/// INVARIANT: two places never have the same encoding, because every part follows its length
 /// (`parts_of_a_place_cannot_flow_into_each_other`).
 #[derive(Debug, Clone)]
 pub(crate) struct Place(Vec<u8>);

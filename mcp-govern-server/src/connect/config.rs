@@ -45,14 +45,14 @@ impl ConnectAccounts {
     }
 
     /// With a sign-in of people in place of a form that asks for the access token: at the issuer whose tokens their AI clients use. It redirects
-    /// to `<path>/signed-in`. An application's own sign-in ([`ConnectAccounts::with_visitors`]) stands over it.
+    /// to `<path>/signed-in`. An application's own sign-in ([`ConnectAccounts::with_visitors`]) overrides it.
     #[must_use]
     pub fn with_sign_in(mut self, sign_in: impl SignInPeople) -> Self {
         self.sign_in = Some(Arc::new(sign_in));
         self
     }
 
-    /// With a sentence beside the form that asks for the access token: what whoever operates the server can do, so that it is not asked for.
+    /// With a sentence beside the form that asks for the access token: what the operator of the server can do, so that it is not asked for.
     #[must_use]
     pub fn with_token_hint(mut self, hint: impl Into<String>) -> Self {
         self.token_hint = Some(hint.into());

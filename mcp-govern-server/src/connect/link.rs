@@ -22,7 +22,7 @@ pub(crate) struct Connector {
     pub(super) public: Url,
 }
 
-/// What stands in a link: nothing personal, and nothing that lets anybody in.
+/// What a link holds: nothing personal, and nothing that gives access.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Ticket {
     pub(super) server: ServerId,
@@ -81,7 +81,7 @@ impl Connector {
         url
     }
 
-    /// The server as its provider is told of it, where accounts of it can be connected.
+    /// The server as its provider sees it, where accounts of it can be connected.
     pub(super) fn server(&self, governor: &Governor, server: &ServerId) -> Option<ServerConfig> {
         let config = governor.server_config(server)?;
         self.config.account.can_connect(&config).then_some(config)

@@ -1,8 +1,8 @@
 //! Connecting a person's own account: the port to a vendor's sign-in, and the pages around it.
 //!
 //! 1. A call needs the person's own account, and there is none yet. The client gets a link, in the form that it understands.
-//! 2. The person opens the link. The page finds out who it is, and goes on only for the person who was asked: whoever sends a link
-//!    of their own to somebody else must not get at that person's account.
+//! 2. The person opens the link. The page finds out who it is, and goes on only for the person who was asked: a person who sends a link
+//!    of their own to another one must not get at that one's account.
 //! 3. The vendor asks the person, and sends the browser back with a code. The state in that redirect is good once, for a few minutes,
 //!    and in the browser that began.
 //! 4. The code becomes a credential, and the credential is put in place. The next call goes through.

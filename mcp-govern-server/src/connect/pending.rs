@@ -46,7 +46,7 @@ impl Spent {
         Self { one_time, ttl }
     }
 
-    /// Uses a nonce up. It is remembered for longer than what it stands in is good.
+    /// Uses a nonce up. It is remembered for longer than the state that holds it is valid.
     pub(super) async fn spend(&self, kind: &str, nonce: &str) -> Result<Use, StoreError> {
         let key = format!("mcp-{kind}-{}", hashed(nonce));
         let remembered = self.ttl.saturating_add(Duration::from_secs(60));

@@ -336,7 +336,7 @@ impl ConnectDoor {
         self.connector.open(sealed).ok_or_else(|| self.used_up())
     }
 
-    /// INVARIANT: whoever opens the link is the person who was asked (`a_link_is_good_for_the_person_who_was_asked_alone`).
+    /// INVARIANT: the person who opens the link is the one who was asked (`a_link_is_good_for_the_person_who_was_asked_alone`).
     fn must_be_for(&self, ticket: &Ticket, user: &UserId) -> Result<(), Shown> {
         if self.connector.is_for(ticket, user) {
             return Ok(());
@@ -417,7 +417,7 @@ impl ConnectDoor {
     }
 }
 
-/// A parameter of a query or form; none where it stands there twice (RFC 6749, section 3.1).
+/// A parameter of a query or form; none where it is there twice (RFC 6749, section 3.1).
 pub(super) fn parameter(text: Option<&str>, name: &str) -> Option<String> {
     let mut found = form_urlencoded::parse(text?.as_bytes()).filter(|(key, _)| key == name);
     let (_, value) = found.next()?;

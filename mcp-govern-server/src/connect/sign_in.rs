@@ -1,6 +1,6 @@
 //! Signing in to open a link: at the issuer whose tokens the person's AI client uses, in most cases.
 //!
-//! 1. Whoever opens a link in a browser that is not signed in is asked to sign in. Nothing happens before the form is sent.
+//! 1. A person who opens a link in a browser that is not signed in is asked to sign in. Nothing happens before the form is sent.
 //! 2. The browser goes to the sign-in and comes back with a code, to a redirect URI of its own (`<path>/signed-in`). The state is good once, and
 //!    in the browser that began.
 //! 3. Whose code it is the sign-in says. The browser is given a session for a few minutes, and goes back to the link.
@@ -67,7 +67,7 @@ pub(super) async fn signed_in(State(door): State<Arc<ConnectDoor>>, request: Req
 }
 
 impl ConnectDoor {
-    /// The first page of a link, for a browser in which nobody is signed in.
+    /// The first page of a link, for a browser in which no person is signed in.
     pub(super) fn ask_to_sign_in(&self, title: &str, asked: &str, warning: &str, link: &str) -> Response {
         let Some(sign_in) = self.connector.sign_in() else { return self.used_up().into_response() };
         let place = sign_in.place();
@@ -174,14 +174,14 @@ impl ConnectDoor {
         Some(session.user)
     }
 
-    /// Ends the session of the browser that is shown this: somebody else may sign in there.
+    /// Ends the session of the browser that is shown this: another person may sign in there.
     pub(super) fn without_session(&self, shown: Shown) -> Shown {
         let mut response = shown.into_response();
         self.set_cookie(&mut response, &self.cookie_name(COOKIE), "", Duration::ZERO);
         response.into()
     }
 
-    /// Nobody was signed in; the way back to the link is still open.
+    /// No person was signed in; the way back to the link is still open.
     fn not_signed_in(&self, error: &ConnectError, link: &str) -> Shown {
         tracing::warn!(kind = ?error.kind(), %error, "a person could not be signed in to connect an account");
         let (status, hint) = match error.kind() {

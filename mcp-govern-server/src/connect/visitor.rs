@@ -32,7 +32,7 @@ pub trait IdentifyVisitor: fmt::Debug + Send + Sync + 'static {
 pub enum Visitor {
     /// A person who is signed in.
     Known(UserId),
-    /// Nobody yet: the browser is sent to this page to sign in, which sends it back.
+    /// Not known yet: the browser is sent to this page to sign in, which sends it back.
     SignIn(Url),
     /// Nobody, and there is no way to find out: the page says so.
     Unknown,

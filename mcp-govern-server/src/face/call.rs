@@ -53,7 +53,7 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// Where progress is told, if the caller asked for it and takes what comes before the answer.
+    /// Where progress goes, if the caller asked for it and takes what comes before the answer.
     fn progress_token(&self) -> Option<ProgressToken> {
         self.cx.meta.get_progress_token().filter(|_| self.caller.transport.tells())
     }
@@ -267,7 +267,7 @@ impl Face {
         }
     }
 
-    /// What a state that the client brings back stands for.
+    /// What a state that the client brings back means.
     async fn answered(
         &self,
         asked: &Asked<'_>,

@@ -56,7 +56,7 @@ pub(super) fn stated(of: &Implementation) -> Option<StatedClient> {
 }
 
 /// What clients said of themselves in the handshake. Over HTTP there are no sessions, so that a later request of a handshake
-/// client does not repeat it. Kept by person and client, and of the last handshake; whoever is forgotten is shown the link as text, which
+/// client does not repeat it. Kept by person and client, and of the last handshake; a client that was forgotten gets the link as text, which
 /// works too, and is on record without the name that the client gives itself.
 #[derive(Debug)]
 pub(super) struct Handshakes(Mutex<LruCache<(UserId, ClientId), Declared>>);

@@ -64,7 +64,7 @@ pub(super) fn broken(form: OutputForm, meta: MetaObject) -> CallToolResult {
     error_result(text, "failure", json!({"kind": "internal", "sent": "maybe"}), form, meta)
 }
 
-/// Adds a sentence, unless it stands there already.
+/// Adds a sentence, unless it is there already.
 fn add(text: &mut String, sentence: &str) {
     if !sentence.is_empty() && !text.contains(sentence) {
         text.push_str("; ");

@@ -1,4 +1,4 @@
-//! Faults of foreign code: a provider that panics ends its own call, and the client is told.
+//! Faults of foreign code: a provider that panics ends its own call, and the client gets an error.
 
 use std::{
     future::{Future, poll_fn},
@@ -13,7 +13,7 @@ pub(super) struct Panicked;
 
 /// Carries work out; a panic in it becomes an answer.
 ///
-/// Without this nobody would answer the request, and its client would wait for as long as it has patience. The work is dropped and
+/// Without this the request would get no answer, and its client would wait until its timeout. The work is dropped and
 /// never polled again, and nothing that it shares with others is left locked: what the core shares is behind guards that survive.
 pub(super) fn caught<T>(mut work: Pin<Box<impl Future<Output = T>>>) -> impl Future<Output = Result<T, Panicked>> {
     poll_fn(move |cx| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {

@@ -5,7 +5,7 @@ use serde_json::Value;
 /// Deeper than this no argument is looked for: the core bounds arguments to the same depth.
 const DEEPEST: usize = 64;
 
-/// Whether an argument of this schema stands in a header too. The annotation counts on a path of `properties` alone.
+/// Whether an argument of this schema is in a header too. The annotation counts on a path of `properties` alone.
 pub(super) fn is_named(schema: &Value) -> bool {
     names_one(schema, DEEPEST)
 }

@@ -71,7 +71,7 @@ struct Seen<'a> {
     principal: &'a Principal,
     generation: u64,
     list: Result<Vec<ListedTool>, Denial>,
-    /// What the caller may ask for: it stands in the description of the tool that asks.
+    /// What the caller may ask for: it is in the description of the tool that asks.
     requestable: Option<Vec<RequestableProfile>>,
 }
 
@@ -119,7 +119,7 @@ fn same_tool(one: &ListedTool, other: &ListedTool) -> bool {
 impl Face {
     /// Runs a subscription: until the client goes away, the caller may not come in any more, or the server closes.
     ///
-    /// INVARIANT: a stream is open for whoever could open it now (`a_stream_ends_when_its_token_is_taken_back`,
+    /// INVARIANT: a stream is open only for a caller who could open it now (`a_stream_ends_when_its_token_is_taken_back`,
     /// `a_stream_is_neither_opened_nor_kept_where_the_caller_may_not_come_in`).
     pub(super) async fn listen(&self, caller: &Caller, subscription: SubscriptionContext) -> Result<(), ErrorData> {
         let mut seen = Seen::now(self, &caller.principal);

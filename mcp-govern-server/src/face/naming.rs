@@ -7,7 +7,7 @@ use std::{borrow::Cow, ops::Range};
 
 use serde_json::{Map, Value};
 
-/// What a word in a text stands for.
+/// What a word in a text means.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Naming {
     /// No tool of the server.
@@ -18,7 +18,7 @@ pub(super) enum Naming {
     Lacking,
 }
 
-/// Says what a word stands for.
+/// Says what a word means.
 pub(super) type Resolve<'a> = &'a dyn Fn(&str) -> Naming;
 
 /// No name of a tool is longer.
@@ -72,7 +72,7 @@ pub(super) fn told<'t>(text: &'t str, resolve: Resolve<'_>) -> Cow<'t, str> {
     Cow::Owned(out)
 }
 
-/// The schema with its descriptions told; nothing where none of them changes.
+/// The schema with its descriptions as the caller sees them; nothing where none of them changes.
 pub(super) fn told_schema(schema: &Value, resolve: Resolve<'_>) -> Option<Value> {
     let node = schema.as_object()?;
     let mut changed: Map<String, Value> = Map::new();

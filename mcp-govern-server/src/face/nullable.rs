@@ -1,4 +1,4 @@
-//! The form of results that clients are told: as the tool declares it, and every member may be null.
+//! The form of results that clients are shown: as the tool declares it, and every member may be null.
 //!
 //! Vendors answer null for members that their documents call texts. A client that holds results to the declared form would refuse
 //! the whole result for one of them.

@@ -19,7 +19,7 @@ const KEPT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1023);
 /// Compiled output schemas by the digest of their definition.
 pub(super) struct OutputSchemas(Mutex<LruCache<Digest, Arc<Compiled>>>);
 
-/// The declared form, and the one that clients are told.
+/// The declared form, and the one that clients are shown.
 struct Compiled {
     declared: Form,
     told: OnceLock<Form>,
@@ -36,7 +36,7 @@ impl OutputSchemas {
     }
 
     /// Whether a result is of the form that its tool declares. Where it is but for members that are null, these are answered, so
-    /// that they can be told: clients are told a form that admits them ([`nullable`]). A tool that declares no form is content with
+    /// that a note can name them: clients are shown a form that admits them ([`nullable`]). A tool that declares no form is content with
     /// every result.
     ///
     /// # Errors

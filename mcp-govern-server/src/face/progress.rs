@@ -1,4 +1,4 @@
-//! How far a long call has come, told to the client.
+//! Reports to the client how far a long call has come.
 
 use mcp_govern_core::Progress;
 use rmcp::{
@@ -16,7 +16,7 @@ struct Step {
     message: String,
 }
 
-/// Takes reports without blocking. Of several that the client has not been told of yet, the last counts.
+/// Takes reports without blocking. Of several that were not sent to the client yet, the last counts.
 #[derive(Debug)]
 pub(super) struct Reports(watch::Sender<Option<Step>>);
 

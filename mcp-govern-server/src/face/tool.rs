@@ -33,14 +33,14 @@ type Words = LruCache<usize, (Arc<Value>, Arc<[String]>)>;
 
 type Kept = LruCache<(usize, Side, Names), (Arc<Value>, Arc<JsonObject>)>;
 
-/// The names of tools within a schema, and what each stands for.
+/// The names of tools within a schema, and what each means.
 type Names = Vec<(String, Naming)>;
 
 /// What a schema speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Side {
     Arguments,
-    /// Results: clients are told that every member may be null.
+    /// Results: the shown schema says that every member may be null.
     Results,
 }
 
@@ -168,7 +168,7 @@ fn meta(tool: &ListedTool) -> MetaObject {
     meta
 }
 
-/// What stands in the way of a call, said before everything else.
+/// What prevents a call, said before everything else.
 fn cannot_be_called_yet(tool: &ListedTool, requests: AccessRequests) -> Option<String> {
     match tool.visibility {
         Visibility::Requestable => Some(match &tool.remedy {

@@ -23,7 +23,7 @@ pub(super) enum Accepts {
     Both,
     /// Anything: then one message, which every reader knows, but for what only a stream can answer.
     Anything,
-    /// One message; nothing is told before it.
+    /// One message; nothing is sent before it.
     Json,
     /// A stream, also for a single message.
     Stream,
@@ -47,7 +47,7 @@ impl Accepts {
         accepts
     }
 
-    /// Whether something can be told before the answer.
+    /// Whether something can be sent before the answer.
     pub(super) fn takes_notifications(self) -> bool {
         matches!(self, Self::Both | Self::Stream)
     }

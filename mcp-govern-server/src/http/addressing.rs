@@ -27,7 +27,7 @@ pub(crate) struct Addressing {
     refused: Seldom,
 }
 
-/// What whoever operates the server is told to do about a refusal.
+/// What the operator of the server can do about a refusal.
 #[derive(Debug, Clone)]
 pub(crate) struct Hints {
     pub(crate) host: String,
@@ -58,7 +58,7 @@ struct Name {
 pub(crate) enum Audience {
     /// AI clients, and pages of the allowed origins.
     Clients,
-    /// People's browsers, and whoever looks for metadata.
+    /// People's browsers, and programs that look for metadata.
     Browsers,
     /// Probes and scrapers, which know an address and no name: they may use the one at which the connection arrived, and those of this
     /// machine. A page that reaches the server under a name of its own (DNS rebinding) states that name.

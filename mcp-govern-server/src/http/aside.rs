@@ -1,4 +1,4 @@
-//! Work that would hold up everybody else on the runtime's threads.
+//! Runs work that would hold up all others on the runtime's threads.
 
 use std::{
     future::Future,
@@ -36,7 +36,7 @@ enum Begun<F, T> {
     Goes(F),
 }
 
-/// Whether a text of JSON holds no more values than a body may, found without building them. What is no JSON is the parser's to refuse.
+/// Whether a text of JSON holds no more values than a body may, found without building them. The parser refuses what is not JSON.
 pub(super) fn holds_few_values(text: &[u8]) -> bool {
     let (mut rest, mut values) = (text, 1_usize);
     while let Some((byte, behind)) = rest.split_first() {

@@ -1,11 +1,11 @@
-//! What a client is told that was not let in (RFC 6750, RFC 9728).
+//! The answer to a client that was not authenticated (RFC 6750, RFC 9728).
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 
 use crate::identity::{AuthError, AuthErrorKind};
 
-/// The answer to somebody who was not authenticated.
+/// The answer to a caller who was not authenticated.
 pub(super) fn refuse(error: &AuthError, metadata: Option<&str>, scopes: &[String]) -> Response {
     let status = match error.kind() {
         AuthErrorKind::Missing | AuthErrorKind::Invalid => StatusCode::UNAUTHORIZED,

@@ -1,4 +1,4 @@
-//! The door: nobody reaches the protocol who has not been authenticated, and no token gets past it.
+//! The ingress: authenticates every request before the protocol sees it, and removes the token.
 
 use std::{
     fmt,
@@ -41,7 +41,7 @@ use crate::{
 /// The protocol, without sessions.
 pub(crate) type Protocol<H> = StreamableHttpService<H, NeverSessionManager>;
 
-/// Who may come in, and how they are told that they may not.
+/// Who is accepted, and how the others are refused.
 #[derive(Debug)]
 pub(crate) struct Door {
     pub(crate) authenticate: Arc<dyn Authenticate>,
@@ -50,7 +50,7 @@ pub(crate) struct Door {
     /// Where the metadata of RFC 9728 is.
     pub(crate) metadata_url: Option<String>,
     pub(crate) metrics: Metrics,
-    /// When a refusal is told of.
+    /// When a refusal is logged.
     pub(crate) refused: SeldomEach<(Option<IpAddr>, RefusalReason)>,
     /// Stands for results on their way through the protocol.
     pub(crate) mark: Mark,
@@ -231,7 +231,7 @@ impl Door {
         Ok((identity, presented.source()))
     }
 
-    /// Counts a refusal, and tells whoever operates the server of it. Who presents nothing is on the way to a token, and not told of.
+    /// Counts a refusal, and logs it for the operator. A caller who presents nothing is on the way to a token, and is not logged.
     pub(crate) fn turned_away(&self, error: &AuthError, parts: &Parts) {
         self.metrics.refused(error.reason());
         if error.reason() == RefusalReason::Missing {
@@ -264,7 +264,7 @@ impl Door {
     }
 }
 
-/// Takes the token out of the headers, with everything else that could prove who the caller is to somebody behind the door.
+/// Takes the token out of the headers, with everything else that could prove who the caller is to the code behind the ingress.
 pub(crate) fn take_bearer(headers: &mut HeaderMap) -> Result<Option<Secret>, AuthError> {
     let several = headers.get_all(header::AUTHORIZATION).iter().nth(1).is_some();
     let value = headers.remove(header::AUTHORIZATION);

@@ -1,4 +1,4 @@
-//! For whoever operates the server: is it alive, is it ready, what does it do.
+//! For the operator of the server: is it alive, is it ready, what does it do.
 
 use std::{sync::Arc, time::Duration};
 

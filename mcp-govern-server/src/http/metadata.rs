@@ -18,7 +18,7 @@ pub(crate) struct MetadataUrls {
 const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 
 impl MetadataUrls {
-    /// RFC 9728, section 3.1: the well-known part stands between host and path. Clients that know the host alone look at its root.
+    /// RFC 9728, section 3.1: the well-known part is between host and path. Clients that know the host alone look at its root.
     pub(crate) fn of(resource: &Url) -> Self {
         let path = resource.path().trim_end_matches('/');
         let own = format!("{WELL_KNOWN}{path}");

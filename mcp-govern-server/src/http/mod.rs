@@ -1,4 +1,4 @@
-//! What stands between the network and the protocol.
+//! The layer between the network and the protocol.
 
 mod accept;
 mod addressing;

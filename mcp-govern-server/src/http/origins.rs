@@ -64,7 +64,7 @@ impl Origins {
         self.0.iter().any(same)
     }
 
-    /// The service, for pages of these origins too. A request of no page passes by all that: it is told only that the answer to a page
+    /// The service, for pages of these origins too. A request of no page passes by all that: its answer says only that the answer to a page
     /// may be another one.
     pub(crate) fn around(&self, service: impl Answers) -> impl Answers {
         // Shared by all requests: the layer is not copied for one.
@@ -82,7 +82,7 @@ impl Origins {
         })
     }
 
-    /// Answers browsers that ask beforehand, and lets pages of these origins read the answers. It lets nobody in: a page needs a token
+    /// Answers browsers that ask beforehand, and lets pages of these origins read the answers. It gives no access: a page needs a token
     /// as every client does, and requests of other origins were refused before.
     fn layer(&self) -> CorsLayer {
         let origins = self.clone();
@@ -96,7 +96,7 @@ impl Origins {
     }
 }
 
-/// What everybody may read may be read by every page.
+/// Public answers may be read by every page.
 pub(crate) fn open_to_all() -> CorsLayer {
     CorsLayer::new().allow_origin(Any).allow_methods([Method::GET]).allow_headers(AllowHeaders::mirror_request())
 }

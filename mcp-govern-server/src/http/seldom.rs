@@ -24,7 +24,7 @@ struct State {
 }
 
 impl Seldom {
-    /// Counts an event. Where a line is due: how many events it stands for.
+    /// Counts an event. Where a line is due: how many events it counts.
     pub(crate) fn count(&self) -> Option<u64> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.since = state.since.saturating_add(1);
@@ -60,7 +60,7 @@ impl<K: Eq + Hash> Default for SeldomEach<K> {
 }
 
 impl<K: Eq + Hash> SeldomEach<K> {
-    /// Counts an event. Where a line is due: how many events of this key it stands for.
+    /// Counts an event. Where a line is due: how many events of this key it counts.
     pub(crate) fn count(&self, key: K) -> Option<u64> {
         let mut each = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if each.began.is_none_or(|began| began.elapsed() >= PAUSE) {

@@ -300,7 +300,7 @@ mod tests {
         ([192, 0, 2, 1], 4711).into()
     }
 
-    /// Answers everybody; whoever asks for `/in` counts as authenticated.
+    /// Answers every request; one for `/in` counts as authenticated.
     fn app() -> Router {
         let enter = |Extension(connection): Extension<Arc<Connection>>| async move { connection.authenticate() };
         Router::new()

@@ -1,10 +1,10 @@
-//! Why nobody was authenticated.
+//! Why a caller was not authenticated.
 
 use std::fmt;
 
 use crate::cleaned;
 
-/// Nobody was authenticated. The message is shown to the client: it says what is wrong and nothing about anybody else.
+/// The caller was not authenticated. The message is shown to the client: it says what is wrong, and nothing about other callers.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct AuthError {
@@ -23,7 +23,7 @@ pub enum RefusalReason {
     Missing,
     /// It is of no form that is known: no bearer token, no signed JWT.
     Malformed,
-    /// It is of the right form and nobody's.
+    /// It is of the right form and belongs to no caller.
     Unknown,
     /// It has ended.
     Expired,
@@ -45,13 +45,13 @@ pub enum RefusalReason {
     Scope,
     /// It comes from a place from which nothing is accepted.
     Place,
-    /// Nobody can tell now.
+    /// It cannot be decided now.
     Unavailable,
     /// Something else.
     Other,
 }
 
-/// What a refused token says of itself. Nothing of it was proven; it is for whoever operates the server, and no part of the token.
+/// What a refused token says of itself. Nothing of it was proven; it is for the operator of the server, and contains no part of the token.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Claimed {
@@ -106,11 +106,11 @@ impl fmt::Display for RefusalReason {
 pub enum AuthErrorKind {
     /// Nothing was presented: get a token. Answered 401.
     Missing,
-    /// What was presented is no good (expired, forged, for somebody else): get another. Answered 401.
+    /// What was presented is not valid (expired, forged, for another server): get another. Answered 401.
     Invalid,
     /// The token is good and not enough: get one with the scopes that are named. Answered 403.
     InsufficientScope,
-    /// Nobody can tell now: try again. Answered 503.
+    /// It cannot be decided now: try again. Answered 503.
     Unavailable,
 }
 
@@ -138,7 +138,7 @@ impl AuthError {
         Self::new(AuthErrorKind::Missing, "a bearer token is needed")
     }
 
-    /// What was presented is no good.
+    /// What was presented is not valid.
     pub fn invalid(message: impl Into<String>) -> Self {
         Self::new(AuthErrorKind::Invalid, message)
     }
@@ -149,7 +149,7 @@ impl AuthError {
         Self { scopes: scopes.into_iter().collect(), ..error }
     }
 
-    /// Nobody can tell now.
+    /// It cannot be decided now.
     pub fn unavailable(message: impl Into<String>) -> Self {
         Self::new(AuthErrorKind::Unavailable, message)
     }
@@ -164,7 +164,7 @@ impl AuthError {
         Self { kind, reason, message: message.into(), scopes: Vec::new(), claimed: None }
     }
 
-    /// With the reason, told apart for metrics and the log.
+    /// With the reason, as metrics and log show it.
     #[must_use]
     pub fn with_reason(mut self, reason: RefusalReason) -> Self {
         self.reason = reason;

@@ -1,4 +1,4 @@
-//! One identity for everybody on this machine.
+//! One identity for all callers on this machine.
 
 use std::net::IpAddr;
 
@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::{AuthError, Authenticate, Identity, Presented, RefusalReason};
 
-/// Everybody who connects from this machine is one and the same person: for a laptop, without any token.
+/// All callers from this machine are one and the same person: for a laptop, without any token.
 ///
 /// A request from another address, or from an unknown one, is refused, whatever the server listens on. Behind a proxy on
 /// the same machine every connection comes from this machine: name the proxy as a trusted one, or do not use it there.
@@ -14,7 +14,7 @@ use super::{AuthError, Authenticate, Identity, Presented, RefusalReason};
 pub struct FixedIdentity(Identity);
 
 impl FixedIdentity {
-    /// Everybody on this machine is `identity`.
+    /// Every caller on this machine is `identity`.
     pub fn new(identity: Identity) -> Self {
         Self(identity)
     }

@@ -6,7 +6,7 @@ use super::{AuthError, Authenticate, Identity, Presented};
 
 /// Takes the [`Identity`] that the application's own middleware has put into the request's extensions.
 ///
-/// The middleware stands around the router, so that it runs before the server looks:
+/// The middleware is around the router, so that it runs before the server looks:
 ///
 /// ```
 /// use axum::{Router, extract::Request, middleware::{Next, from_fn}};

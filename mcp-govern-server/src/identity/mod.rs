@@ -52,7 +52,7 @@ pub trait Authenticate: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// When it cannot be had now: requests are answered 503 then. The message is for whoever operates the server.
+    /// When it cannot be had now: requests are answered 503 then. The message is for the operator of the server.
     async fn prepare(&self) -> Result<(), AuthError> {
         Ok(())
     }
@@ -127,7 +127,7 @@ impl<'a> Presented<'a> {
     }
 }
 
-/// Somebody who was authenticated: a person, through an AI client.
+/// An authenticated caller: a person, through an AI client.
 ///
 /// An application with a sign-in of its own puts one into the request's extensions and authenticates with
 /// [`FromMiddleware`].

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 /// Proxies that are believed when they say where a request comes from, and the header in which they say it.
 ///
 /// The header holds addresses, the nearest last (`X-Forwarded-For`), or a single one (`X-Real-IP`). It is read from the right:
-/// the first address that is no trusted proxy is the source. What a client wrote into the header itself stands further left
+/// the first address that is not of a trusted proxy is the source. What a client wrote into the header itself is further left
 /// and is never reached. From anybody else the header is ignored.
 #[derive(Debug, Clone)]
 pub struct TrustedProxies {

@@ -22,7 +22,7 @@ pub struct StaticTokens {
 }
 
 impl StaticTokens {
-    /// No tokens yet: nobody is let in.
+    /// No tokens yet: no caller is accepted.
     pub fn new() -> Self {
         Self::default()
     }
@@ -31,7 +31,7 @@ impl StaticTokens {
     ///
     /// # Errors
     ///
-    /// When the token has fewer than 16 characters, cannot stand in a header, or is somebody's already.
+    /// When the token has fewer than 16 characters, cannot be part of a header, or has another owner already.
     pub fn with_token(mut self, token: &Secret, identity: Identity) -> Result<Self, ServerError> {
         let text = token.expose();
         if text.len() < SHORTEST {

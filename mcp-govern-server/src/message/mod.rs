@@ -28,7 +28,7 @@ const DEEPEST: usize = 120;
 /// RFC 8259, section 8.1: a reader may pass over it.
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
-/// The methods that are served here. Whatever stands in the parameters of another one, it is answered as what does not exist.
+/// The methods that are served here. Another one is answered as one that does not exist, whatever its parameters are.
 const SERVED: [&str; 6] = ["initialize", "ping", "server/discover", "tools/list", "tools/call", "subscriptions/listen"];
 
 /// A message that the protocol library can read.
@@ -274,7 +274,7 @@ fn optional(params: &Members<'_>, name: &str, wanted: &str) -> Result<(), Fault>
     }
 }
 
-/// Whether a value stands for an object that was left out. In some languages an empty object is written as an empty list.
+/// Whether a value means an object that was left out. In some languages an empty object is written as an empty list.
 fn is_nothing(value: &RawValue) -> bool {
     let inner = value.get().strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     kind_of(value) == "null" || inner.is_some_and(|inner| inner.trim_ascii().is_empty())
@@ -288,7 +288,7 @@ fn rewritten(message: &impl Serialize) -> Result<Bytes, Unreadable> {
     serde_json::to_vec(message).map(Bytes::from).map_err(|error| Unreadable::parse(&error))
 }
 
-/// Why what is no object is no message.
+/// Why a text that is not an object is not a message.
 fn no_object(text: &[u8]) -> Unreadable {
     match serde_json::from_slice::<serde::de::IgnoredAny>(text) {
         Err(error) => Unreadable::parse(&error),
@@ -323,7 +323,7 @@ fn is_deep(text: &[u8]) -> bool {
     false
 }
 
-/// What stands behind a string of which the opening quote was read.
+/// What follows a string of which the opening quote was read.
 pub(crate) fn behind_string(mut rest: &[u8]) -> &[u8] {
     while let Some((_, found)) = memchr2(b'"', b'\\', rest).and_then(|at| rest.split_at_checked(at)) {
         match found {

@@ -24,7 +24,7 @@ pub(super) fn name_in(arguments: &str) -> Option<String> {
     names.repeated.map(|name| name.chars().take(LONGEST_NAME).collect())
 }
 
-/// A name that stands twice in one object of the arguments of a request.
+/// A name that is twice in one object of the arguments of a request.
 #[cfg(test)]
 pub(crate) fn repeated_name(body: &[u8]) -> Option<String> {
     use serde_json::value::RawValue;
@@ -47,7 +47,7 @@ pub(crate) fn repeated_name(body: &[u8]) -> Option<String> {
 /// A value of any kind, of which only the names are looked at.
 #[derive(Debug, Default)]
 struct Names {
-    /// The first that stands twice.
+    /// The first that is there twice.
     repeated: Option<String>,
 }
 

@@ -47,20 +47,20 @@ impl Caller {
 /// How the caller is connected.
 #[derive(Debug)]
 pub(crate) enum Transport {
-    /// Every request stands for itself. Its result may wait here.
+    /// Every request is on its own. Its result may wait here.
     Http(Slot, Telling),
     /// One connection for its whole life; the token is cancelled when it ends.
     Stream(CancellationToken),
 }
 
 impl Transport {
-    /// Whether progress can be told.
+    /// Whether progress can be sent.
     pub(crate) fn tells(&self) -> bool {
         !matches!(self, Self::Http(_, Telling::NotTaken))
     }
 }
 
-/// Whether a caller can be told something before the answer.
+/// Whether something can be sent to the caller before the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Telling {
     Possible,

@@ -20,7 +20,7 @@ const DEEPEST: u32 = 64;
 /// How many digits a number may have for that: none of them is beyond what a reader can take in.
 const MOST_DIGITS: u32 = 32;
 
-/// The mark that stands for results. It is random, so that no vendor and no client can write it.
+/// The mark that replaces results. It is random, so that no vendor and no client can write it.
 ///
 /// INVARIANT: it never leaves the process (`a_result_goes_out_as_the_vendor_wrote_it`).
 #[derive(Clone)]
@@ -45,7 +45,7 @@ impl Mark {
 }
 
 impl Slot {
-    /// Takes a result in; answers what stands for it.
+    /// Takes a result in; answers the mark that replaces it.
     pub(crate) fn keep(&self, text: Box<RawValue>) -> Value {
         *self.text.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
         Value::from(&*self.mark.0)

@@ -35,7 +35,7 @@ pub(crate) async fn open(folder: &Path) -> Value {
     })
 }
 
-/// Opens a governor; how long it took, and how many acts it stands for.
+/// Opens a governor; how long it took, and how many acts it holds.
 async fn timed(stores: SqliteStores) -> (f64, usize) {
     let began = Instant::now();
     let (governor, driver) = Governor::builder(tenant()).with_stores(stores).open().await.unwrap();

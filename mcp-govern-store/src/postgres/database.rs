@@ -50,7 +50,7 @@ struct Lost(Arc<Mutex<Option<Instant>>>);
 #[derive(Debug, Clone, Default)]
 struct Refusals(Arc<Mutex<Option<String>>>);
 
-/// What every connection is told first.
+/// The statements with which every connection begins.
 #[derive(Debug, Clone)]
 struct Session {
     schema: String,

@@ -25,7 +25,7 @@ impl SqliteAuditLog {
         Self { database, tenant }
     }
 
-    /// Moves the chain on if it stands at `expected`; answers the writer's number.
+    /// Moves the chain on if its head is `expected`; answers the writer's number.
     async fn move_on(
         &self,
         connection: &mut SqliteConnection,

@@ -50,7 +50,7 @@ impl SqliteCheckpoints {
         .map(|id| id.unwrap_or(0))
     }
 
-    /// One transaction a part: whoever waits to write comes in between.
+    /// One transaction a part: other writers get their turn in between.
     async fn insert_parts(&self, id: i64, checkpoint: &Checkpoint) -> Result<(), StoreError> {
         for (part, sealed) in (0_i64..).zip(self.sealer.seal(checkpoint)) {
             let sealed = sealed?;

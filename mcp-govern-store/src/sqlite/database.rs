@@ -171,7 +171,7 @@ impl Database {
     }
 
     /// The connection that writes, for the first time. While another process turns a new file into one with a write-ahead log, or
-    /// the last one folds the log into the file, SQLite says at once that it is locked and waits for nobody.
+    /// the last one folds the log into the file, SQLite says at once that it is locked and does not wait.
     async fn first(&self, patience: Duration) -> Result<PoolConnection<Sqlite>, sqlx::Error> {
         let until = Instant::now() + patience;
         loop {

@@ -26,7 +26,7 @@ struct Seen {
     at: Instant,
 }
 
-/// While it stays the same, nobody has written.
+/// While it stays the same, no process has written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Epoch(Instant);
 

@@ -27,7 +27,7 @@ impl SqliteJournal {
         Self { database, tenant, announced, known: Mutex::new(None) }
     }
 
-    /// Where the journal stands, without reading it while nobody has written to the file.
+    /// The head of the journal, without reading it while no process has written to the file.
     async fn revision(&self) -> Result<u64, StoreError> {
         let epoch = self.database.follower.epoch().await?;
         let known = *self.known.lock().unwrap_or_else(PoisonError::into_inner);

@@ -35,7 +35,7 @@ impl SqliteOptions {
         Self { keys: Some(keys), ..Self::without_keys() }
     }
 
-    /// The defaults, for whoever needs no secret: credentials and one-time values can be listed and deleted, not sealed or
+    /// The defaults, for programs that need no secret: credentials and one-time values can be listed and deleted, not sealed or
     /// opened (`Invalid`, `Unsealable`), and the state is replayed instead of read from a checkpoint.
     pub fn without_keys() -> Self {
         Self {

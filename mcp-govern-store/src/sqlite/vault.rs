@@ -30,7 +30,7 @@ impl SqliteVault {
         Self { database, tenant, sealer }
     }
 
-    /// What stands under a key, as the transaction sees it.
+    /// The value under a key, as the transaction sees it.
     async fn standing(&self, write: &mut Write, key: &KeyColumns) -> Result<Standing, StoreError> {
         let row: Option<(i64, bool)> = sqlx::query_as(
             "SELECT version, sealed IS NULL FROM credential \

@@ -103,7 +103,7 @@ impl JwtAuthenticatorBuilder {
         self
     }
 
-    /// With other types of tokens than `at+jwt` (RFC 9068). Which ones an issuer states in the header of its access tokens stands in its
+    /// With other types of tokens than `at+jwt` (RFC 9068). Which ones an issuer states in the header of its access tokens is in its
     /// documentation: `JWT`, which is also what a token is that states nothing, is what Microsoft Entra and Okta issue. ID tokens are of
     /// that type, too; they are known by their claims (`nonce`, `at_hash`) and refused.
     pub fn with_token_types(mut self, types: impl IntoIterator<Item = impl AsRef<str>>) -> Self {

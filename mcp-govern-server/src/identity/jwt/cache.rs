@@ -69,7 +69,7 @@ pub(super) struct JwksCache {
     known: RwLock<Known>,
     /// One fetch at a time. Who finds its key among fresh ones never waits for it.
     flight: Mutex<()>,
-    /// That the issuer calls itself otherwise is told once.
+    /// Logs once that the issuer calls itself otherwise.
     told: Once,
 }
 

@@ -109,7 +109,7 @@ impl Claims {
         self.0.get(name).and_then(Value::as_str)
     }
 
-    /// Group names that are unfit for an id are left out: whoever has fewer groups may do less.
+    /// Group names that are unfit for an id are left out: a person with fewer groups may do less.
     fn groups(&self, claim: &str) -> Vec<GroupId> {
         let found = match claim.strip_prefix('/') {
             None => self.0.get(claim),

@@ -47,7 +47,7 @@ pub(crate) async fn published(fetch: &dyn FetchJwks, issuer: &Url) -> Result<Met
     Err(format!("the issuer publishes no metadata: {}", reasons.join("; ")))
 }
 
-/// RFC 8414, section 3.1: the well-known part stands before the issuer's path. `OpenID` Connect puts it behind.
+/// RFC 8414, section 3.1: the well-known part is before the issuer's path. `OpenID` Connect puts it behind.
 fn metadata_urls(issuer: &Url) -> Vec<Url> {
     let path = issuer.path().trim_end_matches('/');
     [format!("/.well-known/oauth-authorization-server{path}"), format!("{path}/.well-known/openid-configuration")]

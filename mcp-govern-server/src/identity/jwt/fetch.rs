@@ -7,7 +7,7 @@ use url::Url;
 
 /// Reads a JSON document from an issuer: its metadata, or its key set.
 ///
-/// The server names no HTTP client; whoever embeds it has one already.
+/// The server names no HTTP client; the application that embeds it has one already.
 ///
 /// # Contract
 ///

@@ -43,7 +43,7 @@ const LONGEST: usize = 16 * 1024;
 /// Accepts access tokens in the form of signed JWTs (RFC 9068) from one issuer.
 ///
 /// A token is good when its signature is that of a key which the issuer publishes, under an algorithm of the allow-list and of the
-/// key; when issuer, audience and type are the configured ones, it has not ended and has begun; when it is no ID token and not bound to a
+/// key; when issuer, audience and type are the configured ones, it has not ended and has begun; when it is not an ID token and not bound to a
 /// key of its client (`cnf`); and when it names a person and a client.
 ///
 /// The keys are fetched when they are first needed and kept for ten minutes; then a request waits for them to be fetched anew. While the issuer

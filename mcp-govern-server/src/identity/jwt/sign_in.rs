@@ -48,7 +48,7 @@ impl JwtAuthenticator {
     }
 
     /// The person whom an ID token names (`OpenID` Connect Core 1.0, section 3.1.3.7): signed by the issuer, made for this client and for the
-    /// sign-in with this nonce, and not ended. It is no access token, and opens nothing.
+    /// sign-in with this nonce, and not ended. It is not an access token, and opens nothing.
     ///
     /// # Errors
     ///

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::identity::Claimed;
 
-/// The claims of a token, unproven: good to refuse it by, and to tell whoever operates the server why.
+/// The claims of a token, unproven: good to refuse it by, and to show the operator of the server why.
 #[derive(Debug)]
 pub(super) struct Stated<'a> {
     claims: Map<String, Value>,
