@@ -114,7 +114,7 @@ pub enum Remedy {
     },
     /// Ask an administrator.
     AskAdministrator,
-    /// Wait until somebody has reviewed the tool.
+    /// Wait until the tool was reviewed.
     WaitForReview {
         /// The tool.
         tool: ToolId,

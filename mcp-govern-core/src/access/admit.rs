@@ -73,7 +73,7 @@ pub struct Refused {
 }
 
 impl Refused {
-    /// The code: the true one, also where the caller must be told `unknown_tool`.
+    /// The code: the true one, also where the caller must get `unknown_tool`.
     pub fn code(&self) -> DenialCode {
         self.code
     }

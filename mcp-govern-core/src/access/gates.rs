@@ -33,7 +33,7 @@ pub(super) struct ClientRow {
     pub(super) closed: bool,
 }
 
-/// The AI clients that somebody set, by id. Versions share what did not change.
+/// The AI clients that an administrator set, by id. Versions share what did not change.
 pub(super) type Clients = SharedMap<ClientId, ClientRow>;
 
 impl Gates {
@@ -59,7 +59,7 @@ impl Gates {
         }
     }
 
-    /// A client's type: as somebody set it, else by the tenant's rules.
+    /// A client's type: as an administrator set it, else by the tenant's rules.
     pub(super) fn client_type(&self, client: &ClientId, row: Option<&ClientRow>) -> Option<ClientType> {
         row.and_then(|row| row.client_type).or_else(|| self.settings.client_type(client))
     }
@@ -96,7 +96,7 @@ impl Gates {
     }
 }
 
-/// Whether a personal client belongs to somebody else: one registration for one person.
+/// Whether a personal client belongs to another person: one registration for one person.
 pub(super) fn is_anothers(row: Option<&ClientRow>, client_type: Option<ClientType>, principal: &Principal) -> bool {
     let owner = row.and_then(|row| row.owner.as_ref());
     client_type == Some(ClientType::Personal) && owner.is_some_and(|owner| *owner != principal.user)
@@ -108,7 +108,7 @@ impl ClientRow {
     }
 }
 
-/// Every client that somebody set.
+/// Every client that an administrator set.
 pub(super) fn clients(state: &State) -> Clients {
     let rows = state.clients.iter().map(|(id, client)| (id.clone(), ClientRow::of(client)));
     SharedMap::folded(rows, &ClientRow::default(), |place, row| *place = row)

@@ -11,7 +11,7 @@ use crate::{
     vocabulary::{CredentialOwner, GrantId, Grantee, ServerId, Timestamp, UserId},
 };
 
-/// Grants and connections of everybody, by grantee. Versions share what did not change.
+/// Grants and connections of all people, by grantee. Versions share what did not change.
 #[derive(Debug, Clone)]
 pub(super) struct Holders {
     map: SharedMap<Grantee, Holder>,
@@ -20,7 +20,7 @@ pub(super) struct Holders {
     hasher: RandomState,
 }
 
-/// What somebody holds.
+/// What one grantee holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Holder {
     /// Ordered by profile, then by grant id.
@@ -63,7 +63,7 @@ enum Item<'a> {
 }
 
 impl Holders {
-    /// Everybody's grants and connections.
+    /// The grants and connections of all people.
     pub(super) fn build(state: &State, names: &Names) -> Self {
         let grants = state.grants.iter().map(|(id, grant)| (grant.grantee.clone(), Item::Grant(id, grant)));
         let connections = state.credentials.iter().filter_map(|((server, owner), credential)| match owner {

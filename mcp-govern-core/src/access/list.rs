@@ -42,7 +42,7 @@ pub enum Visibility {
     Paused,
     /// The caller may ask for a profile that holds it. Listed only where the tenant says so.
     Requestable,
-    /// The caller is not told of it.
+    /// The caller does not see it.
     Hidden,
 }
 
@@ -139,7 +139,7 @@ impl Snapshot {
         own && caller.inner.connected.binary_search(&row.server).is_err()
     }
 
-    /// Whether nothing but the pause stands in the way.
+    /// Whether the pause alone prevents it.
     fn would_be_admitted(&self, caller: &Caller, index: u32, moment: &Moment) -> bool {
         let Some(row) = self.shelf.row(index) else {
             return false;

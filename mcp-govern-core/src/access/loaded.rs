@@ -28,7 +28,7 @@ pub struct Loaded {
 pub(super) struct LoadedTool {
     pub(super) digest: Digest,
     pub(super) definition: Arc<ToolDefinition>,
-    /// The schema of its arguments without our own keywords, once somebody has asked for it. Servers that share the definition
+    /// The schema of its arguments without our own keywords, once it was asked for. Servers that share the definition
     /// share it, and so do all snapshots.
     pub(super) shown: Shown,
 }
@@ -42,7 +42,7 @@ impl LoadedTool {
     }
 }
 
-/// A catalogue was not taken in: one of its definitions has no digest, so that nobody can approve it.
+/// A catalogue was not taken in: one of its definitions has no digest, so that it cannot be approved.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the definition of `{tool}` has no digest: {source}")]
 pub struct LoadError {

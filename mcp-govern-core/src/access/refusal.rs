@@ -15,7 +15,7 @@ impl Snapshot {
         Denial::new(refused.code, tool_sentence(refused.code, tool, blamed), remedy)
     }
 
-    /// What the caller may be told. A tool that the caller holds nothing of and cannot ask for is unknown: code, sentence and
+    /// What the caller may be shown. A tool that the caller holds nothing of and cannot ask for is unknown: code, sentence and
     /// remedy are those of a name that does not exist.
     pub fn public_denial(&self, caller: &Caller, refused: &Refused) -> Denial {
         // INVARIANT: the answer is the same for a hidden tool and for none at all

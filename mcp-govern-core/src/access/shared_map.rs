@@ -4,7 +4,7 @@ use std::hash::{BuildHasher as _, Hash, RandomState};
 
 use super::buckets::Buckets;
 
-/// A hash map over shared buckets. The hash is keyed by the process, so that nobody can choose ids that collide.
+/// A hash map over shared buckets. The hash is keyed by the process, so that colliding ids cannot be chosen.
 #[derive(Debug, Clone)]
 pub(super) struct SharedMap<K, V> {
     hasher: RandomState,

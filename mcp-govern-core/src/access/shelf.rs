@@ -37,7 +37,7 @@ pub(super) struct Shelf {
     pub(super) servers: Box<[ServerRecord]>,
     pub(super) toolsets: Box<[ToolsetRecord]>,
     pub(super) profiles: Box<[ProfileRecord]>,
-    /// Profiles that everybody may ask for.
+    /// Profiles that every person may ask for.
     pub(super) open_profiles: Box<[u32]>,
     /// Profiles that some may ask for.
     pub(super) askable: HashMap<Grantee, Vec<u32>>,
@@ -85,7 +85,7 @@ impl Names {
 pub(super) struct Row {
     /// Whether its server is paused; checked before `fault`.
     pub(super) paused: bool,
-    /// The first check that fails for everybody, from the server's kill switch to the approval.
+    /// The first check that fails for all callers, from the server's kill switch to the approval.
     pub(super) fault: Option<Fault>,
     /// The client types that may call it, see [`type_bit`].
     pub(super) client_types: u8,
@@ -95,7 +95,7 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// The first check on the tool that fails for everybody.
+    /// The first check on the tool that fails for all callers.
     pub(super) fn verdict(&self, tool: u32) -> Option<Fault> {
         if self.paused { Some(Fault { code: DenialCode::ServerPaused, blamed: tool }) } else { self.fault }
     }

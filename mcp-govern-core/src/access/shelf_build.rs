@@ -255,7 +255,7 @@ fn rows(tools: &[ToolRecord], servers: &[ServerRecord], profiles: &[ProfileRecor
     (0_u32..).zip(tools).map(row).collect()
 }
 
-/// The first check that fails for everybody: server's kill switch, tool's kill switch, approval under the loaded digest. A
+/// The first check that fails for all callers: server's kill switch, tool's kill switch, approval under the loaded digest. A
 /// tool that uses others falls with any of them.
 fn fault(index: u32, tool: &ToolRecord, server_killed: bool, tools: &[ToolRecord]) -> Option<Fault> {
     let used = || tool.uses.iter().filter_map(|used| tools.get(*used as usize).map(|record| (*used, record)));
@@ -271,7 +271,7 @@ fn fault(index: u32, tool: &ToolRecord, server_killed: bool, tools: &[ToolRecord
     standing.or_else(missing)
 }
 
-/// Why a tool on its own cannot be called: its state, or a loaded definition that nobody approved.
+/// Why a tool on its own cannot be called: its state, or a loaded definition that was not approved.
 pub(super) fn standing(tool: &ToolRecord) -> Option<DenialCode> {
     match tool.state {
         ToolState::PendingReview => Some(DenialCode::ToolPending),

@@ -15,7 +15,7 @@ pub struct ToolIndex {
     pub(super) shelf: u32,
 }
 
-/// What a snapshot knows of a tool, whoever asks.
+/// What a snapshot knows of a tool, for every caller.
 #[derive(Debug, Clone, Copy)]
 pub struct ToolView<'a> {
     tool: &'a ToolRecord,

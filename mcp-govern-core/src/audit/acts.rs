@@ -10,11 +10,11 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct JournalVerification {
-    /// Where the journal stands, as far as it holds.
+    /// The head of the journal, as far as it holds.
     pub head: Head,
     /// The first act that does not hold.
     pub broken: Option<ActError>,
-    /// What the seals say. Without a good one the chain alone was checked, which whoever can write the store can write anew.
+    /// What the seals say. Without a good one the chain alone was checked, which a person who can write the store can write anew.
     pub seals: SealsFound,
     /// Whether it was held to what is kept outside of the stores, which alone shows that the newest acts are there.
     pub kept: KeptCheck,
@@ -47,7 +47,7 @@ impl JournalVerification {
     }
 }
 
-/// Verifies acts over their exact stored bytes, oldest first, from where the journal stood at `from`
+/// Verifies acts over their exact stored bytes, oldest first, from the head `from` of the journal
 /// ([`Head::EMPTY`] for the whole journal). `anchor` is a head that was kept elsewhere and that the journal must hold. No seal is
 /// checked: [`JournalVerifier`] does that with the audit key.
 pub fn verify_acts<'a>(
@@ -70,7 +70,7 @@ pub struct JournalVerifier {
 }
 
 impl JournalVerifier {
-    /// Begins where the journal stood at `from`: [`Head::EMPTY`] for the whole journal.
+    /// Begins at the head `from` of the journal: [`Head::EMPTY`] for the whole journal.
     pub fn new(from: Head) -> Self {
         Self { head: from, broken: None, anchors: Vec::new(), seals: SealChecker::new(None) }
     }
@@ -89,7 +89,7 @@ impl JournalVerifier {
         self
     }
 
-    /// Where the journal stands, as far as it holds.
+    /// The head of the journal, as far as it holds.
     pub fn head(&self) -> Head {
         self.head
     }

@@ -48,12 +48,12 @@ impl AuditChain {
         Self::from_head(AuditHead::EMPTY, Timestamp::default())
     }
 
-    /// A chain that stands at `head`, whose last record was written at `last_at`.
+    /// A chain with the head `head`, whose last record was written at `last_at`.
     pub fn from_head(head: AuditHead, last_at: Timestamp) -> Self {
         Self { head, last_at }
     }
 
-    /// Where the chain stands.
+    /// The head of the chain.
     pub fn head(&self) -> AuditHead {
         self.head
     }

@@ -33,7 +33,7 @@ pub(crate) struct AuditCommitter {
     writer: WriterId,
     chain: AuditChain,
     backlog: VecDeque<Entry>,
-    /// A batch of which nobody knows whether it was written.
+    /// A batch of which it is unknown whether it was written.
     doubt: Option<Batch>,
     /// Where records are written before they are sealed.
     scratch: Vec<u8>,
@@ -46,13 +46,13 @@ pub(crate) struct AuditCommitter {
 struct Batch {
     records: Vec<StoredRecord>,
     follow: Vec<(Timestamp, Follow)>,
-    /// The chain as it stands when the batch is written.
+    /// The chain as it is when the batch is written.
     chain: AuditChain,
 }
 
 #[derive(Debug)]
 enum Follow {
-    /// Somebody waits, unless told already.
+    /// The caller that waits, unless it was answered already.
     Intent(Arc<Fate>, Option<Acknowledge>),
     /// The slot is given back by dropping it.
     Outcome(Arc<Fate>, Option<Slot>),
@@ -279,7 +279,7 @@ impl AuditCommitter {
         self.backlog = kept;
     }
 
-    /// Somebody else has written into this writer's chain: nothing that follows could be trusted.
+    /// Another process has written into this writer's chain: nothing that follows could be trusted.
     fn foreign(&mut self, batch: Batch, head: AuditHead) {
         self.put_back(batch);
         let reason = format!(
@@ -293,7 +293,7 @@ impl AuditCommitter {
         self.unavailable(error.to_string());
     }
 
-    /// Calls are denied from now on until an append succeeds; who waits is told at once.
+    /// Calls are denied from now on until an append succeeds; callers that wait are answered at once.
     fn unavailable(&mut self, reason: String) {
         tracing::error!(writer = %self.writer, reason, "the audit log cannot be written");
         self.shared.set_health(AuditHealth::Unavailable { reason });
@@ -339,7 +339,7 @@ impl Batch {
         }
     }
 
-    /// Outcomes for intents that are on record although their callers were told that they are not. A caller that went away
+    /// Outcomes for intents that are on record although their callers got the answer that they are not. A caller that went away
     /// while it waited may have left one in the same batch.
     fn refused_intents(&self, at: Timestamp) -> impl Iterator<Item = Entry> {
         let columns = |kind| self.records.iter().filter(move |record| record.kind == kind).map(|record| &record.call);

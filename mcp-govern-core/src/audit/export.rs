@@ -21,7 +21,7 @@ struct Line {
     /// The exact bytes, where they are JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     record: Option<Box<RawValue>>,
-    /// The exact bytes in hexadecimal digits, where they are not: somebody changed them.
+    /// The exact bytes in hexadecimal digits, where they are not: they were changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     damaged: Option<String>,
 }

@@ -2,7 +2,7 @@
 //!
 //! Every record is one JSON object; each holds the hash of the one before, and a store keeps the exact bytes with their
 //! SHA-256. That makes the log *tamper-evident*, not immutable: [`verify`] finds the first record that was changed, moved,
-//! taken out or put in. Whoever can write the whole store can chain both streams anew: what shows that are the seals under the
+//! taken out or put in. A person who can write the whole store can chain both streams anew: what shows that are the seals under the
 //! [`AuditKey`] that the journal carries ([`JournalVerifier`]), and an [`AuditHead`](crate::ports::AuditHead) that was kept
 //! elsewhere ([`verify_to`]), which shows also that the newest records are gone.
 

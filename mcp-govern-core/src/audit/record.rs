@@ -76,7 +76,7 @@ pub struct Caller {
     pub stated_client: Option<StatedClient>,
 }
 
-/// What an AI client says of itself (`clientInfo` of the protocol): its own word, which nobody has checked. Bounded and cleaned: a client
+/// What an AI client says of itself (`clientInfo` of the protocol): its own word, which was not checked. Bounded and cleaned: a client
 /// chooses it, and a record is kept for years.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -246,7 +246,7 @@ pub struct CallDenial {
     /// The tool, where there is one of that name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tool: Option<ToolId>,
-    /// Why: the true code, also where the caller is told `unknown_tool`.
+    /// Why: the true code, also where the caller gets `unknown_tool`.
     pub code: DenialCode,
     /// The revision of the rules.
     pub revision: Revision,
@@ -261,7 +261,7 @@ pub struct CallDenial {
 #[serde(tag = "mark", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum WriterMark {
-    /// The writer begins; the journal stands here.
+    /// The writer begins; this is the head of the journal.
     Opened {
         /// The journal's revision.
         revision: Revision,

@@ -1,6 +1,6 @@
 //! Seals of the journal: acts that anchor the audit carry a MAC under the audit key.
 //!
-//! Whoever can write the store needs no key to chain both streams anew. A seal covers its act whole, and the act names the hash
+//! A person who can write the store needs no key to chain both streams anew. A seal covers its act whole, and the act names the hash
 //! of the one before and the heads of the audit: one good seal vouches for every act up to it and for every record up to the
 //! heads that were anchored by then.
 

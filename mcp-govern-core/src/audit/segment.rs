@@ -38,7 +38,7 @@ pub struct SegmentHeader {
     pub from: Timestamp,
     /// When the last of them was written.
     pub until: Timestamp,
-    /// Calls that began in it and of which no end is on record: nobody knows whether the vendor did what was asked. They stand here
+    /// Calls that began in it and of which no end is on record: it is unknown whether the vendor did what was asked. They are here
     /// so that they are still found when the segment has been dropped.
     pub unknown: BTreeSet<CallId>,
     /// SHA-256 over the lines of the records, each with its line's end.
@@ -57,7 +57,7 @@ pub struct AuditSegment {
     bytes: Vec<u8>,
 }
 
-/// Why a file is no segment.
+/// Why a file is not a segment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SegmentError {
@@ -120,12 +120,12 @@ impl AuditSegment {
         Ok(Self { header, bytes })
     }
 
-    /// Reads a file, and verifies that it holds what its header says. The MAC is checked where the key is at hand; without it, whoever
-    /// could write the file could have written all of it.
+    /// Reads a file, and verifies that it holds what its header says. The MAC is checked where the key is at hand; without it, a
+    /// person who could write the file could have written all of it.
     ///
     /// # Errors
     ///
-    /// When it is no segment, or was changed.
+    /// When it is not a segment, or was changed.
     pub fn open(bytes: impl Into<Vec<u8>>, key: Option<&AuditKey>) -> Result<Self, SegmentError> {
         let bytes = bytes.into();
         let unreadable = |line, reason: String| SegmentError::Unreadable { line, reason };
@@ -179,11 +179,11 @@ impl AuditSegment {
         if self.header.mac == Some(mac) { Ok(()) } else { Err(SegmentError::Mac) }
     }
 
-    /// Hands the records to a verifier that stands where the segment begins.
+    /// Hands the records to a verifier whose head is where the segment begins.
     ///
     /// # Errors
     ///
-    /// When a line is no record of this writer's chain. Records that do not hold are the verifier's finding.
+    /// When a line is not a record of this writer's chain. Records that do not hold are the verifier's finding.
     pub fn read_into(&self, verifier: &mut Verifier) -> Result<(), SegmentError> {
         let unreadable = |line, reason: String| SegmentError::Unreadable { line, reason };
         for (index, line) in

@@ -17,7 +17,7 @@ pub enum BreakKind {
     Changed,
     /// A record is not there.
     Missing,
-    /// A record stands at a place that is not its own, or stands twice.
+    /// A record is at a place that is not its own, or is there twice.
     Reordered,
     /// The bytes are no record of a form that this release knows.
     Unreadable,
@@ -70,14 +70,14 @@ pub struct ChainBreak {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct Verification {
-    /// Where the chain stands, as far as it holds.
+    /// The head of the chain, as far as it holds.
     pub head: AuditHead,
     /// The last record that was dropped from the store, sealed, before the chain as it was verified; [`AuditHead::EMPTY`] where it was
     /// verified from its beginning.
     pub after: AuditHead,
     /// The first place where it does not hold.
     pub broken: Option<ChainBreak>,
-    /// Calls with an intent and no outcome, as far as the chain holds: after a crash nobody knows how they ended. While the
+    /// Calls with an intent and no outcome, as far as the chain holds: after a crash it is unknown how they ended. While the
     /// writer lives they are calls in flight.
     pub unfinished: BTreeSet<CallId>,
     /// Whether the writer ended in order: nothing may follow, and nothing is missing at the end.

@@ -38,7 +38,7 @@ pub enum AuditHealth {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RecordUnavailable;
 
-/// What the observer of a call has been told: whether anything may have left the process.
+/// What the observer of a call knows: whether anything may have left the process.
 #[derive(Debug)]
 pub(crate) struct SentFlag(AtomicU8);
 
@@ -124,7 +124,7 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Answers whether somebody is there to write it.
+    /// Answers whether a driver is there to write it.
     fn push(&self, entry: Entry) -> bool {
         {
             let mut queue = self.queue();
@@ -162,7 +162,7 @@ impl Shared {
         *self.health.lock().unwrap_or_else(PoisonError::into_inner) = health;
     }
 
-    /// The driver is gone: nothing is taken in any more, and whoever waits is told.
+    /// The driver is gone: nothing is taken in any more, and callers that wait get an answer.
     pub(super) fn abandon(&self) {
         let mut queue = self.queue();
         queue.open = false;

@@ -9,7 +9,7 @@ use crate::{
     vocabulary::{Classification, ToolName},
 };
 
-/// Which tools of a server are approved when nobody has reviewed them yet. One text: `read`, `create_incident`, `list_*`.
+/// Which tools of a server are approved when no person has reviewed them yet. One text: `read`, `create_incident`, `list_*`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum ToolChoice {
@@ -96,7 +96,7 @@ impl From<ToolChoice> for String {
     }
 }
 
-/// Whether a whole text fits a pattern in which `*` stands for any text: the parts between the stars stand in it, in order; the first
+/// Whether a whole text fits a pattern in which `*` matches any text: the parts between the stars are in it, in order; the first
 /// begins it and the last ends it.
 pub fn fits(pattern: &str, name: &str) -> bool {
     let Some((first, rest)) = pattern.split_once('*') else {

@@ -1,4 +1,4 @@
-//! What a state holds and a blueprint does not name: it is left alone, which nobody sees in a plan.
+//! What a state holds and a blueprint does not name: it is left alone, which a plan does not show.
 
 use serde::Serialize;
 

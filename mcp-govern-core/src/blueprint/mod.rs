@@ -30,10 +30,10 @@
 //! ```
 //!
 //! - What the blueprint does not name is left alone, unless `unnamed = "remove"`; [`Blueprint::kept`] lists it.
-//! - Every fault is told at once, and none that only follows from another.
+//! - All faults are reported at once, and none that only follows from another.
 //! - Planning against a state that is as the blueprint says gives an empty plan.
-//! - `approve` speaks for tools that nobody has reviewed yet. A tool whose definition has changed since a review, or that
-//!   somebody disabled or reset, waits for a person, or for a pin that names the digest of its definition.
+//! - `approve` speaks for tools that no person has reviewed yet. A tool whose definition has changed since a review, or that
+//!   a person disabled or reset, waits for a person, or for a pin that names the digest of its definition.
 //! - Tools become known by syncing their server. A plan names the servers that are to be synced first; after that, plan again.
 
 mod choice;

@@ -1,4 +1,4 @@
-//! Planning approvals: what a blueprint says about tools that somebody would otherwise review.
+//! Planning approvals: what a blueprint says about tools that a person would otherwise review.
 
 use std::collections::BTreeMap;
 
@@ -69,7 +69,7 @@ enum Wanted {
     Wait(String),
 }
 
-/// A pin speaks for a definition, whatever was reviewed before; but what somebody disabled stays so.
+/// A pin speaks for a definition, whatever was reviewed before; but what a person disabled stays so.
 fn pinned(tool: &Tool, pin: Digest) -> Wanted {
     let current = tool.digest == pin;
     match tool.state {
@@ -84,7 +84,7 @@ fn pinned(tool: &Tool, pin: Digest) -> Wanted {
     }
 }
 
-/// A choice speaks for tools that nobody has looked at yet.
+/// A choice speaks for tools that no person has reviewed yet.
 fn chosen(tool: &Tool, name: &ToolName, choices: &[ToolChoice]) -> Wanted {
     let Some(choice) = choices.iter().find(|choice| choice.selects(name, tool)) else {
         return Wanted::Nothing;

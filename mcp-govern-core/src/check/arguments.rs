@@ -227,7 +227,7 @@ impl Trial<'_> {
     }
 
     /// Refuses where a rule on an argument that the tool does not have denies such tools, or where the tool once had it. The rows
-    /// of a recipe are asked the same of the rules that hold for every tool: the recipe is no way around them.
+    /// of a recipe are asked the same of the rules that hold for every tool: the recipe does not get around them.
     fn stand(&self, rules: &CallRules) -> Result<(), Failure> {
         for rule in rules.iter() {
             let bearing =
@@ -300,7 +300,7 @@ fn blame(faults: Vec<ArgumentFault>, filled: &[&str]) -> Failure {
 }
 
 impl Failure {
-    /// What is told of two paths: the first that the caller could satisfy.
+    /// What is shown of two paths: the first that the caller could satisfy.
     fn or(self, next: Self) -> Self {
         match (&self, &next) {
             (Self::Closed(..) | Self::NoPath, Self::Invalid(_) | Self::Violated(_)) => next,

@@ -72,7 +72,7 @@ impl GovernorBuilder {
         self
     }
 
-    /// With a further kind of API. Servers of a kind that no provider stands for stay closed.
+    /// With a further kind of API. Servers of a kind without a provider stay closed.
     pub fn with_provider(mut self, provider: impl Provider) -> Self {
         self.providers.push(Arc::new(provider));
         self
@@ -123,7 +123,7 @@ impl GovernorBuilder {
         self
     }
 
-    /// With somebody who refreshes credentials.
+    /// With code that refreshes credentials.
     pub fn with_refresher(mut self, refresher: Arc<dyn CredentialRefresher>) -> Self {
         self.refresher = Some(refresher);
         self
@@ -143,7 +143,7 @@ impl GovernorBuilder {
     }
 
     /// With another time than 15 minutes after which the heads of the audit chains that have moved are put on record in the
-    /// journal, and the journal is sealed. What was recorded after the last anchor can be cut off unseen by whoever can also change
+    /// journal, and the journal is sealed. What was recorded after the last anchor can be cut off unseen by a person who can also change
     /// the store's own heads.
     pub fn with_audit_anchors_every(mut self, time: Duration) -> Self {
         self.rhythm.anchors = time;
@@ -175,7 +175,7 @@ impl GovernorBuilder {
 
     /// Reads the journal, opens the servers and discovers their tools. The [`Driver`] must run: spawn `driver.run()`.
     ///
-    /// A journal that this release cannot read in full is no error: the governor opens, denies every call with
+    /// A journal that this release cannot read in full is not an error: the governor opens, denies every call with
     /// `state_unreadable`, refuses every act, and [`Governor::status`] says why. A server that cannot be opened or discovered is
     /// none either.
     ///

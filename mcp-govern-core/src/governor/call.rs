@@ -177,7 +177,7 @@ impl Core {
     }
 }
 
-/// What the caller is told of a call that did not come to its end.
+/// What the caller gets of a call that did not come to its end.
 fn told(call: CallId, stop: Stop) -> CallError {
     let error = match stop {
         Stop::Denied(denial) => CallError::denied(call, denial),

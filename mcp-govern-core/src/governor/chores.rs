@@ -1,4 +1,4 @@
-//! What follows from an act and is no part of it: loading definitions, taking secrets out of the vault.
+//! Runs what follows from an act and is not part of it: loading definitions, taking secrets out of the vault.
 
 use std::{
     collections::BTreeSet,

@@ -23,7 +23,7 @@ pub struct Connection {
 }
 
 impl Governor {
-    /// The accounts that a person has connected, ordered by server. Show them to nobody else.
+    /// The accounts that a person has connected, ordered by server. Show them to that person alone.
     pub fn connections(&self, person: &UserId) -> Vec<Connection> {
         let (owner, now) = (CredentialOwner::User(person.clone()), self.now());
         let connection = |server: &ServerId, title: &str, credential: &StoredCredential| Connection {

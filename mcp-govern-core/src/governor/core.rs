@@ -182,7 +182,7 @@ impl Core {
         self.view.load_full()
     }
 
-    /// The state. Whoever keeps it makes the next act copy it.
+    /// The state. A caller that keeps it makes the next act copy it.
     pub(crate) fn state(&self) -> Arc<State> {
         Arc::clone(&self.state.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -232,7 +232,7 @@ impl Core {
         self.alarm.notify_waiters();
     }
 
-    /// A view was published: whoever follows lists looks at them again.
+    /// A view was published: code that follows lists looks at them again.
     fn next_generation(&self) {
         self.generation.send_modify(|generation| *generation = generation.wrapping_add(1));
     }
@@ -249,7 +249,7 @@ impl Core {
     }
 
     /// Takes acts in that follow the state, and publishes what they lead to. Acts that are known already are skipped: this node's
-    /// own acts are taken in by whoever is first, the sender or the driver.
+    /// own acts are taken in by the first of the sender and the driver.
     ///
     /// Answers what is to be done about them, and whether there was no gap.
     pub(crate) fn publish(&self, acts: Vec<(Act, Head)>) -> Published {
@@ -370,7 +370,7 @@ pub(crate) struct Published {
 }
 
 impl View {
-    /// The tool that somebody asks for.
+    /// The tool that a caller asks for.
     pub(crate) fn find(&self, asked: &ToolRef) -> Option<ToolIndex> {
         match asked {
             ToolRef::Exposed(name) => self.snapshot.tool_named(name),

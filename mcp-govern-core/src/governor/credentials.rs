@@ -39,7 +39,7 @@ impl Governor {
     /// # Errors
     ///
     /// When the actor may not set it, the server takes no such credential, the vendor refuses it
-    /// ([`GovernErrorKind::CredentialRejected`]), or somebody else set one at the same moment. The old one counts on then.
+    /// ([`GovernErrorKind::CredentialRejected`]), or another actor set one at the same moment. The old one stays in use then.
     pub async fn set_shared_credential(
         &self,
         actor: &Actor,
@@ -81,7 +81,7 @@ impl Governor {
         self.core.act(actor, &Command::new(CommandId::random()?, action), JustLoaded::Nothing).await
     }
 
-    /// Says whether a credential that is in place works, whose it is and what it may do. Whoever may set it may ask.
+    /// Says whether a credential that is in place works, whose it is and what it may do. An actor who may set it may ask.
     ///
     /// # Errors
     ///
@@ -104,7 +104,7 @@ impl Governor {
         Ok(report)
     }
 
-    /// Says whether a credential works that is not in place. Whoever may set it may ask.
+    /// Says whether a credential works that is not in place. An actor who may set it may ask.
     ///
     /// # Errors
     ///
@@ -203,7 +203,7 @@ impl Core {
         refused.is_some_and(|refused| version <= refused)
     }
 
-    /// Puts back what stood under the key before a put whose act was refused.
+    /// Puts back the value that was under the key before a put whose act was refused.
     async fn restore(&self, key: &VaultKey, version: u64, before: Before) {
         let restored = match before {
             Before::Entry(entry) => self.stores.vault.put(key, version, &entry.credential).await.map(drop),
@@ -321,7 +321,7 @@ impl Core {
     }
 }
 
-/// What stood under a key before.
+/// The value that was under a key before.
 enum Before {
     None,
     Entry(VaultEntry),

@@ -1,4 +1,4 @@
-//! Servers of which a node states other tools than were synced: a release or a document that nobody has taken in.
+//! Servers of which a node states other tools than were synced: a release or a document that was not synced.
 
 use std::{cmp::Ordering, collections::BTreeMap, fmt::Write as _};
 

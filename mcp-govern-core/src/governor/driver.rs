@@ -26,7 +26,7 @@ pub struct Driver {
 
 /// The part of a [`Driver`] that follows the journal: what makes rules fresh.
 ///
-/// Beside the calls on one runtime it stands still while they keep every thread of that runtime busy, and after
+/// On one runtime with the calls it does not run while they keep every thread of that runtime busy, and after
 /// [`with_max_staleness`](crate::governor::GovernorBuilder::with_max_staleness) every call is denied. On a thread of its own, load
 /// cannot make rules stale:
 ///

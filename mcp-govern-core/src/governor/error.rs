@@ -23,7 +23,7 @@ pub struct GovernError {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum GovernErrorKind {
-    /// The actor may not: somebody with another role must send it.
+    /// The actor may not: a person with another role must send it.
     NotAllowed,
     /// The command would let its sender hold a profile, or obtain one alone, that no other person gave: another person must grant it,
     /// or send the command.
@@ -44,7 +44,7 @@ pub enum GovernErrorKind {
     CredentialRejected,
     /// The provider failed; the source is its [`ProviderError`].
     Provider,
-    /// A store cannot be reached, or nobody gave way. Nothing was done: try again.
+    /// A store cannot be reached, or other writers kept it busy. Nothing was done: try again.
     Unavailable,
     /// A store broke off while it was writing: it may have been done. Send the same command, with the same id, again.
     Unknown,
@@ -56,7 +56,7 @@ pub enum GovernErrorKind {
 }
 
 impl GovernErrorKind {
-    /// Whether the state stands in the way: of another state the same command may be accepted.
+    /// Whether the state prevents it: of another state the same command may be accepted.
     pub fn is_of_the_state(self) -> bool {
         matches!(self, Self::AlreadyExists | Self::Conflict | Self::CommandIdUsed | Self::NotFound | Self::NotPossible)
     }

@@ -31,7 +31,7 @@ pub(super) struct Replayed {
 ///
 /// # Errors
 ///
-/// When the store cannot be reached. A journal that cannot be read in full is no error: the state is as of the last act that can.
+/// When the store cannot be reached. A journal that cannot be read in full is not an error: the state is as of the last act that can.
 pub(super) async fn replay(stores: &TenantStores) -> Result<Replayed, GovernError> {
     let restored = restore(stores).await;
     let Restored { state, forget } =

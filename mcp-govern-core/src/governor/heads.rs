@@ -187,7 +187,7 @@ pub(super) async fn compare(
     if behind.is_empty() { Ok(None) } else { rollback(RollbackFault::Chains(behind)) }
 }
 
-/// Whether the journal holds another act where a known one stood.
+/// Whether the journal holds another act in the place of a known one.
 async fn is_another(stores: &TenantStores, known: Head) -> Result<bool, StoreError> {
     match stores.journal.read(Revision(known.revision.0.saturating_sub(1)), 1).await {
         Ok(acts) => Ok(acts.first().is_none_or(|act| act.head() != known)),
@@ -197,7 +197,7 @@ async fn is_another(stores: &TenantStores, known: Head) -> Result<bool, StoreErr
     }
 }
 
-/// Whether a chain that stands at `has`, and that was dropped up to `dropped`, holds a record that was known to be its last. What lies
+/// Whether a chain with the head `has`, and that was dropped up to `dropped`, holds a record that was known to be its last. What lies
 /// before the end of a dropped segment was held against the segment when it was sealed.
 async fn holds(
     stores: &TenantStores,

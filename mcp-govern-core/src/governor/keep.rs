@@ -269,8 +269,8 @@ impl Core {
         Ok(())
     }
 
-    /// Whether this node may vouch for the journal: a journal that others seal is not anchored without a seal, and what a seal
-    /// made by nobody precedes is not sealed.
+    /// Whether this node may vouch for the journal: a journal that others seal is not anchored without a seal, and
+    /// nothing is sealed after a seal that the key did not make.
     async fn may_anchor(&self) -> Result<bool, GovernError> {
         let Some(Sealed { revision, key, .. }) = self.with_state(State::sealed) else { return Ok(true) };
         let Some(sealing) = &self.sealing else {

@@ -93,7 +93,7 @@ impl Governor {
         &self.core.tenant
     }
 
-    /// The state of the moment. Keep it no longer than needed: while somebody does, the next act copies it.
+    /// The state of the moment. Keep it no longer than needed: while it is kept, the next act copies it.
     pub fn state(&self) -> Arc<State> {
         self.core.state()
     }
@@ -108,7 +108,7 @@ impl Governor {
         self.core.view().snapshot.revision()
     }
 
-    /// Where the journal stands, as far as this node has read it: keep it elsewhere as an anchor.
+    /// The head of the journal, as far as this node has read it: keep it elsewhere as an anchor.
     pub fn journal_head(&self) -> Head {
         self.core.view().snapshot.head()
     }
@@ -118,7 +118,7 @@ impl Governor {
         self.core.time.now()
     }
 
-    /// Waits until this node's rules are of at least this revision: for a node that is told of an act of another one.
+    /// Waits until this node's rules are of at least this revision: for a node that learns of an act of another one.
     ///
     /// # Errors
     ///
@@ -153,7 +153,7 @@ impl Governor {
         }
     }
 
-    /// A server as its provider is told of it.
+    /// A server as its provider sees it.
     pub fn server_config(&self, server: &ServerId) -> Option<ServerConfig> {
         self.core.with_state(|state| {
             let spec = state.servers().get(server)?.spec().clone();

@@ -43,7 +43,7 @@ pub(super) struct Prepared {
 
 /// A call that was not admitted.
 pub(super) struct NotAdmitted {
-    /// What the caller may be told.
+    /// What the caller may be shown.
     pub(super) public: Denial,
     /// The true code, for the record.
     pub(super) code: DenialCode,

@@ -45,7 +45,7 @@ impl Governor {
     ///
     /// # Errors
     ///
-    /// When the actor may not read the audit, or the store cannot be read. A broken chain is no error but a finding.
+    /// When the actor may not read the audit, or the store cannot be read. A broken chain is not an error but a finding.
     pub async fn verify_audit(
         &self,
         actor: &Actor,
@@ -116,7 +116,7 @@ impl Governor {
         }
     }
 
-    /// Where every writer's chain stands: keep it elsewhere, and hand it to [`Governor::verify_audit`] one day.
+    /// The head of every writer's chain: keep it elsewhere, and hand it to [`Governor::verify_audit`] one day.
     ///
     /// # Errors
     ///
@@ -141,8 +141,8 @@ impl Governor {
         Ok(self.core.stores.audit.read(writer, after, limit).await?)
     }
 
-    /// Calls that began from `from` until before `until` and of which no end is on record, newest first: after a crash nobody
-    /// knows how they ended, and whether the vendor did what was asked. Let `until` lie as far back as the longest call takes:
+    /// Calls that began from `from` until before `until` and of which no end is on record, newest first: after a crash it is
+    /// unknown how they ended, and whether the vendor did what was asked. Let `until` lie as far back as the longest call takes:
     /// what another node is just doing looks the same. The calls in flight of this node are left out.
     ///
     /// # Errors
@@ -200,9 +200,9 @@ impl Governor {
     }
 
     /// Verifies the journal of governance acts from its beginning, against what this node has read of it and what the audit
-    /// chains say of it: each begins with where the journal stood. `anchor` is a head that was kept elsewhere besides. With an audit
+    /// chains say of it: each begins with the head of the journal. `anchor` is a head that was kept elsewhere besides. With an audit
     /// key ([`GovernorBuilder::with_audit_key`](super::GovernorBuilder::with_audit_key)) the seals are checked, too; what they
-    /// vouch for is told in the answer.
+    /// vouch for is in the answer.
     ///
     /// # Errors
     ///
@@ -252,7 +252,7 @@ impl Governor {
         Ok((KeptCheck::Held { revision: kept.journal.revision, at: kept.at }, Some(kept)))
     }
 
-    /// Where the journal stood when the newest chains began: whoever takes the newest acts away has to forge these too, and of
+    /// The head of the journal when the newest chains began: a person who takes the newest acts away has to forge these too, and of
     /// those the journal knows.
     async fn vouched(&self) -> Result<Vec<Head>, GovernError> {
         let mut filter = AuditFilter::new();

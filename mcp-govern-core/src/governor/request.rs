@@ -114,7 +114,7 @@ impl CallRequest {
         self
     }
 
-    /// With somebody who is told how far a long call has come.
+    /// With a listener for how far a long call has come.
     #[must_use]
     pub fn with_progress(mut self, progress: Arc<dyn Progress>) -> Self {
         self.progress = Some(progress);
@@ -176,7 +176,7 @@ pub enum Repetition {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum CallFailure {
-    /// Governance did not let it through. What stands here is what the caller may be told; the record holds the true code.
+    /// Governance did not let it through. This is what the caller may be shown; the record holds the true code.
     Denied(Denial),
     /// The vendor, or the way to it, failed.
     Provider(ProviderError),

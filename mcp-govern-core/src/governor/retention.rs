@@ -1,6 +1,6 @@
 //! Retention of the audit: the old end of a chain is sealed, and dropped from the store together with an act that says so.
 //!
-//! In this order, so that a crash in between loses nothing: whoever drops a segment has kept it durably elsewhere; then the act is on
+//! In this order, so that a crash in between loses nothing: the caller that drops a segment has kept it durably elsewhere; then the act is on
 //! record; then the records are deleted. A deletion that did not come about is done by the driver, on any node.
 
 use std::collections::BTreeSet;

@@ -1,4 +1,4 @@
-//! How much room the store has left: measured by the driver, told before it is used up.
+//! How much room the store has left: measured by the driver, reported before it is used up.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -55,7 +55,7 @@ impl Room {
         self.last().found
     }
 
-    /// Takes a measurement in. A store that stays low is told of once an hour.
+    /// Takes a measurement in. A store that stays low is logged once an hour.
     fn take(&self, found: StoreSpace, now: Instant) -> Word {
         let mut last = self.last();
         last.found = Some(found);

@@ -23,7 +23,7 @@ impl Governor {
         self.core.act(actor, &command, JustLoaded::Server(server)).await
     }
 
-    /// Whoever may not sync must not make this node discover either.
+    /// An actor who may not sync must not make this node discover either.
     fn may_sync(&self, actor: &Actor, server: &ServerId) -> Result<(), GovernError> {
         let nothing = Catalogue { version: CatalogueVersion(u64::MAX), tools: Vec::new() };
         let action = Action::SyncServer { server: server.clone(), catalogue: Arc::new(nothing) };

@@ -125,7 +125,7 @@ impl AuditLog for MemoryAuditLog {
     }
 }
 
-/// Time, writer, sequence and index: the order of the answer, and where the record stands.
+/// Time, writer, sequence and index: the order of the answer, and where the record is.
 type Key<'a> = (Timestamp, &'a WriterId, u64, usize);
 
 impl MemoryAuditLog {

@@ -32,7 +32,7 @@ struct Leases {
 }
 
 impl MemoryLease {
-    /// Nobody holds anything; leases end by this clock, and stay ended when it jumps back.
+    /// No lease is held; leases end by this clock, and stay ended when it jumps back.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self(Arc::new(Held { time: Time::new(clock), leases: Mutex::default() }))
     }

@@ -16,7 +16,7 @@ pub struct MemoryVault {
     entries: Mutex<BTreeMap<VaultKey, Kept>>,
 }
 
-/// What stands under a key: the current entry and the one before it. Of a deleted one the version stays: it names one
+/// The value under a key: the current entry and the one before it. Of a deleted one the version stays: it names one
 /// credential for ever.
 #[derive(Debug, Default)]
 struct Kept {

@@ -127,10 +127,10 @@ pub struct AuditPage {
 /// - `drop_through` takes the old end of a chain away, up to a record that is there, and leaves its head as it was: also when nothing
 ///   of the chain is left, the next append follows the record that was last. Doing it again changes nothing.
 /// - `query` refuses (`Invalid`) a filter with `user` and without `user_hash`: a store does not know the salt, and a filter that
-///   is not understood must not find everybody.
+///   is not understood must not find all records.
 #[async_trait]
 pub trait AuditLog: fmt::Debug + Send + Sync + 'static {
-    /// Where a writer's chain stands; [`AuditHead::EMPTY`] for a new writer.
+    /// The head of a writer's chain; [`AuditHead::EMPTY`] for a new writer.
     ///
     /// # Errors
     ///
@@ -151,7 +151,7 @@ pub trait AuditLog: fmt::Debug + Send + Sync + 'static {
     /// When the store cannot be read.
     async fn read(&self, writer: &WriterId, after: u64, limit: usize) -> Result<Vec<StoredRecord>, StoreError>;
 
-    /// Where the chain of every writer stands.
+    /// The head of the chain of every writer.
     ///
     /// # Errors
     ///

@@ -9,7 +9,7 @@ use crate::journal::Head;
 
 /// The state after an act, in a form that its writer chooses and reads again.
 ///
-/// `Debug` shows where it stands and how large it is.
+/// `Debug` shows its head and how large it is.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Checkpoint {
     head: Head,
@@ -50,11 +50,11 @@ impl fmt::Debug for Checkpoint {
 ///
 /// # Contract
 ///
-/// - A checkpoint is derived from the journal and may be lost at any time: whoever finds none replays.
-/// - It is kept so that somebody who can write into the store, but has no key, cannot make one up, and with it grants that
-///   stand in no act: sealed, or in a place that only the nodes can write.
+/// - A checkpoint is derived from the journal and may be lost at any time: a node that finds none replays.
+/// - It is kept so that a person who can write into the store, but has no key, cannot make one up, and with it grants that
+///   no act made: sealed, or in a place that only the nodes can write.
 /// - `latest` answers one whose act is in the journal under the same hash; one that cannot be used is passed over.
-/// - Forms stand beside each other: during a rolling upgrade old and new releases each find theirs.
+/// - Forms are kept side by side: during a rolling upgrade old and new releases each find theirs.
 #[async_trait]
 pub trait Checkpoints: fmt::Debug + Send + Sync + 'static {
     /// The newest checkpoint of this form that can be used.
@@ -64,7 +64,7 @@ pub trait Checkpoints: fmt::Debug + Send + Sync + 'static {
     /// When the store cannot be read.
     async fn latest(&self, form: u32) -> Result<Option<Checkpoint>, StoreError>;
 
-    /// Where the newest checkpoint of this form stands, without reading it.
+    /// The head of the newest checkpoint of this form, without reading it.
     ///
     /// # Errors
     ///

@@ -12,7 +12,7 @@ use crate::{
     vocabulary::{AuditHead, Digest, TenantId, Timestamp, WriterId},
 };
 
-/// Where the journal and the chains of a tenant stood when a node last looked, with a MAC under the audit key.
+/// The heads of the journal and the chains of a tenant when a node last looked, with a MAC under the audit key.
 ///
 /// It holds no secret. As JSON it is one object with these fields.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,9 +23,9 @@ pub struct KeptHeads {
     pub tenant: TenantId,
     /// When they were kept.
     pub at: Timestamp,
-    /// Where the journal stood.
+    /// The head of the journal.
     pub journal: Head,
-    /// Where the chain of each writer of audit records stood.
+    /// The head of the chain of each writer of audit records.
     pub audit: BTreeMap<WriterId, AuditHead>,
     /// Which key it was ([`AuditKey::id`]).
     pub key: Digest,
@@ -84,7 +84,7 @@ impl KeptHeads {
 }
 
 /// A place outside of the stores of one tenant in which the last known heads are kept: what tells a store that was put back to an
-/// earlier moment from one that was not. It may be a file beside the keys, another database, an object store: whoever can write the
+/// earlier moment from one that was not. It may be a file beside the keys, another database, an object store: a person who can write the
 /// store should not be able to write it.
 ///
 /// # Contract
@@ -108,7 +108,7 @@ pub trait HeadKeeper: fmt::Debug + Send + Sync + 'static {
     /// When they cannot be written. A governor goes on, warns, and tries again.
     async fn keep(&self, heads: &KeptHeads) -> Result<(), StoreError>;
 
-    /// The place, for people: it stands in messages.
+    /// The place, for people: messages name it.
     fn place(&self) -> String;
 }
 

@@ -22,7 +22,7 @@ pub enum AppendError {
 /// How a journal keeps its readers up to date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Freshness {
-    /// [`Journal::changed`] wakes at once; while somebody waits there, what was read is current.
+    /// [`Journal::changed`] wakes at once; while a caller waits there, what was read is current.
     Pushed,
     /// What was read is current as of the last time [`Journal::changed`] or [`Journal::read`] came back; the node denies calls
     /// once that is longer ago than its `max_staleness`.
@@ -44,14 +44,14 @@ pub trait Journal: fmt::Debug + Send + Sync + 'static {
     /// How readers are kept up to date.
     fn freshness(&self) -> Freshness;
 
-    /// Where the journal stands.
+    /// The head of the journal.
     ///
     /// # Errors
     ///
     /// When the store cannot be read.
     async fn head(&self) -> Result<Head, StoreError>;
 
-    /// Appends an act if the journal still stands at `expected`.
+    /// Appends an act if the head of the journal is still `expected`.
     ///
     /// # Errors
     ///

@@ -12,8 +12,8 @@ pub trait LeaseGuard: fmt::Debug + Send + Sync {
     /// Whether the lease is still held for certain.
     fn is_held(&self) -> bool;
 
-    /// Holds it for `ttl` from now, if nobody else has taken it meanwhile: for work that takes longer than was thought.
-    /// Answers whether it is held; after `false` it is somebody else's.
+    /// Holds it for `ttl` from now, if no other node has taken it meanwhile: for work that takes longer than was thought.
+    /// Answers whether it is held; after `false` it is another node's.
     ///
     /// # Errors
     ///
@@ -25,10 +25,10 @@ pub trait LeaseGuard: fmt::Debug + Send + Sync {
 ///
 /// # Contract
 ///
-/// A name has one holder at a time, across all nodes; renewing never takes a lease from somebody else.
+/// A name has one holder at a time, across all nodes; renewing never takes a lease from another holder.
 #[async_trait]
 pub trait Lease: fmt::Debug + Send + Sync + 'static {
-    /// Takes the lease if nobody holds it.
+    /// Takes the lease if it is free.
     ///
     /// # Errors
     ///

@@ -94,7 +94,7 @@ pub trait Vault: fmt::Debug + Send + Sync + 'static {
     /// As [`Vault::get`].
     async fn get_version(&self, key: &VaultKey, version: u64) -> Result<Option<VaultEntry>, VaultError>;
 
-    /// Deletes all versions of a key. Deleting nothing is no error.
+    /// Deletes all versions of a key. Deleting nothing is not an error.
     ///
     /// # Errors
     ///

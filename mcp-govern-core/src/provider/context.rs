@@ -15,7 +15,7 @@ pub struct TraceContext {
 
 impl TraceContext {
     /// Takes a `traceparent` value of version 00 (W3C Trace Context, section 3.2): 55 characters of lower-case hexadecimal
-    /// digits and dashes, neither id all zeros. Anything else is no trace context.
+    /// digits and dashes, neither id all zeros. Anything else is not a trace context.
     pub fn parse(traceparent: &str) -> Option<Self> {
         let mut parts = traceparent.split('-');
         let (version, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
@@ -48,7 +48,7 @@ pub trait CallObserver: fmt::Debug + Send + Sync {
     /// An exchange is about to be sent, or something else that acts is about to be done.
     ///
     /// From here on a call that fails counts as one that may have acted, unless its error states otherwise. A tool that succeeds
-    /// without this having been asked is told of in the log, and counts as one that may have acted, whatever becomes of its
+    /// without this having been asked is logged, and counts as one that may have acted, whatever becomes of its
     /// further calls.
     ///
     /// # Errors
@@ -74,7 +74,7 @@ pub trait Progress: fmt::Debug + Send + Sync {
     fn report(&self, done: u64, total: Option<u64>, message: &str);
 }
 
-/// Nobody listens.
+/// Without a listener.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoProgress;
 
@@ -148,14 +148,14 @@ pub struct CallContext<'a> {
     /// The trace that the call belongs to.
     pub trace: Option<&'a TraceContext>,
     /// The person on whose behalf the call is made: what a vendor lets be sent is shared fairly between people. Absent where it is
-    /// nobody's call.
+    /// no person's call.
     pub user: Option<&'a UserId>,
     /// How many nodes use the credential at the same time, this one included: what the vendor lets be sent is divided between
-    /// them. One where nobody says otherwise.
+    /// them. One where nothing else is said.
     pub nodes: NonZeroUsize,
-    /// Told how far a long call has come.
+    /// Gets how far a long call has come.
     pub progress: &'a dyn Progress,
-    /// Told before each exchange.
+    /// Asked before each exchange.
     pub observer: &'a dyn CallObserver,
 }
 
@@ -201,7 +201,7 @@ impl<'a> CallContext<'a> {
         self
     }
 
-    /// With somebody who listens for progress.
+    /// With a listener for progress.
     #[must_use]
     pub fn with_progress(mut self, progress: &'a dyn Progress) -> Self {
         self.progress = progress;

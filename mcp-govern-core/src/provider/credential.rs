@@ -59,7 +59,7 @@ impl Credential {
         &self.fields
     }
 
-    /// What is known of it and is no secret.
+    /// What is known of it and is not secret.
     pub fn facts(&self) -> &CredentialFacts {
         &self.facts
     }

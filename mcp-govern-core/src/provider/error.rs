@@ -12,7 +12,7 @@ use super::Exchange;
 pub enum Sent {
     /// Nothing left the process, or the vendor proved that it did nothing.
     No,
-    /// The request was on its way when the call ended: nobody knows.
+    /// The request was on its way when the call ended: it is unknown.
     Maybe,
     /// The vendor answered.
     Yes,
@@ -30,7 +30,7 @@ pub enum ProviderErrorKind {
     /// The arguments cannot be bound, or the vendor calls them wrong: correct them.
     InvalidArguments,
     /// A rule on the call does not allow what the tool would send by itself; nothing of that was sent. Give arguments that lead
-    /// elsewhere, or ask whoever made the rule.
+    /// elsewhere, or ask the person who made the rule.
     RuleViolated,
     /// The vendor refuses the credential: replace it.
     Unauthorized,
@@ -52,7 +52,7 @@ pub enum ProviderErrorKind {
     Network,
     /// The deadline passed: look at [`ProviderError::sent`] before trying again.
     Timeout,
-    /// The vendor sent something that is no answer to the request (HTML, a redirect, broken JSON, too many bytes).
+    /// The vendor sent something that is not an answer to the request (HTML, a redirect, broken JSON, too many bytes).
     BadAnswer,
     /// The call was stopped from our side.
     Cancelled,
@@ -217,7 +217,7 @@ impl ProviderError {
         self.sent.unwrap_or(Sent::No)
     }
 
-    /// What the provider stated about sending: for whoever makes another error of this one.
+    /// What the provider stated about sending: for code that makes another error of this one.
     pub fn stated_sent(&self) -> Option<Sent> {
         self.sent
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// How many calls may run and begin on this node: in all, for each person and for each AI client.
 ///
-/// The bounds hold for one governor: where several nodes serve a tenant, each holds them on its own. `None` is no bound.
+/// The bounds hold for one governor: where several nodes serve a tenant, each holds them on its own. `None` is without a bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CallLimits {
@@ -99,7 +99,7 @@ impl CallLimits {
         self
     }
 
-    /// The bounds as they are held: the shares that nobody may exceed are applied.
+    /// The bounds as they are held: the shares that no person and no client may exceed are applied.
     pub(super) fn held(mut self) -> Self {
         let share = |bound: Option<usize>, of: usize| bound.map(|most| most.min(self.in_flight / of).max(1));
         (self.in_flight_per_person, self.in_flight_per_client) =

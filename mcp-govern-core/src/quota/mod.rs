@@ -25,7 +25,7 @@ const SECOND: i64 = 1_000_000;
 
 /// What each person and each AI client uses of this node.
 ///
-/// People are told apart by their salted hashes. Whoever uses nothing is forgotten: an account without calls in flight whose rates
+/// People are known by their salted hashes. A person who uses nothing is forgotten: an account without calls in flight whose rates
 /// have recovered says the same as none.
 #[derive(Debug)]
 pub(crate) struct Quotas {
@@ -106,7 +106,7 @@ impl Quotas {
         taken.is_ok()
     }
 
-    /// How a call of the person through the client stands now, as a sentence, and the bound that leaves no room for it.
+    /// The state of a call of the person through the client now, as a sentence, and the bound that leaves no room for it.
     pub(crate) fn explain(&self, user: Digest, client: &ClientId) -> (String, Option<UsedUp>) {
         let (now, limits) = (self.now(), &self.limits);
         let (person, client) = (self.people.account(&user, now), self.clients.account(client, now));
@@ -157,7 +157,7 @@ impl Quotas {
         }
     }
 
-    /// The clock's time in microseconds. Not that of the rules, which stands still while the clock is behind what was seen.
+    /// The clock's time in microseconds. Not that of the rules, which does not go on while the clock is behind what was seen.
     fn now(&self) -> i64 {
         self.time.clock().as_millis().saturating_mul(1_000)
     }

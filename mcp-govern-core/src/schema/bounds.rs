@@ -14,7 +14,7 @@ pub const MAX_DEPTH: usize = 64;
 /// How many bytes the JSON text of all arguments may have.
 pub const MAX_BYTES: usize = 1 << 20;
 
-/// How many values all arguments may hold together: texts, numbers, lists, objects and their like, each counted wherever it stands.
+/// How many values all arguments may hold together: texts, numbers, lists, objects and their like, each counted wherever it is.
 pub const MAX_VALUES: usize = 50_000;
 /// How many bytes the names may have that lead to all values, those to each value counted for it. What is said of a value names its
 /// place: long names over many values would come to the product of both.
@@ -111,7 +111,7 @@ impl Measure {
     }
 }
 
-/// How long the place of an item within a list is written at most: so many digits, and what stands before them.
+/// How long the place of an item within a list is written at most: so many digits, and what is before them.
 const INDEX: usize = 6;
 
 /// Every byte of a text may be written with six, for example as `\u0000`.

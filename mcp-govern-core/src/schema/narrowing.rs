@@ -5,12 +5,12 @@ use serde_json::{Number, Value};
 use super::rules::at_most;
 use crate::vocabulary::Constraint;
 
-/// What a model is told of an argument beyond its schema.
+/// What a model is shown of an argument beyond its schema.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Narrowing {
     /// Nothing.
     Open,
-    /// It must be given, and nothing more is told.
+    /// It must be given, and nothing more is shown.
     Required,
     /// It is filled in.
     Fixed(Value),
@@ -38,7 +38,7 @@ impl Narrowing {
         }
     }
 
-    /// What two rules leave that both hold. Where one word cannot say both, the first is told; the call is held to both.
+    /// What two rules leave that both hold. Where one word cannot say both, the first is shown; the call is held to both.
     pub(super) fn and(self, other: Self) -> Self {
         match (self, other) {
             (Self::Open | Self::Required, other) => other,
@@ -77,7 +77,7 @@ impl Narrowing {
         }
     }
 
-    /// What may be told when the allowed values themselves may not.
+    /// What may be shown when the allowed values themselves may not.
     pub(super) fn untold(self) -> Self {
         match self {
             Self::Open | Self::Choice(_) => Self::Open,

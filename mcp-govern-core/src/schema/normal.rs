@@ -185,7 +185,7 @@ impl<'e> Member<'e> {
     }
 }
 
-/// The types that are admitted where a value does not fit; nothing where that cannot be told.
+/// The types that are admitted where a value does not fit; nothing where they cannot be determined.
 fn admitted(error: &ValidationError<'_>, schema: &Value) -> Option<Vec<JsonType>> {
     let node = || error.schema_path().as_str().rsplit_once('/').and_then(|(node, _)| schema.pointer(node));
     match error.kind() {

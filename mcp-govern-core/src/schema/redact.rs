@@ -4,13 +4,13 @@ use serde_json::{Map, Value};
 
 use crate::steps;
 
-/// What stands in place of a secret or personal value.
+/// What replaces a secret or personal value.
 pub const REDACTED: &str = "[redacted]";
 
 /// The value with everything replaced that its schema marks as secret (`writeOnly`, `format: password`) or personal
 /// (`x-personal`).
 ///
-/// In doubt it redacts: what stands behind a reference, or under a name that the schema excludes, is replaced too. Where several
+/// In doubt it redacts: what is behind a reference, or under a name that the schema excludes, is replaced too. Where several
 /// branches of a schema speak of a value, one that marks it is enough.
 pub fn redact(schema: &Value, value: &Value) -> Value {
     let mut value = value.clone();
@@ -18,7 +18,7 @@ pub fn redact(schema: &Value, value: &Value) -> Value {
     value
 }
 
-/// [`redact`] for a value that nobody else needs.
+/// [`redact`] for a value that no other code needs.
 pub(crate) fn redact_in_place(schema: &Value, value: &mut Value) {
     let Some(schema) = schema.as_object() else { return };
     steps::tick();

@@ -94,7 +94,7 @@ fn keyed<'s>(schema: &'s Value, argument: &str) -> impl Iterator<Item = (&'s Str
     properties.filter(move |(_, property)| property.get(KEYS_OF).and_then(Value::as_str) == Some(argument))
 }
 
-/// What is wrong with the first key of a map or item of a list that is not allowed. Anything else stands for itself.
+/// What is wrong with the first key of a map or item of a list that is not allowed. Anything else counts as it is.
 fn violation_of_keys(constraint: &Constraint, value: &Value) -> Option<String> {
     let one = |key: &Value| match constraint {
         // A list is what the argument is elsewhere: here its items come one by one.

@@ -13,7 +13,7 @@ use super::{ArgumentRule, Effect, Grantee, GroupId, Risk, ServerId, ToolId, Tool
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum ToolsetContent {
-    /// Tools that somebody put in, each with its own rules.
+    /// Tools that were chosen one by one, each with its own rules.
     Chosen(BTreeMap<ToolId, ToolsetEntry>),
     /// Follows by rule: every approved tool of a server, or of some areas of it, up to an effect. Read-only.
     Maintained(Follows),
@@ -112,7 +112,7 @@ pub struct ProfileSpec {
 }
 
 impl ProfileSpec {
-    /// A profile that nobody can ask for.
+    /// A profile that no person can ask for.
     pub fn new(label: Label) -> Self {
         Self { label, visibility: ProfileVisibility::Nobody, policy: RequestPolicy::default() }
     }
@@ -136,10 +136,10 @@ impl ProfileSpec {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum ProfileVisibility {
-    /// Nobody: it is only granted.
+    /// No person: it is only granted.
     #[default]
     Nobody,
-    /// Everybody.
+    /// Every person.
     Everyone,
     /// These people and members of these groups.
     Only(BTreeSet<Grantee>),
@@ -181,7 +181,7 @@ pub struct RequestPolicy {
 }
 
 impl Default for RequestPolicy {
-    /// One approval by nobody in particular cannot be given: the default policy has one step without approvers, so
+    /// An approval without approvers cannot be given: the default policy has one step without approvers, so
     /// that a profile whose policy was not thought about hands out nothing.
     fn default() -> Self {
         Self {

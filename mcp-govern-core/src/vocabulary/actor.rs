@@ -20,7 +20,7 @@ pub enum Role {
     ProfileAdmin,
     /// Reads everything.
     Auditor,
-    /// Asks for profiles and calls tools. Everybody has it.
+    /// Asks for profiles and calls tools. Every person has it.
     User,
 }
 
@@ -71,8 +71,8 @@ impl Actor {
         Self { user, roles, groups: BTreeSet::new(), kind: ActorKind::Person }
     }
 
-    /// A process that acts by a configuration, in a name under which nobody signs in and calls tools. It has no access of its own, so
-    /// that the rules on what a person may give oneself do not bear on it: whoever writes its configuration answers for it.
+    /// A process that acts by a configuration, in a name under which no person signs in and calls tools. It has no access of its own, so
+    /// that the rules on what a person may give oneself do not bear on it: the person who writes its configuration answers for it.
     pub fn process(name: UserId, roles: impl IntoIterator<Item = Role>) -> Self {
         Self { kind: ActorKind::Process, ..Self::new(name, roles) }
     }

@@ -16,7 +16,7 @@ pub struct Digest([u8; 32]);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DigestError {
-    /// The text is no digest.
+    /// The text is not a digest.
     #[error("`{0}` is not a valid digest: expected `sha256:` and 64 hexadecimal digits")]
     Malformed(String),
     /// A number in the value cannot be written canonically: an integer beyond 2^53 would change in other readers.
@@ -31,7 +31,7 @@ pub enum DigestError {
 }
 
 impl Digest {
-    /// The digest that stands before the first record of a chain.
+    /// The digest before the first record of a chain.
     pub const ZERO: Self = Self([0; 32]);
 
     /// The digest of exactly these bytes.
@@ -111,7 +111,7 @@ fn write_canonical(value: &impl Serialize, form: Form, bytes: &mut Vec<u8>) -> R
 /// How a value gets its canonical form.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
-    /// It is written canonically as it stands: names in order and in ASCII, no fractions. Most arguments of calls are.
+    /// It is written canonically as it is: names in order and in ASCII, no fractions. Most arguments of calls are.
     Plain,
     Any,
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// A text is no duration.
+/// A text is not a duration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("expected a number and a unit, for example `45m`, `8h` or `30d`")]
 pub struct ParseDurationError;

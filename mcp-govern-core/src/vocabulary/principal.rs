@@ -79,13 +79,13 @@ impl Principal {
     }
 }
 
-/// Somebody to whom a profile is granted.
+/// The user, group or service to which a profile is granted.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Grantee {
     /// A person.
     User(UserId),
-    /// Everybody whose identity provider states the group.
+    /// All people whose identity provider states the group.
     Group(GroupId),
     /// A service: an AI client of type `service`. A person never holds such a grant.
     Service(ClientId),

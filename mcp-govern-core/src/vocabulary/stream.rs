@@ -28,7 +28,7 @@ impl fmt::Display for Revision {
     }
 }
 
-/// Where a journal stands: what an append must name to win.
+/// The head of a journal: what an append must name to win.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Head {
@@ -91,7 +91,7 @@ impl fmt::Display for WriterId {
     }
 }
 
-/// Where a writer's chain stands.
+/// The head of a writer's chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AuditHead {

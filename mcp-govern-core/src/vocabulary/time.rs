@@ -16,7 +16,7 @@ impl Serialize for Timestamp {
     }
 }
 
-/// A text is no RFC 3339 point in time between the years 1 and 9999.
+/// A text is not an RFC 3339 point in time between the years 1 and 9999.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not an RFC 3339 date-time such as `2026-11-21T09:30:00Z`")]
 pub struct ParseTimestampError {
