@@ -8,7 +8,7 @@ use std::fmt;
 pub enum DocumentErrorKind {
     /// A file could not be read or written: look at the path and its permissions.
     File,
-    /// The text is no JSON or YAML: correct the place that the message names.
+    /// The text is not JSON or YAML: correct the place that the message names.
     Syntax,
     /// The document says something that is wrong or that this crate cannot honour: correct the operations named.
     Content,
@@ -16,7 +16,7 @@ pub enum DocumentErrorKind {
     Recipe,
 }
 
-/// One fault, with the place where it stands.
+/// One fault, with its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Fault {

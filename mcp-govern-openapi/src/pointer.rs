@@ -31,11 +31,11 @@ impl Pointer {
         &self.tokens
     }
 
-    /// The text of what stands at the pointer; the last one where a name stands twice.
+    /// The text at the pointer; the last one where a name is there twice.
     ///
     /// # Errors
     ///
-    /// When the text is no JSON.
+    /// When the text is not JSON.
     pub(crate) fn find<'a>(&self, json: &'a str) -> Result<Option<&'a str>, serde_json::Error> {
         let mut deserializer = serde_json::Deserializer::from_str(json);
         let found = Seek { tokens: &self.tokens }.deserialize(&mut deserializer)?;
@@ -43,7 +43,7 @@ impl Pointer {
         Ok(found.map(RawValue::get))
     }
 
-    /// The value at the pointer. What is no JSON holds nothing, and what is long is none of the marks, messages and counts that
+    /// The value at the pointer. What is not JSON holds nothing, and what is long is none of the marks, messages and counts that
     /// are looked for in this way.
     pub(crate) fn value(&self, json: &str) -> Option<Value> {
         let found = self.find(json).ok()??;

@@ -1,4 +1,4 @@
-//! The caller's own credential in what a vendor sends back, in whatever form it stands there.
+//! The caller's own credential in what a vendor sends back, in whatever form it is there.
 
 use std::collections::VecDeque;
 
@@ -97,7 +97,7 @@ fn plain(text: &str) -> impl Iterator<Item = Read> {
     text.bytes().enumerate().map(|(at, byte)| Read { byte, start: at, end: at + 1 })
 }
 
-/// As a reader of JSON reads what stands within a string.
+/// As a reader of JSON reads the text of a string.
 fn unescaped(bytes: impl Iterator<Item = Read>) -> impl Iterator<Item = Read> {
     Escapes::new(bytes, json_escape)
 }
@@ -110,7 +110,7 @@ fn percent_decoded(bytes: impl Iterator<Item = Read>) -> impl Iterator<Item = Re
 /// The longest escape: `\ud83d\ude00`.
 const LONGEST_ESCAPE: usize = 12;
 
-/// What an escape stands for, and how many bytes it is written with.
+/// What an escape means, and how many bytes it is written with.
 struct Escape {
     bytes: [u8; 4],
     count: usize,
@@ -182,7 +182,7 @@ impl<I: Iterator<Item = Read>> Escapes<I> {
         Self { bytes, decode, ahead: VecDeque::new(), ready: VecDeque::new() }
     }
 
-    /// What the escape stands for that the next bytes may be; nothing is taken where they are none.
+    /// What the escape means that the next bytes may be; nothing is taken where they are none.
     fn decoded(&mut self, first: Read) -> Option<Read> {
         while self.ahead.len() < LONGEST_ESCAPE
             && let Some(next) = self.bytes.next()

@@ -1,4 +1,4 @@
-//! Counts the steps of loops over what somebody else chose. Nothing is left of it outside of tests.
+//! Counts the steps of loops over bytes that others chose. Nothing is left of it outside of tests.
 
 /// One turn of a loop whose number of turns depends on what a caller or a vendor sent.
 #[inline]

@@ -120,8 +120,8 @@ pub(crate) async fn run(
     Ok(if findings.ok { ExitCode::SUCCESS } else { ExitCode::from(2) })
 }
 
-/// Plays the governance through. A server at fault is left out with all that rests on it, so that a fault is told once; the tools
-/// of the others are known before toolsets name them, so that all faults are told in one round.
+/// Plays the governance through. A server at fault is left out with all that rests on it, so that a fault is reported once; the tools
+/// of the others are known before toolsets name them, so that all faults are reported in one round.
 async fn govern(
     node: &Node,
     config: &Config,
@@ -183,7 +183,7 @@ fn without(blueprint: &Blueprint, servers: &BTreeSet<ServerId>) -> Blueprint {
     sound
 }
 
-/// What is no fault and may surprise.
+/// What is not a fault and may surprise.
 fn notes(config: &Config, cli: &Cli, findings: &mut Findings) -> Result<(), Failure> {
     let (address, mode) = (config.listen(&cli.serve), config.auth_mode(&cli.serve));
     if address.ip().is_unspecified() && config.document.http.public_url.is_none() {
@@ -285,7 +285,7 @@ async fn ask_issuer(config: &Config, cli: &Cli, findings: &mut Findings) {
     }
 }
 
-/// Why a credential is not tried, where its document names no read that could prove it. That is no problem of the credential.
+/// Why a credential is not tried, where its document names no read that could prove it. That is not a problem of the credential.
 fn unproved(config: &Config, providers: &Providers, server: &ServerId) -> Option<String> {
     let row = config.blueprint.servers.get(server)?;
     let (_, own) = providers.own.iter().find(|(_, own)| own.info().id == row.provider)?;

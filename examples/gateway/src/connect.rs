@@ -155,7 +155,7 @@ impl SignIn {
     }
 }
 
-/// Whoever opens a link on this machine, where nobody proves who it is.
+/// The person who opens a link on this machine, where callers do not prove who they are.
 #[derive(Debug)]
 pub(crate) struct OnThisMachine(pub(crate) UserId);
 

@@ -20,7 +20,7 @@ const LONGEST_PROBE: Duration = Duration::from_secs(20);
 /// A credential for a server.
 pub(crate) type ServerCredential = (ServerId, Credential);
 
-/// Looks up every secret that the file refers to. All that are missing are told of, not only the first.
+/// Looks up every secret that the file refers to. All that are missing are reported, not only the first.
 pub(crate) fn resolve(config: &Config) -> Result<Vec<ServerCredential>, Failure> {
     let mut found = Vec::new();
     let mut missing = Vec::new();

@@ -1,4 +1,4 @@
-//! The demonstration: a tenant over stand-ins of the three vendors, for whoever has no file yet.
+//! The demonstration: a tenant over stand-ins of the three vendors, for users without a file.
 
 use example_vendors::{Account, Place, Vendor};
 use mcp_govern_core::{
@@ -72,7 +72,7 @@ impl Demonstration {
     }
 }
 
-/// A token that nobody guesses: 192 random bits.
+/// A token that cannot be guessed: 192 random bits.
 pub(crate) fn random_token() -> Result<Secret, Failure> {
     Ok(Secret::new(format!("demo-{}", random::digits(&random::bytes::<24>()?))))
 }

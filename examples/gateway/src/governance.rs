@@ -67,12 +67,12 @@ impl Enacted {
         self.steps.is_empty() && self.synced.is_empty()
     }
 
-    /// Whether somebody may do more than before.
+    /// Whether a person may do more than before.
     pub(crate) fn widens(&self) -> bool {
         self.access.iter().any(|change| change.widens)
     }
 
-    /// Writes the protocol into the log. What widens access stands out.
+    /// Writes the protocol into the log. What widens access is a warning.
     pub(crate) fn log(&self) {
         for step in &self.steps {
             tracing::info!(place = %step.place, action = step.action, "{}", step.why);
@@ -114,7 +114,7 @@ pub(crate) fn removal(by: Removal) -> &'static str {
     }
 }
 
-/// In whose name the file is brought about.
+/// In whose name the file is applied.
 pub(crate) fn administrator() -> Result<Actor, Failure> {
     Ok(Actor::process(UserId::new("gateway", "configuration")?, [Role::Owner]))
 }

@@ -25,7 +25,7 @@ use crate::{
 /// The client that people on this machine call through, where nothing proves another one.
 const LOCAL_CLIENT: &str = "local-client";
 
-/// Says who calls, and can be told to go by other tokens while the gateway runs.
+/// Authenticates callers; its tokens can be replaced while the gateway runs.
 #[derive(Debug)]
 pub(crate) struct Doorkeeper(RwLock<Arc<dyn Authenticate>>);
 
@@ -67,7 +67,7 @@ impl Authenticate for AtTheDoor {
     }
 }
 
-/// Whoever started the program; in a place where the operating system names nobody, `local/user`.
+/// The user who started the program; where the operating system names none, `local/user`.
 pub(crate) fn local_identity() -> Result<Identity, Failure> {
     match os_user(LOCAL_CLIENT) {
         Ok(identity) => Ok(identity),
@@ -75,7 +75,7 @@ pub(crate) fn local_identity() -> Result<Identity, Failure> {
     }
 }
 
-/// Everybody on this machine, where nobody proves anything.
+/// All callers on this machine, where callers prove nothing.
 pub(crate) fn everybody(config: &Config) -> Result<Identity, Failure> {
     match &config.document.auth.user {
         Some(user) => Ok(Identity::new(user.clone(), ClientId::new("local", LOCAL_CLIENT)?)),
@@ -83,7 +83,7 @@ pub(crate) fn everybody(config: &Config) -> Result<Identity, Failure> {
     }
 }
 
-/// Puts together what says who calls. Every secret is looked up, so that a missing one is told of now.
+/// Puts together what says who calls. Every secret is looked up, so that a missing one is reported now.
 pub(crate) fn authenticator(
     config: &Config,
     mode: AuthMode,

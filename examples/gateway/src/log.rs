@@ -16,7 +16,7 @@ const DEFAULT: &str = "info";
 /// database library repeats the database's remarks on tables that are there already.
 const QUIET: &str = "rmcp=warn,rmcp::service=off,sqlx=warn";
 
-/// Begins to log. `json` comes from the command line and stands over the file.
+/// Begins to log. `json` comes from the command line and overrides the file.
 pub(crate) fn begin(log: &Log, json: bool) -> Result<(), Failure> {
     let filter = filter(log.filter.as_deref())?;
     let format = if json { LogFormat::Json } else { log.format.unwrap_or(LogFormat::Text) };

@@ -88,7 +88,7 @@ pub(crate) async fn run(
     })
 }
 
-/// A governor over a copy, which nobody else sees.
+/// A governor over a copy, which no other program sees.
 pub(crate) async fn open_copy(
     tenant: &TenantId,
     copy: &MemoryStores,

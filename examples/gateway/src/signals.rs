@@ -6,7 +6,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::failure::Failure;
 
-/// How a process ends that was told twice to stop.
+/// How a process ends after two signals to stop.
 const TOLD_TWICE: i32 = 130;
 
 /// Signals, from the moment on at which this was made.
@@ -56,7 +56,7 @@ impl Signals {
         Ok(Self { stopping, reloads })
     }
 
-    /// Ends when the program is told to stop.
+    /// Ends on a signal to stop the program.
     pub(crate) fn stop(&self) -> impl Future<Output = ()> + Send + 'static {
         let mut stopping = self.stopping.clone();
         async move {

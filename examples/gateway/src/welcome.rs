@@ -72,7 +72,7 @@ impl Welcome {
         tracing::info!(%address, %url, auth, tenant, store, servers, approved, pending, "listening");
     }
 
-    /// One JSON object for machines; else a page for whoever tries it out, and two lines for whoever operates it.
+    /// One JSON object for machines; else a page for people who try it out, and two lines for operators.
     pub(crate) fn print(&self, json: bool, out: &mut impl Write) -> Result<(), Failure> {
         let printed = if json {
             writeln!(out, "{}", self.to_json())

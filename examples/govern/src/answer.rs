@@ -104,7 +104,7 @@ impl From<&CallError> for Problem {
     }
 }
 
-/// Bytes as they came, but on one line: a line end in JSON stands between tokens alone, as white space.
+/// Bytes as they came, but on one line: a line end in JSON is between tokens alone, as white space.
 #[derive(Debug)]
 struct OneLine<'a>(&'a RawValue);
 

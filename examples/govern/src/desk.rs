@@ -10,7 +10,7 @@ use mcp_govern_core::{
 
 use crate::{failure::Failure, heads::SmallStores, patience::patiently, request::Asked, subject::Subject};
 
-/// What everybody at this keyboard may do; see the file.
+/// What every user of this keyboard may do; see the file.
 const GOVERNANCE: &str = include_str!("governance.toml");
 
 /// Every class of tools.
@@ -74,7 +74,7 @@ impl Desk {
         Ok(())
     }
 
-    /// A wrong key is no error here: the first call says so.
+    /// A wrong key is not an error here: the first call says so.
     async fn put_credential(&self, sharing: CredentialSharing, credential: Credential) -> Result<(), Failure> {
         let governor = &self.governor;
         match sharing {

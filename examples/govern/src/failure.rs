@@ -45,7 +45,7 @@ impl Failure {
         self.told(format!("{place}: {self}"))
     }
 
-    /// The same failure, to be told once more.
+    /// The same failure, to be reported once more.
     pub(crate) fn again(&self) -> Self {
         self.told(self.to_string())
     }

@@ -15,7 +15,7 @@ use mcp_govern_core::{
     },
 };
 
-/// Everything in memory, and of the audit only where each chain stands: nothing grows with the number of calls.
+/// Everything in memory, and of the audit only the head of each chain: nothing grows with the number of calls.
 ///
 /// That is right for a program whose output is its record. An installation keeps its records in a store.
 #[derive(Debug, Default)]
@@ -30,7 +30,7 @@ impl Stores for SmallStores {
     }
 }
 
-/// Where each chain of records stands, without the records.
+/// The head of each chain of records, without the records.
 #[derive(Debug, Default)]
 struct ChainHeads(Mutex<BTreeMap<WriterId, AuditHead>>);
 

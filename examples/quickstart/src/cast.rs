@@ -17,7 +17,7 @@ pub(crate) struct Cast {
     pub(crate) ida: Person,
 }
 
-/// Somebody who governs, calls tools, or both.
+/// A person who governs, calls tools, or both.
 #[derive(Debug, Clone)]
 pub(crate) struct Person {
     pub(crate) name: &'static str,
@@ -38,7 +38,7 @@ impl Cast {
         })
     }
 
-    /// Whose salted hash this is. A record has no names; whoever holds the key can still say who it was.
+    /// Whose salted hash this is. A record has no names; a holder of the key can still say who it was.
     pub(crate) fn name_of(&self, governor: &Governor, hash: Digest) -> &'static str {
         let everybody = [&self.olga, &self.lea, &self.ann, &self.ben, &self.ida];
         let person = everybody.into_iter().find(|person| governor.user_hash(&person.caller.user) == hash);

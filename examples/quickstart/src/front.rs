@@ -21,7 +21,7 @@ use crate::{
     cast::{Cast, Person},
 };
 
-/// What stands before every key of the server's own in `_meta`.
+/// The prefix of every key of the server's own in `_meta`.
 const META: &str = "io.github.mcp-govern/";
 
 /// A node's MCP server, and one connected client for each person who calls.
@@ -44,7 +44,7 @@ pub(crate) enum Answer {
 }
 
 impl Front {
-    /// Serves a node on a free port, and connects everybody who calls: each with a token and a client of their own.
+    /// Serves a node on a free port, and connects all callers: each with a token and a client of their own.
     pub(crate) async fn open(governor: &Governor, cast: &Cast) -> Told<Self> {
         let callers = [&cast.ann, &cast.ben];
         let mut tokens = StaticTokens::new();

@@ -14,7 +14,7 @@ pub(crate) struct Plot {
     page: OnceCell<String>,
 }
 
-/// A call that somebody wants to make.
+/// A call that a person wants to make.
 #[derive(Debug, Clone)]
 pub(crate) struct Ask {
     pub(crate) tool: &'static str,
@@ -61,7 +61,7 @@ impl Plot {
         }
     }
 
-    /// A tool that nobody has reviewed, with arguments that would do.
+    /// A tool without a review, with arguments that would do.
     pub(crate) fn unreviewed(&self) -> Ask {
         match self.vendor {
             Vendor::Statuspage => Ask::new("create_incident", json!({"page_id": self.page(), "name": "All is well"})),

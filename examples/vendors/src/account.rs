@@ -86,7 +86,7 @@ impl Account {
         }
     }
 
-    /// The account that the environment describes, with an API key that everybody may share.
+    /// The account that the environment describes, with an API key that all callers may share.
     ///
     /// # Errors
     ///
@@ -159,7 +159,7 @@ impl Account {
         Self { fields: Vec::new(), ..self.clone() }
     }
 
-    /// With the key of an API integration, without which Opsgenie lets nobody create, acknowledge or close alerts; other vendors take
+    /// With the key of an API integration, without which Opsgenie does not let alerts be created, acknowledged or closed; other vendors take
     /// no such thing.
     #[must_use]
     pub fn with_integration_key(mut self, key: Secret) -> Self {
@@ -233,7 +233,7 @@ impl Place {
     ///
     /// # Errors
     ///
-    /// When it is no URL.
+    /// When it is not a URL.
     pub fn from_environment(vendor: Vendor, environment: &Environment) -> Result<Self, AccountError> {
         let variable = vendor.base_url_variable();
         let Some(text) = environment.get(variable) else { return Ok(Self::default()) };

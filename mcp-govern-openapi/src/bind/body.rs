@@ -163,7 +163,7 @@ impl Payload {
     }
 }
 
-/// Puts a value at a path, making the objects on the way. What stands there already is replaced: fixed is fixed.
+/// Puts a value at a path, making the objects on the way. A value that is there already is replaced: fixed is fixed.
 fn insert_at(object: &mut Map<String, Value>, path: &[String], value: &Value) {
     match path {
         [] => {}

@@ -1,4 +1,4 @@
-//! `multipart/form-data` (RFC 7578), with a boundary that nobody can know beforehand and names that cannot break out.
+//! `multipart/form-data` (RFC 7578), with a boundary that cannot be known beforehand and names that cannot break out.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::{BufMut as _, Bytes, BytesMut};
@@ -49,7 +49,7 @@ pub(crate) fn file_name(name: &str) -> Result<String, &'static str> {
     Ok(name.to_owned())
 }
 
-/// A boundary of 128 random bits: no part holds it, because nobody could know it when the parts were written.
+/// A boundary of 128 random bits: no part holds it, because it could not be known when the parts were written.
 pub(crate) fn boundary() -> Result<String, String> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|error| format!("the operating system gives no random bytes: {error}"))?;

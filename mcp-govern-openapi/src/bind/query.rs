@@ -9,7 +9,7 @@ use crate::{
 };
 
 impl QueryParam {
-    /// Writes the parameter behind what stands in `target`, whose path ends at `path`.
+    /// Writes the parameter behind the text of `target`, whose path ends at `path`.
     pub(crate) fn write(&self, value: &Value, target: &mut String, path: usize) -> Result<(), String> {
         let argument = &self.argument;
         match (value, self.style) {

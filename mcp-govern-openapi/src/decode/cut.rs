@@ -38,7 +38,7 @@ const LONGEST_PLACE: usize = 200;
 ///
 /// # Errors
 ///
-/// When it nests too deep, or is no JSON.
+/// When it nests too deep, or is not JSON.
 pub(super) fn cut(json: &str, keep: Keep, room: usize) -> Result<Option<Cut>, String> {
     let mut writer = Writer {
         keep,
@@ -69,7 +69,7 @@ struct Writer {
     keep: Keep,
     room: usize,
     is_full: bool,
-    /// Where the value that is read stands.
+    /// Where the value is that is read.
     path: String,
     cut: Cut,
 }

@@ -17,7 +17,7 @@ pub(crate) struct Chosen {
 }
 
 impl Fields {
-    /// Takes the members that were asked for; nothing where none were. What is no object stays whole.
+    /// Takes the members that were asked for; nothing where none were. What is not an object stays whole.
     ///
     /// INVARIANT: no member is left out that is not named (`members_that_are_left_out_of_a_list_are_named_once`).
     pub(crate) fn choose(

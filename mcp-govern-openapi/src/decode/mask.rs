@@ -9,7 +9,7 @@ use crate::{
 };
 
 impl SecretPath {
-    /// Masks what the pattern finds. A null stays, so that "there is none" can be told from "there is one".
+    /// Masks what the pattern finds. A null stays, so that "there is none" can be distinguished from "there is one".
     ///
     /// Each value is looked at once, however many `**` the pattern has: what is carried down are the places of the pattern that
     /// a value may stand at.
@@ -30,7 +30,7 @@ impl SecretPath {
 /// Places in a pattern, one bit each: before its first step, before its second, and so on to its end.
 type Places = u64;
 
-/// With the places behind each `**`, which stands for no step too.
+/// With the places behind each `**`, which matches no step too.
 fn behind_any_depth(steps: &[Step], mut places: Places) -> Places {
     for (at, step) in steps.iter().enumerate() {
         if *step == Step::AnyDepth && places & 1 << at != 0 {

@@ -41,7 +41,7 @@ pub(crate) trait Filter: fmt::Debug {
     ///
     /// # Errors
     ///
-    /// What is wrong with the text, where it cannot be told what may be seen of it.
+    /// What is wrong with the text, where it cannot be decided what may be seen of it.
     fn keep(&self, row: &Row, text: &str) -> Result<Option<KeptText>, String>;
 }
 
@@ -128,7 +128,7 @@ fn check_form(row: &Row, headers: &HeaderMap, body: &[u8]) -> Result<(), String>
     Ok(())
 }
 
-/// A good answer that is no JSON. Where the document promises none, a change was made and the vendor says so in words of its own;
+/// A good answer that is not JSON. Where the document promises none, a change was made and the vendor says so in words of its own;
 /// otherwise these stand beside the complaint.
 fn no_json(
     row: &Row,

@@ -1,4 +1,4 @@
-//! What a vendor says in an answer that is no JSON, as one line that people can read.
+//! What a vendor says in an answer that is not JSON, as one line that people can read.
 
 use std::borrow::Cow;
 

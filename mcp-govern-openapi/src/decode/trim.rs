@@ -32,7 +32,7 @@ const TURNS: [Keep; 7] = [
     Keep { text: 60, items: 2, members: 10 },
 ];
 
-/// Room for what stands around the items of a list.
+/// Room for what is around the items of a list.
 const AROUND: usize = 256;
 
 /// Cuts a result to `limit` bytes. A list loses whole items from its end, anything else the rest of its longest texts,

@@ -5,7 +5,7 @@ use memchr::memchr2;
 use crate::steps;
 
 /// Whether a text of JSON holds no more than so many values. A value takes up to fifty times its text in memory: bytes alone bound
-/// nothing. What is no JSON is the parser's to refuse.
+/// nothing. The parser refuses what is not JSON.
 pub(crate) fn holds_at_most(json: &[u8], most: usize) -> bool {
     let (mut rest, mut values) = (json, 1_usize);
     while let Some((byte, behind)) = rest.split_first() {
@@ -26,7 +26,7 @@ pub(crate) fn holds_at_most(json: &[u8], most: usize) -> bool {
     true
 }
 
-/// What stands behind a string of which the opening quote was read.
+/// What follows a string of which the opening quote was read.
 fn behind_string(mut rest: &[u8]) -> &[u8] {
     while let Some((before, found)) = memchr2(b'"', b'\\', rest).and_then(|at| rest.split_at_checked(at)) {
         steps::ticks(before.len());

@@ -14,7 +14,7 @@ pub(crate) struct BodyPlan {
     /// The single root key that holds the fields marked as wrapped.
     pub(crate) wrapper: Option<String>,
     pub(crate) fields: Vec<BodyField>,
-    /// The one argument that is the whole body, where the body is no object of named members.
+    /// The one argument that is the whole body, where the body is not an object of named members.
     pub(crate) whole: Option<BodyField>,
     /// Always sent: path from the root, value.
     pub(crate) fixed: Vec<(Vec<String>, Value)>,

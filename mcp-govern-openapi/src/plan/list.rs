@@ -2,7 +2,7 @@
 
 use crate::pointer::Pointer;
 
-/// Where a list stands in the answer and how it goes on.
+/// Where the list is in the answer and how it goes on.
 #[derive(Debug)]
 pub(crate) struct ListPlan {
     pub(crate) items: Pointer,

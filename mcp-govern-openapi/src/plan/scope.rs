@@ -2,7 +2,7 @@
 
 use crate::pointer::Pointer;
 
-/// The origin that the server's base URL stands for.
+/// The origin of the server's base URL.
 pub(crate) const OWN_ORIGIN: &str = "api";
 
 /// Everything that a document lets a server be limited to.
@@ -47,6 +47,6 @@ pub(crate) struct Keep {
     pub(crate) argument: String,
     /// Where lists or maps of what is kept may stand; at least one of them must be there.
     pub(crate) at: Vec<Pointer>,
-    /// Where the value stands in an item of a list. In a map it is the key.
+    /// Where the value is in an item of a list. In a map it is the key.
     pub(crate) id: Pointer,
 }

@@ -17,7 +17,7 @@ use crate::plan::Rate;
 
 /// Counts what was sent, for all servers of a provider.
 ///
-/// Credentials and people are told apart by hashes under a random key of this process; neither is kept.
+/// Credentials and people are known by hashes under a random key of this process; neither is kept.
 #[derive(Debug, Default)]
 pub(crate) struct Limiter {
     hasher: RandomState,
@@ -51,7 +51,7 @@ pub(crate) struct Wish<'a> {
     pub(crate) person: Person,
 }
 
-/// How a request stands that has come to a lane.
+/// The state of a request that has come to a lane.
 #[derive(Debug)]
 pub(crate) enum Joined<'a> {
     /// It may be sent now.
@@ -85,8 +85,8 @@ pub(crate) struct Turn<'a> {
 const MOST_LANES: usize = 1_024;
 /// What a clock and a network may differ by.
 const MARGIN: Duration = Duration::from_millis(100);
-/// A person has fewer requests in a window than so many times those that are left in it. Whoever is alone has three quarters of it, so
-/// that there is room for the first requests of somebody else whatever one person sends.
+/// A person has fewer requests in a window than so many times those that are left in it. A person who is alone has three quarters of it, so
+/// that there is room for the first requests of others whatever one person sends.
 const TIMES_THE_FREE: usize = 3;
 
 impl Limiter {
@@ -136,7 +136,7 @@ impl Limiter {
         self.lock().get_mut(wish.key).map_or(now, |lane| lane.expected(wish, None, now))
     }
 
-    /// The vendor asked for silence: nobody on this lane sends before `until`.
+    /// The vendor asked to wait: no request of this lane is sent before `until`.
     pub(crate) fn block(&self, key: &LaneKey, until: Instant, now: Instant) {
         let mut lanes = self.lock();
         if !lanes.contains_key(key) {
@@ -206,7 +206,7 @@ impl Lane {
         self.in_rotation(wish, ticket, now).max(self.free_at(wish.rate, wish.person, own_ahead, now))
     }
 
-    /// When a ticket, or one more request of the person, has its turn where nobody has had a share yet.
+    /// When a ticket, or one more request of the person, has its turn where no person has had a share yet.
     fn in_rotation(&self, wish: Wish<'_>, ticket: Option<&Arc<Ticket>>, now: Instant) -> Instant {
         let silent = self.blocked.map_or(now, |until| until.max(now));
         let Some(rate) = wish.rate else { return silent };
@@ -224,7 +224,7 @@ impl Lane {
         more.and_then(|more| first.checked_add(more)).unwrap_or_else(|| super::later(Duration::MAX))
     }
 
-    /// Whoever may be next looks again.
+    /// The callers that may be next look again.
     fn ring(&self) {
         self.turns.first_of_each().for_each(|ticket| ticket.bell.notify_one());
     }

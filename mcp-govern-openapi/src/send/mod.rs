@@ -56,7 +56,7 @@ pub(crate) struct Sender<'a> {
 pub(crate) struct Outgoing<'a> {
     pub(crate) method: &'a Method,
     pub(crate) uri: Uri,
-    /// A name stands once in the request: the last value counts.
+    /// A name is once in the request: the last value counts.
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) body: Bytes,
     /// The path template, for records: it holds no value of an argument.

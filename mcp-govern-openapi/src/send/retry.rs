@@ -22,7 +22,7 @@ pub(crate) enum Ending {
 /// What the row allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Permission {
-    /// The request may be repeated although nobody knows what became of it.
+    /// The request may be repeated although its result is unknown.
     pub(crate) repeat: bool,
     /// The row's own word on throttle statuses.
     pub(crate) throttled: Option<bool>,

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::sync::Notify;
 
-/// Whoever calls, as the lines tell people apart; none where a request is nobody's, such as a probe.
+/// The caller, as the lines know people; none where a request belongs to no person, such as a probe.
 pub(crate) type Person = Option<u64>;
 
 /// How many requests of one person may wait in one line.
@@ -28,7 +28,7 @@ pub(super) struct Turns {
 #[derive(Debug)]
 pub(super) struct Ticket {
     person: Person,
-    /// Rung when somebody else had a turn, or when there may be room sooner than it was told.
+    /// Rung when another caller had a turn, or when there may be room sooner than was announced.
     pub(super) bell: Notify,
 }
 
@@ -90,7 +90,7 @@ impl Turns {
         place.unwrap_or(own.map_or(0, VecDeque::len))
     }
 
-    /// How many turns come before that of a ticket, or of one more of the person, where everybody may send.
+    /// How many turns come before that of a ticket, or of one more of the person, where every caller may send.
     pub(super) fn ahead(&self, person: Person, ticket: Option<&Arc<Ticket>>) -> usize {
         let (own, rounds) = (self.waiting.get(&person), self.own_ahead(person, ticket));
         let mut before = true;

@@ -36,7 +36,7 @@ impl Aside {
     }
 
     /// Does work over so many bytes on a thread for blocking work, as soon as there is room for them. The room is taken until the work
-    /// is done, even when nobody waits for it any more.
+    /// is done, even when no caller waits for it any more.
     ///
     /// INVARIANT: other work goes on meanwhile (`a_long_answer_keeps_nothing_else_waiting`), and no more than the room is under way
     /// (`long_answers_wait_for_room_and_no_longer_than_the_deadline`).

@@ -1,4 +1,4 @@
-//! The one way from arguments to a request: whoever made them, they are held to every rule on the call.
+//! The one way from arguments to a request: by whatever code they were made, they are held to every rule on the call.
 
 use std::borrow::Cow;
 

@@ -24,8 +24,8 @@ const LONGEST_FACT: usize = 200;
 /// Facts that say whom the vendor sees, the best one first.
 const IDENTITY: [&str; 7] = ["authorized_as", "user_email", "email", "user_name", "user", "account", "organization"];
 
-/// A probe is an act of whoever governs, with arguments that the document states: it is within the server's limits, and no rule
-/// of a caller's path stands on it.
+/// A probe is an act of the people who govern, with arguments that the document states: it is within the server's limits, and no rule
+/// of a caller's path applies to it.
 static NO_CALL: LazyLock<CallRules> = LazyLock::new(CallRules::default);
 
 /// What the reads of one scheme say together.
@@ -105,7 +105,7 @@ impl OpenApiServer {
         })
     }
 
-    /// What else there is to know once the key is proved. What cannot be read is told and settles nothing.
+    /// What else there is to know once the key is proved. What cannot be read is reported and settles nothing.
     async fn ask_more(
         &self,
         credential: &Credential,

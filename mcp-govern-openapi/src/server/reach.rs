@@ -16,7 +16,7 @@ use crate::{
 ///
 /// The governor enforces it as rules on arguments; it is held here too, because recipes call rows by themselves.
 ///
-/// INVARIANT: a request whose argument lies outside is not sent, whoever asks for it, a recipe included
+/// INVARIANT: a request whose argument lies outside is not sent, for any caller, a recipe included
 /// (`a_limited_server_sends_nothing_beyond_its_limit`).
 #[derive(Debug, Default)]
 pub(crate) struct Reach {
@@ -132,7 +132,7 @@ impl Reach {
         hosts.list.iter().find(|host| host.name == asked).map(|host| host.base.as_str())
     }
 
-    /// Leaves out of an answer what lies outside, or is not allowed by the rules of whoever asked. `None` when there is nothing that
+    /// Leaves out of an answer what lies outside, or is not allowed by the rules of the caller. `None` when there is nothing that
     /// could be left out.
     pub(crate) fn keep(&self, row: &Row, rules: &CallRules, text: &str) -> Result<Option<KeptText>, String> {
         let mut tree: Option<Value> = None;
@@ -236,7 +236,7 @@ impl Keep {
     }
 }
 
-/// What stands between the commas.
+/// The entries between the commas.
 fn entries(text: &str) -> Result<Vec<&str>, String> {
     let entries: Vec<&str> = text.split(',').map(str::trim).collect();
     if entries.iter().any(|entry| entry.is_empty()) {

@@ -1,4 +1,4 @@
-//! An answer that is no success becomes an error that says what to do.
+//! An answer that is not a success becomes an error that says what to do.
 
 use std::{fmt::Write as _, time::SystemTime};
 
@@ -14,7 +14,7 @@ use crate::{
 };
 
 impl OpenApiServer {
-    /// An answer that is no success becomes an error that says what to do.
+    /// An answer that is not a success becomes an error that says what to do.
     pub(crate) fn refusal(&self, row: &Row, answer: Answer, scrubber: Scrubber<'_>) -> ProviderError {
         let policy = &self.shared.document.policy;
         let throttled = answer.throttle != Throttle::No;

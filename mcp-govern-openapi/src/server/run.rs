@@ -110,7 +110,7 @@ impl OpenApiServer {
     }
 }
 
-/// A write whose outcome nobody knows must not be repeated without looking; the message says so.
+/// A write whose outcome is unknown must not be repeated without looking; the message says so.
 fn unsettled(row: &Row, error: ProviderError) -> ProviderError {
     let unknown = matches!(
         error.kind(),

@@ -14,7 +14,7 @@ use super::TransportError;
 ///
 /// # Contract
 ///
-/// As of a [`Future`]: whoever answers [`Poll::Pending`] wakes the task of the context when there is more.
+/// As of a [`Future`]: code that answers [`Poll::Pending`] wakes the task of the context when there is more.
 pub trait BodySource: Send {
     /// The next piece; `None` at the end.
     ///

@@ -24,7 +24,7 @@ pub use self::{
 /// - One request in, one answer out: no retries, no redirects, no cookies, no cache. The caller retries.
 /// - Nothing is sent over plain `http` except to the loopback interface.
 /// - The answer's body is a stream: it is read as the caller asks for it, and dropping it ends the transfer.
-/// - The caller enforces the deadline by dropping the future; `deadline` is told so that an implementation can pass it on.
+/// - The caller enforces the deadline by dropping the future; `deadline` is given so that an implementation can pass it on.
 /// - An error says truthfully whether the request can have reached the vendor ([`TransportError::sent`]), and its message
 ///   holds no header value, query or body.
 #[async_trait]
@@ -33,7 +33,7 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// When no answer came. An answer of any status is no error.
+    /// When no answer came. An answer of any status is not an error.
     async fn send(
         &self,
         request: http::Request<Bytes>,
@@ -54,7 +54,7 @@ impl TransportError {
         Self { message: message.into(), sent: Sent::No }
     }
 
-    /// The request was on its way: nobody knows whether the vendor acted.
+    /// The request was on its way: it is unknown whether the vendor acted.
     pub fn maybe_sent(message: impl Into<String>) -> Self {
         Self { message: message.into(), sent: Sent::Maybe }
     }

@@ -42,7 +42,7 @@ impl Components {
         self.by_id.get(id)
     }
 
-    /// Refuses what is no component of the page, and groups, whose status follows their components.
+    /// Refuses what is not a component of the page, and groups, whose status follows their components.
     pub(super) fn demand<'i>(
         &self,
         recipe: &str,
@@ -98,12 +98,12 @@ impl Component {
         }
     }
 
-    /// A status that nobody knows counts as trouble.
+    /// An unknown status counts as trouble.
     fn severity(&self) -> usize {
         WORSENING.iter().position(|status| *status == self.status).unwrap_or(WORSENING.len())
     }
 
-    /// Whether customers are hit: planned work is no trouble.
+    /// Whether customers are hit: planned work is not trouble.
     pub(super) fn is_down(&self) -> bool {
         self.severity() > 1
     }

@@ -24,7 +24,7 @@ pub(super) struct Difference {
 
 impl Rights {
     /// Reads an answer: a list of pages or a map of them, in an envelope or bare. `None` when it is neither, or when a page
-    /// or a member of one cannot be told: what is not understood would be revoked by writing the others back.
+    /// or a member of one is unknown: what is not understood would be revoked by writing the others back.
     pub(super) fn read(answer: &Value) -> Option<Self> {
         let pages = answer.pointer("/data/pages").or_else(|| answer.get("pages"))?;
         let entries: Option<Vec<(String, &Value)>> = match pages {

@@ -1,4 +1,4 @@
-//! The file's own tables. What governance consists of stands beside them and is a `Blueprint`.
+//! The file's own tables. The tables of governance are a `Blueprint`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -66,7 +66,7 @@ impl Document {
         all.chain(tokens).chain(credentials).chain(sign_ins).chain(issuers)
     }
 
-    /// The environment variables that it refers to: whoever starts the gateway must hand them on.
+    /// The environment variables that it refers to: the program that starts the gateway must hand them on.
     pub(crate) fn variables(&self) -> BTreeSet<&str> {
         let name = |reference| match reference {
             &SecretRef::Env(ref name) => Some(name.as_str()),
@@ -155,7 +155,7 @@ fn forwarded_for() -> String {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Auth {
     pub(crate) mode: Option<AuthMode>,
-    /// Who everybody is where the mode is `none`; the user of the operating system when absent.
+    /// Who every caller is where the mode is `none`; the user of the operating system when absent.
     pub(crate) user: Option<UserId>,
     pub(crate) tokens: Vec<Token>,
     /// The issuers whose tokens are accepted: one table, or a list of them.

@@ -16,7 +16,7 @@ use crate::failure::Failure;
 /// The parts of the file that are governance.
 const GOVERNANCE: [&str; 7] = ["governance", "unnamed", "settings", "servers", "toolsets", "profiles", "grants"];
 
-/// Reads a file's text. Every fault is told, not only the first.
+/// Reads a file's text. Every fault is reported, not only the first.
 pub(super) fn read(path: &Path, text: &str) -> Result<(Document, Blueprint), Failure> {
     let mut faults = Vec::new();
     let mut parsed = match DeTable::parse(text) {
@@ -75,7 +75,7 @@ fn failure(path: &Path, text: &str, faults: &mut [Fault]) -> Failure {
     Failure::config(told.collect::<Vec<_>>().join("\n"))
 }
 
-/// Reads some of the file's tables. What is at fault is told, taken out, and the rest is read on, so that all faults are found.
+/// Reads some of the file's tables. What is at fault is reported, taken out, and the rest is read on, so that all faults are found.
 fn whole<'de, T: Deserialize<'de>>(mut table: DeTable<'de>, faults: &mut Vec<Fault>) -> Option<T> {
     // What was taken out is missed by what holds it: that is no fault of its own.
     let mut taken: BTreeSet<Vec<Step>> = BTreeSet::new();
@@ -128,7 +128,7 @@ fn whole<'de, T: Deserialize<'de>>(mut table: DeTable<'de>, faults: &mut Vec<Fau
 /// More faults than these are not looked for at once.
 const MOST_FAULTS: usize = 200;
 
-/// Where a text stands that was put in for a missing one: nowhere in the file.
+/// The place of a text that was put in for a missing one: nowhere in the file.
 const STAND_IN: Range<usize> = usize::MAX..usize::MAX;
 
 /// A step from a table or list to what is in it.
@@ -252,7 +252,7 @@ fn is_stand_in(root: &DeTable<'_>, steps: &[Step]) -> bool {
     is
 }
 
-/// The line, from 1, in which a byte stands.
+/// The line, from 1, of a byte.
 fn line_of(text: &str, byte: usize) -> usize {
     text.bytes().take(byte).filter(|byte| *byte == b'\n').count() + 1
 }

@@ -1,4 +1,4 @@
-//! References to secrets. A secret itself never stands in the file.
+//! References to secrets. A secret itself is never in the file.
 
 use std::{
     collections::BTreeMap,

@@ -1,4 +1,4 @@
-//! Carrying a command out: shown first, confirmed where it widens access, done, told.
+//! Carrying a command out: shown first, confirmed where it widens access, done, reported.
 
 use std::{
     io::{self, BufRead, IsTerminal, Write},

@@ -41,7 +41,7 @@ impl Effect {
         }
     }
 
-    /// Whether it widens what the person who sends the commands holds: that is allowed, and told.
+    /// Whether it widens what the person who sends the commands holds: that is allowed, and shown.
     pub(crate) fn widens_own(&self, actor: &Actor) -> bool {
         let groups = actor.groups().iter().map(|group| Grantee::Group(group.clone()).to_string());
         let names: Vec<String> = groups.chain([Grantee::User(actor.user().clone()).to_string()]).collect();

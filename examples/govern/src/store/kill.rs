@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{failure::Failure, serve::Form};
 
-/// Throws a kill switch. It narrows access, so that nobody is asked.
+/// Throws a kill switch. It narrows access, so that there is no question.
 pub(crate) async fn kill(
     session: &Session,
     scope: &ScopeVerb,

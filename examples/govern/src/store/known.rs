@@ -97,7 +97,7 @@ pub(crate) fn people(state: &State) -> BTreeSet<UserId> {
     people
 }
 
-/// Everybody to whom something is granted, shown, or left to decide.
+/// All people to whom something is granted, shown, or left to decide.
 fn grantees(state: &State) -> impl Iterator<Item = &Grantee> {
     let of_profiles = state.profiles().values().flat_map(|profile| {
         let shown = match &profile.spec().visibility {
@@ -129,7 +129,7 @@ fn clients(state: &State) -> BTreeSet<ClientId> {
     state.clients().keys().cloned().chain(services).chain(killed).chain(by_rule).collect()
 }
 
-/// The names in an action that are not on record. To name them may be meant, as for a person who begins today: it is told, and a
+/// The names in an action that are not on record. To name them may be meant, as for a person who begins today: it is shown, and a
 /// person is asked.
 pub(crate) async fn unknown_in(session: &Session, action: &Action) -> Result<Vec<Unknown>, Failure> {
     let found = match action {

@@ -60,7 +60,7 @@ impl<'a> Place<'a> {
         TenantId::new(named.unwrap_or(TENANT)).map_err(|error| Failure::Usage(error.to_string()))
     }
 
-    /// Whoever runs the program, unless another name is given. Whoever can open the store is trusted to say so: the name and
+    /// The user who runs the program, unless another name is given. A user who can open the store is trusted to say so: the name and
     /// the roles stand in the record.
     pub(crate) fn actor(&self) -> Result<Actor, Failure> {
         let user = match &self.arguments.actor {
@@ -123,7 +123,7 @@ impl<'a> Place<'a> {
         Ok(sqlite_path(self.url()).and_then(beside))
     }
 
-    /// Why an earlier store is gone on with, where somebody says so.
+    /// Why an earlier store is accepted, where a person says so.
     pub(crate) fn accept_rollback(&self) -> Option<&str> {
         self.arguments.accept_rollback.as_deref()
     }
@@ -155,7 +155,7 @@ fn os_user() -> Result<UserId, Failure> {
     UserId::new(OS, name).map_err(|error| unnamed(&error))
 }
 
-/// Tells of a key that others can read. Nobody has to read it.
+/// Warns of a key that others can read. A warning that cannot be written is left out.
 fn warn_of_readers(path: &Path) {
     if is_open_to_others(path) {
         let shown = path.display();

@@ -17,7 +17,7 @@ use mcp_govern_core::{
 use super::{act::carry_out, args::ActArguments, output::count, parse::SeenTool, session::Session, tools::SeenRows};
 use crate::{failure::Failure, serve::Form};
 
-/// The fewest digits that name a definition: somebody who wants another definition to begin with them tries 2^63 times.
+/// The fewest digits that name a definition: a person who wants another definition to begin with them tries 2^63 times.
 const FEWEST: usize = 16;
 
 /// The beginning of a digest, as a reviewer has seen it: `sha256:` and 16 to 64 hexadecimal digits.
@@ -59,7 +59,7 @@ pub(crate) fn named(tool: &Tool, prefix: &DigestPrefix) -> Option<Digest> {
 
 /// Approves tools, each under the digest that was seen.
 ///
-/// INVARIANT: an approval names a digest that somebody has given; the current one is never filled in
+/// INVARIANT: an approval names a digest that a person has given; the current one is never filled in
 /// (`an_approval_of_a_definition_that_was_not_seen_is_refused`).
 pub(crate) async fn approve(
     session: &Session,

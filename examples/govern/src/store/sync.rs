@@ -73,7 +73,7 @@ impl Found {
     }
 }
 
-/// Syncs servers; all, where none is named. A server that cannot be looked at does not keep the others: it is told of, and the
+/// Syncs servers; all, where none is named. A server that cannot be looked at does not keep the others: it is reported, and the
 /// exit code is 3, or 1 where it was refused (the store knows a newer release's tools).
 pub(crate) async fn run(
     session: &Session,

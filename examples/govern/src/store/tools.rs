@@ -87,7 +87,7 @@ struct Tools {
 struct Row {
     tool: ToolId,
     title: String,
-    /// What a model is told of it.
+    /// What a model is shown of it.
     description: String,
     area: Option<String>,
     /// What it sends: method and path of an operation, the operations that a recipe uses.

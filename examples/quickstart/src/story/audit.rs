@@ -15,7 +15,7 @@ use crate::{Told, teller::Step};
 /// More records than the story makes.
 const ALL: usize = 100_000;
 
-/// What stands in the record of a call whose key was refused.
+/// The record of a call whose key was refused.
 const REFUSED: &[u8] = b"\"status\":401";
 
 /// One call, as its records tell it.

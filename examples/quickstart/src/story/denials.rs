@@ -18,25 +18,25 @@ impl Story {
             "Every denial has a stable code, a sentence that a model can act on, and a remedy for machines. Nothing is sent.",
         )?;
         let before: Vec<_> = self.scenes.iter().map(|scene| scene.player.requests()).collect();
-        self.teller.aside("A tool that nobody has reviewed. To Ann it does not exist; the record will say why.")?;
+        self.teller.aside("A tool without a review. To Ann it does not exist; the record will say why.")?;
         for scene in self.scenes() {
             self.call_an_unreviewed_tool(&scene).await?;
         }
         let (olga, ann, ben) = (self.cast.olga.clone(), self.cast.ann.clone(), self.cast.ben.clone());
         self.teller.aside("Ben may ask for the profile, but holds nothing.")?;
         for scene in self.scenes() {
-            let how = ("call_without_grant", Ending::Denied(DenialCode::NoGrant), "Ben is told");
+            let how = ("call_without_grant", Ending::Denied(DenialCode::NoGrant), "Ben gets");
             self.call(&scene, &ben, scene.plot.first(), how).await?;
         }
         self.teller
             .aside("An argument that is spelt wrong. The vendor would have passed over it and answered unfiltered.")?;
         for scene in self.scenes() {
-            let how = ("call_with_bad_argument", Ending::Denied(DenialCode::InvalidArguments), "Ann is told");
+            let how = ("call_with_bad_argument", Ending::Denied(DenialCode::InvalidArguments), "Ann gets");
             self.call(&scene, &ann, scene.plot.misspelt(), how).await?;
         }
         self.teller.aside("An argument outside the rule.")?;
         for scene in self.scenes() {
-            let how = ("call_outside_rule", Ending::Denied(DenialCode::RuleViolated), "Ann is told");
+            let how = ("call_outside_rule", Ending::Denied(DenialCode::RuleViolated), "Ann gets");
             self.call(&scene, &ann, scene.plot.outside(), how).await?;
         }
         self.teller
@@ -44,7 +44,7 @@ impl Story {
         for scene in self.scenes() {
             let scope = KillScope::Server(scene.server.clone());
             self.act(&olga, Action::Kill { scope: scope.clone() }).await?;
-            let how = ("call_during_kill_switch", Ending::Denied(DenialCode::ServerKilled), "Ann is told");
+            let how = ("call_during_kill_switch", Ending::Denied(DenialCode::ServerKilled), "Ann gets");
             self.call(&scene, &ann, scene.plot.first(), how).await?;
             self.act(&olga, Action::Release { scope }).await?;
         }
@@ -63,7 +63,7 @@ impl Story {
             truth == Some(DenialCode::ToolPending),
             "the unreviewed tool to be denied as pending",
         );
-        let said = format!("Ann calls `{}` and is told", ask.tool);
+        let said = format!("Ann calls `{}` and gets", ask.tool);
         let how = ("call_unreviewed_tool", Ending::Denied(DenialCode::UnknownTool), said.as_str());
         self.call(scene, &ann, ask, how).await?;
         Ok(())
@@ -78,7 +78,7 @@ impl Story {
         self.clock.pass(SHIFT + Duration::from_secs(60));
         let ann = self.cast.ann.clone();
         for scene in self.scenes() {
-            let how = ("call_after_grant_expired", Ending::Denied(DenialCode::GrantExpired), "Ann is told");
+            let how = ("call_after_grant_expired", Ending::Denied(DenialCode::GrantExpired), "Ann gets");
             self.call(&scene, &ann, scene.plot.first(), how).await?;
             self.explain(&scene)?;
         }

@@ -42,7 +42,7 @@ impl Story {
             let ask = scene.plot.first();
             let id = scene.tool(ask.tool)?;
             self.tell_changes(&scene)?;
-            let how = ("call_pending_tool", Ending::Denied(DenialCode::ToolPending), "Meanwhile Ann is told");
+            let how = ("call_pending_tool", Ending::Denied(DenialCode::ToolPending), "Meanwhile Ann gets");
             self.call(&scene, &ann, ask.clone(), how).await?;
             let state = self.governor.state();
             let digest = state.tools().get(&id).ok_or("the tool is gone")?.digest();

@@ -19,7 +19,7 @@ impl Place {
         }
     }
 
-    /// Everything that stands there.
+    /// Every value at that place.
     pub(super) fn find<'v>(&self, value: &'v Value) -> Vec<&'v Value> {
         let mut found = vec![value];
         for step in &self.steps {

@@ -24,7 +24,7 @@ use crate::{
     },
 };
 
-/// Where the journal and every chain stood once. Kept elsewhere, they show that what stood there is still there.
+/// Earlier heads of the journal and every chain. Kept elsewhere, they show that what was there is still there.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Heads {

@@ -19,7 +19,7 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// The names of the people on record, and of one more. Without a key there are none; that a key is another one is told.
+    /// The names of the people on record, and of one more. Without a key there are none; a key that is another one is reported.
     pub(super) async fn of(session: &Session, asked: Option<&UserId>) -> Result<Self, Failure> {
         if session.no_audit_key().is_some() {
             return Ok(Self::default());

@@ -34,7 +34,7 @@ struct Segments {
     segments: Vec<Row>,
 }
 
-/// What is told of a segment.
+/// What is shown of a segment.
 #[derive(Debug, Serialize)]
 struct Row {
     file: PathBuf,
@@ -44,7 +44,7 @@ struct Row {
     records: u64,
     from: Timestamp,
     until: Timestamp,
-    /// Calls of which nobody knows the end.
+    /// Calls of which the end is unknown.
     unknown: Vec<CallId>,
 }
 

@@ -45,7 +45,7 @@ struct Verified {
 
 #[derive(Debug, Serialize)]
 struct JournalFound {
-    /// Where it stands, as far as it holds.
+    /// Its head, as far as it holds.
     revision: Revision,
     hash: Digest,
     /// What the seals under the audit key vouch for.
