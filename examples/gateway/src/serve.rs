@@ -40,7 +40,7 @@ use crate::{
 const BREATH: Duration = Duration::from_millis(100);
 
 /// What stands beside the form that asks for the access token of the person's AI client, which most clients do not show.
-const NO_SIGN_IN: &str = "Your AI client may not show you that token. Whoever operates this gateway can let you sign in here instead: with a client \
+const NO_SIGN_IN: &str = "Your AI client may not show you that token. The operator of this gateway can let you sign in here instead: with a client \
                           id of the issuer under `[auth.jwt.sign_in]` in the gateway's file.";
 
 /// Serves until a signal, or until the client on standard input has gone.

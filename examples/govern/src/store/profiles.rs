@@ -184,6 +184,6 @@ impl Report for Shown {
         }
         table.write(out, "No toolsets.")?;
         writeln!(out)?;
-        grants::table(&self.held_by).write(out, "Nobody holds it.")
+        grants::table(&self.held_by).write(out, "No person holds it.")
     }
 }

@@ -84,7 +84,7 @@ impl Story {
                 .with_fact("journal_revision", journal.head.revision);
             let chains = chains.len();
             let text = format!(
-                "Its {records} records stand among {all} in {chains} chains, one per node. All of it is as written."
+                "Its {records} records are among {all} in {chains} chains, one per node. All of it is as written."
             );
             self.tell_step(&step.saying(text))?;
         }
@@ -95,7 +95,7 @@ impl Story {
     pub(super) async fn tamper_with_a_copy(&mut self) -> Told {
         self.teller.chapter(
             "Tampered with",
-            "Somebody would rather have it that the wrong key never was, and changes one byte in a copy of the records: a \
+            "An attacker hides that the wrong key was used, and changes one byte in a copy of the records: a \
              401 becomes a 201. Verification names the record.",
         )?;
         for scene in self.scenes() {

@@ -154,7 +154,7 @@ impl Story {
         let providers: Vec<&str> = self.scenes.iter().map(|scene| scene.vendor.id()).collect();
         self.teller.chapter(
             "Govern",
-            "Olga owns the tenant and activates governance. From here on nobody calls anything that is not approved, in a \
+            "Olga owns the tenant and activates governance. From here on no person calls anything that is not approved, in a \
              toolset, bound to an access profile, and granted. What cannot be decided is denied.",
         )?;
         let step = Step::of_all("activate", "done").with_fact("mode", mode).with_fact("providers", providers);

@@ -22,7 +22,7 @@ impl Story {
         self.teller.chapter(
             "Register",
             "A server is one account at one vendor: an address, a way to authenticate, a prefix for its tools. Olga also \
-             puts a key in place. It is the wrong one, and nobody has noticed.",
+             puts a key in place. It is the wrong one, which Olga has not noticed.",
         )?;
         let olga = self.cast.olga.clone();
         for scene in self.scenes() {
@@ -105,7 +105,7 @@ impl Story {
     pub(super) async fn hand_out(&mut self) -> Told {
         self.teller.chapter(
             "Toolset and profile",
-            "Approved tools go into a toolset, and the toolset into an access profile. Everybody may ask for the profile, \
+            "Approved tools go into a toolset, and the toolset into an access profile. Every person may ask for the profile, \
              for eight hours at most and saying why; Lea decides.",
         )?;
         let olga = self.cast.olga.clone();
