@@ -7,8 +7,8 @@ use mcp_govern_core::{
     ports::{AppendError, StoreError, VaultError},
 };
 
-/// What a check found wrong: a sentence for the person who writes the implementation.
-#[derive(Debug)]
+/// What a check found wrong: a sentence for the person who writes the implementation. `Debug` shows it as it reads, so that a test
+/// may unwrap a [`Verdict`].
 pub struct Failure(String);
 
 /// The answer of a check.
@@ -19,11 +19,26 @@ impl Failure {
     pub fn new(message: impl Into<String>) -> Self {
         Self(message.into())
     }
+
+    /// A failure of all these sentences, a line each, where there are any.
+    ///
+    /// # Errors
+    ///
+    /// When there are.
+    pub fn unless_none(faults: &[String]) -> Verdict {
+        if faults.is_empty() { Ok(()) } else { Err(Self(faults.join("\n"))) }
+    }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

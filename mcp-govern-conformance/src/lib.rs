@@ -5,6 +5,7 @@ mod chosen;
 mod failed;
 mod failure;
 mod harness;
+pub mod kit;
 mod leak;
 pub mod lists;
 pub mod provider;

@@ -1,10 +1,13 @@
-//! One call, and the request that it must send, to the letter: for tests that walk through every tool of a provider.
+//! One call, the request that it must send, to the letter, and what it answers: for tests that walk through every tool of a provider.
 
-use mcp_govern_core::RequestPreview;
+use mcp_govern_core::{
+    ProviderError, ProviderErrorKind, RequestPreview,
+    governor::{CallError, CallSuccess},
+};
 use serde_json::Value;
 use url::Url;
 
-/// A call with the request that it must send.
+/// A call with the request that it must send and the answer that it must give.
 #[derive(Debug, Clone)]
 pub struct Case {
     tool: &'static str,
@@ -14,6 +17,9 @@ pub struct Case {
     target: String,
     body: Body,
     masked: &'static [&'static str],
+    then: Vec<(&'static str, &'static str)>,
+    failing: Option<ProviderErrorKind>,
+    answering: Vec<(&'static str, Value)>,
 }
 
 #[derive(Debug, Clone)]
@@ -40,8 +46,18 @@ const OF_THE_TRANSPORT: [&str; 3] = ["host", "user-agent", "content-length"];
 impl Case {
     /// A call that sends this method to this path and query, which are compared in their encoded form.
     pub fn new(tool: &'static str, arguments: Value, method: &'static str, target: impl Into<String>) -> Self {
-        let (before, target) = (Vec::new(), target.into());
-        Self { tool, arguments, method, before, target, body: Body::None, masked: &[] }
+        Self {
+            tool,
+            arguments,
+            before: Vec::new(),
+            method,
+            target: target.into(),
+            body: Body::None,
+            masked: &[],
+            then: Vec::new(),
+            failing: None,
+            answering: Vec::new(),
+        }
     }
 
     /// Needs this call to have been made before.
@@ -76,6 +92,28 @@ impl Case {
     #[must_use]
     pub fn masking(mut self, names: &'static [&'static str]) -> Self {
         self.masked = names;
+        self
+    }
+
+    /// Sends one more request, without a body, of this method to a target that begins like this: where the vendor accepts a request
+    /// first and is asked later what became of it. The rest of the target is the vendor's own choice.
+    #[must_use]
+    pub fn then(mut self, method: &'static str, target: &'static str) -> Self {
+        self.then.push((method, target));
+        self
+    }
+
+    /// Fails in this way: the stand-in has nothing that the call could be about.
+    #[must_use]
+    pub fn failing(mut self, kind: ProviderErrorKind) -> Self {
+        self.failing = Some(kind);
+        self
+    }
+
+    /// With this value at this place of the result: a JSON Pointer, the empty text for the whole result.
+    #[must_use]
+    pub fn answering(mut self, place: &'static str, value: Value) -> Self {
+        self.answering.push((place, value));
         self
     }
 
@@ -129,6 +167,62 @@ impl Case {
             }
         }
         faults
+    }
+
+    /// What differs between all that was sent and what is expected of it. `headers` answers with the headers of a request of this
+    /// method to this target, in its encoded form, all but those of the transport and of the body.
+    pub fn all_faults(
+        &self,
+        sent: &[SentRequest],
+        headers: impl Fn(&str, &str) -> Vec<(&'static str, String)>,
+    ) -> Vec<String> {
+        let Some((first, further)) = sent.split_first() else {
+            return vec![format!("{}: no request was sent", self.tool)];
+        };
+        let own = headers(self.method, &self.target);
+        let own: Vec<(&str, &str)> = own.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let mut faults = self.faults(first, &own);
+        if further.len() != self.then.len() {
+            let shown: Vec<String> = further.iter().map(|sent| format!("{} {}", sent.method, sent.target)).collect();
+            faults.push(format!(
+                "{}: {} further requests were sent, expected {}: {shown:?}",
+                self.tool,
+                further.len(),
+                self.then.len()
+            ));
+        }
+        for (sent, (method, target)) in further.iter().zip(&self.then) {
+            let due = headers(method, target).into_iter().map(|(name, value)| (name.to_owned(), value));
+            let as_due = sent.method == *method && sent.target.starts_with(target) && sent.body.is_empty();
+            if !as_due || lines(&sent.own_headers()) != lines(&due.collect::<Vec<_>>()) {
+                faults.push(format!("{}: then {sent:?} was sent, expected `{method} {target}...`", self.tool));
+            }
+        }
+        faults
+    }
+
+    /// What differs between the outcome of the call and what is expected of it.
+    pub fn answer_faults(&self, answer: &Result<CallSuccess, CallError>) -> Vec<String> {
+        let fault = |text: String| vec![format!("{}: {text}", self.tool)];
+        match (answer, self.failing) {
+            (Ok(success), None) => match success.output.to_value() {
+                Ok(result) => self.result_faults(&result),
+                Err(error) => fault(format!("its result is no JSON: {error}")),
+            },
+            (Ok(success), Some(kind)) => fault(format!("succeeds, expected `{kind}`: {}", success.output.content)),
+            (Err(error), Some(kind)) if error.provider_error().map(ProviderError::kind) == Some(kind) => Vec::new(),
+            (Err(error), Some(kind)) => fault(format!("expected `{kind}`: {error}")),
+            (Err(error), None) => fault(error.to_string()),
+        }
+    }
+
+    fn result_faults(&self, result: &Value) -> Vec<String> {
+        let differs = |(place, value): &&(&str, Value)| result.pointer(place) != Some(value);
+        let fault = |(place, value): &(&str, Value)| {
+            let is = result.pointer(place).map_or("absent".to_owned(), Value::to_string);
+            format!("{}: `{place}` of the result is {is}, expected {value}", self.tool)
+        };
+        self.answering.iter().filter(differs).map(fault).collect()
     }
 
     /// What differs between the preview and what is expected of it.
@@ -238,6 +332,43 @@ mod tests {
             let faults = faults(&sent);
             assert!(faults.len() == 1 && faults[0].contains(part), "{faults:?}");
         }
+    }
+
+    #[test]
+    fn a_further_request_is_sent_where_the_case_says_so_and_nowhere_else() {
+        let headers =
+            |method: &str, _: &str| vec![("key", if method == "GET" { "reads" } else { "writes" }.to_owned())];
+        let first = || {
+            let headers = [header("key", "writes"), header("content-type", "application/json")];
+            SentRequest::new("POST", "/things?x=1", headers, r#"{"thing":{"key":"k","a":1}}"#)
+        };
+        let poll = |key: &str, target: &str| SentRequest::new("GET", target, [header("key", key)], "");
+        let polled = || case().then("GET", "/requests/");
+        assert_eq!(case().all_faults(&[first()], headers), Vec::<String>::new());
+        assert_eq!(polled().all_faults(&[first(), poll("reads", "/requests/r-1")], headers), Vec::<String>::new());
+        for (case, sent, part) in [
+            (case(), vec![], "no request was sent"),
+            (case(), vec![first(), poll("reads", "/requests/r-1")], "1 further requests were sent, expected 0"),
+            (polled(), vec![first()], "0 further requests were sent, expected 1"),
+            (polled(), vec![first(), poll("writes", "/requests/r-1")], "expected `GET /requests/...`"),
+            (polled(), vec![first(), poll("reads", "/elsewhere")], "expected `GET /requests/...`"),
+        ] {
+            let faults = case.all_faults(&sent, headers);
+            assert!(faults.len() == 1 && faults[0].contains(part), "{faults:?}");
+        }
+    }
+
+    #[test]
+    fn a_result_must_have_what_the_case_says_at_its_place() {
+        let result = json!({"items": [{"id": "a"}], "next": null});
+        let faults = |case: Case| case.result_faults(&result);
+        assert_eq!(
+            faults(case().answering("/items/0/id", json!("a")).answering("/next", json!(null))),
+            Vec::<String>::new()
+        );
+        assert_eq!(faults(case().answering("", result.clone())), Vec::<String>::new());
+        assert_eq!(faults(case().answering("/items/0/id", json!("b"))).len(), 1);
+        assert_eq!(faults(case().answering("/items/1", json!(null))).len(), 1, "what is absent is not null");
     }
 
     #[test]

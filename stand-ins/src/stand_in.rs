@@ -44,6 +44,8 @@ pub struct StandIn<V> {
 
 struct Inner<V> {
     vendor: V,
+    /// The vendor as it was at the start.
+    first: V,
     secrets: Vec<String>,
     skew: Duration,
     seen: Vec<Seen>,
@@ -70,6 +72,16 @@ impl<V: Vendor> StandIn<V> {
         self.lock().seen.clone()
     }
 
+    /// Every request so far, in order, made into something else: of its method, its path with the query, its headers and its body.
+    pub fn requests_as<T>(&self, make: impl Fn(String, String, Vec<(String, String)>, Vec<u8>) -> T) -> Vec<T> {
+        let inner = self.lock();
+        let all = inner
+            .seen
+            .iter()
+            .map(|seen| make(seen.method().to_owned(), seen.target(), seen.headers().to_vec(), seen.body().to_vec()));
+        all.collect()
+    }
+
     /// The last request, if there was one.
     pub fn last_request(&self) -> Option<Seen> {
         self.lock().seen.last().cloned()
@@ -83,6 +95,17 @@ impl<V: Vendor> StandIn<V> {
     /// Forgets the requests so far, so that a long run stays small; state and violations remain.
     pub fn forget_requests(&self) {
         self.lock().seen.clear();
+    }
+
+    /// Puts everything back to what it was at the start: state, keys and clock; forgets requests, violations and planned faults.
+    pub fn reset(&self) {
+        let mut inner = self.lock();
+        inner.vendor = inner.first.clone();
+        inner.secrets = inner.vendor.secrets();
+        inner.skew = Duration::ZERO;
+        inner.seen.clear();
+        inner.violations.clear();
+        inner.faults.clear();
     }
 
     /// Everything in which requests broke the vendor's rules: method and path, a colon, and what was wrong.
@@ -128,6 +151,7 @@ impl<V: Vendor> StandIn<V> {
         vendor.opened(&base, Moment::now(Duration::ZERO));
         let inner = Arc::new(Mutex::new(Inner {
             secrets: vendor.secrets(),
+            first: vendor.clone(),
             vendor,
             skew: Duration::ZERO,
             seen: Vec::new(),

@@ -51,7 +51,7 @@ pub async fn what_the_shown_schema_offers_is_never_refused(case: &dyn ProviderCa
 }
 
 /// Values from a schema, chosen by a number: 0 makes the smallest arguments, 1 the largest, and others those between.
-struct Draw(usize);
+pub(crate) struct Draw(pub(crate) usize);
 
 impl Draw {
     /// A number below `most`, another one each time.
@@ -60,7 +60,8 @@ impl Draw {
         (self.0 >> 33) % most.max(1)
     }
 
-    fn object(&mut self, schema: &Value) -> Option<Value> {
+    /// An object that the schema admits; nothing where none can be made.
+    pub(crate) fn object(&mut self, schema: &Value) -> Option<Value> {
         let all = self.0;
         let required: Vec<&str> = texts(schema.get("required")).collect();
         let mut made = Map::new();
@@ -96,7 +97,8 @@ impl Draw {
         Some(Value::Object(made))
     }
 
-    fn value(&mut self, schema: &Value) -> Option<Value> {
+    /// A value that the schema admits; nothing where none can be made.
+    pub(crate) fn value(&mut self, schema: &Value) -> Option<Value> {
         if let Some(fixed) = schema.get("const") {
             return Some(fixed.clone());
         }
@@ -170,11 +172,13 @@ impl Draw {
     }
 }
 
-fn texts(list: Option<&Value>) -> impl Iterator<Item = &str> {
+/// The texts of a list.
+pub(crate) fn texts(list: Option<&Value>) -> impl Iterator<Item = &str> {
     list.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
 }
 
-fn count(schema: &Value, keyword: &str) -> Option<usize> {
+/// The number that a keyword gives.
+pub(crate) fn count(schema: &Value, keyword: &str) -> Option<usize> {
     schema.get(keyword)?.as_u64().and_then(|count| usize::try_from(count).ok())
 }
 

@@ -64,6 +64,20 @@ impl PagerDuty {
         self
     }
 
+    /// Sets the key that may only read.
+    #[must_use]
+    pub fn with_read_only_key(mut self, key: impl Into<String>) -> Self {
+        self.keys.read_only = key.into();
+        self
+    }
+
+    /// Sets the user's own REST key.
+    #[must_use]
+    pub fn with_user_key(mut self, key: impl Into<String>) -> Self {
+        self.keys.user = key.into();
+        self
+    }
+
     /// Sets the user's OAuth access token.
     #[must_use]
     pub fn with_user_token(mut self, token: impl Into<String>) -> Self {
