@@ -1,26 +1,15 @@
 //! What is refused here, before anything is sent.
 
-use mcp_govern_core::{DenialCode, Sent};
-use serde_json::{Value, json};
+use mcp_govern_conformance::kit::{self, Refusal};
+use serde_json::json;
 
-use crate::setup::{OPEN, call, open};
+use crate::{
+    kit::Opsgenie,
+    setup::{OPEN, call, open},
+};
 
-/// A tool, its arguments, and words that the refusal must hold.
-type Row = (&'static str, Value, &'static [&'static str]);
-
-async fn each_is_refused(rows: Vec<Row>) {
-    let (vendor, harness) = open().await;
-    for (tool, arguments, words) in rows {
-        let shown: String = arguments.to_string().chars().take(200).collect();
-        let Err(error) = harness.call(tool, arguments).await else { panic!("`{tool}` takes {shown}") };
-        assert_eq!(error.sent(), Sent::No);
-        assert_eq!(error.code(), Some(DenialCode::InvalidArguments), "`{tool}` {shown}: {error}");
-        let text = error.to_string();
-        for word in words {
-            assert!(text.contains(word), "`{tool}` {shown}: `{word}` is missing in `{text}`");
-        }
-    }
-    assert_eq!(vendor.count(), 0);
+async fn each_is_refused(rows: Vec<Refusal>) {
+    kit::each_is_refused(&Opsgenie, rows).await.unwrap();
 }
 
 #[tokio::test]
@@ -78,7 +67,7 @@ async fn a_list_cannot_be_asked_for_beyond_its_window() {
 async fn an_identifier_keeps_its_slashes_and_cannot_leave_its_place_in_the_path() {
     let bad = ["", ".", "..", "%2e%2e", "a\r\nHost: elsewhere"];
     each_is_refused(
-        bad.iter().map(|bad| -> Row { ("get_alert", json!({"identifier": bad}), &["identifier"]) }).collect(),
+        bad.iter().map(|bad| -> Refusal { ("get_alert", json!({"identifier": bad}), &["identifier"]) }).collect(),
     )
     .await;
     // Aliases are made of addresses and paths. Each is one segment.

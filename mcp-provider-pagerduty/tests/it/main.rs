@@ -1,24 +1,14 @@
 //! The provider against its stand-in, through a real governor.
+#![cfg(test)]
 
-#[cfg(test)]
 mod catalogue;
-#[cfg(test)]
 mod changes;
-#[cfg(test)]
-mod conformance;
-#[cfg(test)]
 mod credentials;
-#[cfg(test)]
 mod errors;
-#[cfg(test)]
+mod kit;
 mod lists;
-#[cfg(test)]
 mod refusals;
-#[cfg(test)]
 mod requests;
-#[cfg(test)]
 mod results;
-#[cfg(test)]
 mod retries;
-#[cfg(test)]
 mod setup;

@@ -1,26 +1,15 @@
 //! What is refused here, before anything is sent.
 
-use mcp_govern_core::{DenialCode, Sent};
+use mcp_govern_conformance::kit::{self, Refusal};
 use serde_json::{Value, json};
 
-use crate::setup::{ACTOR, SERVICE, open};
+use crate::{
+    kit::PagerDuty,
+    setup::{ACTOR, SERVICE, Who},
+};
 
-/// A tool, its arguments, and words that the refusal must hold.
-type Row = (&'static str, Value, &'static [&'static str]);
-
-async fn each_is_refused(rows: Vec<Row>) {
-    let (vendor, harness) = open().await;
-    for (tool, arguments, words) in rows {
-        let shown: String = arguments.to_string().chars().take(200).collect();
-        let Err(error) = harness.call(tool, arguments).await else { panic!("`{tool}` takes {shown}") };
-        assert_eq!(error.sent(), Sent::No);
-        assert_eq!(error.code(), Some(DenialCode::InvalidArguments), "`{tool}` {shown}: {error}");
-        let text = error.to_string();
-        for word in words {
-            assert!(text.contains(word), "`{tool}` {shown}: `{word}` is missing in `{text}`");
-        }
-    }
-    assert_eq!(vendor.count(), 0);
+async fn each_is_refused(rows: Vec<Refusal>) {
+    kit::each_is_refused(&PagerDuty(Who::Account), rows).await.unwrap();
 }
 
 #[tokio::test]
@@ -124,7 +113,7 @@ async fn a_list_is_asked_for_in_words_that_pagerduty_knows() {
 #[tokio::test]
 async fn nobody_can_choose_in_whose_name_a_change_is_made() {
     let names = ["from", "From", "actor_email", "requester_id"];
-    let row = |name: &&str| -> Row {
+    let row = |name: &&str| -> Refusal {
         let mut arguments = json!({"title": "x", "service_id": SERVICE});
         arguments[*name] = json!(ACTOR);
         ("create_incident", arguments, &["is not known"])
@@ -135,6 +124,6 @@ async fn nobody_can_choose_in_whose_name_a_change_is_made() {
 #[tokio::test]
 async fn an_identifier_cannot_leave_its_place_in_the_path() {
     let bad = ["", ".", "..", "a/b", "%2e%2e", "a%2Fb", "a\\b", "a\nb", "\u{0}", "a\r\nHost: elsewhere", "../users/me"];
-    let row = |bad: &&str| -> Row { ("get_incident", json!({"incident_id": bad}), &["incident_id"]) };
+    let row = |bad: &&str| -> Refusal { ("get_incident", json!({"incident_id": bad}), &["incident_id"]) };
     each_is_refused(bad.iter().map(row).collect()).await;
 }

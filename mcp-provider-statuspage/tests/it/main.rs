@@ -4,11 +4,11 @@
 //!
 //! | | |
 //! |---|---|
-//! | the key stands in its header alone, one host, allowed pages only | `requests`, `scope`, `public_status` |
+//! | the key stands in its header alone, one host, allowed pages only | `kit`, `scope`, `public_status` |
 //! | 420 and 429, `Retry-After`, 60 a minute over all tools | `errors` |
-//! | pages from 1, subscribers from 0, sizes always sent, short page ends | `results`, `limits`, `requests` |
+//! | pages from 1, subscribers from 0, sizes always sent, short page ends | `results`, `limits`, `kit` |
 //! | nobody is told unless it was asked for | `results`, `catalogue` |
-//! | wrappers and their exceptions, `null`, empty status | `requests`, `refusals` |
+//! | wrappers and their exceptions, `null`, empty status | `kit` over `cases`, `refusals` |
 //! | maintenance: window, future, family of status, no components in the past | `refusals`, `limits` |
 //! | components are looked up before they are written; resolving restores them | `recipes` |
 //! | rights: read, shown, written; verbs of page access | `recipes`, `catalogue` |
@@ -19,34 +19,19 @@
 //! | empty answers, bare lists, long ones cut | `results` |
 //! | what plans, accounts and providers do not allow is explained | `errors`, `catalogue` |
 //! | public pages without a key | `public_status` |
+#![cfg(test)]
 
-#[cfg(test)]
 mod cases;
-#[cfg(test)]
 mod catalogue;
-#[cfg(test)]
-mod conformance;
-#[cfg(test)]
 mod credentials;
-#[cfg(test)]
 mod errors;
-#[cfg(test)]
+mod kit;
 mod limits;
-#[cfg(test)]
-mod lists;
-#[cfg(test)]
 mod public_status;
-#[cfg(test)]
 mod recipes;
-#[cfg(test)]
 mod refusals;
-#[cfg(test)]
 mod requests;
-#[cfg(test)]
 mod results;
-#[cfg(test)]
 mod rules;
-#[cfg(test)]
 mod scope;
-#[cfg(test)]
 mod setup;

@@ -1,31 +1,23 @@
 //! What is refused here, before anything is sent.
 
-use mcp_govern_core::{DenialCode, Sent};
+use mcp_govern_conformance::kit::{self, Refusal};
+use mcp_govern_core::DenialCode;
 use serde_json::{Value, json};
 
-use crate::setup::{PAGE, open_only};
+use crate::{
+    kit::Statuspage,
+    setup::{PAGE, open_only},
+};
 
 const FOR: &str = "2031-03-14T22:00:00Z";
 const UNTIL: &str = "2031-03-14T23:30:00Z";
 
-/// A tool, what is added to its page, and words that the refusal must hold.
-type Row = (&'static str, Value, &'static [&'static str]);
-
-async fn each_is_refused(rows: Vec<Row>) {
-    let tools: Vec<&str> = rows.iter().map(|(tool, ..)| *tool).collect();
-    let (vendor, harness) = open_only(&tools).await;
-    for (tool, mut arguments, words) in rows {
+/// As the kit does it, with the page added.
+async fn each_is_refused(mut rows: Vec<Refusal>) {
+    for (_, arguments, _) in &mut rows {
         arguments["page_id"] = json!(PAGE);
-        let shown = arguments.to_string();
-        let Err(error) = harness.call(tool, arguments).await else { panic!("`{tool}` takes {shown}") };
-        assert_eq!(error.sent(), Sent::No);
-        assert_eq!(error.code(), Some(DenialCode::InvalidArguments), "`{tool}` {shown}: {error}");
-        let text = error.to_string();
-        for word in words {
-            assert!(text.contains(word), "`{tool}` {shown}: `{word}` is missing in `{text}`");
-        }
     }
-    assert_eq!(vendor.count(), 0);
+    kit::each_is_refused(&Statuspage, rows).await.unwrap();
 }
 
 #[tokio::test]
@@ -266,7 +258,9 @@ async fn forgetting_the_pages_of_a_person_revokes_nothing() {
 async fn an_identifier_cannot_leave_its_place_in_the_path() {
     let bad = ["", ".", "a/b", "%2e%2e", "a%2Fb", "a\\b", "..", "a\nb", "\u{0}", "a\r\nHost: elsewhere"];
     each_is_refused(
-        bad.iter().map(|bad| -> Row { ("get_component", json!({"component_id": bad}), &["component_id"]) }).collect(),
+        bad.iter()
+            .map(|bad| -> Refusal { ("get_component", json!({"component_id": bad}), &["component_id"]) })
+            .collect(),
     )
     .await;
 }

@@ -11,23 +11,38 @@ mod subscribers;
 use mcp_govern_conformance::wire::Case;
 use serde_json::{Value, json};
 
-use crate::setup::PAGE;
+use crate::setup::{PAGE, call, open_only};
 
 /// Identifiers that the stand-in makes up as it starts; they are the same at every start.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Made {
+#[derive(Debug, Clone)]
+struct Made {
     /// An active subscriber of the page.
-    pub(crate) subscriber: String,
+    subscriber: String,
     /// One who has not confirmed.
-    pub(crate) unconfirmed: String,
+    unconfirmed: String,
     /// One who could not be reached.
-    pub(crate) quarantined: String,
+    quarantined: String,
     /// The newest update of the incident with the booking API.
-    pub(crate) update: String,
+    update: String,
+}
+
+/// Asks a stand-in for the identifiers that it made up.
+async fn made() -> Made {
+    let (_vendor, harness) = open_only(&["list_subscribers", "get_incident"]).await;
+    let first = |list: &Value| list["items"][0]["id"].as_str().unwrap_or_default().to_owned();
+    let of_state = |state: &'static str| call(&harness, "list_subscribers", json!({"page_id": PAGE, "state": state}));
+    let incident = call(&harness, "get_incident", json!({"page_id": PAGE, "incident_id": "i7bookapi5xx"})).await;
+    Made {
+        subscriber: first(&of_state("active").await),
+        unconfirmed: first(&of_state("unconfirmed").await),
+        quarantined: first(&of_state("quarantined").await),
+        update: incident["incident_updates"][0]["id"].as_str().unwrap_or_default().to_owned(),
+    }
 }
 
 /// Every tool at least once.
-pub(crate) fn cases(made: &Made) -> Vec<Case> {
+pub(crate) async fn cases() -> Vec<Case> {
+    let made = &made().await;
     let areas = [
         pages::pages(),
         pages::components(),
