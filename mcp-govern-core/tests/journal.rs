@@ -16,6 +16,8 @@ mod approval;
 mod blueprint;
 #[path = "journal/drift.rs"]
 mod drift;
+#[path = "journal/editions.rs"]
+mod editions;
 #[path = "journal/golden.rs"]
 mod golden;
 #[path = "journal/own.rs"]

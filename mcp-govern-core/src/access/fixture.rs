@@ -72,5 +72,6 @@ pub(super) fn pending(name: &str) -> Tool {
         client_types: None,
         changed_at: Timestamp::default(),
         reviewed_by: None,
+        reviewed_at: None,
     }
 }

@@ -231,6 +231,9 @@ impl Reach {
     fn of(event: &Event) -> Self {
         match event {
             Event::GovernanceActivated(_)
+            // Nothing is approved by them until a sync finds the definition.
+            | Event::ToolPinned(_)
+            | Event::ToolUnpinned(_)
             | Event::SchemaActivated(_)
             | Event::SettingsChanged(_)
             | Event::AccessRequested(_)

@@ -6,9 +6,10 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::{ToolChoice, optional_seconds, seconds};
+use crate::provider::ProviderInfo;
 use crate::vocabulary::{
     ApprovalStep, ApproverRule, ArgumentRule, AuthMethodId, ClientRule, ClientType, CredentialSharing, Digest,
-    DriftPolicy, Follows, GrantId, Grantee, Justification, Label, NewToolState, ProfileId, ProfileSpec,
+    DriftPolicy, EditionId, Follows, GrantId, Grantee, Justification, Label, NewToolState, ProfileId, ProfileSpec,
     ProfileVisibility, ProviderId, RequestPolicy, RequestableTools, SelfApproval, ServerId, ServerSpec, Settings,
     Timestamp, ToolId, ToolName, ToolPrefix, ToolsetBinding, ToolsetId, UserId,
 };
@@ -100,6 +101,9 @@ pub struct SettingsBlueprint {
 pub struct ServerBlueprint {
     /// The kind of API.
     pub provider: ProviderId,
+    /// Which of the provider's editions it is reached by; the provider's first when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edition: Option<EditionId>,
     /// A name for people.
     pub title: String,
     /// What stands before its tools' names.
@@ -147,6 +151,7 @@ impl ServerBlueprint {
     pub fn new(spec: ServerSpec) -> Self {
         Self {
             provider: spec.provider,
+            edition: spec.edition,
             title: spec.title,
             prefix: spec.prefix,
             region: spec.region,
@@ -163,6 +168,13 @@ impl ServerBlueprint {
         }
     }
 
+    /// The server's row as the provider names its edition: its first one is not named, so that a file that does is no other row.
+    #[must_use]
+    pub fn with_canonical_edition(mut self, provider: &ProviderInfo) -> Self {
+        self.edition = provider.canonical_edition(self.edition.as_ref());
+        self
+    }
+
     /// With tools that are approved when nobody has reviewed them yet.
     #[must_use]
     pub fn with_approve(mut self, choices: impl IntoIterator<Item = ToolChoice>) -> Self {
@@ -174,6 +186,7 @@ impl ServerBlueprint {
     pub fn spec(&self) -> ServerSpec {
         ServerSpec {
             provider: self.provider.clone(),
+            edition: self.edition.clone(),
             title: self.title.clone(),
             prefix: self.prefix.clone(),
             region: self.region.clone(),

@@ -9,7 +9,9 @@ use super::{
 use crate::{
     journal::{Action, Command, Decided, Refusal, State, Tool, decide},
     schema::nearest,
-    vocabulary::{Actor, CommandId, Digest, GrantId, ParseIdError, ProfileId, ServerId, Timestamp, ToolId, ToolsetId},
+    vocabulary::{
+        Actor, CommandId, Digest, GrantId, ParseIdError, ProfileId, ServerId, ServerSpec, Timestamp, ToolId, ToolsetId,
+    },
 };
 
 impl Blueprint {
@@ -138,7 +140,8 @@ impl Planner<'_> {
         let place = format!("servers.{id}");
         let spec = server.spec();
         if self.state.servers.contains_key(id) {
-            self.step(&place, &format!("change server `{id}`"), Action::ChangeServer { server: id.clone(), spec })?;
+            let why = self.why_changed(id, &spec);
+            self.step(&place, &why, Action::ChangeServer { server: id.clone(), spec })?;
         } else {
             self.step(&place, &format!("register server `{id}`"), Action::RegisterServer { server: id.clone(), spec })?;
         }
@@ -148,6 +151,15 @@ impl Planner<'_> {
             self.plan.to_sync.insert(id.clone());
             Ok(())
         }
+    }
+
+    fn why_changed(&self, id: &ServerId, spec: &ServerSpec) -> String {
+        let before = self.state.servers.get(id).and_then(|server| server.spec.edition.as_ref());
+        if before == spec.edition.as_ref() {
+            return format!("change server `{id}`");
+        }
+        let to = spec.edition.as_ref().map_or_else(|| "the first edition".to_owned(), |to| format!("edition `{to}`"));
+        format!("move server `{id}` to {to}, which takes its credentials away")
     }
 
     fn profile(&mut self, id: &ProfileId, profile: &ProfileBlueprint, unnamed: Unnamed) -> Planned {

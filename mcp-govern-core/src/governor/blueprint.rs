@@ -1,6 +1,6 @@
 //! Bringing a blueprint about.
 
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use super::{Acted, GovernError, GovernErrorKind, Governor, act::JustLoaded};
 use crate::{
@@ -31,7 +31,21 @@ impl Governor {
     /// When the blueprint contradicts itself, or the actor may not.
     pub fn plan(&self, actor: &Actor, blueprint: &Blueprint) -> Result<Plan, GovernError> {
         self.core.readable()?;
-        Ok(blueprint.plan(&self.core.state(), actor, self.core.time.now())?)
+        Ok(self.canonical(blueprint).plan(&self.core.state(), actor, self.core.time.now())?)
+    }
+
+    /// A blueprint with the editions of servers as the providers name them.
+    fn canonical<'a>(&self, blueprint: &'a Blueprint) -> Cow<'a, Blueprint> {
+        if blueprint.servers.values().all(|row| row.edition.is_none()) {
+            return Cow::Borrowed(blueprint);
+        }
+        let mut blueprint = blueprint.clone();
+        for row in blueprint.servers.values_mut() {
+            if let Some(provider) = self.core.providers.get(&row.provider) {
+                *row = row.clone().with_canonical_edition(provider.info());
+            }
+        }
+        Cow::Owned(blueprint)
     }
 
     /// Brings a blueprint about: plans, sends the commands, syncs the servers that need it, and plans again until nothing is left

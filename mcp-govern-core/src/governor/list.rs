@@ -8,6 +8,7 @@ use super::{GovernError, Governor, ToolRef, core::View};
 use crate::{
     access::{Caller, Explanation, Listed, Moment, ToolIndex, Visibility, admit},
     denial::{Denial, Remedy},
+    provider::SunsetNotice,
     vocabulary::{Classification, Effect, Principal, RequestableTools, ToolDefinition, ToolId},
 };
 
@@ -31,6 +32,8 @@ pub struct ListedTool {
     pub effect: Effect,
     /// What the caller can do to get at it; given where it is listed and can only be asked for.
     pub remedy: Option<Remedy>,
+    /// The announced end of the API behind it, with what to do.
+    pub sunset: Option<Arc<SunsetNotice>>,
 }
 
 /// A caller's tools as they are at one moment, ordered by name. What a tool looks like is worked out for those that are taken out.
@@ -203,6 +206,7 @@ fn shown(view: &View, caller: &Caller, tool: ToolIndex, visibility: Visibility, 
         classification: seen.classification(),
         effect: seen.effect(),
         remedy,
+        sunset: view.servers.get(seen.id().server()).and_then(|open| open.sunset.clone()),
     })
 }
 

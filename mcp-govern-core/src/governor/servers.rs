@@ -10,7 +10,7 @@ use super::{GovernError, GovernErrorKind, core::Core, driver::join_all};
 use crate::{
     journal::State,
     ports::VaultKey,
-    provider::{DiscoverContext, Provider, ProviderInfo, ServerConfig, ToolServer},
+    provider::{DiscoverContext, Provider, ProviderInfo, ServerConfig, SunsetNotice, ToolServer},
     vocabulary::{Catalogue, CredentialOwner, ProviderId, ServerId, ServerSpec, TenantId},
 };
 
@@ -23,6 +23,8 @@ pub(crate) struct OpenServer {
     pub(crate) config: ServerConfig,
     /// What the shared credential is kept under.
     shared_key: VaultKey,
+    /// The announced end of the API that it is reached by.
+    pub(crate) sunset: Option<Arc<SunsetNotice>>,
     pub(crate) server: Result<Arc<dyn ToolServer>, String>,
 }
 
@@ -31,12 +33,14 @@ impl OpenServer {
         let config = ServerConfig::new(tenant.clone(), id.clone(), spec.clone());
         let provider = providers.get(&spec.provider);
         let origin = origin(spec, provider.map(|provider| provider.info()));
+        let info = provider.and_then(|provider| provider.info().of_edition(spec.edition.as_ref()));
+        let sunset = info.and_then(|info| info.sunset.clone()).map(Arc::new);
         let shared_key = VaultKey::new(id.clone(), CredentialOwner::Shared, origin);
         let server = match provider {
             Some(provider) => provider.open(&config).map_err(|error| error.to_string()),
             None => Err(format!("no provider `{}` is registered on this node", spec.provider)),
         };
-        Self { config, shared_key, server }
+        Self { config, shared_key, sunset, server }
     }
 
     /// Where credentials may be sent: scheme, host and port.
@@ -74,6 +78,7 @@ impl OpenServer {
     pub(crate) fn has_the_tools_of(&self, other: &Self) -> bool {
         let (one, two) = (&self.config.spec, &other.config.spec);
         one.provider == two.provider
+            && one.edition == two.edition
             && one.region == two.region
             && one.base_url == two.base_url
             && one.auth_method == two.auth_method
@@ -81,8 +86,11 @@ impl OpenServer {
     }
 }
 
-/// Where a server's credentials may be sent. Without any URL it is the provider's name: still another one for another provider.
+/// Where a server's credentials may be sent. Without any URL it is the name of provider and edition: still another one for another
+/// provider or edition.
 fn origin(spec: &ServerSpec, info: Option<&ProviderInfo>) -> String {
+    let info = info.and_then(|info| info.of_edition(spec.edition.as_ref()));
+    let info = info.as_deref();
     let of_region = |info: &ProviderInfo| {
         let wanted = spec.region.as_deref();
         let region = info.regions.iter().find(|region| wanted.is_none_or(|id| id == region.id));
@@ -90,9 +98,12 @@ fn origin(spec: &ServerSpec, info: Option<&ProviderInfo>) -> String {
     };
     let own = spec.base_url.as_ref().map(|url| url.origin().ascii_serialization());
     let of_document = |info: &ProviderInfo| Some(info.base_url.as_ref()?.origin().ascii_serialization());
-    own.or_else(|| info.and_then(of_region))
-        .or_else(|| info.and_then(of_document))
-        .unwrap_or_else(|| format!("provider:{}", spec.provider))
+    own.or_else(|| info.and_then(of_region)).or_else(|| info.and_then(of_document)).unwrap_or_else(|| {
+        match &spec.edition {
+            None => format!("provider:{}", spec.provider),
+            Some(edition) => format!("provider:{}/{edition}", spec.provider),
+        }
+    })
 }
 
 impl Core {
@@ -200,6 +211,20 @@ mod tests {
         let mut of_others = ProviderInfo::new(ProviderId::new("acme").unwrap(), "Acme");
         of_others.base_url = Some("https://one.acme.test/v1".parse().unwrap());
         assert_eq!(origin(&spec(), Some(&of_others)), "https://one.acme.test");
+    }
+
+    #[test]
+    fn credentials_of_one_edition_do_not_belong_to_another() {
+        let mut info = info();
+        let edition = |id: &str| crate::provider::Edition::new(crate::EditionId::new(id).unwrap(), id);
+        let mut hosted = edition("hosted");
+        hosted.base_url = Some("https://hosted.acme.test/v1".parse().unwrap());
+        info.editions = vec![edition("classic"), edition("bare"), hosted];
+        let of = |id: &str| origin(&spec().with_edition(crate::EditionId::new(id).unwrap()), Some(&info));
+        assert_eq!(origin(&spec(), Some(&info)), "https://api.acme.test");
+        assert_eq!(of("hosted"), "https://hosted.acme.test");
+        assert_eq!(of("bare"), "provider:acme/bare");
+        assert_eq!(of("gone"), "provider:acme/gone");
     }
 
     #[test]

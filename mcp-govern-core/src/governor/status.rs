@@ -5,12 +5,13 @@ use std::{
     sync::{Arc, PoisonError},
 };
 
-use super::{CallBound, Governor, differing};
+use super::{CallBound, Governor, differing, servers::OpenServer};
 use crate::{
     access::Freshness,
     audit::AuditHealth,
     journal::Revision,
     ports::{StoreSpace, WriterId},
+    provider::SunsetNotice,
     vocabulary::{ServerId, Timestamp, ToolId},
 };
 
@@ -49,6 +50,8 @@ pub struct Status {
     /// Servers of which this node states other tools than were synced, and what to do about it. Of the tools that differ those are
     /// denied whose definition nobody approved.
     pub differing: BTreeMap<ServerId, String>,
+    /// Servers whose provider has announced the end of the API that they are reached by, with the last day and what to do.
+    pub sunsets: BTreeMap<ServerId, SunsetNotice>,
     /// Tools that have succeeded on this node without telling that they were about to send, against the contract of
     /// [`CallObserver`](crate::CallObserver): no kill switch stops them there, and their failures count as ones that may have
     /// acted.
@@ -80,6 +83,9 @@ impl Governor {
                 faults.insert(server.clone(), reason.clone());
             }
         }
+        let sunset = |(server, open): (&ServerId, &Arc<OpenServer>)| {
+            Some((server.clone(), SunsetNotice::clone(open.sunset.as_deref()?)))
+        };
         let (anchored_at, sealed) = self.core.with_state(|state| (state.anchored_at(), state.sealed()));
         Status {
             anchored_at,
@@ -97,6 +103,7 @@ impl Governor {
             denials_unrecorded: self.core.quotas.unrecorded(),
             faults,
             differing,
+            sunsets: view.servers.iter().filter_map(sunset).collect(),
             untold: self.core.untold.read().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }

@@ -15,19 +15,19 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccessProfile, AccessRequest, Client, DroppedSegment, Event, Grant, Head, KillScope, RequestStatus, Revision,
-    Sealed, Server, State, StoredCredential, Tool, ToolState, Toolset,
+    AccessProfile, AccessRequest, Client, DroppedSegment, Event, Grant, Head, KillScope, Pin, PinSource, RequestStatus,
+    Revision, Sealed, Server, State, StoredCredential, Tool, ToolState, Toolset,
     state::{ClientRuleAuthors, CommandIdentity, PastCommand},
 };
 use crate::vocabulary::{
-    AuditHead, CatalogueVersion, ClientId, ClientType, CommandId, CredentialFacts, CredentialOwner, Digest, Effect,
-    GrantId, Grantee, Label, ProfileId, ProfileSpec, RecordedActor, RequestId, RequestPolicy, Risk, ServerId,
+    AuditHead, CatalogueVersion, ClientId, ClientType, CommandId, CredentialFacts, CredentialOwner, Digest, EditionId,
+    Effect, GrantId, Grantee, Label, ProfileId, ProfileSpec, RecordedActor, RequestId, RequestPolicy, Risk, ServerId,
     ServerSpec, Settings, Timestamp, ToolDefinition, ToolId, ToolsetBinding, ToolsetContent, ToolsetId, UserId,
     WriterId,
 };
 
 /// The number of the form; another number for every change of it, however small.
-pub const FORM: u32 = 6;
+pub const FORM: u32 = 7;
 
 /// A checkpoint cannot be written or read; the journal can.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -54,6 +54,7 @@ struct Saved {
     servers: Vec<(ServerId, SavedServer)>,
     definitions: Vec<Arc<ToolDefinition>>,
     tools: Vec<(ToolId, SavedTool)>,
+    pins: Vec<SavedPin>,
     toolsets: Vec<(ToolsetId, Label, ToolsetContent)>,
     profiles: Vec<(ProfileId, ProfileSpec, Vec<ToolsetBinding>, UserId)>,
     requests: Vec<(RequestId, SavedRequest)>,
@@ -97,7 +98,11 @@ struct SavedTool {
     client_types: Option<BTreeSet<ClientType>>,
     changed_at: i64,
     reviewed_by: Option<RecordedActor>,
+    reviewed_at: Option<i64>,
 }
+
+/// Tool, digest, who approved it, when, the expected edition, where it comes from.
+type SavedPin = (ToolId, Digest, Option<RecordedActor>, i64, Option<EditionId>, PinSource);
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -185,6 +190,7 @@ impl Saved {
             servers: state.servers.iter().map(|(id, server)| (id.clone(), SavedServer::of(server))).collect(),
             definitions: definitions.all,
             tools,
+            pins: pins(state),
             toolsets: rows(&state.toolsets, |id, set| (id, set.label.clone(), set.content.clone())),
             profiles: rows(&state.profiles, |id, profile| {
                 let bindings = profile.bindings.values().cloned().collect();
@@ -243,6 +249,7 @@ impl Saved {
             settings_by: self.settings_by,
             servers: self.servers.into_iter().map(|(id, server)| (id, server.restore())).collect(),
             tools: self.tools.into_iter().map(tool).collect::<Option<_>>()?,
+            pins: restored_pins(self.pins),
             toolsets: self.toolsets.into_iter().map(|(id, label, content)| (id, Toolset { label, content })).collect(),
             profiles: self.profiles.into_iter().map(profile).collect(),
             grants: self.grants.into_iter().map(grant).collect::<Option<_>>()?,
@@ -286,6 +293,25 @@ fn commands(state: &State) -> (Vec<SavedCommand>, Vec<SavedUnbound>) {
     (commands, unbound)
 }
 
+fn pins(state: &State) -> Vec<SavedPin> {
+    let of_tool = |(tool, pins): (&ToolId, &BTreeMap<Digest, Pin>)| -> Vec<SavedPin> {
+        let saved = pins.iter().map(|(digest, Pin { by, at, edition, source })| {
+            (tool.clone(), *digest, by.clone(), at.as_millis(), edition.clone(), *source)
+        });
+        saved.collect()
+    };
+    state.pins.iter().flat_map(of_tool).collect()
+}
+
+fn restored_pins(saved: Vec<SavedPin>) -> BTreeMap<ToolId, BTreeMap<Digest, Pin>> {
+    let mut pins: BTreeMap<ToolId, BTreeMap<Digest, Pin>> = BTreeMap::new();
+    for (tool, digest, by, at, edition, source) in saved {
+        let pin = Pin { by, at: Timestamp::from_millis(at), edition, source };
+        pins.entry(tool).or_default().insert(digest, pin);
+    }
+    pins
+}
+
 fn past(revision: u64, identity: CommandIdentity) -> PastCommand {
     PastCommand { revision: Revision(revision), identity }
 }
@@ -322,6 +348,7 @@ impl SavedTool {
             client_types: tool.client_types.clone(),
             changed_at: tool.changed_at.as_millis(),
             reviewed_by: tool.reviewed_by.clone(),
+            reviewed_at: tool.reviewed_at.map(Timestamp::as_millis),
         }
     }
 
@@ -344,6 +371,7 @@ impl SavedTool {
             client_types: self.client_types,
             changed_at: Timestamp::from_millis(self.changed_at),
             reviewed_by: self.reviewed_by,
+            reviewed_at: self.reviewed_at.map(Timestamp::from_millis),
         })
     }
 }

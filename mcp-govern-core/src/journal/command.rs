@@ -10,8 +10,8 @@ use serde::Serialize;
 use super::{Head, KillScope, Revision};
 use crate::vocabulary::{
     AuditHead, Catalogue, ClientId, ClientType, CommandId, CredentialFacts, CredentialOwner, Digest, DigestError,
-    Effect, GrantId, Grantee, Label, ProfileId, ProfileSpec, RequestId, Risk, ServerId, ServerSpec, Settings,
-    Timestamp, ToolId, ToolsetBinding, ToolsetContent, ToolsetEntry, ToolsetId, UserId, WriterId,
+    EditionId, Effect, GrantId, Grantee, Label, ProfileId, ProfileSpec, RequestId, Risk, ServerId, ServerSpec,
+    Settings, Timestamp, ToolId, ToolsetBinding, ToolsetContent, ToolsetEntry, ToolsetId, UserId, WriterId,
 };
 
 /// A command with its idempotency key. Ids of new things come with it: deciding has no randomness.
@@ -94,7 +94,9 @@ pub enum Action {
         spec: ServerSpec,
     },
     /// Replace a server's row. Governance admin, server owner; only an admin changes the owners. The provider stays, and so
-    /// does the prefix once tools are known under it. Another base URL, region or auth method takes the credentials away.
+    /// does the prefix once tools are known under it. Another edition, base URL, region or auth method takes the credentials
+    /// away. After another edition the server counts as never synced until it is; what was approved of the edition that is left
+    /// stays approved ahead ([`Pin`](super::Pin)), so that going back is no new review.
     ChangeServer {
         /// The server.
         server: ServerId,
@@ -133,6 +135,19 @@ pub enum Action {
     /// Approve tools, each under the digest that the reviewer saw: its current definition or a staged one. All or none.
     /// Governance admin, server owner.
     ApproveTools {
+        /// The tools and the digests.
+        tools: BTreeMap<ToolId, Digest>,
+    },
+    /// Approve tools ahead, each under the digest of a definition that is not offered yet: once a sync finds exactly this one, the
+    /// tool is approved by this act. All or none. Governance admin, server owner.
+    PinTools {
+        /// The tools, which need not be known yet, and the digests.
+        tools: BTreeMap<ToolId, Digest>,
+        /// The edition that is expected to offer them; the provider's first where absent.
+        edition: Option<EditionId>,
+    },
+    /// Take approvals ahead back, as long as no sync has found their definitions. Governance admin, server owner.
+    UnpinTools {
         /// The tools and the digests.
         tools: BTreeMap<ToolId, Digest>,
     },
@@ -398,6 +413,8 @@ action_names! {
     SyncServer = "sync_server",
     StageCatalogue = "stage_catalogue",
     ApproveTools = "approve_tools",
+    PinTools = "pin_tools",
+    UnpinTools = "unpin_tools",
     DisableTools = "disable_tools",
     ResetTools = "reset_tools",
     ClassifyTool = "classify_tool",

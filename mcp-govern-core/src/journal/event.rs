@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use super::Head;
 use crate::vocabulary::{
-    CatalogueVersion, ClientId, ClientType, CredentialFacts, CredentialOwner, Digest, DriftAction, Effect, GrantId,
-    Grantee, Label, NewToolState, ProfileId, ProfileSpec, RequestId, RequestPolicy, Risk, ServerId, ServerSpec,
-    Settings, Timestamp, ToolDefinition, ToolId, ToolsetBinding, ToolsetContent, ToolsetEntry, ToolsetId, UserId,
-    WriterId,
+    CatalogueVersion, ClientId, ClientType, CredentialFacts, CredentialOwner, Digest, DriftAction, EditionId, Effect,
+    GrantId, Grantee, Label, NewToolState, ProfileId, ProfileSpec, RequestId, RequestPolicy, Risk, ServerId,
+    ServerSpec, Settings, Timestamp, ToolDefinition, ToolId, ToolsetBinding, ToolsetContent, ToolsetEntry, ToolsetId,
+    UserId, WriterId,
 };
 
 macro_rules! events {
@@ -169,12 +169,28 @@ events! {
         /// The digest that the reviewer saw.
         digest: Digest,
     }
-    /// The tool was disabled; its approvals are gone.
+    /// A definition that is not offered yet was approved ahead, by its digest: a sync that finds exactly this one approves the tool.
+    ToolPinned = "tool_pinned.v1" {
+        /// The tool, which need not be known yet.
+        tool: ToolId,
+        /// The digest that the reviewer saw.
+        digest: Digest,
+        /// The edition of the server that is expected to offer it; the provider's first where absent.
+        edition: Option<EditionId>,
+    }
+    /// An approval ahead was taken back before a sync found its definition.
+    ToolUnpinned = "tool_unpinned.v1" {
+        /// The tool.
+        tool: ToolId,
+        /// The digest that was approved ahead.
+        digest: Digest,
+    }
+    /// The tool was disabled; its approvals are gone, those given ahead too.
     ToolDisabled = "tool_disabled.v1" {
         /// The tool.
         tool: ToolId,
     }
-    /// The tool was set back to pending review; its approvals are gone.
+    /// The tool was set back to pending review; its approvals are gone, those given ahead too.
     ToolReset = "tool_reset.v1" {
         /// The tool.
         tool: ToolId,

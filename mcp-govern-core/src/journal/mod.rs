@@ -3,7 +3,7 @@
 //! [`decide`] turns a [`Command`] into events or a [`Refusal`]; [`State::act`] makes an [`Act`] of the events, which
 //! [`StoredAct::seal`] writes; [`State::apply`], [`State::apply_stored`] and [`State::follow`] take an act in. Who may do what
 //! is one table, [`may`]; how a tool is approved is one state machine, [`approval::next`]; how far a definition has moved is
-//! graded in [`drift`]; who gains a tool is shown by [`gains`], and who may do more or less after a change by [`Standing`].
+//! graded in [`drift`]; what another edition makes of a server's tools is found in [`migration`]; who gains a tool is shown by [`gains`], and who may do more or less after a change by [`Standing`].
 
 mod act;
 mod apply;
@@ -14,6 +14,7 @@ mod decide;
 pub mod drift;
 mod event;
 mod gains;
+pub mod migration;
 mod own;
 mod refusal;
 mod standing;
@@ -32,16 +33,16 @@ pub use self::{
         ProfileGranted, RequestApproved, RequestCancelled, RequestDenied, RollbackAccepted, SchemaActivated,
         ServerChanged, ServerPaused, ServerRegistered, ServerRemoved, ServerResumed, SettingsChanged, ToolApproved,
         ToolApprovedAhead, ToolChanged, ToolClassified, ToolClientTypesSet, ToolDisabled, ToolDiscovered, ToolGone,
-        ToolReset, ToolReturned, ToolStaged, ToolsetBound, ToolsetCreated, ToolsetDeleted, ToolsetLabelled,
-        ToolsetToolsRemoved, ToolsetToolsSet, ToolsetUnbound, UserOffboarded,
+        ToolPinned, ToolReset, ToolReturned, ToolStaged, ToolUnpinned, ToolsetBound, ToolsetCreated, ToolsetDeleted,
+        ToolsetLabelled, ToolsetToolsRemoved, ToolsetToolsSet, ToolsetUnbound, UserOffboarded,
     },
     gains::{Gain, gains},
     own::OwnAccess,
     refusal::{Refusal, RefusalKind},
     standing::{AccessChange, Standing},
     state::{
-        AccessProfile, AccessRequest, Client, CredentialStanding, DroppedSegment, Grant, RequestStatus, Sealed, Server,
-        State, StoredCredential, Tool, ToolState, Toolset,
+        AccessProfile, AccessRequest, Client, CredentialStanding, DroppedSegment, Grant, Pin, PinSource, RequestStatus,
+        Sealed, Server, State, StoredCredential, Tool, ToolState, Toolset,
     },
     table::{RESTRICTIONS, Right, may},
 };

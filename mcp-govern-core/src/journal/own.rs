@@ -133,6 +133,8 @@ fn bears_on(state: &State, person: &Actor, event: &Event) -> bool {
         | Event::ToolStaged(_)
         | Event::ToolApproved(_)
         | Event::ToolApprovedAhead(_)
+        | Event::ToolPinned(_)
+        | Event::ToolUnpinned(_)
         | Event::ToolDisabled(_)
         | Event::ToolReset(_)
         | Event::ToolClassified(_)

@@ -52,6 +52,8 @@ const TABLE: &[(&str, [Right; 6])] = &[
     ("sync_server", [A, A, O, N, N, N]),
     ("stage_catalogue", [A, A, O, N, N, N]),
     ("approve_tools", [A, A, O, N, N, N]),
+    ("pin_tools", [A, A, O, N, N, N]),
+    ("unpin_tools", [A, A, O, N, N, N]),
     ("disable_tools", [A, A, O, N, N, N]),
     ("reset_tools", [A, A, O, N, N, N]),
     ("classify_tool", [A, A, O, N, N, N]),

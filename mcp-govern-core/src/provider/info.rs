@@ -1,8 +1,10 @@
 //! What a provider says of itself.
 
+use std::{borrow::Cow, collections::BTreeMap};
+
 use serde::Serialize;
 
-use crate::vocabulary::{AuthMethodId, CredentialSharing, ProviderId};
+use crate::vocabulary::{AuthMethodId, CredentialSharing, EditionId, ProviderId, ToolName};
 
 /// What a provider is, how it is authenticated and where it lives.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -24,6 +26,10 @@ pub struct ProviderInfo {
     pub base_url: Option<url::Url>,
     /// An announced end of the API.
     pub sunset: Option<SunsetNotice>,
+    /// The editions, where there are several; the first one is what the other fields say, and what a server is of whose row names
+    /// none. Empty where the provider has one form alone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub editions: Vec<Edition>,
 }
 
 impl ProviderInfo {
@@ -37,12 +43,81 @@ impl ProviderInfo {
             regions: Vec::new(),
             base_url: None,
             sunset: None,
+            editions: Vec::new(),
         }
+    }
+
+    /// The edition of that id; the first one where none is named. None where there is no such edition.
+    pub fn edition(&self, id: Option<&EditionId>) -> Option<&Edition> {
+        match id {
+            None => self.editions.first(),
+            Some(id) => self.editions.iter().find(|edition| edition.id == *id),
+        }
+    }
+
+    /// How a row names an edition: the first one is not named. None, too, where there is no such edition.
+    pub fn canonical_edition(&self, id: Option<&EditionId>) -> Option<EditionId> {
+        let first = self.editions.first();
+        id.filter(|id| first.is_none_or(|first| first.id != **id)).cloned()
+    }
+
+    /// What the provider says of itself in an edition; what it says at first where none is named. None where there is no such
+    /// edition.
+    pub fn of_edition(&self, id: Option<&EditionId>) -> Option<Cow<'_, Self>> {
+        let Some(id) = id else { return Some(Cow::Borrowed(self)) };
+        let edition = self.edition(Some(id))?;
+        let mut info = self.clone();
+        info.docs.clone_from(&edition.docs);
+        info.auth_methods.clone_from(&edition.auth_methods);
+        info.regions.clone_from(&edition.regions);
+        info.base_url.clone_from(&edition.base_url);
+        info.sunset.clone_from(&edition.sunset);
+        Some(Cow::Owned(info))
     }
 
     /// The auth method of that id.
     pub fn auth_method(&self, id: &AuthMethodId) -> Option<&AuthMethod> {
         self.auth_methods.iter().find(|method| method.id == *id)
+    }
+}
+
+/// An edition of a provider: the same tools, by name, argument and text, at another API of the vendor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Edition {
+    /// The id that servers name, for example `jsm-ops`.
+    pub id: EditionId,
+    /// A name for people.
+    pub title: String,
+    /// Where its API is documented.
+    pub docs: Option<String>,
+    /// The ways to authenticate; the recommended one first.
+    pub auth_methods: Vec<AuthMethod>,
+    /// The regions; the default one first. Empty where there is one host only.
+    pub regions: Vec<Region>,
+    /// Its base URL, where there is one only; credentials are bound to its origin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base_url: Option<url::Url>,
+    /// An announced end of this API.
+    pub sunset: Option<SunsetNotice>,
+    /// Tools of other editions that this one does not have, each with the reason.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub absent: BTreeMap<ToolName, String>,
+}
+
+impl Edition {
+    /// An edition without auth methods and regions, which has all tools.
+    pub fn new(id: EditionId, title: impl Into<String>) -> Self {
+        Self {
+            id,
+            title: title.into(),
+            docs: None,
+            auth_methods: Vec::new(),
+            regions: Vec::new(),
+            base_url: None,
+            sunset: None,
+            absent: BTreeMap::new(),
+        }
     }
 }
 

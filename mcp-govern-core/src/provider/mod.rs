@@ -21,7 +21,7 @@ pub use self::{
     },
     credential::{Credential, CredentialReport, CredentialVerdict},
     error::{ProviderError, ProviderErrorKind, Sent, VendorError},
-    info::{AuthMethod, ConfigField, ProviderInfo, Region, SecretField, SunsetNotice},
+    info::{AuthMethod, ConfigField, Edition, ProviderInfo, Region, SecretField, SunsetNotice},
     output::{Exchange, RequestPreview, ToolOutput},
 };
 use crate::{
@@ -35,10 +35,10 @@ use crate::{
 ///
 /// - `info` is constant for the life of the value.
 /// - `open` is called on every node for each server of this kind, from the journal's row, and again when the row changes. It
-///   checks the row (region, base URL, auth method, configuration) and opens no connection.
+///   checks the row (edition, region, base URL, auth method, configuration) and opens no connection.
 #[async_trait]
 pub trait Provider: fmt::Debug + Send + Sync + 'static {
-    /// What the provider is, which auth methods and regions it has.
+    /// What the provider is, which editions, auth methods and regions it has.
     fn info(&self) -> &ProviderInfo;
 
     /// Makes a server of a registered row.

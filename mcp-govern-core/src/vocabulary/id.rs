@@ -196,6 +196,10 @@ id!(
     AuthMethodId, "auth method id", is_slug, SLUG
 );
 id!(
+    /// An edition of a provider: the same tools at another API, for example `jsm-ops`.
+    EditionId, "edition id", is_slug, SLUG
+);
+id!(
     /// A group name as the caller's identity provider states it.
     GroupId, "group id", is_opaque, OPAQUE
 );

@@ -24,8 +24,9 @@ pub use self::{
     digest::{Digest, DigestError},
     duration::{ParseDurationError, parse_duration},
     id::{
-        AuthMethodId, CallId, ClientId, ClientName, CommandId, GrantId, GroupId, Issuer, ParseIdError, ProfileId,
-        ProviderId, RequestId, ServerId, SubjectId, TenantId, ToolId, ToolName, ToolPrefix, ToolsetId, UserId,
+        AuthMethodId, CallId, ClientId, ClientName, CommandId, EditionId, GrantId, GroupId, Issuer, ParseIdError,
+        ProfileId, ProviderId, RequestId, ServerId, SubjectId, TenantId, ToolId, ToolName, ToolPrefix, ToolsetId,
+        UserId,
     },
     principal::{ClientMatch, ClientRule, ClientType, Grantee, Principal},
     rule::{AbsentArgument, ArgumentRule, Constraint, Pattern, PatternError},

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ArgumentRule, AuthMethodId, ProviderId, Timestamp, ToolPrefix, UserId};
+use super::{ArgumentRule, AuthMethodId, EditionId, ProviderId, Timestamp, ToolPrefix, UserId};
 
 /// Whose credential a call uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -71,6 +71,9 @@ impl Default for DriftPolicy {
 pub struct ServerSpec {
     /// The kind of API.
     pub provider: ProviderId,
+    /// Which of the provider's editions it is reached by; the provider's first when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edition: Option<EditionId>,
     /// A name for people.
     pub title: String,
     /// What stands before its tools' names.
@@ -107,6 +110,7 @@ impl ServerSpec {
     pub fn new(provider: ProviderId, title: impl Into<String>, prefix: ToolPrefix, auth_method: AuthMethodId) -> Self {
         Self {
             provider,
+            edition: None,
             title: title.into(),
             prefix,
             region: None,
@@ -119,6 +123,13 @@ impl ServerSpec {
             rules: Vec::new(),
             owners: BTreeSet::new(),
         }
+    }
+
+    /// Of another edition than the provider's first.
+    #[must_use]
+    pub fn with_edition(mut self, edition: EditionId) -> Self {
+        self.edition = Some(edition);
+        self
     }
 
     /// In one of the provider's regions.

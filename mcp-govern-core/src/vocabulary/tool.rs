@@ -141,7 +141,8 @@ pub struct FixedValue {
     pub location: Location,
     /// The vendor's name.
     pub name: String,
-    /// The value. Where the value comes from the server's configuration it is `{"config": "<key>"}`.
+    /// The value. Where the value comes from the server's configuration it is `{"config": "<key>"}`; of a segment of the path what
+    /// it is stands in [`OperationBinding::destination`].
     pub value: Value,
 }
 
@@ -179,7 +180,8 @@ pub struct OperationBinding {
     /// The media type of the request body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_type: Option<String>,
-    /// The base URL to which requests go, where a document that others write names it and the operator's row does not.
+    /// Below which address requests go, where that is reviewed: where a document that others write names the base URL and the
+    /// operator's row does not, and where the server's configuration fills in a part of the path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub destination: Option<String>,
 }
@@ -272,6 +274,54 @@ impl ToolDefinition {
         Digest::of_json(&Value::Object(map))
     }
 
+    /// Whether a field of the definition says how the request is made and not what the tool means: where it goes, its method, the
+    /// places and wire names of arguments, the form of its body, how it is authorised. `field` is a JSON pointer into the definition.
+    /// What is sent unasked has a meaning, and so has all that a recipe does but for its destination.
+    pub(crate) fn is_of_binding(field: &str, binding: &Binding) -> bool {
+        let Some(below) = field.strip_prefix("/binding/") else {
+            return field == "/scopes" || field.starts_with("/scopes/");
+        };
+        let key = below.split('/').next().unwrap_or_default();
+        match binding {
+            Binding::Operation(_) => !matches!(key, "send" | "kind"),
+            Binding::Recipe(_) => key == "destination",
+        }
+    }
+
+    /// The digest of what the tool means to people and models: all of the definition but its binding
+    /// ([`ToolDefinition::binding_digest`]). Two editions of a provider may serve one meaning in different ways.
+    ///
+    /// # Errors
+    ///
+    /// As [`ToolDefinition::digest`].
+    pub fn meaning_digest(&self) -> Result<Digest, DigestError> {
+        self.part_digest(|field| !Self::is_of_binding(field, &self.binding))
+    }
+
+    /// The digest of how the tool's request is made: where it goes, its method and path, the places and wire names of arguments, the
+    /// form of its body, and what authorises it. What is sent unasked is no part of it, nor what a recipe does.
+    ///
+    /// # Errors
+    ///
+    /// As [`ToolDefinition::digest`].
+    pub fn binding_digest(&self) -> Result<Digest, DigestError> {
+        self.part_digest(|field| Self::is_of_binding(field, &self.binding))
+    }
+
+    /// The digest of the fields that are meant; those of the binding are taken one by one.
+    fn part_digest(&self, means: impl Fn(&str) -> bool) -> Result<Digest, DigestError> {
+        let Value::Object(mut fields) = serde_json::to_value(self).unwrap_or_default() else {
+            // INVARIANT: a definition is a JSON object (`two_definitions_differ_exactly_when_their_digests_do`).
+            return self.digest();
+        };
+        if let Some(Value::Object(mut binding)) = fields.remove("binding") {
+            binding.retain(|key, _| means(&format!("/binding/{key}")));
+            fields.retain(|key, _| means(&format!("/{key}")));
+            fields.insert("binding".to_owned(), Value::Object(binding));
+        }
+        Digest::of_json(&Value::Object(fields))
+    }
+
     /// One word for people.
     pub fn classification(&self) -> Classification {
         Classification::of(self.effect, self.risk)
@@ -292,7 +342,7 @@ impl ToolDefinition {
         }
     }
 
-    /// The base URL to which requests go, where the definition says so: only where a document of others decides it.
+    /// Below which address requests go, where the definition says so: see [`OperationBinding::destination`].
     pub fn destination(&self) -> Option<&str> {
         match &self.binding {
             Binding::Operation(operation) => operation.destination.as_deref(),

@@ -25,6 +25,18 @@ async fn a_list_holds_what_can_be_called_ordered_by_name() {
 }
 
 #[tokio::test]
+async fn the_announced_end_of_an_api_is_in_the_status_and_with_every_tool_that_is_listed() {
+    let world = World::open().await;
+    let listed = world.governor.list(&principal("ann")).unwrap();
+    assert!(!listed.is_empty());
+    for tool in listed {
+        assert_eq!(tool.sunset.as_ref().map(|sunset| sunset.date.as_str()), Some("2027-04-05"), "{}", tool.name);
+    }
+    let sunsets = world.governor.status().sunsets;
+    assert_eq!(sunsets[&server()].notice, "Move to the next edition.");
+}
+
+#[tokio::test]
 async fn a_page_of_a_listing_is_that_stretch_of_the_whole_list() {
     let world = World::open().await;
     let ann = principal("ann");

@@ -10,7 +10,7 @@ use mcp_govern_core::{
     ArgumentFault, ArgumentRule, AuthMethod, AuthMethodId, AuthorizedCall, CallContext, Catalogue, CatalogueVersion,
     CheckedArguments, Constraint, Credential, CredentialFacts, CredentialReport, CredentialVerdict, DiscoverContext,
     Exchange, ProbeContext, Provider, ProviderError, ProviderErrorKind, ProviderId, ProviderInfo, RequestPreview,
-    SecretField, Sent, ServerConfig, ToolDefinition, ToolName, ToolOutput, ToolServer,
+    SecretField, Sent, ServerConfig, SunsetNotice, ToolDefinition, ToolName, ToolOutput, ToolServer,
 };
 use serde_json::{Value, json, value::to_raw_value};
 use tokio::sync::Semaphore;
@@ -129,6 +129,7 @@ impl Acme {
         let mut method = AuthMethod::new(AuthMethodId::new("api_key").unwrap(), "API key");
         method.fields = vec![SecretField::new("api_key", "API key")];
         info.auth_methods = vec![method];
+        info.sunset = Some(SunsetNotice::new("2027-04-05", "Move to the next edition."));
         Self { info, vendor }
     }
 }

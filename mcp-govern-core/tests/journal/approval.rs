@@ -15,39 +15,47 @@ use crate::support::*;
 const TABLE: &str = "
     pending  approve       approved/add
     pending  ahead         pending/add
+    pending  pin           pending/stay
     pending  disable       disabled/clear
     pending  reset         refused
     pending  same          pending/stay
     pending  keep          pending/stay
     pending  review        pending/stay
     pending  drift-disable pending/stay
+    pending  pinned        approved/add
     pending  gone          removed/clear
     approved approve       refused
     approved ahead         approved/add
+    approved pin           approved/stay
     approved disable       disabled/clear
     approved reset         pending/clear
     approved same          approved/stay
     approved keep          approved/add
     approved review        pending/stay
     approved drift-disable disabled/clear
+    approved pinned        approved/add
     approved gone          removed/clear
     disabled approve       approved/add
     disabled ahead         refused
+    disabled pin           refused
     disabled disable       refused
     disabled reset         pending/clear
     disabled same          disabled/stay
     disabled keep          disabled/stay
     disabled review        disabled/stay
     disabled drift-disable disabled/stay
+    disabled pinned        disabled/stay
     disabled gone          removed/clear
     removed  approve       refused
     removed  ahead         refused
+    removed  pin           removed/stay
     removed  disable       refused
     removed  reset         refused
     removed  same          pending/clear
     removed  keep          pending/clear
     removed  review        pending/clear
     removed  drift-disable pending/clear
+    removed  pinned        approved/add
     removed  gone          removed/stay
 ";
 
@@ -64,12 +72,14 @@ fn event_word(event: ApprovalEvent) -> &'static str {
     match event {
         ApprovalEvent::Approve => "approve",
         ApprovalEvent::ApproveAhead => "ahead",
+        ApprovalEvent::Pin => "pin",
         ApprovalEvent::Disable => "disable",
         ApprovalEvent::Reset => "reset",
         ApprovalEvent::Same => "same",
         ApprovalEvent::Changed(DriftAction::Keep) => "keep",
         ApprovalEvent::Changed(DriftAction::Review) => "review",
         ApprovalEvent::Changed(DriftAction::Disable) => "drift-disable",
+        ApprovalEvent::Pinned => "pinned",
         ApprovalEvent::Gone => "gone",
     }
 }
@@ -155,15 +165,22 @@ fn a_disabled_tool_is_not_enabled_by_approving_ahead() {
 #[derive(Debug, Clone, Copy)]
 enum Step {
     Approve(u8),
+    Pin(u8),
+    Unpin(u8),
     Disable,
     Reset,
     Sync(Option<u8>),
     Stage(u8),
+    /// The server changes to another edition, or back.
+    Move(bool),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         3 => (0u8..4).prop_map(Step::Approve),
+        2 => (0u8..4).prop_map(Step::Pin),
+        1 => (0u8..4).prop_map(Step::Unpin),
+        1 => any::<bool>().prop_map(Step::Move),
         1 => Just(Step::Disable),
         1 => Just(Step::Reset),
         4 => proptest::option::weighted(0.85, 0u8..4).prop_map(Step::Sync),
@@ -183,6 +200,11 @@ struct Model {
     current: u8,
     approvals: BTreeSet<u8>,
     staged: BTreeMap<u8, u64>,
+    /// What is approved ahead; of which edition it is kept, where one was left.
+    pins: BTreeMap<u8, Option<bool>>,
+    /// Whether anything was synced of the edition.
+    synced: bool,
+    edition: bool,
     version: u64,
 }
 
@@ -216,11 +238,31 @@ impl Model {
                 let ahead = usable && !self.disabled && self.staged.contains_key(&number);
                 ahead && self.approvals.insert(number)
             }
+            Step::Pin(number) => {
+                let approved = usable && !self.disabled && !self.waits && self.approvals.contains(&number);
+                let pins = !self.disabled && !(usable && number == self.current) && !approved;
+                let pins = pins && !self.pins.contains_key(&number);
+                if pins {
+                    self.pins.insert(number, None);
+                }
+                pins
+            }
+            Step::Unpin(number) => self.pins.remove(&number).is_some(),
+            Step::Move(edition) => {
+                let changes = edition != self.edition;
+                let left = std::mem::replace(&mut self.edition, edition);
+                if changes && std::mem::take(&mut self.synced) && self.state() == Some(ToolState::Approved) {
+                    self.pins.retain(|_, kept| *kept != Some(left));
+                    self.pins.entry(self.current).or_insert(Some(left));
+                }
+                changes
+            }
             Step::Disable => {
                 let changes = usable && !self.disabled;
                 if changes {
                     (self.disabled, self.waits) = (true, false);
                     self.approvals.clear();
+                    self.pins.clear();
                 }
                 changes
             }
@@ -229,11 +271,14 @@ impl Model {
                 if changes {
                     (self.disabled, self.waits) = (false, true);
                     self.approvals.clear();
+                    self.pins.clear();
                 }
                 changes
             }
             Step::Sync(found) => {
                 self.version += 1;
+                self.synced = true;
+                let pinned = found.is_some_and(|number| self.pins.contains_key(&number));
                 match found {
                     None => {
                         self.offered = false;
@@ -242,7 +287,14 @@ impl Model {
                         self.staged.clear();
                     }
                     Some(number) if !self.offered => {
-                        (self.known, self.offered, self.waits, self.current) = (true, true, true, number);
+                        (self.known, self.offered, self.waits, self.current) = (true, true, !pinned, number);
+                        if pinned {
+                            self.approvals.insert(number);
+                        }
+                    }
+                    Some(number) if number != self.current && pinned && !self.disabled => {
+                        (self.current, self.waits) = (number, false);
+                        self.approvals.insert(number);
                     }
                     Some(number) if number != self.current => {
                         self.current = number;
@@ -253,12 +305,15 @@ impl Model {
                     }
                     Some(_) => {}
                 }
+                if let Some(number) = found {
+                    self.pins.remove(&number);
+                }
                 let version = self.version;
                 self.staged.retain(|_, staged| *staged > version);
                 true
             }
             Step::Stage(number) => {
-                let stages = usable && self.version > 0 && number != self.current;
+                let stages = usable && self.synced && number != self.current;
                 stages && self.staged.insert(number, self.version + 2) != Some(self.version + 2)
             }
         }
@@ -277,6 +332,15 @@ fn carry_out(world: &mut World, version: &mut u64, step: Step) -> bool {
     let subject = tool("status/get_page");
     let action = match step {
         Step::Approve(number) => Action::ApproveTools { tools: [(subject, numbered(number).digest().unwrap())].into() },
+        Step::Pin(number) => {
+            Action::PinTools { tools: [(subject, numbered(number).digest().unwrap())].into(), edition: None }
+        }
+        Step::Unpin(number) => Action::UnpinTools { tools: [(subject, numbered(number).digest().unwrap())].into() },
+        Step::Move(edition) => {
+            let mut spec = spec("status");
+            spec.edition = edition.then(|| id("next"));
+            Action::ChangeServer { server: id("status"), spec }
+        }
         Step::Disable => Action::DisableTools { tools: [subject].into() },
         Step::Reset => Action::ResetTools { tools: [subject].into() },
         Step::Sync(found) => {
@@ -306,6 +370,10 @@ proptest! {
             let approvals: BTreeSet<Digest> =
                 model.approvals.iter().map(|number| numbered(*number).digest().unwrap()).collect();
             prop_assert_eq!(tool.map(|tool| tool.approvals().clone()).unwrap_or_default(), approvals, "{:?}", step);
+            let server = id("status");
+            let pins: BTreeSet<Digest> = world.state.pins_of(&server).map(|(_, digest, _)| digest).collect();
+            let expected = model.pins.keys().map(|number| numbered(*number).digest().unwrap()).collect();
+            prop_assert_eq!(pins, expected, "{:?}", step);
         }
     }
 

@@ -43,6 +43,7 @@ fn action() -> BoxedStrategy<Action> {
         server().prop_map(|server| Action::RegisterServer { server: id(server), spec: spec(server) }),
         (server(), proptest::option::of(Just("eu"))).prop_map(|(server, region)| {
             let mut spec = spec(server).with_owners([user("ann")]);
+            spec.edition = region.map(|_| id("next"));
             spec.region = region.map(str::to_owned);
             Action::ChangeServer { server: id(server), spec }
         }),
@@ -65,6 +66,12 @@ fn action() -> BoxedStrategy<Action> {
             };
             let digest = tools.iter().find(|tool| tool.name == *id.name()).unwrap().digest().unwrap();
             Action::ApproveTools { tools: BTreeMap::from([(id, digest)]) }
+        }),
+        (tool_of.clone(), any::<bool>()).prop_map(|(id, pins)| {
+            let coming = status_tools_with("get_page", |tool| tool.description = "Page.".into());
+            let digest = coming.iter().find(|tool| tool.name == *id.name()).unwrap().digest().unwrap();
+            let tools = BTreeMap::from([(id, digest)]);
+            if pins { Action::PinTools { tools, edition: None } } else { Action::UnpinTools { tools } }
         }),
         tool_of.clone().prop_map(|id| Action::DisableTools { tools: [id].into() }),
         tool_of.clone().prop_map(|id| Action::ResetTools { tools: [id].into() }),

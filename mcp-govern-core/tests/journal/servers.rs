@@ -69,7 +69,8 @@ fn a_base_url_is_https_or_loopback_and_carries_no_credential() {
 
 #[test]
 fn another_origin_or_auth_method_takes_the_credentials_away() {
-    let moves: [fn(ServerSpec) -> ServerSpec; 4] = [
+    let moves: [fn(ServerSpec) -> ServerSpec; 5] = [
+        |spec| spec.with_edition(id("next")),
         |spec| spec.with_region("eu"),
         |spec| spec.with_base_url("https://other.example.com".parse().unwrap()),
         |spec| spec.with_sharing(CredentialSharing::PerUser),

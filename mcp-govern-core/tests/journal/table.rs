@@ -22,6 +22,8 @@ const EXPECTED: &str = "
     sync_server           AAo...
     stage_catalogue       AAo...
     approve_tools         AAo...
+    pin_tools             AAo...
+    unpin_tools           AAo...
     disable_tools         AAo...
     reset_tools           AAo...
     classify_tool         AAo...
@@ -186,6 +188,11 @@ fn cases(name: &str, world: &World) -> Vec<(Whose, Action)> {
             let digest = world.state.tools()[&tool].digest();
             Action::ApproveTools { tools: [(tool, digest)].into() }
         }),
+        "pin_tools" => on_tools(|tool| Action::PinTools {
+            tools: [(tool, Digest::of_bytes(b"coming"))].into(),
+            edition: Some(id("next")),
+        }),
+        "unpin_tools" => on_tools(|tool| Action::UnpinTools { tools: [(tool, Digest::of_bytes(b"coming"))].into() }),
         "disable_tools" => on_tools(|tool| Action::DisableTools { tools: [tool].into() }),
         "reset_tools" => on_tools(|tool| Action::ResetTools { tools: [tool].into() }),
         "classify_tool" => on_tools(|tool| Action::ClassifyTool { tool, effect: Some(Effect::Write), risk: None }),
@@ -324,6 +331,10 @@ fn every_command_that_was_carried_out_is_known_again_and_no_other_under_its_id()
             "release" => Some(Action::Kill { scope: KillScope::Tenant }),
             "remove_credential" => Some(credential("theirs", CredentialOwner::Shared)),
             "reopen_client" => Some(Action::CloseClient { client: client("bob") }),
+            "unpin_tools" => Some(Action::PinTools {
+                tools: [(tool("theirs/get_page"), Digest::of_bytes(b"coming"))].into(),
+                edition: None,
+            }),
             "resume_server" => Some(Action::PauseServer { server: id("theirs") }),
             _ => None,
         };

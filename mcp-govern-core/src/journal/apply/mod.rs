@@ -6,6 +6,7 @@
 //! INVARIANT: replaying a journal gives the state that its writers had (`replaying_a_journal_gives_the_same_state`).
 
 mod access;
+mod pins;
 mod tools;
 
 use super::{Act, ActError, Command, Event, Head, Sealed, Server, State, StoredAct, state::PastCommand};
@@ -40,7 +41,7 @@ impl State {
         for event in &act.events {
             self.apply_event(event, act);
         }
-        self.drop_staged(act);
+        self.drop_what_is_there(act);
         self.commands.entry(act.command_id.clone()).or_insert_with(|| PastCommand::of(act));
         if !act.events.iter().all(|event| matches!(event, Event::AuditAnchored(_) | Event::JournalSealed(_))) {
             self.changed_at = act.revision;
@@ -73,11 +74,7 @@ impl State {
                 let server = Server { spec: event.spec.clone(), paused: false, catalogue: None, registered_at: act.at };
                 self.servers.insert(event.server.clone(), server);
             }
-            Event::ServerChanged(event) => {
-                if let Some(server) = self.servers.get_mut(&event.server) {
-                    server.spec = event.spec.clone();
-                }
-            }
+            Event::ServerChanged(event) => self.server_changed(event),
             Event::ServerPaused(event) => {
                 if let Some(server) = self.servers.get_mut(&event.server) {
                     server.paused = true;
@@ -102,6 +99,8 @@ impl State {
             Event::ToolStaged(event) => self.tool_staged(event),
             Event::ToolApproved(event) => self.tool_approved(&event.tool, event.digest, act),
             Event::ToolApprovedAhead(event) => self.tool_approved_ahead(&event.tool, event.digest, act),
+            Event::ToolPinned(event) => self.tool_pinned(event, act),
+            Event::ToolUnpinned(event) => self.tool_unpinned(event),
             Event::ToolDisabled(event) => self.tool_disabled(&event.tool, act),
             Event::ToolReset(event) => self.tool_reset(&event.tool, act),
             Event::ToolClassified(event) => {
@@ -165,6 +164,7 @@ impl State {
     fn server_removed(&mut self, server: &crate::vocabulary::ServerId) {
         self.servers.remove(server);
         self.tools.retain(|tool, _| tool.server() != server);
+        self.pins.retain(|tool, _| tool.server() != server);
         self.credentials.retain(|(of, _), _| of != server);
         for toolset in self.toolsets.values_mut() {
             if let crate::vocabulary::ToolsetContent::Chosen(tools) = &mut toolset.content {

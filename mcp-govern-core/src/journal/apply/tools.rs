@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::pins::synced;
 use crate::{
     journal::{
-        Act, Event, State, Tool, ToolChanged, ToolDiscovered, ToolReturned, ToolStaged, ToolState,
+        Act, State, Tool, ToolChanged, ToolDiscovered, ToolReturned, ToolStaged, ToolState,
         approval::{self, ApprovalEvent, Approvals},
     },
     vocabulary::{Digest, NewToolState, ToolDefinition, ToolId},
@@ -12,6 +13,7 @@ use crate::{
 
 impl State {
     pub(super) fn tool_discovered(&mut self, event: &ToolDiscovered, act: &Act) {
+        let pin = self.pin(&event.tool, &event.digest).cloned();
         let mut tool = Tool {
             state: ToolState::PendingReview,
             digest: event.digest,
@@ -25,8 +27,11 @@ impl State {
             client_types: None,
             changed_at: act.at,
             reviewed_by: None,
+            reviewed_at: None,
         };
-        if event.state == NewToolState::Approved {
+        if pin.is_some() {
+            tool.found(pin, ApprovalEvent::Same, act);
+        } else if event.state == NewToolState::Approved {
             // Nobody reviewed it; this is the definition that was trusted, and what drift is graded against.
             tool.reviewed = Some((event.digest, event.definition.clone()));
             tool.step(ApprovalEvent::Approve, event.digest, act);
@@ -35,6 +40,7 @@ impl State {
     }
 
     pub(super) fn tool_changed(&mut self, event: &ToolChanged, act: &Act) {
+        let pin = self.pin(&event.tool, &event.digest).cloned();
         let Some(tool) = self.tools.get_mut(&event.tool) else {
             return;
         };
@@ -44,7 +50,7 @@ impl State {
         tool.digest = event.digest;
         tool.definition = event.definition.clone();
         tool.arguments_seen.append(&mut arguments(&event.definition));
-        tool.step(ApprovalEvent::Changed(event.action), event.digest, act);
+        tool.found(pin, ApprovalEvent::Changed(event.action), act);
     }
 
     pub(super) fn tool_gone(&mut self, id: &ToolId, act: &Act) {
@@ -56,6 +62,7 @@ impl State {
     }
 
     pub(super) fn tool_returned(&mut self, event: &ToolReturned, act: &Act) {
+        let pin = self.pin(&event.tool, &event.digest).cloned();
         let Some(tool) = self.tools.get_mut(&event.tool) else {
             return;
         };
@@ -67,7 +74,7 @@ impl State {
         tool.digest = event.digest;
         tool.definition = event.definition.clone();
         tool.arguments_seen.append(&mut arguments(&event.definition));
-        tool.step(found, event.digest, act);
+        tool.found(pin, found, act);
     }
 
     pub(super) fn tool_staged(&mut self, event: &ToolStaged) {
@@ -83,7 +90,7 @@ impl State {
         // An approval of anything but the current definition would be no approval of what is called.
         if tool.digest == digest && tool.step(ApprovalEvent::Approve, digest, act) {
             tool.reviewed = Some((digest, tool.definition.clone()));
-            tool.reviewed_by = Some(act.actor.clone());
+            tool.reviewed_now(act);
         }
     }
 
@@ -92,7 +99,7 @@ impl State {
             return;
         };
         if tool.staged.contains_key(&digest) && tool.step(ApprovalEvent::ApproveAhead, digest, act) {
-            tool.reviewed_by = Some(act.actor.clone());
+            tool.reviewed_now(act);
         }
     }
 
@@ -101,22 +108,23 @@ impl State {
             return;
         };
         if tool.step(ApprovalEvent::Disable, tool.digest, act) {
-            tool.reviewed_by = Some(act.actor.clone());
+            tool.reviewed_now(act);
+            self.drop_pins(id);
         }
     }
 
     pub(super) fn tool_reset(&mut self, id: &ToolId, act: &Act) {
-        if let Some(tool) = self.tools.get_mut(id) {
-            tool.step(ApprovalEvent::Reset, tool.digest, act);
+        if let Some(tool) = self.tools.get_mut(id)
+            && tool.step(ApprovalEvent::Reset, tool.digest, act)
+        {
+            self.drop_pins(id);
         }
     }
 
     /// Once a catalogue is there, nothing of it or of an older one is still to come.
-    pub(super) fn drop_staged(&mut self, act: &Act) {
-        for event in &act.events {
-            let Event::CatalogueSynced(synced) = event else {
-                continue;
-            };
+    pub(super) fn drop_what_is_there(&mut self, act: &Act) {
+        for synced in act.events.iter().filter_map(synced) {
+            self.drop_found_pins(synced);
             for (_, tool) in self.tools.iter_mut().filter(|(id, _)| *id.server() == synced.server) {
                 tool.staged.retain(|_, (version, _)| *version > synced.version);
             }
@@ -125,8 +133,13 @@ impl State {
 }
 
 impl Tool {
+    fn reviewed_now(&mut self, act: &Act) {
+        self.reviewed_by = Some(act.actor.clone());
+        self.reviewed_at = Some(act.at);
+    }
+
     /// Takes a step of the state machine; a step that it refuses changes nothing and answers `false`.
-    fn step(&mut self, event: ApprovalEvent, digest: Digest, act: &Act) -> bool {
+    pub(super) fn step(&mut self, event: ApprovalEvent, digest: Digest, act: &Act) -> bool {
         let Ok(transition) = approval::next(self.state, event) else {
             return false;
         };

@@ -1,11 +1,15 @@
 //! The state machine of a tool's approval.
 //!
-//! | now \ event | approve | approve ahead | disable | reset | sync: same | sync: changed | sync: gone |
-//! |---|---|---|---|---|---|---|---|
-//! | pending review | approved | pending review | disabled | refused | - | pending review | removed |
-//! | approved | refused | approved | disabled | pending review | - | by drift policy | removed |
-//! | disabled | approved | refused | refused | pending review | - | disabled | removed |
-//! | removed | refused | refused | refused | refused | pending review | pending review | - |
+//! | now \ event | approve | approve ahead | pin | disable | reset | sync: same | sync: changed | sync: pinned | sync: gone |
+//! |---|---|---|---|---|---|---|---|---|---|
+//! | pending review | approved | pending review | pending review | disabled | refused | - | pending review | approved | removed |
+//! | approved | refused | approved | approved | disabled | pending review | - | by drift policy | approved | removed |
+//! | disabled | approved | refused | refused | refused | pending review | - | disabled | disabled | removed |
+//! | removed | refused | refused | removed | refused | refused | pending review | pending review | approved | - |
+//!
+//! A definition of a coming catalogue that was staged is approved ahead: its digest counts from then on. One that is not at hand,
+//! such as that of another edition, is pinned by its digest: the pin counts once a sync finds exactly this definition, whatever the
+//! tool was meanwhile, and the tool is then approved in the name of the person who pinned it. Disabling and resetting take pins, too.
 //!
 //! Approvals are a set of digests: approving adds one; disabling, resetting and going away take all. A changed tool that
 //! waits for review keeps the digests of before: nothing is called while it waits, and once somebody approves the new
@@ -24,6 +28,8 @@ pub enum ApprovalEvent {
     Approve,
     /// Somebody approves a definition of a coming catalogue.
     ApproveAhead,
+    /// Somebody approves ahead, by its digest, a definition that is not at hand.
+    Pin,
     /// Somebody disables it.
     Disable,
     /// Somebody sets it back to pending review.
@@ -32,21 +38,25 @@ pub enum ApprovalEvent {
     Same,
     /// Sync finds another definition; what becomes of an approved tool.
     Changed(DriftAction),
+    /// Sync finds a definition that was pinned.
+    Pinned,
     /// Sync no longer finds the tool.
     Gone,
 }
 
 impl ApprovalEvent {
     /// Every event.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Approve,
         Self::ApproveAhead,
+        Self::Pin,
         Self::Disable,
         Self::Reset,
         Self::Same,
         Self::Changed(DriftAction::Keep),
         Self::Changed(DriftAction::Review),
         Self::Changed(DriftAction::Disable),
+        Self::Pinned,
         Self::Gone,
     ];
 }
@@ -116,33 +126,40 @@ pub fn next(state: ToolState, event: ApprovalEvent) -> Result<Transition, NotPos
     let transition = match (state, event) {
         (S::PendingReview, E::Approve) => Transition::new(S::Approved, Add),
         (S::PendingReview, E::ApproveAhead) => Transition::new(S::PendingReview, Add),
+        (S::PendingReview, E::Pin) => Transition::new(S::PendingReview, Stay),
         (S::PendingReview, E::Disable) => Transition::new(S::Disabled, Clear),
         (S::PendingReview, E::Reset) => return Err(ALREADY_PENDING),
         (S::PendingReview, E::Same) => Transition::new(S::PendingReview, Stay),
         (S::PendingReview, E::Changed(_)) => Transition::new(S::PendingReview, Stay),
+        (S::PendingReview, E::Pinned) => Transition::new(S::Approved, Add),
         (S::PendingReview, E::Gone) => Transition::new(S::Removed, Clear),
 
         (S::Approved, E::Approve) => return Err(ALREADY_APPROVED),
         (S::Approved, E::ApproveAhead) => Transition::new(S::Approved, Add),
+        (S::Approved, E::Pin) => Transition::new(S::Approved, Stay),
         (S::Approved, E::Disable) => Transition::new(S::Disabled, Clear),
         (S::Approved, E::Reset) => Transition::new(S::PendingReview, Clear),
         (S::Approved, E::Same) => Transition::new(S::Approved, Stay),
         (S::Approved, E::Changed(DriftAction::Keep)) => Transition::new(S::Approved, Add),
         (S::Approved, E::Changed(DriftAction::Review)) => Transition::new(S::PendingReview, Stay),
         (S::Approved, E::Changed(DriftAction::Disable)) => Transition::new(S::Disabled, Clear),
+        (S::Approved, E::Pinned) => Transition::new(S::Approved, Add),
         (S::Approved, E::Gone) => Transition::new(S::Removed, Clear),
 
         (S::Disabled, E::Approve) => Transition::new(S::Approved, Add),
-        (S::Disabled, E::ApproveAhead) => return Err(ENABLE_FIRST),
+        (S::Disabled, E::ApproveAhead | E::Pin) => return Err(ENABLE_FIRST),
         (S::Disabled, E::Disable) => return Err(ALREADY_DISABLED),
         (S::Disabled, E::Reset) => Transition::new(S::PendingReview, Clear),
         (S::Disabled, E::Same) => Transition::new(S::Disabled, Stay),
         (S::Disabled, E::Changed(_)) => Transition::new(S::Disabled, Stay),
+        (S::Disabled, E::Pinned) => Transition::new(S::Disabled, Stay),
         (S::Disabled, E::Gone) => Transition::new(S::Removed, Clear),
 
         (S::Removed, E::Approve | E::ApproveAhead | E::Disable | E::Reset) => return Err(REMOVED),
+        (S::Removed, E::Pin) => Transition::new(S::Removed, Stay),
         (S::Removed, E::Same) => Transition::new(S::PendingReview, Clear),
         (S::Removed, E::Changed(_)) => Transition::new(S::PendingReview, Clear),
+        (S::Removed, E::Pinned) => Transition::new(S::Approved, Add),
         (S::Removed, E::Gone) => Transition::new(S::Removed, Stay),
     };
     Ok(transition)

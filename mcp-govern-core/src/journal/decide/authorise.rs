@@ -48,7 +48,9 @@ fn owns_server(state: &State, action: &Action, actor: &Actor) -> bool {
         | Action::RemoveCredential { server, owner: CredentialOwner::Shared }
         | Action::Kill { scope: KillScope::Server(server) }
         | Action::Release { scope: KillScope::Server(server) } => own(server),
-        Action::ApproveTools { tools } => tools.keys().all(|tool| own(tool.server())),
+        Action::ApproveTools { tools } | Action::PinTools { tools, .. } | Action::UnpinTools { tools } => {
+            tools.keys().all(|tool| own(tool.server()))
+        }
         Action::DisableTools { tools } | Action::ResetTools { tools } => tools.iter().all(|tool| own(tool.server())),
         Action::ClassifyTool { tool, .. }
         | Action::SetToolClientTypes { tool, .. }

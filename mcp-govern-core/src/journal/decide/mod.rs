@@ -3,6 +3,7 @@
 mod authorise;
 mod client;
 mod credential;
+mod pin;
 mod profile;
 mod request;
 mod review;
@@ -126,6 +127,8 @@ impl Case<'_> {
             Action::SyncServer { server, catalogue } => self.sync_server(server, catalogue),
             Action::StageCatalogue { server, catalogue } => self.stage_catalogue(server, catalogue),
             Action::ApproveTools { tools } => self.approve_tools(tools),
+            Action::PinTools { tools, edition } => self.pin_tools(tools, edition.as_ref()),
+            Action::UnpinTools { tools } => self.unpin_tools(tools),
             Action::DisableTools { tools } => self.disable_tools(tools),
             Action::ResetTools { tools } => self.reset_tools(tools),
             Action::ClassifyTool { tool, effect, risk } => self.classify_tool(tool, *effect, *risk),

@@ -79,12 +79,12 @@ impl Case<'_> {
     }
 }
 
-fn step(id: &ToolId, tool: &Tool, event: ApprovalEvent, done: &str) -> Result<(), Refusal> {
+pub(super) fn step(id: &ToolId, tool: &Tool, event: ApprovalEvent, done: &str) -> Result<(), Refusal> {
     approval::next(tool.state, event)
         .map(|_| ())
         .map_err(|reason| Refusal::not_possible(format!("tool `{id}` cannot be {done}: {reason}")))
 }
 
-fn not_empty(count: usize) -> Result<(), Refusal> {
+pub(super) fn not_empty(count: usize) -> Result<(), Refusal> {
     if count == 0 { Err(Refusal::invalid("the command names no tool")) } else { Ok(()) }
 }

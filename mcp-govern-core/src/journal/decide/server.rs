@@ -91,7 +91,10 @@ impl Case<'_> {
         old: &ServerSpec,
         new: &'a ServerSpec,
     ) -> impl Iterator<Item = Event> + use<'a> {
-        let moved = old.base_url != new.base_url || old.region != new.region || old.auth_method != new.auth_method;
+        let moved = old.edition != new.edition
+            || old.base_url != new.base_url
+            || old.region != new.region
+            || old.auth_method != new.auth_method;
         let credentials = self.state.credentials.keys().filter(move |(server, _)| server == id);
         credentials
             .filter(move |(_, owner)| moved || !fits(new.sharing, owner))

@@ -12,7 +12,7 @@ use crate::{
         CatalogueSynced, CredentialRemoved, Event, Refusal, Server, Tool, ToolChanged, ToolDiscovered, ToolGone,
         ToolReturned, ToolStaged, ToolState, drift,
     },
-    vocabulary::{Catalogue, CatalogueVersion, Digest, DriftAction, ServerId, ToolDefinition, ToolId},
+    vocabulary::{Catalogue, CatalogueVersion, Digest, DriftAction, NewToolState, ServerId, ToolDefinition, ToolId},
 };
 
 /// The tools that a catalogue states, each under its digest.
@@ -125,8 +125,10 @@ impl Case<'_> {
 
     fn found(&self, server: &Server, tool: &ToolId, digest: Digest, definition: &Arc<ToolDefinition>) -> Option<Event> {
         let (tool, definition) = (tool.clone(), Arc::clone(definition));
+        let pinned = self.state.pin(&tool, &digest).is_some();
         let Some(row) = self.state.tools.get(&tool) else {
-            let state = server.spec.new_tools.unwrap_or(self.state.settings.new_tools);
+            let by_default = server.spec.new_tools.unwrap_or(self.state.settings.new_tools);
+            let state = if pinned { NewToolState::Approved } else { by_default };
             return Some(ToolDiscovered { tool, digest, definition, state }.into());
         };
         if row.state == ToolState::Removed {
@@ -135,7 +137,7 @@ impl Case<'_> {
         if row.digest == digest {
             return None;
         }
-        let action = self.drift_action(server, row, digest, &definition);
+        let action = if pinned { DriftAction::Keep } else { self.drift_action(server, row, digest, &definition) };
         Some(ToolChanged { tool, digest, definition, action }.into())
     }
 

@@ -1,8 +1,10 @@
 //! What changes from one standing to another, in words.
 
+use std::collections::BTreeMap;
+
 use super::{AccessChange, Held, Standing, Stop, reach::Reach, reach::Way};
 use crate::vocabulary::{
-    DriftAction, DriftPolicy, NewToolState, ProfileId, ProfileVisibility, RequestableTools, Timestamp, ToolId,
+    DriftAction, DriftPolicy, NewToolState, ProfileId, ProfileVisibility, RequestableTools, ServerId, Timestamp, ToolId,
 };
 
 /// Changes, as they are found.
@@ -19,6 +21,7 @@ impl Changes {
         changes.of_settings(before, after);
         changes.of_clients(before, after);
         changes.of_servers(before, after);
+        changes.of_pins(before, after);
         changes.of_profiles(before, after);
         changes.of_grants(before, after);
         changes.0
@@ -98,6 +101,20 @@ impl Changes {
             if kept.into_iter().zip(self::kept(new.drift)).any(|(before, after)| after && !before) {
                 self.wider(format!("more changes of tools of server `{server}` are kept without a look"));
             }
+        }
+    }
+
+    fn of_pins(&mut self, before: &Standing, after: &Standing) {
+        let mut ahead: BTreeMap<&ServerId, Vec<ToolId>> = BTreeMap::new();
+        for (tool, _) in after.ahead.difference(&before.ahead) {
+            ahead.entry(tool.server()).or_default().push(tool.clone());
+        }
+        for (server, tools) in ahead {
+            let what = format!(
+                "{} of server `{server}` will be approved without a further look, once a sync finds exactly what was approved ahead",
+                count(tools.len(), "tool")
+            );
+            self.add(true, what, Vec::new(), tools);
         }
     }
 

@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use self::{changes::Changes, reach::Reach};
-use super::{AccessProfile, KillScope, State};
+use super::{AccessProfile, KillScope, PinSource, State};
 use crate::vocabulary::{
-    ClientId, ClientType, DriftPolicy, GrantId, Grantee, NewToolState, ProfileId, ServerId, Settings, Timestamp, ToolId,
+    ClientId, ClientType, Digest, DriftPolicy, GrantId, Grantee, NewToolState, ProfileId, ServerId, Settings,
+    Timestamp, ToolId,
 };
 
 /// Who may do what at a moment: enough of a [`State`] to say what changes from there to another.
@@ -34,6 +35,8 @@ pub struct Standing {
     clients: BTreeMap<ClientId, ClientType>,
     profiles: BTreeMap<ProfileId, Reach>,
     grants: BTreeMap<GrantId, Held>,
+    /// What a person approved ahead: the definitions become callable once a sync finds them.
+    ahead: BTreeSet<(ToolId, Digest)>,
 }
 
 /// A change in what somebody may do.
@@ -100,6 +103,7 @@ impl Standing {
             clients: state.clients().iter().filter_map(|(id, row)| Some((id.clone(), row.client_type()?))).collect(),
             profiles,
             grants,
+            ahead: ahead(state),
         }
     }
 
@@ -117,6 +121,12 @@ fn leniencies(state: &State) -> BTreeMap<ServerId, Leniency> {
         (id.clone(), Leniency { new_tools, drift })
     });
     of_server.collect()
+}
+
+fn ahead(state: &State) -> BTreeSet<(ToolId, Digest)> {
+    let of_server = state.servers().keys().flat_map(|server| state.pins_of(server));
+    let by_hand = of_server.filter(|(_, _, pin)| pin.source == PinSource::Ahead);
+    by_hand.map(|(tool, digest, _)| (tool.clone(), digest)).collect()
 }
 
 fn stops(state: &State) -> BTreeSet<Stop> {

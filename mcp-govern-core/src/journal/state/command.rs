@@ -74,6 +74,8 @@ fn makes(action: &Action) -> &'static [&'static str] {
         }
         Action::StageCatalogue { .. } => &["tool_staged.v1"],
         Action::ApproveTools { .. } => &["tool_approved.v1", "tool_approved_ahead.v1"],
+        Action::PinTools { .. } => &["tool_pinned.v1"],
+        Action::UnpinTools { .. } => &["tool_unpinned.v1"],
         Action::DisableTools { .. } => &["tool_disabled.v1"],
         Action::ResetTools { .. } => &["tool_reset.v1"],
         Action::ClassifyTool { .. } => &["tool_classified.v1"],

@@ -3,6 +3,7 @@
 mod access;
 mod authors;
 mod command;
+mod pin;
 mod server;
 mod tool;
 
@@ -12,6 +13,7 @@ pub(crate) use self::authors::ClientRuleAuthors;
 pub(crate) use self::command::{CommandIdentity, PastCommand};
 pub use self::{
     access::{AccessProfile, AccessRequest, Client, Grant, RequestStatus, Toolset},
+    pin::{Pin, PinSource},
     server::{CredentialStanding, Server, StoredCredential},
     tool::{Tool, ToolState},
 };
@@ -56,6 +58,8 @@ pub struct State {
     pub(crate) settings_by: ClientRuleAuthors,
     pub(crate) servers: BTreeMap<ServerId, Server>,
     pub(crate) tools: BTreeMap<ToolId, Tool>,
+    /// Definitions that were approved before they are offered, by tool and digest.
+    pub(crate) pins: BTreeMap<ToolId, BTreeMap<Digest, Pin>>,
     pub(crate) toolsets: BTreeMap<ToolsetId, Toolset>,
     pub(crate) profiles: BTreeMap<ProfileId, AccessProfile>,
     pub(crate) grants: BTreeMap<GrantId, Grant>,
@@ -87,6 +91,7 @@ impl Default for State {
             settings_by: ClientRuleAuthors::default(),
             servers: BTreeMap::new(),
             tools: BTreeMap::new(),
+            pins: BTreeMap::new(),
             toolsets: BTreeMap::new(),
             profiles: BTreeMap::new(),
             grants: BTreeMap::new(),

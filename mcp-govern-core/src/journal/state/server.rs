@@ -22,7 +22,7 @@ impl Server {
         self.paused
     }
 
-    /// The version of the catalogue that was synced last.
+    /// The version of the catalogue that was synced last; none where nothing was synced of the server's edition.
     pub fn catalogue(&self) -> Option<CatalogueVersion> {
         self.catalogue
     }

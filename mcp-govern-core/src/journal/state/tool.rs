@@ -64,6 +64,8 @@ pub struct Tool {
     pub(crate) client_types: Option<BTreeSet<ClientType>>,
     pub(crate) changed_at: Timestamp,
     pub(crate) reviewed_by: Option<RecordedActor>,
+    /// When that was: before the definition was found, where it was approved ahead.
+    pub(crate) reviewed_at: Option<Timestamp>,
 }
 
 impl Tool {
@@ -125,5 +127,10 @@ impl Tool {
     /// Who reviewed it last.
     pub fn reviewed_by(&self) -> Option<&RecordedActor> {
         self.reviewed_by.as_ref()
+    }
+
+    /// When it was reviewed last: before its definition was found ([`Tool::changed_at`]), where that had been approved ahead.
+    pub fn reviewed_at(&self) -> Option<Timestamp> {
+        self.reviewed_at
     }
 }
