@@ -53,7 +53,7 @@ pub use self::{
     catalog::catalog_line,
     document::ForeignDocument,
     limits::Limits,
-    provider::{OpenApiProvider, OpenApiProviderBuilder, ResultForms},
+    provider::{EditionDocument, OpenApiProvider, OpenApiProviderBuilder, ResultForms},
     server::recipe::{Recipe, RecipeSpec, RowAnswer, RowCaller, RowList},
     transport::{BodySource, BodyStream, ReqwestTransport, Transport, TransportError},
 };

@@ -1,26 +1,22 @@
 //! A provider made of an OpenAPI document.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use mcp_govern_core::{
-    AuthMethodId, Binding, Catalogue, Clock, Provider, ProviderError, ProviderErrorKind, ProviderInfo, ServerConfig,
-    ServerSpec, SystemClock, ToolDefinition, ToolName, ToolServer,
+    AuthMethodId, Catalogue, Clock, Edition, EditionId, Provider, ProviderError, ProviderErrorKind, ProviderInfo,
+    ServerConfig, ServerSpec, SystemClock, ToolName, ToolServer,
 };
-use url::Url;
 
 use crate::{
-    base_url::check_base,
     document::{ForeignDocument, lint},
     error::{DocumentError, DocumentErrorKind, Fault},
-    header::check_header_value,
     limits::Limits,
-    plan::{ConfigRule, Document, FieldFormat, OWN_ORIGIN},
+    plan::{Document, EditionName},
     send::Limiter,
     server::{
         OpenApiServer, Shared,
         aside::Aside,
-        reach::Reach,
         recipe::{Recipe, Recipes},
     },
     transport::{ReqwestTransport, Transport},
@@ -31,7 +27,9 @@ use crate::{
 /// Clones share everything, rate limits and connections included.
 #[derive(Clone)]
 pub struct OpenApiProvider {
+    /// The only edition, or the first.
     shared: Arc<Shared>,
+    others: Vec<Arc<Shared>>,
 }
 
 impl OpenApiProvider {
@@ -48,19 +46,20 @@ impl OpenApiProvider {
     /// other. The document is not read again, and connections are shared.
     #[must_use]
     pub fn with_own_limiter(&self) -> Self {
-        let shared = &self.shared;
-        Self {
-            shared: Arc::new(Shared {
+        let limiter = Arc::new(Limiter::default());
+        let again = |shared: &Arc<Shared>| {
+            Arc::new(Shared {
                 document: Arc::clone(&shared.document),
                 recipes: Arc::clone(&shared.recipes),
                 catalogue: Arc::clone(&shared.catalogue),
                 transport: Arc::clone(&shared.transport),
                 aside: Aside::new(shared.limits.decoding_bytes),
                 limits: shared.limits.clone(),
-                limiter: Limiter::default(),
+                limiter: limiter.clone(),
                 clock: Arc::clone(&shared.clock),
-            }),
-        }
+            })
+        };
+        Self { shared: again(&self.shared), others: self.others.iter().map(again).collect() }
     }
 
     /// For a provider with recipes, or with a transport or limits of one's own.
@@ -68,15 +67,22 @@ impl OpenApiProvider {
         OpenApiProviderBuilder::default()
     }
 
-    /// All tools of the document and its recipes. A server offers those that its auth method can call.
+    /// All tools of the document and its recipes. A server offers those that its auth method can call. Of a provider with editions
+    /// these are the tools of the first.
     pub fn catalogue(&self) -> &Arc<Catalogue> {
         &self.shared.catalogue
+    }
+
+    /// All tools of an edition; of the first, where none is named. None where there is no such edition. Where the server's
+    /// configuration fills in a part of the path, the tools of a server have other digests: where they go is a part of them.
+    pub fn catalogue_of(&self, edition: Option<&EditionId>) -> Option<&Arc<Catalogue>> {
+        self.shared_of(edition).map(|shared| &shared.catalogue)
     }
 
     /// What a careful author would still add to the document, as sentences that name the operation: a missing effect,
     /// a property without description, a risk without reason. Empty for a complete document.
     pub fn lint(&self) -> Vec<String> {
-        lint(&self.shared.document)
+        [&self.shared].into_iter().chain(&self.others).flat_map(|shared| lint(&shared.document)).collect()
     }
 
     /// What of a document that others write could not be honoured, and why: operations with method, path and `operationId`, and
@@ -101,127 +107,23 @@ impl OpenApiProvider {
     }
 
     pub(crate) fn open_server(&self, spec: &ServerSpec) -> Result<OpenApiServer, ProviderError> {
-        let info = &self.shared.document.info;
-        if spec.provider != info.id {
-            return Err(config(format!("the server is of the provider `{}`, this is `{}`", spec.provider, info.id)));
-        }
-        self.check_method(spec)?;
-        let (base, region) = self.base(spec)?;
-        let values = self.config(spec)?;
-        let reach = Reach::read(&self.shared.document.scopes, &spec.config).map_err(config)?;
-        Ok(OpenApiServer {
-            base: base.as_str().trim_end_matches('/').to_owned(),
-            region,
-            method: spec.auth_method.clone(),
-            config: values,
-            catalogue: self.going_to(&base, spec, self.catalogue_for(&spec.auth_method, &reach)),
-            reach: Arc::new(reach),
-            shared: self.shared.clone(),
-        })
+        let shared = self.shared_of(spec.edition.as_ref()).ok_or_else(|| {
+            let known: Vec<String> = self.info().editions.iter().map(|edition| format!("`{}`", edition.id)).collect();
+            let known = if known.is_empty() { "it has one form alone".to_owned() } else { known.join(" or ") };
+            let asked = spec.edition.as_ref().map(ToString::to_string).unwrap_or_default();
+            ProviderError::new(ProviderErrorKind::Config, format!("there is no edition `{asked}`: expected {known}"))
+        })?;
+        OpenApiServer::open(shared, spec)
     }
 
-    fn check_method(&self, spec: &ServerSpec) -> Result<(), ProviderError> {
-        let info = &self.shared.document.info;
-        let Some(method) = info.auth_method(&spec.auth_method) else {
-            if info.auth_methods.is_empty() {
-                return Ok(());
-            }
-            let known: Vec<String> = info.auth_methods.iter().map(|method| format!("`{}`", method.id)).collect();
-            return Err(config(format!(
-                "there is no auth method `{}`: expected {}",
-                spec.auth_method,
-                known.join(" or ")
-            )));
-        };
-        if method.sharing.contains(&spec.sharing) {
-            return Ok(());
+    /// What an edition is made of.
+    fn shared_of(&self, edition: Option<&EditionId>) -> Option<&Arc<Shared>> {
+        let is =
+            |shared: &&Arc<Shared>, id: &EditionId| shared.document.edition.as_ref().is_some_and(|of| of.id == *id);
+        match edition {
+            None => Some(&self.shared),
+            Some(id) => [&self.shared].into_iter().chain(self.others.iter()).find(|shared| is(shared, id)),
         }
-        Err(config(format!("the auth method `{}` does not take credentials of this sharing", method.id)))
-    }
-
-    fn base(&self, spec: &ServerSpec) -> Result<(Url, Option<String>), ProviderError> {
-        let document = &self.shared.document;
-        let regions = &document.info.regions;
-        let region = match &spec.region {
-            None => regions.first(),
-            Some(asked) if document.only_region.as_ref() == Some(asked) => None,
-            Some(asked) => Some(regions.iter().find(|region| region.id == *asked).ok_or_else(|| {
-                let known: Vec<String> = regions.iter().map(|region| format!("`{}`", region.id)).collect();
-                config(format!("there is no region `{asked}`: expected {}", known.join(" or ")))
-            })?),
-        };
-        let name = region.map(|region| region.id.clone()).or_else(|| spec.region.clone());
-        if let Some(url) = &spec.base_url {
-            check_base(url).map_err(|fault| config(format!("`base_url` {fault}")))?;
-            return Ok((url.clone(), name));
-        }
-        let base = region.map(|region| &region.base_url).or(document.servers.base());
-        let base = base.ok_or_else(|| config(document.servers.missing()))?;
-        Ok((base.clone(), name))
-    }
-
-    fn config(&self, spec: &ServerSpec) -> Result<BTreeMap<String, http::HeaderValue>, ProviderError> {
-        let rules = &self.shared.document.schemes.config;
-        let mut values = BTreeMap::new();
-        for (name, value) in &spec.config {
-            let Some(rule) = rules.iter().find(|rule| rule.name == *name) else {
-                let known: Vec<String> = rules.iter().map(|rule| format!("`{}`", rule.name)).collect();
-                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-                return Err(config(format!("`{name}` is no configuration of this provider: expected {known}")));
-            };
-            if rule.format == Some(FieldFormat::Email) && !is_email(value) {
-                return Err(config(format!("`{name}` is no e-mail address")));
-            }
-            // These are read as lists, by `Reach`.
-            if matches!(rule.format, Some(FieldFormat::Ids | FieldFormat::Hosts)) {
-                continue;
-            }
-            let checked = check_header_value(value);
-            values.insert(name.clone(), checked.map_err(|fault| config(format!("`{name}` {fault}")))?);
-        }
-        let missing =
-            |rule: &&ConfigRule| rule.required && rule.method == spec.auth_method && !values.contains_key(&rule.name);
-        match rules.iter().find(missing) {
-            Some(rule) => Err(config(format!("`{}` is missing in the server's configuration", rule.name))),
-            None => Ok(values),
-        }
-    }
-
-    /// The tools with where they go, where a document of others decides it: another destination is another tool. Where the operator's
-    /// row names the base URL, to change it is an act.
-    fn going_to(&self, base: &Url, spec: &ServerSpec, catalogue: Arc<Catalogue>) -> Arc<Catalogue> {
-        if !self.shared.document.is_foreign || spec.base_url.is_some() {
-            return catalogue;
-        }
-        let tools = catalogue.tools.iter().map(|tool| {
-            let mut tool = ToolDefinition::clone(tool);
-            match &mut tool.binding {
-                Binding::Operation(operation) if operation.origin == OWN_ORIGIN => {
-                    operation.destination = Some(base.to_string());
-                }
-                Binding::Recipe(recipe) => recipe.destination = Some(base.to_string()),
-                _ => {}
-            }
-            Arc::new(tool)
-        });
-        Arc::new(Catalogue { version: catalogue.version, tools: tools.collect() })
-    }
-
-    /// The tools that an auth method can call and a server's configuration reaches; the provider's own catalogue when that
-    /// is all of them.
-    fn catalogue_for(&self, method: &AuthMethodId, reach: &Reach) -> Arc<Catalogue> {
-        let document = &self.shared.document;
-        let open = |name: &ToolName| {
-            let row = document.row(name);
-            row.is_some_and(|row| row.is_open_to(&document.schemes.list, method) && reach.offers(row))
-        };
-        let callable = |tool: &&Arc<ToolDefinition>| match &tool.binding {
-            Binding::Recipe(recipe) => recipe.uses.iter().all(open),
-            _ => open(&tool.name),
-        };
-        let all = &self.shared.catalogue;
-        let tools: Vec<_> = all.tools.iter().filter(callable).cloned().collect();
-        if tools.len() == all.tools.len() { all.clone() } else { Arc::new(Catalogue { version: all.version, tools }) }
     }
 }
 
@@ -240,6 +142,7 @@ impl fmt::Debug for OpenApiProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("OpenApiProvider");
         shown.field("id", &self.shared.document.info.id).field("tools", &self.shared.catalogue.tools.len());
+        shown.field("editions", &(1 + self.others.len()));
         shown.finish_non_exhaustive()
     }
 }
@@ -254,11 +157,56 @@ pub enum ResultForms {
     Undeclared,
 }
 
+/// The document of a further edition: the same tools at another API.
+///
+/// Operations are shared by `operationId`. The document says what differs: method and path, where arguments go and what the API calls
+/// them, the body's form, security and answers. Texts, the names, descriptions and types of arguments, effect, risk, and who is told are
+/// those of the operation of the same `operationId` in the provider's first document, as far as this one does not state them. An
+/// operation that is only here is a tool of its own. What contradicts the first document is an error unless it is stated
+/// (`x-govern.differs`), and an operation that is not here is listed with the reason (`x-govern.absent` of the document).
+#[derive(Debug, Clone)]
+pub struct EditionDocument {
+    text: String,
+    id: Option<String>,
+    title: Option<String>,
+    foreign: Option<ForeignDocument>,
+}
+
+impl EditionDocument {
+    /// An edition as its document describes it, whole, in JSON or YAML; `x-govern.edition` names it.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into(), id: None, title: None, foreign: None }
+    }
+
+    /// With an id, for a document that states none.
+    #[must_use]
+    pub fn with_id(mut self, id: impl Into<String>) -> Self {
+        self.id = Some(id.into());
+        self
+    }
+
+    /// With a name for people.
+    #[must_use]
+    pub fn with_title(mut self, title: impl Into<String>) -> Self {
+        self.title = Some(title.into());
+        self
+    }
+
+    /// As one that others write and change: see [`OpenApiProviderBuilder::foreign`].
+    #[must_use]
+    pub fn foreign(mut self, how: ForeignDocument) -> Self {
+        self.foreign = Some(how);
+        self
+    }
+}
+
 /// Puts a provider together.
 #[derive(Debug, Default)]
 pub struct OpenApiProviderBuilder {
     document: Option<String>,
     foreign: Option<ForeignDocument>,
+    edition: Option<String>,
+    editions: Vec<EditionDocument>,
     recipes: Vec<Arc<dyn Recipe>>,
     transport: Option<Arc<dyn Transport>>,
     limits: Limits,
@@ -279,6 +227,20 @@ impl OpenApiProviderBuilder {
     #[must_use]
     pub fn foreign(mut self, how: ForeignDocument) -> Self {
         self.foreign = Some(how);
+        self
+    }
+
+    /// The id of the first edition, for a document that states none (`x-govern.edition`).
+    #[must_use]
+    pub fn edition_id(mut self, id: impl Into<String>) -> Self {
+        self.edition = Some(id.into());
+        self
+    }
+
+    /// A further edition. Recipes are offered there, too, where all operations that they use are.
+    #[must_use]
+    pub fn edition(mut self, edition: EditionDocument) -> Self {
+        self.editions.push(edition);
         self
     }
 
@@ -325,41 +287,103 @@ impl OpenApiProviderBuilder {
     /// When there is no document, it is wrong, or a recipe does not fit it.
     pub fn build(self) -> Result<OpenApiProvider, DocumentError> {
         let none = || DocumentError::one(DocumentErrorKind::Content, "document", "no document was given");
-        let mut document = Document::read(&self.document.ok_or_else(none)?, self.foreign.as_ref())?;
-        if self.result_forms == ResultForms::Undeclared {
-            document.forget_result_forms();
+        let mut document = Document::read(&self.document.ok_or_else(none)?, self.foreign.as_ref(), None)?;
+        named(&mut document, self.edition.as_deref(), None, self.editions.is_empty())?;
+        let mut others = Vec::with_capacity(self.editions.len());
+        for edition in &self.editions {
+            others.push(further(edition, &document)?);
         }
-        let recipes = Recipes::new(&document, self.recipes)?;
-        let twice = |name| {
-            DocumentError::one(DocumentErrorKind::Content, "document", format!("two tools have the name `{name}`"))
-        };
-        let catalogue = Arc::new(document.catalogue(recipes.definitions()).map_err(twice)?);
         let transport = self.transport.unwrap_or_else(|| Arc::new(ReqwestTransport::new()));
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
-        let (limits, limiter) = (self.limits, Limiter::default());
-        let aside = Aside::new(limits.decoding_bytes);
-        Ok(OpenApiProvider {
-            shared: Arc::new(Shared {
+        let (limits, limiter) = (self.limits, Arc::new(Limiter::default()));
+        let share = |mut document: Document, recipes: Vec<Arc<dyn Recipe>>| {
+            if self.result_forms == ResultForms::Undeclared {
+                document.forget_result_forms();
+            }
+            let recipes = Recipes::new(&document, recipes)?;
+            let twice = |name| {
+                DocumentError::one(DocumentErrorKind::Content, "document", format!("two tools have the name `{name}`"))
+            };
+            let catalogue = Arc::new(document.catalogue(recipes.definitions()).map_err(twice)?);
+            Ok::<_, DocumentError>(Shared {
                 document: Arc::new(document),
                 recipes: Arc::new(recipes),
                 catalogue,
-                transport,
-                aside,
-                limits,
-                limiter,
-                clock,
-            }),
-        })
+                transport: Arc::clone(&transport),
+                aside: Aside::new(limits.decoding_bytes),
+                limits: limits.clone(),
+                limiter: Arc::clone(&limiter),
+                clock: Arc::clone(&clock),
+            })
+        };
+        let mut shared_others = Vec::with_capacity(others.len());
+        let mut editions = Vec::new();
+        for mut other in others {
+            let (there, not_there): (Vec<_>, Vec<_>) =
+                self.recipes.iter().cloned().partition(|recipe| Recipes::missing(&other, &**recipe).is_none());
+            for recipe in &not_there {
+                if let Some((name, reason)) = Recipes::missing(&other, &**recipe) {
+                    other.absent.entry(name).or_insert(reason);
+                }
+            }
+            editions.push(edition_of(&other));
+            document.left_out.append(&mut told_with_edition(&mut other));
+            shared_others.push(Arc::new(share(other, there)?));
+        }
+        if !editions.is_empty() {
+            editions.insert(0, edition_of(&document));
+            document.info.editions = editions.into_iter().flatten().collect();
+        }
+        Ok(OpenApiProvider { shared: Arc::new(share(document, self.recipes.clone())?), others: shared_others })
     }
 }
 
-fn config(text: String) -> ProviderError {
-    ProviderError::new(ProviderErrorKind::Config, text)
+/// Names the edition of a document, by what was said beside it or what it says itself.
+fn named(document: &mut Document, id: Option<&str>, title: Option<&str>, is_only: bool) -> Result<(), DocumentError> {
+    let fault = |message: String| DocumentError::one(DocumentErrorKind::Content, "x-govern.edition", message);
+    if let Some(id) = id {
+        let id = EditionId::new(id).map_err(|error| fault(error.to_string()))?;
+        let title = document.edition.take().and_then(|stated| stated.title);
+        document.edition = Some(EditionName { id, title });
+    }
+    if let (Some(title), Some(edition)) = (title, &mut document.edition) {
+        edition.title = Some(title.to_owned());
+    }
+    if document.edition.is_none() && !is_only {
+        return Err(fault("is missing: where there are several editions, each has an `id`".to_owned()));
+    }
+    Ok(())
 }
 
-/// Something before and after one `@`, without spaces. Whether it exists, the vendor says.
-fn is_email(text: &str) -> bool {
-    let mut parts = text.split('@');
-    let filled = |part: Option<&str>| part.is_some_and(|part| !part.is_empty() && !part.contains(char::is_whitespace));
-    filled(parts.next()) && filled(parts.next()) && parts.next().is_none()
+/// Reads the document of a further edition.
+fn further(edition: &EditionDocument, first: &Document) -> Result<Document, DocumentError> {
+    let mut document = Document::read(&edition.text, edition.foreign.as_ref(), Some(first))?;
+    named(&mut document, edition.id.as_deref(), edition.title.as_deref(), false)?;
+    let id = |document: &Document| document.edition.as_ref().map(|edition| edition.id.clone());
+    if id(&document) == id(first) {
+        let name = id(first).map(|id| id.to_string()).unwrap_or_default();
+        let message = format!("two editions have the id `{name}`");
+        return Err(DocumentError::one(DocumentErrorKind::Content, "x-govern.edition", message));
+    }
+    Ok(document)
+}
+
+fn edition_of(document: &Document) -> Option<Edition> {
+    let EditionName { id, title } = document.edition.clone()?;
+    let info = &document.info;
+    let mut edition = Edition::new(id, title.unwrap_or_else(|| info.title.clone()));
+    edition.docs.clone_from(&info.docs);
+    edition.auth_methods.clone_from(&info.auth_methods);
+    edition.regions.clone_from(&info.regions);
+    edition.base_url = info.base_url.clone().or_else(|| document.servers.base().cloned());
+    edition.sunset.clone_from(&info.sunset);
+    edition.absent.clone_from(&document.absent);
+    Some(edition)
+}
+
+/// What was left out of an edition's document, with where it stands.
+fn told_with_edition(document: &mut Document) -> Vec<Fault> {
+    let edition = document.edition.as_ref().map(|edition| edition.id.to_string()).unwrap_or_default();
+    let faults = std::mem::take(&mut document.left_out).into_iter();
+    faults.map(|fault| Fault { place: format!("edition `{edition}`: {}", fault.place), ..fault }).collect()
 }

@@ -15,14 +15,31 @@ mod path;
 mod query;
 mod whole;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, header::CONTENT_TYPE};
 use serde_json::{Map, Value};
 
-pub(crate) use self::{body::Payload, judge::judge};
+pub(crate) use self::{body::Payload, judge::judge, path::segment};
 use crate::plan::{BodyPlan, Row};
+
+/// Where requests go: the base URL, and what the server's configuration fills into paths.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Site<'a> {
+    /// Without a slash at its end.
+    pub(crate) base: &'a str,
+    /// By the configuration's name, as they stand in a path ([`segment`]).
+    pub(crate) segments: &'a BTreeMap<String, String>,
+}
+
+impl<'a> From<&'a str> for Site<'a> {
+    /// A server whose configuration fills in nothing.
+    fn from(base: &'a str) -> Self {
+        static NOTHING: BTreeMap<String, String> = BTreeMap::new();
+        Self { base, segments: &NOTHING }
+    }
+}
 
 /// A request without authorization. Its method is the row's.
 #[derive(Debug)]
@@ -50,9 +67,13 @@ const LONG_ARGUMENTS: usize = 64;
 /// # Errors
 ///
 /// A sentence that names the argument and what is expected.
-pub(crate) fn bind(row: &Row, arguments: &Map<String, Value>, base: &str) -> Result<BoundRequest, String> {
+pub(crate) fn bind<'a>(
+    row: &Row,
+    arguments: &Map<String, Value>,
+    site: impl Into<Site<'a>>,
+) -> Result<BoundRequest, String> {
     refuse_unknown(row, arguments)?;
-    let url = bind_url(row, arguments, base)?;
+    let url = bind_url(row, arguments, site.into())?;
     let mut headers = Vec::with_capacity(row.fixed_headers.len() + MORE_HEADERS);
     headers.extend_from_slice(&row.fixed_headers);
     for param in &row.headers {
@@ -73,9 +94,9 @@ pub(crate) fn bind(row: &Row, arguments: &Map<String, Value>, base: &str) -> Res
 /// # Errors
 ///
 /// As [`bind`].
-pub(crate) fn fits(row: &Row, arguments: &Map<String, Value>, base: &str) -> Result<(), String> {
+pub(crate) fn fits(row: &Row, arguments: &Map<String, Value>, site: Site<'_>) -> Result<(), String> {
     refuse_unknown(row, arguments)?;
-    bind_url(row, arguments, base)?;
+    bind_url(row, arguments, site)?;
     for param in &row.headers {
         if let Some(value) = arguments.get(&param.argument) {
             param.bind(value)?;
@@ -95,11 +116,11 @@ pub(crate) fn with_sent<'a>(row: &Row, mut arguments: Cow<'a, Map<String, Value>
     arguments
 }
 
-fn bind_url(row: &Row, arguments: &Map<String, Value>, base: &str) -> Result<String, String> {
+fn bind_url(row: &Row, arguments: &Map<String, Value>, site: Site<'_>) -> Result<String, String> {
     let template = row.path.template();
-    let mut url = String::with_capacity(base.len() + template.len() + row.fixed_query.len() + LONG_ARGUMENTS);
-    url.push_str(base);
-    row.path.write(arguments, &mut url)?;
+    let mut url = String::with_capacity(site.base.len() + template.len() + row.fixed_query.len() + LONG_ARGUMENTS);
+    url.push_str(site.base);
+    row.path.write(arguments, site.segments, &mut url)?;
     let path = url.len();
     for param in &row.query {
         if let Some(value) = arguments.get(&param.argument) {

@@ -1,18 +1,23 @@
 //! The path: the parameters of its template are filled in segment by segment.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde_json::{Map, Value};
 
 use crate::{
-    plan::{PathParam, PathTemplate, Piece, Slash},
+    plan::{ConfigSegment, PathParam, PathTemplate, Piece, Slash},
     steps,
     text::{hex_digit, percent, scalar_text},
 };
 
 impl PathTemplate {
     /// Writes the path with its parameters filled in, each percent-encoded, behind what stands in `target`.
-    pub(crate) fn write(&self, arguments: &Map<String, Value>, target: &mut String) -> Result<(), String> {
+    pub(crate) fn write(
+        &self,
+        arguments: &Map<String, Value>,
+        configured: &BTreeMap<String, String>,
+        target: &mut String,
+    ) -> Result<(), String> {
         for pieces in &self.segments {
             target.push('/');
             let start = target.len();
@@ -20,6 +25,11 @@ impl PathTemplate {
                 match piece {
                     Piece::Literal(literal) => target.push_str(literal),
                     Piece::Param(param) => target.extend(percent(&param.text(arguments)?)),
+                    Piece::Config(ConfigSegment { key, .. }) => {
+                        let value = configured.get(key);
+                        let value = value.ok_or_else(|| format!("`{key}` is missing in the server's configuration"))?;
+                        target.push_str(value);
+                    }
                 }
             }
             // Several parameters in one segment could make one up together that none of them holds: `.` and `.`, `%2` and `f`.
@@ -52,6 +62,16 @@ impl PathParam {
     fn check(&self, text: &str) -> Result<(), &'static str> {
         check_decoded(&fully_decoded(text.as_bytes()), self.slash)
     }
+}
+
+/// A configured value as it stands in a path: percent-encoded, one segment or a part of it.
+///
+/// # Errors
+///
+/// What is wrong with it, as the end of a sentence.
+pub(crate) fn segment(text: &str) -> Result<String, &'static str> {
+    check_decoded(&fully_decoded(text.as_bytes()), Slash::Refused)?;
+    Ok(percent(text).collect())
 }
 
 /// Whether a text, encoded, stays one segment of the path.
@@ -112,9 +132,9 @@ mod tests {
     }
 
     fn bind(template: &str, slash: Slash, value: Value) -> Result<String, String> {
-        let template = PathTemplate::parse(template, &[param("id", slash)]).unwrap();
+        let template = PathTemplate::parse(template, &[param("id", slash)], &[]).unwrap();
         let mut path = String::new();
-        template.write(json!({ "id": value }).as_object().unwrap(), &mut path).map(|()| path)
+        template.write(json!({ "id": value }).as_object().unwrap(), &BTreeMap::new(), &mut path).map(|()| path)
     }
 
     #[test]
@@ -171,13 +191,21 @@ mod tests {
     #[test]
     fn two_parameters_of_one_segment_cannot_step_upwards_together() {
         let params = [param("a", Slash::Refused), param("b", Slash::Refused)];
-        let template = PathTemplate::parse("/x/{a}.{b}", &params).unwrap();
-        assert!(template.write(json!({"a": "", "b": ""}).as_object().unwrap(), &mut String::new()).is_err());
-        let template = PathTemplate::parse("/x/{a}{b}", &params).unwrap();
-        assert!(template.write(json!({"a": "x", "b": "y"}).as_object().unwrap(), &mut String::new()).is_ok());
+        let template = PathTemplate::parse("/x/{a}.{b}", &params, &[]).unwrap();
+        assert!(
+            template
+                .write(json!({"a": "", "b": ""}).as_object().unwrap(), &BTreeMap::new(), &mut String::new())
+                .is_err()
+        );
+        let template = PathTemplate::parse("/x/{a}{b}", &params, &[]).unwrap();
+        assert!(
+            template
+                .write(json!({"a": "x", "b": "y"}).as_object().unwrap(), &BTreeMap::new(), &mut String::new())
+                .is_ok()
+        );
         for (a, b) in [(".", "."), ("%2", "f"), ("%2", "e"), ("%", "2e"), ("%25", "2f"), ("%5", "c")] {
             let arguments = json!({"a": a, "b": b});
-            let written = template.write(arguments.as_object().unwrap(), &mut String::new());
+            let written = template.write(arguments.as_object().unwrap(), &BTreeMap::new(), &mut String::new());
             assert!(written.is_err(), "`{a}` and `{b}` made `{a}{b}`");
         }
     }
@@ -212,6 +240,26 @@ mod tests {
     }
 
     #[test]
+    fn a_configured_value_stays_the_segment_that_it_fills_in() {
+        let cloud = ConfigSegment { name: "cloudId".to_owned(), key: "cloud_id".to_owned() };
+        let template = PathTemplate::parse("/ops/{cloudId}/v1/{id}", &[param("id", Slash::Refused)], &[cloud]).unwrap();
+        let written = |value: &str| {
+            let values = BTreeMap::from([("cloud_id".to_owned(), segment(value)?)]);
+            let mut path = String::new();
+            template.write(json!({"id": 7}).as_object().unwrap(), &values, &mut path).unwrap();
+            assert_eq!(template.configured(&values).unwrap(), path.strip_suffix("/v1/7").unwrap());
+            Ok::<_, &'static str>(path)
+        };
+        assert_eq!(written("a-1").unwrap(), "/ops/a-1/v1/7");
+        assert_eq!(written("a b?#@").unwrap(), "/ops/a%20b%3F%23%40/v1/7");
+        for value in ["", ".", "..", "%2e%2e", "a/b", "a%2fb", "a\\b", "a\n"] {
+            assert!(written(value).is_err(), "`{value}` was taken");
+        }
+        let missing = template.write(json!({"id": 7}).as_object().unwrap(), &BTreeMap::new(), &mut String::new());
+        assert!(missing.unwrap_err().contains("`cloud_id` is missing"));
+    }
+
+    #[test]
     fn a_template_and_its_parameters_must_agree() {
         let id = [param("id", Slash::Refused)];
         for (template, params, part) in [
@@ -223,7 +271,7 @@ mod tests {
             ("/a/../{id}", &id[..], "`..`"),
             ("/a?x={id}", &id[..], "cannot have"),
         ] {
-            let error = PathTemplate::parse(template, params).unwrap_err();
+            let error = PathTemplate::parse(template, params, &[]).unwrap_err();
             assert!(error.contains(part), "{template}: {error}");
         }
     }

@@ -4,7 +4,7 @@ use http::HeaderValue;
 use serde_json::{Map, Value};
 
 use super::{
-    names::argument_name,
+    edition::Inherited,
     parameter::Argument,
     refs::{Checked, Components},
     schema::{Member, Members, Schemas},
@@ -30,6 +30,7 @@ pub(crate) fn read(
     schemas: &mut Schemas<'_>,
     node: &Value,
     unwrap: Option<&str>,
+    inherited: Inherited<'_>,
 ) -> Checked<(BodyPlan, Vec<Argument>)> {
     let body = components.object(node)?;
     let content = body.get("content").and_then(Value::as_object).filter(|content| !content.is_empty());
@@ -59,7 +60,7 @@ pub(crate) fn read(
         return Err("`unwrap` is not supported in a multipart body".to_owned());
     }
     let required = body.get("required") == Some(&Value::Bool(true));
-    let mut reader = Reader { plan: plan(kind, media), arguments: Vec::new() };
+    let mut reader = Reader { plan: plan(kind, media), arguments: Vec::new(), inherited };
     if root.contains_key("properties") && !branches(&root) {
         reader.members(schemas, &root, unwrap)?;
     } else if unwrap.is_some() {
@@ -70,12 +71,13 @@ pub(crate) fn read(
     Ok((reader.plan, reader.arguments))
 }
 
-struct Reader {
+struct Reader<'a> {
     plan: BodyPlan,
     arguments: Vec<Argument>,
+    inherited: Inherited<'a>,
 }
 
-impl Reader {
+impl Reader<'_> {
     fn members(&mut self, schemas: &mut Schemas<'_>, root: &Map<String, Value>, unwrap: Option<&str>) -> Checked<()> {
         let Some(wrapper) = unwrap else {
             let members = schemas.members(root)?;
@@ -110,7 +112,7 @@ impl Reader {
                 continue;
             }
             let stated = member.source.get("x-argument").and_then(Value::as_str);
-            let argument = argument_name(&member.name, stated)?;
+            let argument = self.inherited.argument(&member.name, stated)?;
             let Value::Object(schema) = member.shown.schema else {
                 return Err(format!("`{}` needs a schema that names its type", member.name));
             };
@@ -174,7 +176,7 @@ impl Reader {
         }
         let shown = schemas.show(schema)?;
         let Value::Object(shown_schema) = shown.schema else { return Err("the body needs a schema".to_owned()) };
-        let argument = argument_name("body", root.get("x-argument").and_then(Value::as_str))?;
+        let argument = self.inherited.argument("body", root.get("x-argument").and_then(Value::as_str))?;
         self.arguments.push(Argument { name: argument.clone(), schema: shown_schema, required });
         let part = PartKind::Field;
         self.plan.whole = Some(BodyField { argument, name: String::new(), wrapped: false, codec: shown.codec, part });
@@ -197,7 +199,7 @@ mod tests {
         let document = json!({});
         let components = Components::new(&document);
         let node = json!({"required": true, "content": {media: {"schema": schema}}});
-        read(components, &mut Schemas::new(components, Side::Input), &node, unwrap)
+        read(components, &mut Schemas::new(components, Side::Input), &node, unwrap, Inherited::default())
     }
 
     #[test]
@@ -233,7 +235,7 @@ mod tests {
         let schema = json!({"type": "object", "properties": {"a": {"type": "string"}}});
         let node = json!({"content": {
             "multipart/form-data": {"schema": schema}, "application/vnd.x+json": {"schema": schema}}});
-        let (plan, _) = read(components, &mut schemas, &node, None).unwrap();
+        let (plan, _) = read(components, &mut schemas, &node, None, Inherited::default()).unwrap();
         assert_eq!(plan.content_type, "application/vnd.x+json");
         assert!(read_body("application/xml", json!({}), None).unwrap_err().contains("application/xml"));
     }

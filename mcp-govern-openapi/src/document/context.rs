@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::{foreign::Label, govern::PageGovern, naming::Naming, refs::Components};
-use crate::plan::{Policy, Schemes, Scopes};
+use super::{edition::Inherited, foreign::Label, govern::PageGovern, naming::Naming, refs::Components};
+use crate::plan::{Document, Policy, Schemes, Scopes};
 
 /// What operations share.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +21,15 @@ pub(crate) struct Shared<'a> {
     /// The document's own `servers`.
     pub(crate) servers: Option<&'a Value>,
     pub(crate) naming: &'a Naming,
+    /// The document of the provider's first edition, where this is a further one.
+    pub(crate) first: Option<&'a Document>,
+}
+
+impl<'a> Shared<'a> {
+    /// What an operation takes from the first edition.
+    pub(crate) fn inherited(&self, node: &Map<String, Value>) -> Inherited<'a> {
+        Inherited::of(self.first, node.get("operationId").and_then(Value::as_str))
+    }
 }
 
 /// One operation as it stands in the document.

@@ -40,6 +40,20 @@ pub(crate) struct OperationGovern {
     pub(crate) ends_now: Vec<EndsNowGovern>,
     pub(crate) retry: RetryGovern,
     pub(crate) checks: Vec<CheckGovern>,
+    /// What differs from the operation of the same `operationId` in the provider's first edition.
+    pub(crate) differs: DiffersGovern,
+}
+
+/// Arguments that are not the same in two editions.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct DiffersGovern {
+    /// What the first edition alone has.
+    pub(crate) lacks: Vec<String>,
+    /// What this edition alone has.
+    pub(crate) adds: Vec<String>,
+    /// What has another type here.
+    pub(crate) changes: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -251,6 +265,8 @@ pub(crate) struct FieldGovern {
     #[serde(default = "yes")]
     pub(crate) required: bool,
     pub(crate) format: Option<FieldFormatGovern>,
+    /// Of a configuration: what the whole value must match.
+    pub(crate) pattern: Option<String>,
 }
 
 /// `x-govern` of the document.
@@ -272,6 +288,20 @@ pub(crate) struct DocumentGovern {
     pub(crate) warnings: Vec<WarningGovern>,
     pub(crate) probe: Vec<ProbeGovern>,
     pub(crate) sunset: Option<SunsetGovern>,
+    /// Which edition of the provider the document is.
+    pub(crate) edition: Option<EditionGovern>,
+    /// Operations of the first edition that this one does not have, by `operationId`, each with the reason.
+    pub(crate) absent: BTreeMap<String, String>,
+    /// What a server is configured with whatever its auth method is.
+    pub(crate) config: Vec<FieldGovern>,
+}
+
+/// An edition's name.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EditionGovern {
+    pub(crate) id: String,
+    pub(crate) title: Option<String>,
 }
 
 /// Hosts beside the API's own that a server can name.

@@ -4,6 +4,7 @@ mod body;
 pub(crate) mod check;
 mod class;
 mod context;
+mod edition;
 mod ends_now;
 mod fields;
 mod foreign;
@@ -27,9 +28,11 @@ mod security;
 mod send;
 mod servers;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use mcp_govern_core::{CatalogueVersion, Effect, ProviderId, ProviderInfo, SunsetNotice, ToolName};
+use mcp_govern_core::{
+    AuthMethodId, CatalogueVersion, EditionId, Effect, ProviderId, ProviderInfo, SunsetNotice, ToolName,
+};
 use serde_json::{Map, Value};
 
 pub use self::foreign::ForeignDocument;
@@ -43,7 +46,7 @@ use self::{
 use crate::{
     error::{DocumentError, DocumentErrorKind, Fault},
     merge::parse_yaml,
-    plan::{Document, Policy, Row, Schemes, Scopes, Servers},
+    plan::{Document, EditionName, Policy, Row, Schemes, Scopes, Servers},
 };
 
 /// What becomes of what cannot be honoured.
@@ -57,20 +60,25 @@ pub(crate) enum Faulty {
 
 impl Document {
     /// Reads a whole document in JSON or YAML: one of our own, or as `foreign` says.
-    pub(crate) fn read(text: &str, foreign: Option<&ForeignDocument>) -> Result<Self, DocumentError> {
+    /// `first` is the document of the provider's first edition, where this is that of a further one.
+    pub(crate) fn read(
+        text: &str,
+        foreign: Option<&ForeignDocument>,
+        first: Option<&Self>,
+    ) -> Result<Self, DocumentError> {
         let root: Value = if text.trim_start().starts_with('{') {
             serde_json::from_str(text)
                 .map_err(|error| DocumentError::one(DocumentErrorKind::Syntax, "document", error.to_string()))?
         } else {
             parse_yaml("document", text)?
         };
-        Self::compile(&root, foreign)
+        Self::compile(&root, foreign, first)
     }
 
     /// Compiles a parsed document.
-    fn compile(root: &Value, foreign: Option<&ForeignDocument>) -> Result<Self, DocumentError> {
+    fn compile(root: &Value, foreign: Option<&ForeignDocument>, first: Option<&Self>) -> Result<Self, DocumentError> {
         let mut faults = Faults::default();
-        let result = Self::try_compile(root, foreign, &mut faults);
+        let result = Self::try_compile(root, foreign, first, &mut faults);
         match result {
             Ok(document) if faults.0.is_empty() => Ok(document),
             Ok(document) if foreign.is_some() => Ok(Self { left_out: faults.0, ..document }),
@@ -82,21 +90,27 @@ impl Document {
         }
     }
 
-    fn try_compile(root: &Value, foreign: Option<&ForeignDocument>, faults: &mut Faults) -> Result<Self, Fault> {
+    fn try_compile(
+        root: &Value,
+        foreign: Option<&ForeignDocument>,
+        first: Option<&Self>,
+        faults: &mut Faults,
+    ) -> Result<Self, Fault> {
         let at = |place: &'static str| move |message: String| Fault { place: place.to_owned(), message };
         let mode = if foreign.is_some() { Faulty::LeftOut } else { Faulty::Refused };
         let object = root.as_object().ok_or("is no object".to_owned()).map_err(at("document"))?;
         check_version(object).map_err(at("openapi"))?;
         let govern: DocumentGovern = govern::read(object).map_err(at("document"))?;
-        let version = version(&govern).map_err(at("x-govern"))?;
+        let version = version(&govern, first).map_err(at("x-govern"))?;
         let components = Components::new(root);
         let security = object.get("security");
-        let schemes = Schemes::read(root, components, &preferred(security), mode).map_err(at("securitySchemes"))?;
+        let mut schemes = Schemes::read(root, components, &preferred(security), mode).map_err(at("securitySchemes"))?;
+        schemes.add_config(&govern.config).map_err(at("x-govern"))?;
         let scopes = Scopes::read(&govern, &schemes).map_err(at("x-govern"))?;
         let policy = Policy::new(&govern).map_err(at("x-govern"))?;
         let servers = Servers::read(object).map_err(at("servers"))?;
         let operations = rows::operations(object, foreign, faults).map_err(at("paths"))?;
-        let naming = Naming::new(operations.iter().map(rows::Found::called), foreign);
+        let naming = Naming::new(operations.iter().map(rows::Found::called), foreign, first);
         let shared = Shared {
             components,
             schemes: &schemes,
@@ -106,9 +120,10 @@ impl Document {
             security,
             servers: object.get("servers"),
             naming: &naming,
+            first,
         };
         let rows = rows::compiled(&operations, shared, faults);
-        let mut info = info(object, &govern, &schemes, &servers).map_err(at("info"))?;
+        let mut info = info(object, &govern, &schemes, &servers, first).map_err(at("info"))?;
         info.base_url = servers.base().filter(|_| foreign.is_some()).cloned();
         let regions = &servers.regions;
         let mut document = Self {
@@ -118,6 +133,9 @@ impl Document {
             servers,
             rows,
             index: HashMap::new(),
+            ids: naming.ids(operations.iter().map(rows::Found::called)),
+            edition: edition_name(&govern).map_err(at("x-govern.edition"))?,
+            absent: BTreeMap::new(),
             schemes,
             policy,
             scopes,
@@ -129,6 +147,7 @@ impl Document {
         match mode {
             // Where operations are missing because of a fault of their own, what names them would only repeat it.
             Faulty::Refused if faults.0.is_empty() => {
+                document.check_absent(first, &govern, mode, faults);
                 document.check_scopes(faults);
                 faults.0.extend(document.faulty_rows().map(|(_, fault)| fault));
                 if faults.0.is_empty() {
@@ -139,11 +158,20 @@ impl Document {
             Faulty::Refused => {}
             Faulty::LeftOut => {
                 document.leave_out_faulty_rows(faults);
+                document.check_absent(first, &govern, mode, faults);
                 document.check_scopes(faults);
                 document.probes = probe::read(&document, &naming, &govern.probe, mode, faults).map_err(at("probe"))?;
             }
         }
         Ok(document)
+    }
+
+    fn check_absent(&mut self, first: Option<&Self>, govern: &DocumentGovern, mode: Faulty, faults: &mut Faults) {
+        match first {
+            Some(first) => self.absent = edition::absent(self, first, &govern.absent, mode, faults),
+            None if govern.absent.is_empty() => {}
+            None => faults.push("x-govern.absent", "is for further editions: this document is the first"),
+        }
     }
 
     fn check_scopes(&self, faults: &mut Faults) {
@@ -188,6 +216,9 @@ impl Document {
                 return Err(format!("`x-when: {method}` is no auth method"));
             }
         }
+        for segment in row.path.config() {
+            self.check_segment(row, &segment.key)?;
+        }
         for argument in &row.keys.stand_for {
             if !self.rows.iter().any(|row| row.takes(argument)) {
                 return Err(format!("`keys_of` names `{argument}`, which is an argument of no operation"));
@@ -207,6 +238,25 @@ impl Document {
             [] if asked.definition.arguments().any(|name| name == poll.argument) => Ok(()),
             [only] if *only == poll.argument => Ok(()),
             _ => Err(format!("`async.poll: {}` must be askable with `{}` alone", poll.row, poll.argument)),
+        }
+    }
+}
+
+impl Document {
+    /// A part of the path must be there for every auth method with which the row can be called.
+    fn check_segment(&self, row: &Row, key: &str) -> Checked<()> {
+        if !self.schemes.config.iter().any(|rule| rule.name == key) {
+            return Err(format!("`x-config: {key}` is no configuration of a security scheme or of the document"));
+        }
+        let callable = self.schemes.methods.iter().filter(|method| row.is_open_to(&self.schemes.list, &method.id));
+        let needed = |method: &AuthMethodId| {
+            self.schemes.config.iter().any(|rule| rule.name == key && rule.is_needed_by(method))
+        };
+        match callable.map(|method| &method.id).find(|method| !needed(method)) {
+            Some(method) => {
+                Err(format!("`x-config: {key}` stands in the path and is not required with the auth method `{method}`"))
+            }
+            None => Ok(()),
         }
     }
 }
@@ -238,12 +288,18 @@ impl Faults {
 }
 
 /// The version of the catalogue; where none is stated it is counted as the content changes.
-fn version(govern: &DocumentGovern) -> Checked<CatalogueVersion> {
+fn version(govern: &DocumentGovern, first: Option<&Document>) -> Checked<CatalogueVersion> {
     match govern.catalogue {
         Some(0) => Err("`catalogue: 0`: a version is 1 or higher".to_owned()),
         Some(version) => Ok(CatalogueVersion(version)),
-        None => Ok(CatalogueVersion::UNSTATED),
+        None => Ok(first.map_or(CatalogueVersion::UNSTATED, |first| first.version)),
     }
+}
+
+fn edition_name(govern: &DocumentGovern) -> Checked<Option<EditionName>> {
+    let Some(stated) = &govern.edition else { return Ok(None) };
+    let id = EditionId::new(&stated.id).map_err(|error| error.to_string())?;
+    Ok(Some(EditionName { id, title: stated.title.clone() }))
 }
 
 fn check_version(object: &Map<String, Value>) -> Checked<()> {
@@ -266,11 +322,19 @@ fn info(
     govern: &DocumentGovern,
     schemes: &Schemes,
     servers: &Servers,
+    first: Option<&Document>,
 ) -> Checked<ProviderInfo> {
     let title =
         object.get("info").and_then(|info| info.get("title")).and_then(Value::as_str).ok_or("has no `title`")?;
-    let id = govern.provider.clone().unwrap_or_else(|| names::to_slug(title));
+    let id = match (first, &govern.provider) {
+        (Some(first), None) => first.info.id.to_string(),
+        (_, Some(stated)) => stated.clone(),
+        (None, None) => names::to_slug(title),
+    };
     let id = ProviderId::new(id).map_err(|error| format!("{error}; state one as `x-govern.provider`"))?;
+    if let Some(first) = first.filter(|first| first.info.id != id) {
+        return Err(format!("is of the provider `{id}`, and the first edition of `{}`", first.info.id));
+    }
     let mut info = ProviderInfo::new(id, title);
     let docs = object.get("externalDocs").and_then(|docs| docs.get("url")).and_then(Value::as_str);
     info.docs = docs.map(str::to_owned);

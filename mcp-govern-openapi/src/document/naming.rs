@@ -12,6 +12,7 @@ use super::{
     names::{LONGEST_NAME, shortened, to_snake},
     refs::Checked,
 };
+use crate::plan::Document;
 
 /// What the operations of a document are called: by `x-govern.name` or a name that was given beside the document, else by their
 /// `operationId`.
@@ -27,11 +28,15 @@ impl Naming {
     pub(crate) fn new<'a>(
         operations: impl IntoIterator<Item = (&'a Label, &'a Map<String, Value>)>,
         foreign: Option<&ForeignDocument>,
+        first: Option<&Document>,
     ) -> Self {
         let mut naming = Self { foreign: foreign.cloned(), given: HashMap::new() };
         for (label, node) in operations {
             let stated = || govern::read(node).ok().and_then(|stated: OperationGovern| stated.name);
             let given = foreign.and_then(|foreign| foreign.name(label)).map(str::to_owned).or_else(stated);
+            // In another edition an operation is called as in the first.
+            let there = || Some(first?.ids.get(&to_snake(id_of(node)?))?.to_string());
+            let given = given.or_else(there);
             if let (Some(given), Some(id)) = (given, id_of(node)) {
                 naming.given.insert(to_snake(id), given);
             }
@@ -56,14 +61,25 @@ impl Naming {
 
     /// The name of the operation that another one refers to.
     pub(crate) fn referred(&self, id: &str) -> Checked<ToolName> {
-        match self.given.get(&to_snake(id)) {
-            Some(given) => ToolName::new(given).map_err(|error| error.to_string()),
-            None => self.of_id(id),
-        }
+        self.of_id(id)
+    }
+
+    /// What operations are called, by their `operationId` in snake case. One that cannot be named is left out.
+    pub(crate) fn ids<'a>(
+        &self,
+        operations: impl IntoIterator<Item = (&'a Label, &'a Map<String, Value>)>,
+    ) -> HashMap<String, ToolName> {
+        let named = operations
+            .into_iter()
+            .filter_map(|(label, node)| Some((to_snake(id_of(node)?), self.name(label, node).ok()?)));
+        named.collect()
     }
 
     fn of_id(&self, id: &str) -> Checked<ToolName> {
         let name = to_snake(id);
+        if let Some(given) = self.given.get(&name) {
+            return ToolName::new(given).map_err(|error| error.to_string());
+        }
         // A document of our own has an id that is short enough.
         let shorten = name.len() > LONGEST_NAME && self.faulty() == Faulty::LeftOut;
         ToolName::new(if shorten { shortened(id) } else { name }).map_err(|error| error.to_string())

@@ -11,6 +11,7 @@ use super::{
     check::Arguments,
     class::{Class, repeat_of},
     context::{Shared, Stands},
+    edition::Inherited,
     ends_now,
     govern::{OperationGovern, PollGovern},
     instead,
@@ -52,23 +53,29 @@ fn has(arguments: &[Argument], name: &str) -> bool {
     arguments.iter().any(|argument| argument.name == name)
 }
 
-fn stated_of(node: &Map<String, Value>, govern: &OperationGovern) -> Stated {
-    let description = text(node, "description").is_some() && text(node, "summary").is_some();
+fn stated_of(node: &Map<String, Value>, inherited: Inherited<'_>, govern: &OperationGovern) -> Stated {
+    let there = inherited.row().is_some_and(|row| row.stated.description);
+    let description = there || text(node, "description").is_some() && text(node, "summary").is_some();
     Stated { effect: govern.effect, risk: govern.risk, description }
 }
 
 /// Compiles an operation.
-pub(crate) fn compile(shared: Shared<'_>, at: Stands<'_>, govern: &OperationGovern) -> Checked<Row> {
+pub(crate) fn compile(shared: Shared<'_>, at: Stands<'_>, mut govern: OperationGovern) -> Checked<Row> {
     let method = method_of(at.method)?;
+    let inherited = shared.inherited(at.node);
+    inherited.complete(&mut govern);
+    let govern = &govern;
     refuse_other_servers(shared, at)?;
     let name = shared.naming.name(at.label, at.node)?;
     let mut schemas = Schemas::new(shared.components, Side::Input);
-    let parameters = Parameters::read(shared.components, &mut schemas, at.of_path, at.node.get("parameters"))?;
+    let parameters =
+        Parameters::read(shared.components, &mut schemas, at.of_path, at.node.get("parameters"), inherited)?;
     let mut arguments = parameters.arguments;
     let origin = govern.origin.as_deref().map(|role| shared.scopes.origin(role)).transpose()?;
     arguments.extend(origin.map(Origin::argument));
     let before_body = arguments.len();
     let mut body = body_of(shared, &mut schemas, at.node, govern, &mut arguments)?;
+    inherited.describe(&mut arguments);
     let instead = instead::read(govern, body.as_ref(), &mut arguments)?;
     refuse_collisions(&arguments)?;
     let ends_now = ends_now::read(govern, &arguments)?;
@@ -83,16 +90,17 @@ pub(crate) fn compile(shared: Shared<'_>, at: Stands<'_>, govern: &OperationGove
         output.fields = Fields::new(|name| has(&arguments, name), responses.item(&output));
         arguments.extend(output.fields.as_ref().map(Argument::of_fields));
     }
+    inherited.check(&arguments, &govern.differs)?;
     let checks = checks_of(govern, &arguments, before_body, &send)?;
     let repeat = repeat_of(govern, &method, &|name| has(&arguments, name))?;
     let poll = govern.poll.as_ref().map(|poll| poll_plan(shared.naming, poll)).transpose()?;
     let output_schema = responses.output_schema(&output).filter(|_| poll.is_none()).map(Arc::new);
-    let path = PathTemplate::parse(at.path, &parameters.path)?;
+    let path = PathTemplate::parse(at.path, &parameters.path, &parameters.segments)?;
     let (security, names, scopes) = security_of(shared, at.node, origin)?;
 
     let mut bound = path.bindings();
     bound.extend(parameters.bound.into_iter().filter(|argument| argument.location != Location::Path));
-    let mut always = always_of(shared.policy, &parameters.config, &fixed.stated);
+    let mut always = always_of(shared.policy, &parameters.config, &path, &fixed.stated);
     if let Some(plan) = &body {
         let (of_body, fixed_in_body) = plan.bindings();
         bound.extend(of_body);
@@ -103,8 +111,8 @@ pub(crate) fn compile(shared: Shared<'_>, at: Stands<'_>, govern: &OperationGove
     let class = Class::of(govern, &method, &repeat)?;
     let definition = ToolDefinition {
         name: name.clone(),
-        title: text(at.node, "summary").map_or_else(|| title_of(&name), str::to_owned),
-        description: description_of(at, &name),
+        title: title(at.node, inherited, &name),
+        description: description_of(at, inherited, &name),
         input_schema: Arc::new(input_schema(&arguments)),
         output_schema,
         annotations: class.annotations,
@@ -114,7 +122,7 @@ pub(crate) fn compile(shared: Shared<'_>, at: Stands<'_>, govern: &OperationGove
         notifies: govern.notifies.clone(),
         scopes,
         deprecated: at.node.get("deprecated") == Some(&Value::Bool(true)),
-        area: at.node.get("tags").and_then(|tags| tags.get(0)?.as_str()).map(str::to_owned),
+        area: area_of(at.node, inherited),
         binding: Binding::Operation(OperationBinding {
             method: method.as_str().to_owned(),
             origin: origin.map_or(OWN_ORIGIN, |origin| &origin.role).to_owned(),
@@ -155,7 +163,7 @@ pub(crate) fn compile(shared: Shared<'_>, at: Stands<'_>, govern: &OperationGove
         accepts: accepts_of(responses.accepts, &output.shape),
         output,
         poll,
-        stated: stated_of(at.node, govern),
+        stated: stated_of(at.node, inherited, govern),
         origin: origin.map(|origin| origin.role.clone()),
         keep,
         keys,
@@ -171,13 +179,14 @@ fn body_of<'a>(
     govern: &OperationGovern,
     arguments: &mut Vec<Argument>,
 ) -> Checked<Option<BodyPlan>> {
-    let Some(node) = node.get("requestBody") else {
+    let Some(body) = node.get("requestBody") else {
         return match govern.unwrap {
             Some(_) => Err("`unwrap` without `requestBody`".to_owned()),
             None => Ok(None),
         };
     };
-    let (plan, of_body) = body::read(shared.components, schemas, node, govern.unwrap.as_deref())?;
+    let (plan, of_body) =
+        body::read(shared.components, schemas, body, govern.unwrap.as_deref(), shared.inherited(node))?;
     arguments.extend(of_body);
     Ok(Some(plan))
 }
@@ -273,8 +282,8 @@ fn fixed_values(govern: &OperationGovern, body: &mut Option<BodyPlan>) -> Checke
     Ok(fixed)
 }
 
-/// What is sent with every call: the document's headers, the configuration's, the operation's own.
-fn always_of(policy: &Policy, config: &[ConfigHeader], stated: &[FixedValue]) -> Vec<FixedValue> {
+/// What is sent with every call: the document's headers, the configuration's, its parts of the path, the operation's own.
+fn always_of(policy: &Policy, config: &[ConfigHeader], path: &PathTemplate, stated: &[FixedValue]) -> Vec<FixedValue> {
     let header = |name: &str, value: Value| FixedValue { location: Location::Header, name: name.to_owned(), value };
     let constants = policy.stated_headers.iter().map(|(name, value)| header(name, Value::from(value.as_str())));
     let configured = config.iter().map(|from| {
@@ -284,7 +293,12 @@ fn always_of(policy: &Policy, config: &[ConfigHeader], stated: &[FixedValue]) ->
         };
         header(&from.stated, value)
     });
-    constants.chain(configured).chain(stated.iter().cloned()).collect()
+    let in_path = path.config().map(|segment| FixedValue {
+        location: Location::Path,
+        name: segment.name.clone(),
+        value: json!({ "config": segment.key }),
+    });
+    constants.chain(configured).chain(in_path).chain(stated.iter().cloned()).collect()
 }
 
 fn poll_plan(naming: &Naming, stated: &PollGovern) -> Checked<PollPlan> {
@@ -359,8 +373,19 @@ fn input_schema(arguments: &[Argument]) -> Value {
     schema
 }
 
-fn description_of(at: Stands<'_>, name: &ToolName) -> String {
-    let stated = text(at.node, "description").or_else(|| text(at.node, "summary"));
+fn title(node: &Map<String, Value>, inherited: Inherited<'_>, name: &ToolName) -> String {
+    let known = || inherited.row().map(|row| row.definition.title.clone());
+    text(node, "summary").map(str::to_owned).or_else(known).unwrap_or_else(|| title_of(name))
+}
+
+fn area_of(node: &Map<String, Value>, inherited: Inherited<'_>) -> Option<String> {
+    let stated = node.get("tags").and_then(|tags| tags.get(0)?.as_str()).map(str::to_owned);
+    stated.or_else(|| inherited.row()?.definition.area.clone())
+}
+
+fn description_of(at: Stands<'_>, inherited: Inherited<'_>, name: &ToolName) -> String {
+    let known = || inherited.row().map(|row| row.definition.description.as_str());
+    let stated = text(at.node, "description").or_else(known).or_else(|| text(at.node, "summary"));
     stated.map_or_else(
         || format!("{}: {} {}.", title_of(name), at.method.to_uppercase(), at.path),
         |t| t.trim().to_owned(),

@@ -7,13 +7,13 @@ use mcp_govern_core::{AuthMethodId, BoundArgument, Location};
 use serde_json::{Map, Value};
 
 use super::{
-    names::argument_name,
+    edition::Inherited,
     refs::{Checked, Components, short},
     schema::Schemas,
 };
 use crate::{
     header::check_header_name,
-    plan::{Codec, ConfigHeader, Fields, HeaderParam, PathParam, QueryParam, QueryStyle, Slash},
+    plan::{Codec, ConfigHeader, ConfigSegment, Fields, HeaderParam, PathParam, QueryParam, QueryStyle, Slash},
 };
 
 /// An argument as a model sees it.
@@ -39,6 +39,8 @@ pub(crate) struct Parameters {
     pub(crate) query: Vec<QueryParam>,
     pub(crate) headers: Vec<HeaderParam>,
     pub(crate) config: Vec<ConfigHeader>,
+    /// Parts of the path that the server's configuration fills in.
+    pub(crate) segments: Vec<ConfigSegment>,
     pub(crate) bound: Vec<BoundArgument>,
 }
 
@@ -61,6 +63,7 @@ impl Parameters {
         schemas: &mut Schemas<'a>,
         of_path: Option<&'a Value>,
         of_operation: Option<&'a Value>,
+        inherited: Inherited<'_>,
     ) -> Checked<Self> {
         let mut all: Vec<Cow<'a, Map<String, Value>>> = Vec::new();
         for list in [of_path, of_operation].into_iter().flatten() {
@@ -79,12 +82,20 @@ impl Parameters {
         let mut parameters = Self::default();
         for parameter in &all {
             let name = text(parameter, "name").to_owned();
-            parameters.add(schemas, &name, parameter).map_err(|fault| format!("the parameter `{name}`: {fault}"))?;
+            parameters
+                .add(schemas, &name, parameter, inherited)
+                .map_err(|fault| format!("the parameter `{name}`: {fault}"))?;
         }
         Ok(parameters)
     }
 
-    fn add(&mut self, schemas: &mut Schemas<'_>, name: &str, parameter: &Map<String, Value>) -> Checked<()> {
+    fn add(
+        &mut self,
+        schemas: &mut Schemas<'_>,
+        name: &str,
+        parameter: &Map<String, Value>,
+        inherited: Inherited<'_>,
+    ) -> Checked<()> {
         if name.is_empty() {
             return Err("has no name".to_owned());
         }
@@ -100,13 +111,11 @@ impl Parameters {
         if let Some(key) = parameter.get("x-config") {
             return self.add_config(name, location, key, parameter);
         }
-        let schema = parameter.get("schema").ok_or("has no `schema`")?;
-        let shown = schemas.show(schema)?;
-        if shown.codec != Codec::Same {
-            return Err("`x-argument`, `x-fixed` and `x-wraps` work within bodies only".to_owned());
-        }
-        let Value::Object(mut schema) = shown.schema else {
-            return Err("needs a schema that names its type".to_owned());
+        let argument = inherited.argument(name, parameter.get("x-argument").and_then(Value::as_str))?;
+        let mut schema = match (parameter.get("schema"), inherited.schema(&argument)) {
+            (Some(schema), _) => schema_of(schemas, schema)?,
+            (None, Some(known)) => known.clone(),
+            (None, None) => return Err("has no `schema`".to_owned()),
         };
         for kept in ["description", "deprecated", "x-personal"] {
             if let Some(value) = parameter.get(kept) {
@@ -118,7 +127,6 @@ impl Parameters {
         if schema.get("default").is_some_and(|default| default.is_null() || *default == Value::Array(Vec::new())) {
             schema.remove("default");
         }
-        let argument = argument_name(name, parameter.get("x-argument").and_then(Value::as_str))?;
         let required = parameter.get("required") == Some(&Value::Bool(true));
         let location = self.place(name, &argument, location, parameter, &mut schema)?;
         self.bound.push(BoundArgument { argument: argument.clone(), location, name: name.to_owned() });
@@ -179,10 +187,16 @@ impl Parameters {
     }
 
     fn add_config(&mut self, name: &str, location: &str, key: &Value, parameter: &Map<String, Value>) -> Checked<()> {
-        if location != "header" {
-            return Err("`x-config` works for headers only".to_owned());
-        }
         let key = key.as_str().ok_or_else(|| format!("`x-config: {}` is no text", short(key)))?;
+        match location {
+            "header" => {}
+            "path" if parameter.contains_key("x-when") => return Err("`x-when` works for headers only".to_owned()),
+            "path" => {
+                self.segments.push(ConfigSegment { name: name.to_owned(), key: key.to_owned() });
+                return Ok(());
+            }
+            _ => return Err("`x-config` works for headers and in the path only".to_owned()),
+        }
         let when = match parameter.get("x-when") {
             None => None,
             Some(Value::String(method)) => Some(AuthMethodId::new(method).map_err(|error| error.to_string())?),
@@ -197,6 +211,17 @@ impl Parameters {
             required,
         });
         Ok(())
+    }
+}
+
+fn schema_of(schemas: &mut Schemas<'_>, schema: &Value) -> Checked<Map<String, Value>> {
+    let shown = schemas.show(schema)?;
+    if shown.codec != Codec::Same {
+        return Err("`x-argument`, `x-fixed` and `x-wraps` work within bodies only".to_owned());
+    }
+    match shown.schema {
+        Value::Object(schema) => Ok(schema),
+        _ => Err("needs a schema that names its type".to_owned()),
     }
 }
 
@@ -285,7 +310,7 @@ mod tests {
         let components = Components::new(document);
         let lists = Box::leak(Box::new((of_path, of_operation)));
         let mut schemas = Schemas::new(components, Side::Input);
-        Parameters::read(components, &mut schemas, Some(&lists.0), Some(&lists.1))
+        Parameters::read(components, &mut schemas, Some(&lists.0), Some(&lists.1), Inherited::default())
     }
 
     fn one(parameter: Value) -> Checked<Parameters> {
@@ -401,7 +426,7 @@ mod tests {
             (json!({"name": "a", "in": "query", "schema": {"type": "object"}}), "deepObject"),
             (json!({"name": "Host", "in": "header", "schema": {}}), "Host"),
             (json!({"name": "a", "in": "query"}), "schema"),
-            (json!({"name": "a", "in": "query", "x-config": "k", "schema": {}}), "headers only"),
+            (json!({"name": "a", "in": "query", "x-config": "k", "schema": {}}), "headers and in the path only"),
             (json!({"name": "2a", "in": "query", "schema": {}}), "x-argument"),
         ] {
             let error = one(parameter).unwrap_err();

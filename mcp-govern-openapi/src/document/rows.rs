@@ -110,7 +110,7 @@ impl<'a> Found<'a> {
             label: &self.label,
             place: &self.place,
         };
-        compile(shared, at, &govern).map(Some)
+        compile(shared, at, govern).map(Some)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Security schemes, as the document states them.
 
 use http::{HeaderName, header};
-use mcp_govern_core::{AuthMethod, AuthMethodId, ConfigField, CredentialSharing, SecretField};
+use mcp_govern_core::{AuthMethod, AuthMethodId, ConfigField, CredentialSharing, Pattern, SecretField};
 use serde_json::{Map, Value};
 
 use super::{
@@ -43,6 +43,20 @@ impl Schemes {
             }
         }
         Ok(schemes)
+    }
+
+    /// Adds what the document itself wants to be configured, whatever the auth method is.
+    pub(crate) fn add_config(&mut self, stated: &[FieldGovern]) -> Checked<()> {
+        for config in stated {
+            if self.config.iter().any(|rule| rule.name == config.name) {
+                return Err(format!("`config` names `{}` twice", config.name));
+            }
+            for method in &mut self.methods {
+                method.config.push(config_field(config));
+            }
+            self.config.push(config_rule(None, config)?);
+        }
+        Ok(())
     }
 
     /// Why one of the schemes that an alternative names cannot be honoured.
@@ -111,16 +125,8 @@ impl Schemes {
             if method.config.iter().any(|field| field.name == config.name) {
                 return Err(format!("`config` names `{}` twice", config.name));
             }
-            let mut field = ConfigField::new(config.name.clone(), title_of(config));
-            field.help.clone_from(&config.help);
-            field.required = config.required;
-            method.config.push(field);
-            self.config.push(ConfigRule {
-                method: id.clone(),
-                name: config.name.clone(),
-                required: config.required,
-                format: config.format.map(Into::into),
-            });
+            method.config.push(config_field(config));
+            self.config.push(config_rule(Some(id), config)?);
         }
         Ok(())
     }
@@ -166,6 +172,24 @@ fn add_field(fields: &mut Vec<SecretField>, stated: &FieldGovern) -> Checked<()>
         None => fields.push(field),
     }
     Ok(())
+}
+
+fn config_field(stated: &FieldGovern) -> ConfigField {
+    let mut field = ConfigField::new(stated.name.clone(), title_of(stated));
+    field.help.clone_from(&stated.help);
+    field.required = stated.required;
+    field
+}
+
+fn config_rule(method: Option<&AuthMethodId>, stated: &FieldGovern) -> Checked<ConfigRule> {
+    let pattern = stated.pattern.as_ref().map(Pattern::new).transpose();
+    Ok(ConfigRule {
+        method: method.cloned(),
+        name: stated.name.clone(),
+        required: stated.required,
+        format: stated.format.map(Into::into),
+        pattern: pattern.map_err(|error| format!("`config: {}`: {error}", stated.name))?,
+    })
 }
 
 fn title_of(stated: &FieldGovern) -> String {

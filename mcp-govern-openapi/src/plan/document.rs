@@ -1,8 +1,11 @@
 //! A compiled document.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
-use mcp_govern_core::{Catalogue, CatalogueVersion, ProviderInfo, ToolDefinition, ToolName};
+use mcp_govern_core::{Catalogue, CatalogueVersion, EditionId, ProviderInfo, ToolDefinition, ToolName};
 
 use super::{Policy, ProbePlan, Row, Schemes, Scopes, Servers};
 use crate::error::Fault;
@@ -17,6 +20,12 @@ pub(crate) struct Document {
     pub(crate) only_region: Option<String>,
     pub(crate) rows: Vec<Row>,
     pub(crate) index: HashMap<ToolName, usize>,
+    /// What the operations are called, by their `operationId` in snake case: other editions refer to them by it.
+    pub(crate) ids: HashMap<String, ToolName>,
+    /// The edition that the document is of, where it says so.
+    pub(crate) edition: Option<EditionName>,
+    /// Tools of the provider's first edition that the document does not have, each with the reason.
+    pub(crate) absent: BTreeMap<ToolName, String>,
     pub(crate) schemes: Schemes,
     pub(crate) policy: Policy,
     pub(crate) scopes: Scopes,
@@ -25,6 +34,13 @@ pub(crate) struct Document {
     pub(crate) is_foreign: bool,
     /// What cannot be honoured of a document that others write.
     pub(crate) left_out: Vec<Fault>,
+}
+
+/// What an edition is called.
+#[derive(Debug, Clone)]
+pub(crate) struct EditionName {
+    pub(crate) id: EditionId,
+    pub(crate) title: Option<String>,
 }
 
 impl Document {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use http::HeaderName;
-use mcp_govern_core::{AuthMethod, AuthMethodId};
+use mcp_govern_core::{AuthMethod, AuthMethodId, Pattern};
 
 /// A security scheme of the document.
 #[derive(Debug)]
@@ -26,10 +26,20 @@ pub(crate) enum SchemeKind {
 /// A configuration value that an auth method wants, with its form.
 #[derive(Debug, Clone)]
 pub(crate) struct ConfigRule {
-    pub(crate) method: AuthMethodId,
+    /// The auth method that wants it; whichever it is, where the document itself wants it.
+    pub(crate) method: Option<AuthMethodId>,
     pub(crate) name: String,
     pub(crate) required: bool,
     pub(crate) format: Option<FieldFormat>,
+    /// What the whole value must match.
+    pub(crate) pattern: Option<Pattern>,
+}
+
+impl ConfigRule {
+    /// Whether a server with this auth method cannot do without the value.
+    pub(crate) fn is_needed_by(&self, method: &AuthMethodId) -> bool {
+        self.required && self.method.as_ref().is_none_or(|of| of == method)
+    }
 }
 
 /// The form of a configured value.

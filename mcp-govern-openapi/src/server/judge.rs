@@ -31,8 +31,8 @@ impl OpenApiServer {
         let filled = self.filled(row, Cow::Borrowed(arguments), rules).map_err(|fault| vec![of_all(fault)])?;
         let meant = judge(row, &filled, self.shared.clock.now());
         let meant = meant.map_err(|faults| faults.into_iter().map(of_all).collect::<Vec<_>>())?;
-        let base = self.base_of(row, &meant).map_err(|fault| vec![of_all(fault.to_owned())])?;
-        fits(row, &instead::sent(&row.instead, &meant), base).map_err(|fault| vec![of_one(row, fault)])
+        let site = self.site_of(row, &meant).map_err(|fault| vec![of_all(fault.to_owned())])?;
+        fits(row, &instead::sent(&row.instead, &meant), site).map_err(|fault| vec![of_one(row, fault)])
     }
 }
 

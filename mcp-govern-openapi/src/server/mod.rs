@@ -5,6 +5,7 @@ mod authorize;
 mod held;
 mod judge;
 mod long;
+mod open;
 mod poll;
 mod preview;
 mod probe;
@@ -48,7 +49,7 @@ pub(crate) struct Shared {
     /// Where long answers are worked on.
     pub(crate) aside: Aside,
     pub(crate) limits: Limits,
-    pub(crate) limiter: Limiter,
+    pub(crate) limiter: Arc<Limiter>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -61,6 +62,8 @@ pub(crate) struct OpenApiServer {
     pub(crate) method: AuthMethodId,
     /// Checked to be sendable in a header.
     pub(crate) config: BTreeMap<String, HeaderValue>,
+    /// What the configuration fills into paths, percent-encoded.
+    pub(crate) segments: BTreeMap<String, String>,
     /// What the configuration limits the server to.
     pub(crate) reach: Arc<Reach>,
     /// The tools that the server's auth method can call and its configuration reaches.

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::{OpenApiServer, authorize::Scheme, held::Held, invalid};
 use crate::{
-    bind::{BoundRequest, bind, instead, judge},
+    bind::{BoundRequest, Site, bind, instead, judge},
     plan::Row,
     redact::Scrubber,
     send::{Answer, Outgoing, Permission, Sender},
@@ -53,8 +53,8 @@ impl OpenApiServer {
         let others = bound.headers.len();
         self.authorize(row, credential, scheme, &mut bound.headers)?;
         let secrets = bound.headers.get(others..).unwrap_or_default();
-        let base = self.base_of(row, arguments).map_err(|text| invalid(row, text))?;
-        let lane = self.shared.limiter.key(base, secrets, &row.rate_domain);
+        let site = self.site_of(row, arguments).map_err(|text| invalid(row, text))?;
+        let lane = self.shared.limiter.key(site.base, secrets, &row.rate_domain);
         let body = bound.body();
         let uri = Uri::try_from(bound.url).map_err(|_| invalid(row, "the address of the request would be too long"))?;
         Ok(Outgoing {
@@ -69,21 +69,22 @@ impl OpenApiServer {
         })
     }
 
-    /// The base URL that a row's requests go to.
-    pub(super) fn base_of(&self, row: &Row, arguments: &Map<String, Value>) -> Result<&str, &'static str> {
-        match &row.origin {
-            None => Ok(&self.base),
-            Some(role) => self.reach.base(role, arguments).ok_or("no host is named"),
-        }
+    /// Where a row's requests go.
+    pub(super) fn site_of(&self, row: &Row, arguments: &Map<String, Value>) -> Result<Site<'_>, &'static str> {
+        let base = match &row.origin {
+            None => &self.base,
+            Some(role) => self.reach.base(role, arguments).ok_or("no host is named")?,
+        };
+        Ok(Site { base, segments: &self.segments })
     }
 
     /// Judges and binds the arguments.
     pub(crate) fn bind(&self, row: &Row, arguments: &Held<'_>) -> Result<BoundRequest, ProviderError> {
         let judged = judge(row, arguments.as_map(), self.shared.clock.now());
         let arguments = judged.map_err(|faults| invalid(row, &faults.join("; ")))?;
-        let base = self.base_of(row, &arguments).map_err(|text| invalid(row, text))?;
+        let site = self.site_of(row, &arguments).map_err(|text| invalid(row, text))?;
         let arguments = instead::sent(&row.instead, &arguments);
-        let mut bound = bind(row, &arguments, base).map_err(|text| invalid(row, &text))?;
+        let mut bound = bind(row, &arguments, site).map_err(|text| invalid(row, &text))?;
         for header in &row.config_headers {
             if header.when.as_ref().is_some_and(|method| *method != self.method) {
                 continue;

@@ -103,7 +103,7 @@ fn fuzz_arguments() {
                     own.retain(|name, _| known.contains_key(name));
                     let filled = with_sent(row, Cow::Borrowed(&own));
                     let (bound, steps) =
-                        steps::counted(|| bind(row, &filled, &SERVER.base).map(|bound| (bound.body(), bound)));
+                        steps::counted(|| bind(row, &filled, SERVER.base.as_str()).map(|bound| (bound.body(), bound)));
                     assert_in_proportion(steps, input.len(), 50, "binding");
                     let Ok((body, bound)) = bound else { return 1 };
                     let url = url::Url::parse(&bound.url).unwrap();

@@ -118,7 +118,7 @@ fn binding_takes_steps_that_grow_as_the_arguments_do() {
     for (tool, shape) in shapes {
         let work = |n: usize| {
             let arguments = map(shape(n));
-            counted(|| bind(row(&server, tool), &arguments, &server.base).map(|bound| bound.body().len())).1
+            counted(|| bind(row(&server, tool), &arguments, server.base.as_str()).map(|bound| bound.body().len())).1
         };
         assert_linear(work, 500);
     }

@@ -3,6 +3,7 @@
 mod binding;
 mod calls;
 mod document;
+mod editions;
 mod foreign;
 mod fuzz;
 mod hostile;

@@ -348,6 +348,16 @@ impl Recipes {
         Ok(Self { map })
     }
 
+    /// The name of a recipe that a document cannot have, because an operation that it uses is not in it, with the reason; none where it
+    /// can.
+    pub(crate) fn missing(document: &Document, recipe: &dyn Recipe) -> Option<(ToolName, String)> {
+        let spec = recipe.spec();
+        let known = |name: &String| ToolName::new(name).is_ok_and(|name| document.row(&name).is_some());
+        let missing = spec.uses.iter().find(|name| !known(name))?;
+        let name = ToolName::new(&spec.name).ok()?;
+        Some((name, format!("it is made of `{missing}`, which this edition does not have")))
+    }
+
     pub(crate) fn get(&self, name: &ToolName) -> Option<&Entry> {
         self.map.get(name)
     }
