@@ -1,19 +1,16 @@
 //! Bringing the file's governance about, step by step, with a protocol of what was done and what it changes for whom.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use mcp_govern_core::{
-    Actor, Classification, Digest, Governor, Role, ServerId, ToolId, UserId,
-    blueprint::{Blueprint, Kept, Plan, Removal, ToolChoice, Waiting, fits},
-    governor::{ActOutcome, GovernError},
-    journal::{AccessChange, Standing, State, ToolState},
+    Actor, Classification, Governor, Role, ServerId, ToolId, UserId,
+    blueprint::{Blueprint, Kept, Removal, ToolChoice, Waiting, fits},
+    governor::{Applied, AppliedStep, ApplyOptions, GovernError, SyncedServer},
+    journal::{AccessChange, State, ToolState},
 };
 use serde::Serialize;
 
 use crate::failure::Failure;
-
-/// How often is planned anew: once for what the file says, once after servers were synced, and again where others acted.
-const ROUNDS: usize = 16;
 
 /// What was done.
 #[derive(Debug, Serialize)]
@@ -62,6 +59,21 @@ pub(crate) struct Wait {
 }
 
 impl Enacted {
+    fn of(applied: Applied) -> Self {
+        let steps = applied.steps.into_iter().map(|AppliedStep { place, action, why, .. }| Step { place, action, why });
+        let faults = applied.faults.iter();
+        Self {
+            steps: steps.collect(),
+            synced: applied.synced.into_iter().map(Synced::of).collect(),
+            access: applied.access,
+            waiting: applied.waiting.iter().map(Wait::of).collect(),
+            faults: faults
+                .map(|(server, error)| format!("the tools of server `{server}` could not be looked at: {error}"))
+                .collect(),
+            kept: applied.kept,
+        }
+    }
+
     /// Whether everything was as the file says.
     pub(crate) fn is_empty(&self) -> bool {
         self.steps.is_empty() && self.synced.is_empty()
@@ -119,113 +131,12 @@ pub(crate) fn administrator() -> Result<Actor, Failure> {
     Ok(Actor::process(UserId::new("gateway", "configuration")?, [Role::Owner]))
 }
 
-/// Looks at the known servers' tools anew, and brings a blueprint about. Doing it twice changes nothing the second time.
+/// Discovers the known servers anew, and applies a blueprint. Doing it twice changes nothing the second time.
 pub(crate) async fn enact(governor: &Governor, actor: &Actor, blueprint: &Blueprint) -> Result<Enacted, GovernError> {
-    let before = Standing::of(&governor.state(), governor.now());
-    let mut enacted = Enacted {
-        steps: Vec::new(),
-        synced: Vec::new(),
-        access: Vec::new(),
-        waiting: Vec::new(),
-        faults: Vec::new(),
-        kept: Vec::new(),
-    };
-    // Servers that cannot be looked at now: they keep nothing else from being done.
-    let mut unsynced = BTreeSet::new();
-    let known: Vec<ServerId> = governor.state().servers().keys().cloned().collect();
-    for server in known {
-        // A newer release of the gateway may know more tools, or others.
-        match sync(governor, actor, &server).await {
-            Ok(synced) => enacted.synced.extend(synced),
-            Err(error) => {
-                enacted.faults.push(format!("the tools of server `{server}` could not be looked at: {error}"));
-                unsynced.insert(server);
-            }
-        }
-    }
-    for _ in 0..ROUNDS {
-        let plan = governor.plan(actor, blueprint)?;
-        if plan.steps().is_empty() && plan.to_sync().is_subset(&unsynced) {
-            enacted.waiting = plan.waiting().iter().map(Wait::of).collect();
-            enacted.access = before.changes_to(&Standing::of(&governor.state(), governor.now()));
-            enacted.kept = blueprint.kept(&governor.state(), governor.now());
-            return Ok(enacted);
-        }
-        match round(governor, actor, &plan, &mut enacted, &mut unsynced).await {
-            // A plan holds only what will be accepted: somebody else acted in between, perhaps another node that starts with the
-            // same file. What is left is planned anew.
-            Err(error) if error.kind().is_of_the_state() => tracing::debug!(%error, "overtaken: planning anew"),
-            done => done?,
-        }
-    }
-    // Others change the same things again and again: the planner's own words for it.
-    governor.apply(actor, blueprint).await?;
-    enacted.access = before.changes_to(&Standing::of(&governor.state(), governor.now()));
-    enacted.kept = blueprint.kept(&governor.state(), governor.now());
-    Ok(enacted)
-}
-
-/// Carries a plan out, as long as nothing but the plan changes anything: what it was planned on and what its steps do are one.
-async fn round(
-    governor: &Governor,
-    actor: &Actor,
-    plan: &Plan,
-    enacted: &mut Enacted,
-    unsynced: &mut BTreeSet<ServerId>,
-) -> Result<(), GovernError> {
-    let mut at = plan.revision();
-    for step in plan.steps() {
-        let done = governor.act(actor, step.command.clone().expecting(at)).await?;
-        at = at.max(done.revision);
-        if done.outcome == ActOutcome::Done {
-            let (place, why, action) = (step.place.clone(), step.why.clone(), step.command.action.name());
-            enacted.steps.push(Step { place, action, why });
-        }
-    }
-    for server in plan.to_sync() {
-        if unsynced.contains(server) {
-            continue;
-        }
-        match sync(governor, actor, server).await {
-            Ok(synced) => enacted.synced.extend(synced),
-            Err(error) if error.kind().is_of_the_state() => return Err(error),
-            Err(error) => {
-                enacted.faults.push(format!("the tools of server `{server}` could not be looked at: {error}"));
-                unsynced.insert(server.clone());
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Takes a server's tools in, and answers what that changed; nothing where it changed nothing.
-async fn sync(governor: &Governor, actor: &Actor, server: &ServerId) -> Result<Option<Synced>, GovernError> {
-    let (before, went) = (tools(&governor.state(), server), destinations(&governor.state(), server));
-    let done = governor.sync(actor, server).await?;
-    if done.outcome == ActOutcome::Unchanged {
-        return Ok(None);
-    }
-    let after = tools(&governor.state(), server);
-    let new = after.keys().filter(|tool| !before.contains_key(*tool)).count();
-    let changed = after.iter().filter(|(tool, digest)| before.get(*tool).is_some_and(|old| old != *digest)).count();
-    let removed = before.keys().filter(|tool| !after.contains_key(*tool)).count();
-    let goes = destinations(&governor.state(), server);
-    let moved = (!went.is_empty() && !goes.is_empty() && went != goes).then(|| {
-        let shown = |all: &BTreeSet<String>| all.iter().map(|one| format!("`{one}`")).collect::<Vec<_>>().join(", ");
-        format!(
-            "the requests of `{server}` would go to {} instead of {}: its tools wait for review, and no credential goes along to another \
-             host",
-            shown(&goes),
-            shown(&went)
-        )
-    });
-    Ok((new + changed + removed > 0).then(|| Synced { server: server.clone(), new, changed, removed, moved }))
-}
-
-/// Where the document of others says that a server's tools go.
-fn destinations(state: &State, server: &ServerId) -> BTreeSet<String> {
-    let offered = state.tools_of(server).filter(|(_, tool)| tool.state() != ToolState::Removed);
-    offered.filter_map(|(_, tool)| tool.definition().destination().map(str::to_owned)).collect()
+    // A newer release of the gateway may know more tools, or others; a server that cannot be discovered now keeps nothing else from
+    // being done.
+    let options = ApplyOptions::new().discovering_anew().despite_faults();
+    governor.apply_with(actor, blueprint, options).await.map(Enacted::of)
 }
 
 /// Lists of `approve` that approve nothing at all, one sentence each.
@@ -258,10 +169,20 @@ pub(crate) fn idle_approvals(state: &State, blueprint: &Blueprint) -> Vec<String
     idle
 }
 
-/// What a server offers, by digest.
-fn tools(state: &State, server: &ServerId) -> BTreeMap<ToolId, Digest> {
-    let offered = state.tools_of(server).filter(|(_, tool)| tool.state() != ToolState::Removed);
-    offered.map(|(id, tool)| (id.clone(), tool.digest())).collect()
+impl Synced {
+    fn of(synced: SyncedServer) -> Self {
+        let SyncedServer { server, found, moved, .. } = synced;
+        let moved = moved.map(|(went, goes)| {
+            let shown = |all: &BTreeSet<String>| all.iter().map(|one| format!("`{one}`")).collect::<Vec<_>>().join(", ");
+            format!(
+                "the requests of `{server}` would go to {} instead of {}: its tools wait for review, and no credential goes along to \
+                 another host",
+                shown(&goes),
+                shown(&went)
+            )
+        });
+        Self { server, new: found.new + found.returned, changed: found.changed, removed: found.gone, moved }
+    }
 }
 
 impl Wait {

@@ -2,7 +2,7 @@
 
 use super::{GovernError, GovernErrorKind, chores::Chore, core::Core};
 use crate::{
-    journal::{Act, Action, Command, Decided, Event, Head, Revision, State, StoredAct, decide},
+    journal::{Act, Action, Command, Decided, Event, Head, Revision, Simulation, State, StoredAct, decide},
     ports::{AppendError, StoreErrorKind},
     vocabulary::{Actor, Digest, ServerId},
 };
@@ -20,6 +20,19 @@ pub struct Acted {
     pub events: Vec<Event>,
     /// Whether this very command changed something now.
     pub outcome: ActOutcome,
+}
+
+impl Acted {
+    /// What a command would come to on a simulation, which it is tried on.
+    ///
+    /// # Errors
+    ///
+    /// When the command would be refused.
+    pub fn simulated(simulation: &mut Simulation, command: &Command) -> Result<Self, GovernError> {
+        let events = simulation.try_command(command)?;
+        let outcome = if events.is_empty() { ActOutcome::Unchanged } else { ActOutcome::Done };
+        Ok(Self { revision: simulation.state().head().revision, events, outcome })
+    }
 }
 
 /// Whether a command changed something.

@@ -41,7 +41,7 @@ pub use self::{
     act::{ActOutcome, Acted},
     acts::Acts,
     ask::{AccessWish, RequestState, RequestableProfile},
-    blueprint::Applied,
+    blueprint::{Applied, AppliedStep, ApplyOptions, Simulated, SyncCounts, SyncedServer},
     builder::GovernorBuilder,
     connections::Connection,
     credentials::{CredentialAccepted, Probe},

@@ -164,6 +164,15 @@ impl Core {
         }
     }
 
+    /// The tools of a server as its row is given, which the journal need not know. Nothing is loaded.
+    pub(crate) async fn discover_as(
+        &self,
+        server: &ServerId,
+        spec: &ServerSpec,
+    ) -> Result<Arc<Catalogue>, GovernError> {
+        self.discover(&OpenServer::open(&self.tenant, server, spec, &self.providers)).await
+    }
+
     async fn discover(&self, open: &OpenServer) -> Result<Arc<Catalogue>, GovernError> {
         let server = open.ready()?;
         // Discovery needs no credential; where one is there it may help.

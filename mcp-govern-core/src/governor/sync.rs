@@ -16,11 +16,21 @@ impl Governor {
     ///
     /// When the server cannot be opened or discovered, the actor may not, or the journal knows a newer catalogue.
     pub async fn sync(&self, actor: &Actor, server: &ServerId) -> Result<Acted, GovernError> {
+        self.sync_by_command(actor, server).await.map(|(_, acted)| acted)
+    }
+
+    /// Like [`Governor::sync`]; answers the command, too.
+    pub(super) async fn sync_by_command(
+        &self,
+        actor: &Actor,
+        server: &ServerId,
+    ) -> Result<(Command, Acted), GovernError> {
         self.may_sync(actor, server)?;
         let catalogue = self.core.load(server).await?;
         let action = Action::SyncServer { server: server.clone(), catalogue };
         let command = Command::new(CommandId::random()?, action);
-        self.core.act(actor, &command, JustLoaded::Server(server)).await
+        let acted = self.core.act(actor, &command, JustLoaded::Server(server)).await?;
+        Ok((command, acted))
     }
 
     /// An actor who may not sync must not make this node discover either.

@@ -3,7 +3,8 @@
 //! [`decide`] turns a [`Command`] into events or a [`Refusal`]; [`State::act`] makes an [`Act`] of the events, which
 //! [`StoredAct::seal`] writes; [`State::apply`], [`State::apply_stored`] and [`State::follow`] take an act in. Who may do what
 //! is one table, [`may`]; how a tool is approved is one state machine, [`approval::next`]; how far a definition has moved is
-//! graded in [`drift`]; what another edition makes of a server's tools is found in [`migration`]; who gains a tool is shown by [`gains`], and who may do more or less after a change by [`Standing`].
+//! graded in [`drift`]; what another edition makes of a server's tools is found in [`migration`]; who gains a tool is shown by [`gains`], and
+//! who may do more or less after a change by [`Standing`]. What commands would do is shown by a [`Simulation`].
 
 mod act;
 mod apply;
@@ -17,6 +18,7 @@ mod gains;
 pub mod migration;
 mod own;
 mod refusal;
+mod simulation;
 mod standing;
 mod state;
 mod table;
@@ -39,6 +41,7 @@ pub use self::{
     gains::{Gain, gains},
     own::OwnAccess,
     refusal::{Refusal, RefusalKind},
+    simulation::Simulation,
     standing::{AccessChange, Standing},
     state::{
         AccessProfile, AccessRequest, Client, CredentialStanding, DroppedSegment, Grant, Pin, PinSource, RequestStatus,

@@ -8,7 +8,7 @@ use std::{
 use mcp_govern_core::{
     CommandId,
     governor::{ActOutcome, GovernErrorKind},
-    journal::{AccessChange, Action, Command, Event, Revision},
+    journal::{AccessChange, Action, Command, Event, Revision, Simulation},
 };
 use serde::Serialize;
 
@@ -20,7 +20,6 @@ use super::{
     leaving::Consequences,
     output::{Report, show},
     session::Session,
-    shadow::Shadow,
 };
 use crate::{failure::Failure, serve::Form};
 
@@ -131,13 +130,13 @@ pub(crate) async fn carry_out(
         unchanged_since(&state, how.expecting)?;
         let now = session.governor.now();
         let known = state.command(&command.id).is_some();
-        let mut shadow = Shadow::of(&state, &session.actor, now);
-        let events = shadow.carry_out(&command).map_err(|refusal| known::refused(refusal, &state))?;
-        let mut effect = Effect::between(&state, shadow.state(), now);
+        let mut simulation = Simulation::new(&state, session.actor.clone(), now);
+        let events = simulation.try_command(&command).map_err(|refusal| known::refused(refusal, &state))?;
+        let mut effect = Effect::of(&simulation);
         let consequences = Consequences::of(&state, &command.action, now).filter(|_| !known);
         effect.consequences = consequences.clone().filter(|_| !events.is_empty());
         // While a copy of the state is kept the next act makes another one.
-        drop((state, shadow));
+        drop((state, simulation));
         // What holds already, or was done before, is confirmed by that; but that a person has nothing may follow from the name.
         if !events.is_empty() || (!known && known::is_about_a_person(&command.action)) {
             effect.unknown = known::unknown_in(session, &command.action).await?;
@@ -161,11 +160,11 @@ pub(crate) async fn carry_out(
             if told.events.is_empty() {
                 told.outcome = if known { Outcome::Repeated } else { Outcome::Unchanged };
             }
-        } else if consented(shown.as_ref(), &effect, &told.what, how.yes, form)? {
+        } else if session.simulates() || consented(shown.as_ref(), &effect, &told.what, how.yes, form)? {
             // A kill switch widens nothing, and waits for nothing.
             let sent = match &command.action {
-                Action::Kill { .. } => session.governor.act(&session.actor, command.clone()).await,
-                _ => session.governor.act(&session.actor, command.clone().expecting(effect.revision)).await,
+                Action::Kill { .. } => session.act(command.clone()).await,
+                _ => session.act(command.clone().expecting(effect.revision)).await,
             };
             match sent {
                 Ok(acted) => {

@@ -8,9 +8,10 @@ use std::{
 };
 
 use mcp_govern_core::{
-    CommandId, ToolId,
+    ServerId, ToolId,
     blueprint::{Blueprint, Waiting},
-    journal::{AccessChange, Action, Command, Revision},
+    governor::{AppliedStep, ApplyOptions, SyncCounts, SyncedServer},
+    journal::{AccessChange, Command, Revision},
 };
 use serde::Serialize;
 
@@ -20,13 +21,8 @@ use super::{
     effect::{Effect, Sent, TURNS, consented, never_still, send, unchanged_since},
     output::{Report, plain, show},
     session::Session,
-    shadow::Shadow,
-    sync::Found,
 };
 use crate::{failure::Failure, serve::Form};
-
-/// How often is planned anew: once for what the document says, once after servers were synced.
-const ROUNDS: usize = 16;
 
 /// What a blueprint leads to.
 #[derive(Debug, Serialize)]
@@ -61,9 +57,9 @@ struct Step {
 
 #[derive(Debug, Serialize)]
 struct Synced {
-    server: String,
+    server: ServerId,
     #[serde(flatten)]
-    found: Found,
+    found: SyncCounts,
 }
 
 /// A tool that has to wait for a person.
@@ -137,53 +133,31 @@ fn read(file: &Path) -> Result<Blueprint, Failure> {
     toml::from_str(&text).map_err(|error| Failure::Usage(error.to_string()).at(&place))
 }
 
-/// Plays a blueprint through on a copy of the state: tools that only a sync will find are in it too.
+/// Applies a blueprint to a copy of the state: tools that only a sync will find are in it too.
 async fn preview(
     session: &Session,
     file: &Path,
     blueprint: &Blueprint,
     expecting: Option<u64>,
 ) -> Result<Preview, Failure> {
-    let state = session.state();
-    unchanged_since(&state, expecting)?;
-    let now = session.governor.now();
-    let mut shadow = Shadow::of(&state, &session.actor, now);
-    let (mut steps, mut synced, mut commands) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        let plan = blueprint.plan(shadow.state(), &session.actor, now)?;
-        if plan.is_empty() {
-            let effect = Effect::between(&state, shadow.state(), now);
-            let changes = !(steps.is_empty() && synced.is_empty());
-            let told = Planned {
-                outcome: if changes { Outcome::WouldBeDone } else { Outcome::Unchanged },
-                file: file.display().to_string(),
-                revision: effect.revision,
-                changes,
-                widens: effect.access.iter().any(|change| change.widens),
-                steps,
-                synced,
-                access: effect.access.clone(),
-                waiting: plan.waiting().iter().map(Wait::of).collect(),
-            };
-            return Ok(Preview { told, changes, effect, commands });
-        }
-        for step in plan.steps() {
-            if !shadow.carry_out(&step.command)?.is_empty() {
-                let (place, why, action) = (step.place.clone(), step.why.clone(), step.command.action.name());
-                steps.push(Step { place, action, why });
-                commands.push(step.command.clone());
-            }
-        }
-        for server in plan.to_sync() {
-            let Some(spec) = shadow.state().servers().get(server).map(|row| row.spec().clone()) else { continue };
-            let catalogue = session.discover(server, &spec).await?;
-            let command = Command::new(CommandId::random()?, Action::SyncServer { server: server.clone(), catalogue });
-            let events = shadow.carry_out(&command)?;
-            commands.push(command);
-            synced.push(Synced { server: server.to_string(), found: Found::of(&events) });
-        }
-    }
-    Err(Failure::Other(format!("`{}` leads to further changes again and again", file.display())))
+    unchanged_since(&session.state(), expecting)?;
+    let simulated = session.governor.simulate(&session.actor, blueprint, ApplyOptions::new()).await?;
+    let (applied, effect) = (simulated.applied, Effect::of(&simulated.simulation));
+    let changes = !applied.commands.is_empty();
+    let synced = applied.synced.into_iter().map(|SyncedServer { server, found, .. }| Synced { server, found });
+    let steps = applied.steps.into_iter().map(|AppliedStep { place, action, why, .. }| Step { place, action, why });
+    let told = Planned {
+        outcome: if changes { Outcome::WouldBeDone } else { Outcome::Unchanged },
+        file: file.display().to_string(),
+        revision: effect.revision,
+        changes,
+        widens: effect.access.iter().any(|change| change.widens),
+        steps: steps.collect(),
+        synced: synced.collect(),
+        access: effect.access.clone(),
+        waiting: applied.waiting.iter().map(Wait::of).collect(),
+    };
+    Ok(Preview { told, changes, effect, commands: applied.commands })
 }
 
 impl Wait {
@@ -199,7 +173,7 @@ impl Report for Planned {
             writeln!(out, "  {:width$}  {}", plain(&step.place), plain(&step.why))?;
         }
         for Synced { server, found } in &self.synced {
-            let Found { new, changed, gone, returned } = found;
+            let SyncCounts { new, changed, gone, returned, .. } = found;
             writeln!(out, "  the tools of `{server}`: {new} new, {changed} changed, {gone} gone, {returned} returned")?;
         }
         if !self.access.is_empty() {

@@ -1,9 +1,9 @@
 //! What commands lead to, as it is shown before they are sent; and whether it is still so when they are.
 
 use mcp_govern_core::{
-    Actor, Grantee, Timestamp,
+    Actor, Grantee,
     governor::{ActOutcome, Acted, GovernError, GovernErrorKind},
-    journal::{AccessChange, Command, Revision, Standing, State},
+    journal::{AccessChange, Command, Revision, Simulation, Standing, State},
 };
 
 use super::{act::confirmed, known::Unknown, leaving::Consequences, session::Session};
@@ -28,17 +28,12 @@ pub(crate) struct Effect {
 }
 
 impl Effect {
-    /// What changes from a state to the one that the commands made of a copy of it.
-    pub(crate) fn between(state: &State, after: &State, now: Timestamp) -> Self {
-        let (before, after) = (Standing::of(state, now), Standing::of(after, now));
-        Self {
-            revision: state.head().revision,
-            access: before.changes_to(&after),
-            unknown: Vec::new(),
-            consequences: None,
-            before,
-            after,
-        }
+    /// What changes by the commands of a simulation.
+    pub(crate) fn of(simulation: &Simulation) -> Self {
+        let (before, now) = (simulation.before(), simulation.now());
+        let revision = before.head().revision;
+        let (before, after) = (Standing::of(before, now), Standing::of(simulation.state(), now));
+        Self { revision, access: before.changes_to(&after), unknown: Vec::new(), consequences: None, before, after }
     }
 
     /// Whether it widens what the person who sends the commands holds: that is allowed, and shown.
@@ -110,7 +105,7 @@ pub(crate) async fn send(session: &Session, commands: &[Command], on: Revision) 
     let mut expected = on;
     let mut done = Vec::with_capacity(commands.len());
     for command in commands {
-        match session.governor.act(&session.actor, command.clone().expecting(expected)).await {
+        match session.act(command.clone().expecting(expected)).await {
             Ok(acted) => {
                 if acted.outcome == ActOutcome::Done {
                     expected = acted.revision;
@@ -134,10 +129,11 @@ mod tests {
     use std::collections::BTreeMap;
 
     use example_vendors::Vendor;
-    use mcp_govern_core::{CommandId, Governor, GrantId, ProfileId, Role, TenantId, ToolId, UserId, journal::Action};
+    use mcp_govern_core::{
+        CommandId, Governor, GrantId, ProfileId, Role, TenantId, Timestamp, ToolId, UserId, journal::Action,
+    };
 
     use super::*;
-    use crate::store::shadow::Shadow;
 
     const GOVERNANCE: &str = r#"
 [servers.status]
@@ -173,11 +169,14 @@ grantee = { user = { issuer = "local", subject = "ben" } }
         (State::clone(&governor.state()), governor.now())
     }
 
+    fn tried(state: &State, now: Timestamp, id: &str, action: Action) -> Simulation {
+        let mut simulation = Simulation::new(state, owner(), now);
+        simulation.try_command(&Command::new(CommandId::new(id).unwrap(), action)).unwrap();
+        simulation
+    }
+
     fn after(state: &State, now: Timestamp, id: &str, action: Action) -> State {
-        let owner = owner();
-        let mut shadow = Shadow::of(state, &owner, now);
-        shadow.carry_out(&Command::new(CommandId::new(id).unwrap(), action)).unwrap();
-        shadow.state().clone()
+        tried(state, now, id, action).state().clone()
     }
 
     fn grant(profile: &str, to: &str) -> Action {
@@ -196,7 +195,7 @@ grantee = { user = { issuer = "local", subject = "ben" } }
         let tools = BTreeMap::from([(tool.clone(), state.tools()[&tool].digest())]);
         let effect_on = |state: &State| {
             let action = Action::ApproveTools { tools: tools.clone() };
-            Effect::between(state, &after(state, now, "approve", action), now)
+            Effect::of(&tried(state, now, "approve", action))
         };
         let shown = effect_on(&state);
         assert_eq!(shown.access[0].who, ["user ben (local)"]);

@@ -27,7 +27,7 @@ mod requests;
 mod review;
 mod servers;
 mod session;
-mod shadow;
+mod simulate;
 mod status;
 mod sync;
 mod tools;
@@ -103,6 +103,7 @@ async fn beside(verb: &Verb, session: &Session, form: Form, out: &mut impl Write
         Verb::Audit { what } => audit::run(session, what, form, out).await,
         Verb::Plan { file, exit_code } => blueprint::plan(session, file, *exit_code, form, out).await,
         Verb::Apply { file, yes, expecting, .. } => blueprint::apply(session, file, *yes, *expecting, form, out).await,
+        Verb::Simulate { file } => simulate::run(session, file, form, out).await,
         Verb::Backup { .. } | Verb::Keys { .. } => Ok(ExitCode::SUCCESS),
     }
 }

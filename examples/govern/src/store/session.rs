@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     io::{self, Write as _},
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
 
@@ -11,8 +11,8 @@ use example_vendors::{Environment, Vendor};
 use mcp_govern_core::{
     Actor, Catalogue, DiscoverContext, Governor, Provider, ServerConfig, ServerId, ServerSpec, TenantId,
     audit::AuditKey,
-    governor::{Driver, GovernorBuilder},
-    journal::{Act, Event, Revision, State},
+    governor::{Acted, Driver, GovernError, GovernorBuilder},
+    journal::{Act, Command, Event, Revision, Simulation, State},
     ports::Stores as _,
 };
 use mcp_govern_openapi::{Fault, OpenApiProvider};
@@ -51,6 +51,8 @@ pub(crate) struct Session {
     no_audit_key: Option<String>,
     /// Where the journal stood when it was opened.
     opened_at: Revision,
+    /// The copy of the state on which commands are tried instead of being sent.
+    simulation: Mutex<Option<Simulation>>,
     /// It never runs: nothing is called here, so that nothing is to be put on record or followed.
     _driver: Driver,
 }
@@ -91,7 +93,19 @@ impl Session {
         let builder = providers.iter().cloned().fold(builder, GovernorBuilder::with_shared_provider);
         let (governor, driver) = builder.open().await?;
         let opened_at = governor.revision();
-        Ok(Self { stores, governor, actor, providers, own, audit_key, no_audit_key, opened_at, _driver: driver })
+        let simulation = Mutex::new(None);
+        Ok(Self {
+            stores,
+            governor,
+            actor,
+            providers,
+            own,
+            audit_key,
+            no_audit_key,
+            opened_at,
+            simulation,
+            _driver: driver,
+        })
     }
 
     /// That the journal can be read in full: what is looked at or changed is true.
@@ -105,9 +119,42 @@ impl Session {
         }
     }
 
-    /// The state of the moment.
+    /// The state of the moment, or of the copy on which commands are tried.
     pub(crate) fn state(&self) -> Arc<State> {
-        self.governor.state()
+        match &*self.copy() {
+            Some(simulation) => Arc::new(simulation.state().clone()),
+            None => self.governor.state(),
+        }
+    }
+
+    /// Sends a command, or tries it on the copy.
+    pub(crate) async fn act(&self, command: Command) -> Result<Acted, GovernError> {
+        if let Some(simulation) = &mut *self.copy() {
+            return Acted::simulated(simulation, &command);
+        }
+        self.governor.act(&self.actor, command).await
+    }
+
+    /// From now on commands are tried on a copy of the state, each on what those before it left. Nothing is sent any more.
+    ///
+    /// INVARIANT: what is simulated changes no store (`a_list_of_verbs_is_tried_together_and_changes_nothing`).
+    pub(crate) fn simulate(&self) {
+        let simulation = Simulation::new(&self.governor.state(), self.actor.clone(), self.governor.now());
+        *self.copy() = Some(simulation);
+    }
+
+    /// Whether commands are tried instead of being sent: then nobody has to confirm them.
+    pub(crate) fn simulates(&self) -> bool {
+        self.copy().is_some()
+    }
+
+    /// The copy on which commands are tried, as it is now.
+    pub(crate) fn simulated(&self) -> Option<Simulation> {
+        self.copy().clone()
+    }
+
+    fn copy(&self) -> MutexGuard<'_, Option<Simulation>> {
+        self.simulation.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// That people can be looked for in the record: they stand there hashed under the audit's key. Under another key nothing would be

@@ -8,8 +8,8 @@ use std::{
 
 use mcp_govern_core::{
     Catalogue, CommandId, ServerId,
-    governor::Acted,
-    journal::{AccessChange, Action, Command, Event, Revision, State},
+    governor::{Acted, SyncCounts},
+    journal::{AccessChange, Action, Command, Revision, Simulation, State},
 };
 use serde::Serialize;
 
@@ -20,7 +20,6 @@ use super::{
     effect::{Effect, Sent, TURNS, consented, never_still, send, unchanged_since},
     output::{Report, Table, or_dash, plain, show},
     session::Session,
-    shadow::Shadow,
 };
 use crate::{failure::Failure, serve::Form};
 
@@ -39,38 +38,13 @@ struct Synced {
 pub(crate) struct Row {
     pub(crate) server: ServerId,
     #[serde(flatten)]
-    pub(crate) found: Found,
+    pub(crate) found: SyncCounts,
     /// What its document has and cannot be honoured.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     left_out: Vec<String>,
     /// Why the server could not be looked at; what was known of it stays.
     #[serde(skip_serializing_if = "Option::is_none")]
     fault: Option<String>,
-}
-
-/// How many tools a sync found to be what.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Found {
-    pub(crate) new: usize,
-    pub(crate) changed: usize,
-    pub(crate) gone: usize,
-    pub(crate) returned: usize,
-}
-
-impl Found {
-    pub(crate) fn of(events: &[Event]) -> Self {
-        let mut found = Self::default();
-        for event in events {
-            match event {
-                Event::ToolDiscovered(_) => found.new += 1,
-                Event::ToolChanged(_) => found.changed += 1,
-                Event::ToolGone(_) => found.gone += 1,
-                Event::ToolReturned(_) => found.returned += 1,
-                _ => {}
-            }
-        }
-        found
-    }
 }
 
 /// Syncs servers; all, where none is named. A server that cannot be looked at does not keep the others: it is reported, and the
@@ -91,13 +65,12 @@ pub(crate) async fn run(
     for _ in 0..TURNS {
         let state = session.state();
         unchanged_since(&state, how.expecting)?;
-        let now = session.governor.now();
-        let mut shadow = Shadow::of(&state, &session.actor, now);
+        let mut simulation = Simulation::new(&state, session.actor.clone(), session.governor.now());
         let (mut rows, mut due): (Vec<Row>, Vec<(Command, usize)>) = (Vec::new(), Vec::new());
         let mut refused = false;
         for (server, found) in &found {
             let tried = match found {
-                Ok(command) => shadow.carry_out(command).map_err(Failure::from).map(|events| (command, events)),
+                Ok(command) => simulation.try_command(command).map_err(Failure::from).map(|events| (command, events)),
                 Err(fault) => Err(fault.again()),
             };
             let server = server.clone();
@@ -105,21 +78,21 @@ pub(crate) async fn run(
                 Ok((command, events)) => {
                     due.push((command.clone(), rows.len()));
                     let left_out = left_out(session, &state, &server);
-                    rows.push(Row { server, found: Found::of(&events), left_out, fault: None });
+                    rows.push(Row { server, found: SyncCounts::of(&events), left_out, fault: None });
                 }
                 Err(failure) => {
                     refused |= matches!(failure, Failure::Refused(_));
                     let fault = Some(failure.to_string());
-                    rows.push(Row { server, found: Found::default(), left_out: Vec::new(), fault });
+                    rows.push(Row { server, found: SyncCounts::default(), left_out: Vec::new(), fault });
                 }
             }
         }
-        let effect = Effect::between(&state, shadow.state(), now);
-        drop((state, shadow));
+        let effect = Effect::of(&simulation);
+        drop((state, simulation));
         let (access, revision) = (effect.access.clone(), effect.revision);
         let mut synced = Synced { outcome: Outcome::WouldBeDone, servers: rows, access, revision };
         if !how.dry_run {
-            if consented(shown.as_ref(), &effect, WHAT, how.yes, form)? {
+            if session.simulates() || consented(shown.as_ref(), &effect, WHAT, how.yes, form)? {
                 let (commands, places): (Vec<Command>, Vec<usize>) = due.into_iter().unzip();
                 let Sent::Done(acts) = send(session, &commands, revision).await? else {
                     shown = Some(effect);
@@ -179,7 +152,7 @@ impl Synced {
                 self.outcome = Outcome::Done;
             }
             if let Some(row) = self.servers.get_mut(*at) {
-                row.found = Found::of(&acted.events);
+                row.found = SyncCounts::of(&acted.events);
             }
         }
     }
@@ -201,7 +174,7 @@ impl Report for Synced {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         let mut table = Table::new(["SERVER", "NEW", "CHANGED", "GONE", "RETURNED", "FAULT"]);
         for row in &self.servers {
-            let Found { new, changed, gone, returned } = row.found;
+            let SyncCounts { new, changed, gone, returned, .. } = row.found;
             table.row([
                 row.server.to_string(),
                 new.to_string(),

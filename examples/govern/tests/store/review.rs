@@ -8,6 +8,7 @@ on_every_store! {
     an_approval_of_a_definition_that_was_not_seen_is_refused,
     a_list_that_was_looked_through_is_approved_at_once,
     tools_are_reviewed_by_area_and_effect,
+    a_list_of_verbs_is_tried_together_and_changes_nothing,
     a_tool_that_changed_is_shown_field_by_field_and_waits,
     what_widens_access_is_shown_and_waits_for_a_yes,
 }
@@ -130,6 +131,53 @@ fn tools_are_reviewed_by_area_and_effect(site: &Site) {
         let refused = site.run(arguments);
         assert_eq!(code(&refused), due, "{}", stderr(&refused));
         assert!(stderr(&refused).contains("did you mean `incidents`?"), "{}", stderr(&refused));
+    }
+}
+
+fn a_list_of_verbs_is_tried_together_and_changes_nothing(site: &Site) {
+    site.govern_by(GOVERNANCE);
+    let revision = site.revision();
+    let tool = "status/create_incident";
+    let list = format!(
+        "# What the meeting decided\n\napprove {tool}@{}\ngovern toolsets add respond {tool}\n\
+         grant on-call --user carl --for 8h --reason 'on call this week'\nrevoke no-such-grant\nservers pause status\n",
+        site.digest(tool)
+    );
+    let file = site.write("list", &list);
+    let (code, told) = site.told(&["simulate", &file]);
+    let outcomes: Vec<&str> =
+        told["steps"].as_array().unwrap().iter().map(|step| step["outcome"].as_str().unwrap()).collect();
+    assert_eq!(outcomes, ["would_be_done", "would_be_done", "would_be_done", "refused", "would_be_done"], "{told}");
+    assert_eq!((code, &told["refused"], &told["revision"]), (1, &json!(1), &json!(revision)));
+    assert_eq!((&told["steps"][0]["line"], &told["steps"][3]["line"]), (&json!(3), &json!(6)));
+    // Each sees what those before it left: the tool can be put into a toolset because it is approved by then.
+    let changes = told["access"].as_array().unwrap();
+    assert!(
+        changes.iter().any(|change| change["what"].as_str().unwrap().contains("user carl (local) gains `on-call`")),
+        "{told}"
+    );
+    let text = stdout(&site.run(&["simulate", &file]));
+    assert!(text.contains("REFUSED") && text.contains("nothing was changed"), "{text}");
+    assert_eq!(site.revision(), revision, "a simulation wrote to the store");
+    assert_eq!(
+        site.json(&["tools", "--pending"])["tools"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|row| row["tool"] == tool)
+            .count(),
+        1
+    );
+    for (line, says) in [
+        ("status", "changes no rules"),
+        ("apply file.toml", "`govern plan`"),
+        ("grnt on-call", "grnt"),
+        ("grant 'on-call", "quotation mark"),
+        ("", "one on each line"),
+    ] {
+        let refused = site.run(&["simulate", &site.write("faulty", line)]);
+        assert_eq!(crate::site::code(&refused), 2, "{line}");
+        assert!(stderr(&refused).contains(says), "{line}: {}", stderr(&refused));
     }
 }
 

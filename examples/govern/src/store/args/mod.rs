@@ -222,6 +222,11 @@ pub(crate) enum Verb {
         #[arg(long)]
         exit_code: bool,
     },
+    /// What a list of verbs would change together, and for whom; changes nothing. Exits with 1 when one of them would be refused
+    Simulate {
+        /// One verb on each line, as behind `govern`: `grant on-call --user ann --for 8h`; `-` for standard input
+        file: PathBuf,
+    },
     /// Bring a blueprint about; doing it twice changes nothing the second time
     Apply {
         /// The blueprint, in TOML
