@@ -2,6 +2,7 @@
 #![expect(clippy::indexing_slicing, reason = "checks index what they have just made; a check that panics has failed")]
 
 mod chosen;
+pub mod digests;
 mod failed;
 mod failure;
 mod harness;

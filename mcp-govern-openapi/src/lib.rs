@@ -51,10 +51,11 @@ mod tests;
 #[cfg(feature = "engine")]
 pub use self::{
     catalog::catalog_line,
-    document::ForeignDocument,
+    document::{ForeignDocument, lint_directory, lint_documents},
     limits::Limits,
+    plan::RecipeSpec,
     provider::{EditionDocument, OpenApiProvider, OpenApiProviderBuilder, ResultForms},
-    server::recipe::{Recipe, RecipeSpec, RowAnswer, RowCaller, RowList},
+    server::recipe::{Recipe, RowAnswer, RowCaller, RowList},
     transport::{BodySource, BodyStream, ReqwestTransport, Transport, TransportError},
 };
 pub use self::{

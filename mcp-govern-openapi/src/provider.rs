@@ -5,19 +5,19 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 use mcp_govern_core::{
     AuthMethodId, Catalogue, Clock, Edition, EditionId, Provider, ProviderError, ProviderErrorKind, ProviderInfo,
-    ServerConfig, ServerSpec, SystemClock, ToolName, ToolServer,
+    ServerConfig, ServerSpec, SystemClock, ToolDefinition, ToolName, ToolServer,
 };
 
 use crate::{
     document::{ForeignDocument, lint},
     error::{DocumentError, DocumentErrorKind, Fault},
     limits::Limits,
-    plan::{Document, EditionName},
+    plan::{Document, EditionName, RecipeSpec},
     send::Limiter,
     server::{
         OpenApiServer, Shared,
         aside::Aside,
-        recipe::{Recipe, Recipes},
+        recipe::{Recipe, Recipes, Registered},
     },
     transport::{ReqwestTransport, Transport},
 };
@@ -79,10 +79,19 @@ impl OpenApiProvider {
         self.shared_of(edition).map(|shared| &shared.catalogue)
     }
 
-    /// What a careful author would still add to the document, as sentences that name the operation: a missing effect,
-    /// a property without description, a risk without reason. Empty for a complete document.
+    /// What a careful author would still change in the document, as sentences that name the operation or the tool. Empty for a
+    /// complete document.
+    ///
+    /// Named are: an effect that is missing; a change without `notifies` (people, or `nobody`); a destructive operation below
+    /// `sensitive`; a risk without a reason; a text that names a tool which does not exist; two descriptions with the same first
+    /// sentence; a property without description, and more of that kind. [`lint_directory`](crate::lint_directory) looks at the form
+    /// of the files.
     pub fn lint(&self) -> Vec<String> {
-        [&self.shared].into_iter().chain(&self.others).flat_map(|shared| lint(&shared.document)).collect()
+        let remarks = |shared: &Arc<Shared>| {
+            let silent: Vec<&ToolDefinition> = shared.recipes.without_notifies().collect();
+            lint(&shared.document, &shared.catalogue, &silent)
+        };
+        [&self.shared].into_iter().chain(&self.others).flat_map(remarks).collect()
     }
 
     /// What of a document that others write could not be honoured, and why: operations with method, path and `operationId`, and
@@ -207,7 +216,7 @@ pub struct OpenApiProviderBuilder {
     foreign: Option<ForeignDocument>,
     edition: Option<String>,
     editions: Vec<EditionDocument>,
-    recipes: Vec<Arc<dyn Recipe>>,
+    recipes: Vec<Registered>,
     transport: Option<Arc<dyn Transport>>,
     limits: Limits,
     clock: Option<Arc<dyn Clock>>,
@@ -244,10 +253,18 @@ impl OpenApiProviderBuilder {
         self
     }
 
-    /// A tool over several rows.
+    /// What runs a tool over several rows, by the name under which the document's `x-govern-recipes` specifies it; that of the first
+    /// edition, where there are several.
     #[must_use]
-    pub fn recipe(mut self, recipe: impl Recipe) -> Self {
-        self.recipes.push(Arc::new(recipe));
+    pub fn recipe(mut self, name: impl Into<String>, recipe: impl Recipe) -> Self {
+        self.recipes.push(Registered { name: name.into(), spec: None, recipe: Arc::new(recipe) });
+        self
+    }
+
+    /// A tool over several rows whose specification does not stand in the document.
+    #[must_use]
+    pub fn recipe_as(mut self, spec: RecipeSpec, recipe: impl Recipe) -> Self {
+        self.recipes.push(Registered { name: spec.name.clone(), spec: Some(spec), recipe: Arc::new(recipe) });
         self
     }
 
@@ -284,7 +301,8 @@ impl OpenApiProviderBuilder {
     ///
     /// # Errors
     ///
-    /// When there is no document, it is wrong, or a recipe does not fit it.
+    /// When there is no document, it is wrong, or a recipe does not fit it: its specification is wrong, an entry of `x-govern-recipes`
+    /// is run by nothing, or what is registered has no entry.
     pub fn build(self) -> Result<OpenApiProvider, DocumentError> {
         let none = || DocumentError::one(DocumentErrorKind::Content, "document", "no document was given");
         let mut document = Document::read(&self.document.ok_or_else(none)?, self.foreign.as_ref(), None)?;
@@ -296,7 +314,7 @@ impl OpenApiProviderBuilder {
         let transport = self.transport.unwrap_or_else(|| Arc::new(ReqwestTransport::new()));
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
         let (limits, limiter) = (self.limits, Arc::new(Limiter::default()));
-        let share = |mut document: Document, recipes: Vec<Arc<dyn Recipe>>| {
+        let share = |mut document: Document, recipes: Vec<Registered>| {
             if self.result_forms == ResultForms::Undeclared {
                 document.forget_result_forms();
             }
@@ -319,11 +337,13 @@ impl OpenApiProviderBuilder {
         let mut shared_others = Vec::with_capacity(others.len());
         let mut editions = Vec::new();
         for mut other in others {
-            let (there, not_there): (Vec<_>, Vec<_>) =
-                self.recipes.iter().cloned().partition(|recipe| Recipes::missing(&other, &**recipe).is_none());
-            for recipe in &not_there {
-                if let Some((name, reason)) = Recipes::missing(&other, &**recipe) {
-                    other.absent.entry(name).or_insert(reason);
+            let mut there = Vec::with_capacity(self.recipes.len());
+            for recipe in self.recipes.iter().filter_map(|recipe| recipe.specified_by(&document)) {
+                match Recipes::missing(&other, &recipe) {
+                    Some((name, reason)) => {
+                        other.absent.entry(name).or_insert(reason);
+                    }
+                    None => there.push(recipe),
                 }
             }
             editions.push(edition_of(&other));

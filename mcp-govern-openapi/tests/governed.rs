@@ -125,14 +125,14 @@ paths:
 #[derive(Debug)]
 struct BookBackwards;
 
+fn book_backwards() -> RecipeSpec {
+    RecipeSpec::new("book_backwards", "Book backwards", "Books a room backwards.", "It turns times around.")
+        .with_uses(["book_room"])
+        .with_effect(Effect::Write, false)
+}
+
 #[async_trait]
 impl Recipe for BookBackwards {
-    fn spec(&self) -> RecipeSpec {
-        let spec =
-            RecipeSpec::new("book_backwards", "Book backwards", "Books a room backwards.", "It turns times around.");
-        spec.with_uses(["book_room"]).with_effect(Effect::Write, false)
-    }
-
     async fn run(
         &self,
         rows: &RowCaller<'_>,
@@ -314,7 +314,8 @@ async fn a_mistake_in_arguments_is_the_same_denial_in_a_call_and_in_a_preview_an
 
 #[tokio::test]
 async fn a_recipe_that_makes_arguments_which_a_call_is_denied_for_sends_nothing() {
-    let provider = OpenApiProvider::builder().document(ROOMS).recipe(BookBackwards).build().unwrap();
+    let provider =
+        OpenApiProvider::builder().document(ROOMS).recipe_as(book_backwards(), BookBackwards).build().unwrap();
     let world = World::of(provider).await;
     let error = world.call("book_backwards", json!({})).await.unwrap_err();
     let failed = error.provider_error().unwrap();

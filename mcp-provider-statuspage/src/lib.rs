@@ -22,7 +22,7 @@ pub const ORGANIZATION_ID: &str = "organization_id";
 /// The server configuration that lists the public pages that may be read without a key, with commas between their hosts.
 pub const PUBLIC_PAGES: &str = "public_pages";
 
-/// The description of the API, as an OpenAPI 3.1 document in JSON.
+/// The description of the API, as an OpenAPI 3.1 document in JSON. [`builder`] has what runs the recipes that it specifies.
 pub const DOCUMENT: &str = include_str!(concat!(env!("OUT_DIR"), "/api.json"));
 
 /// The provider with everything at its default.
@@ -39,8 +39,8 @@ pub fn provider() -> Result<OpenApiProvider, DocumentError> {
 pub fn builder() -> OpenApiProviderBuilder {
     OpenApiProvider::builder()
         .document(DOCUMENT)
-        .recipe(recipes::IsAnythingDown)
-        .recipe(recipes::PostIncidentUpdate)
-        .recipe(recipes::ScheduleMaintenance)
-        .recipe(recipes::ChangeUserPermissions)
+        .recipe("is_anything_down", recipes::IsAnythingDown)
+        .recipe("post_incident_update", recipes::PostIncidentUpdate)
+        .recipe("schedule_maintenance", recipes::ScheduleMaintenance)
+        .recipe("change_user_permissions", recipes::ChangeUserPermissions)
 }

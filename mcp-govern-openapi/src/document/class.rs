@@ -37,7 +37,7 @@ impl Class {
             return Err(format!("`effect: read` contradicts the method {method}"));
         }
         let stated = govern.risk.unwrap_or_default();
-        let told = govern.notifies.as_ref().map(|who| format!("It tells people: {who}"));
+        let told = govern.people().map(|who| format!("It tells people: {who}"));
         let (risk, reason) = match (govern.effect, stated) {
             (None, _) => (Risk::Dangerous, Some(govern.why.clone().unwrap_or_else(|| EFFECT_UNKNOWN.to_owned()))),
             (Some(_), Risk::None) if told.is_some() => (Risk::Sensitive, govern.why.clone().or(told)),

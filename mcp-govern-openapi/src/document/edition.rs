@@ -12,7 +12,7 @@ use super::{
     parameter::Argument,
     refs::Checked,
 };
-use crate::plan::{Document, Repeat, Row};
+use crate::plan::{Document, NOBODY, Repeat, Row};
 
 /// Members of a schema that say nothing of what a value is.
 const WORDS: [&str; 8] =
@@ -50,7 +50,8 @@ impl<'a> Inherited<'a> {
         govern.risk = govern.risk.or(row.stated.risk);
         govern.effect = govern.effect.or(row.stated.effect);
         if govern.notifies.is_none() {
-            govern.notifies.clone_from(&row.definition.notifies);
+            let nobody = || row.stated.notifies.then(|| NOBODY.to_owned());
+            govern.notifies = row.definition.notifies.clone().or_else(nobody);
         }
         if govern.idempotent.is_none() {
             govern.idempotent = match &row.repeat {

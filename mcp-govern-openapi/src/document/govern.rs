@@ -6,6 +6,8 @@ use mcp_govern_core::{CredentialSharing, Effect, Location, Risk};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::plan::NOBODY;
+
 /// `x-govern` of an operation.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -29,7 +31,10 @@ pub(crate) struct OperationGovern {
     #[serde(rename = "async")]
     pub(crate) poll: Option<PollGovern>,
     pub(crate) rate_domain: Option<String>,
+    /// Who is notified; `nobody` says that there is none to be.
     pub(crate) notifies: Option<String>,
+    /// What the description ends with.
+    pub(crate) last_sentence: LastSentenceGovern,
     pub(crate) secret_output: Vec<String>,
     pub(crate) fixed: Vec<FixedGovern>,
     /// What is sent for an argument that is left out, by the argument's name.
@@ -54,6 +59,23 @@ pub(crate) struct DiffersGovern {
     pub(crate) adds: Vec<String>,
     /// What has another type here.
     pub(crate) changes: Vec<String>,
+}
+
+impl OperationGovern {
+    /// The people who are notified.
+    pub(crate) fn people(&self) -> Option<&String> {
+        self.notifies.as_ref().filter(|who| *who != NOBODY)
+    }
+}
+
+/// Sentences that follow from what an operation states, so that no description needs to hold them.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct LastSentenceGovern {
+    /// Of operations with `effect: read`.
+    pub(crate) read: Option<String>,
+    /// Of operations with `notifies: nobody`.
+    pub(crate) nobody: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -108,6 +130,11 @@ pub(crate) struct PageGovern {
     pub(crate) more: Option<String>,
     pub(crate) next: Option<String>,
     pub(crate) total: Option<String>,
+    /// Where the items stand in an answer, where the operation does not say.
+    pub(crate) items: Option<String>,
+    /// The parameters that page, behind those of the operation.
+    #[serde(default)]
+    pub(crate) parameters: Vec<Value>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

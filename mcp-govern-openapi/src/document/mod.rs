@@ -19,6 +19,7 @@ mod output;
 mod parameter;
 mod policy;
 mod probe;
+mod recipes;
 pub(crate) mod refs;
 mod response;
 mod rows;
@@ -37,6 +38,7 @@ use serde_json::{Map, Value};
 
 pub use self::foreign::ForeignDocument;
 pub(crate) use self::lint::lint;
+pub use self::lint::{lint_directory, lint_documents};
 use self::{
     context::Shared,
     govern::DocumentGovern,
@@ -45,7 +47,10 @@ use self::{
 };
 use crate::{
     error::{DocumentError, DocumentErrorKind, Fault},
-    merge::parse_yaml,
+    merge::{
+        defaults::{fill_all, fill_paths, settle},
+        parse_yaml,
+    },
     plan::{Document, EditionName, Policy, Row, Schemes, Scopes, Servers},
 };
 
@@ -66,12 +71,17 @@ impl Document {
         foreign: Option<&ForeignDocument>,
         first: Option<&Self>,
     ) -> Result<Self, DocumentError> {
-        let root: Value = if text.trim_start().starts_with('{') {
+        let mut root: Value = if text.trim_start().starts_with('{') {
             serde_json::from_str(text)
                 .map_err(|error| DocumentError::one(DocumentErrorKind::Syntax, "document", error.to_string()))?
         } else {
             parse_yaml("document", text)?
         };
+        if let Some(object) = root.as_object_mut() {
+            let fault = |fault| DocumentError::new(DocumentErrorKind::Content, vec![fault]);
+            fill_paths(object).and_then(|()| fill_all(object)).map_err(fault)?;
+            settle(object);
+        }
         Self::compile(&root, foreign, first)
     }
 
@@ -140,6 +150,7 @@ impl Document {
             policy,
             scopes,
             probes: Vec::new(),
+            recipes: recipes::read(object, mode, faults),
             is_foreign: foreign.is_some(),
             left_out: Vec::new(),
         };

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use http::{HeaderName, HeaderValue, Method, header};
-use mcp_govern_core::{Binding, FixedValue, Location, OperationBinding, ToolDefinition, ToolName};
+use mcp_govern_core::{Binding, Effect, FixedValue, Location, OperationBinding, ToolDefinition, ToolName};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -16,7 +16,7 @@ use super::{
     govern::{OperationGovern, PollGovern},
     instead,
     naming::Naming,
-    output::{output_plan, page_size},
+    output::{output_plan, page_parameters, page_size},
     parameter::{Argument, Parameters},
     refs::Checked,
     response::Responses,
@@ -26,8 +26,8 @@ use super::{
 use crate::{
     header::{check_header_name, check_header_value, header_name},
     plan::{
-        Accepts, BodyPlan, Check, ConfigHeader, Fields, Instead, Keep, Keys, OWN_ORIGIN, Origin, PathTemplate, Pending,
-        Policy, PollPlan, Row, Shape, Stated, check_sent,
+        Accepts, BodyPlan, Check, ConfigHeader, Fields, Instead, Keep, Keys, NOBODY, OWN_ORIGIN, Origin, PathTemplate,
+        Pending, Policy, PollPlan, Row, Shape, Stated, check_sent,
     },
     pointer::Pointer,
     text::{percent, scalar_text},
@@ -56,7 +56,7 @@ fn has(arguments: &[Argument], name: &str) -> bool {
 fn stated_of(node: &Map<String, Value>, inherited: Inherited<'_>, govern: &OperationGovern) -> Stated {
     let there = inherited.row().is_some_and(|row| row.stated.description);
     let description = there || text(node, "description").is_some() && text(node, "summary").is_some();
-    Stated { effect: govern.effect, risk: govern.risk, description }
+    Stated { effect: govern.effect, risk: govern.risk, description, notifies: govern.notifies.is_some() }
 }
 
 /// Compiles an operation.
@@ -68,8 +68,8 @@ pub(crate) fn compile(shared: Shared<'_>, at: Stands<'_>, mut govern: OperationG
     refuse_other_servers(shared, at)?;
     let name = shared.naming.name(at.label, at.node)?;
     let mut schemas = Schemas::new(shared.components, Side::Input);
-    let parameters =
-        Parameters::read(shared.components, &mut schemas, at.of_path, at.node.get("parameters"), inherited)?;
+    let (own, of_page) = (at.node.get("parameters"), page_parameters(shared, govern)?);
+    let parameters = Parameters::read(shared.components, &mut schemas, at.of_path, own, of_page, inherited)?;
     let mut arguments = parameters.arguments;
     let origin = govern.origin.as_deref().map(|role| shared.scopes.origin(role)).transpose()?;
     arguments.extend(origin.map(Origin::argument));
@@ -112,14 +112,14 @@ pub(crate) fn compile(shared: Shared<'_>, at: Stands<'_>, mut govern: OperationG
     let definition = ToolDefinition {
         name: name.clone(),
         title: title(at.node, inherited, &name),
-        description: description_of(at, inherited, &name),
+        description: description_of(at, inherited, govern, &name),
         input_schema: Arc::new(input_schema(&arguments)),
         output_schema,
         annotations: class.annotations,
         effect: class.effect,
         risk: class.risk,
         risk_reason: class.reason,
-        notifies: govern.notifies.clone(),
+        notifies: govern.people().cloned(),
         scopes,
         deprecated: at.node.get("deprecated") == Some(&Value::Bool(true)),
         area: area_of(at.node, inherited),
@@ -383,13 +383,23 @@ fn area_of(node: &Map<String, Value>, inherited: Inherited<'_>) -> Option<String
     stated.or_else(|| inherited.row()?.definition.area.clone())
 }
 
-fn description_of(at: Stands<'_>, inherited: Inherited<'_>, name: &ToolName) -> String {
-    let known = || inherited.row().map(|row| row.definition.description.as_str());
-    let stated = text(at.node, "description").or_else(known).or_else(|| text(at.node, "summary"));
-    stated.map_or_else(
+fn description_of(at: Stands<'_>, inherited: Inherited<'_>, govern: &OperationGovern, name: &ToolName) -> String {
+    let own = text(at.node, "description");
+    // What the first edition says has its last sentence already.
+    if let (None, Some(row)) = (own, inherited.row()) {
+        return row.definition.description.clone();
+    }
+    let stated = own.or_else(|| text(at.node, "summary"));
+    let stated = stated.map_or_else(
         || format!("{}: {} {}.", title_of(name), at.method.to_uppercase(), at.path),
         |t| t.trim().to_owned(),
-    )
+    );
+    let last = match (govern.effect, govern.notifies.as_deref()) {
+        (Some(Effect::Read), _) => &govern.last_sentence.read,
+        (_, Some(NOBODY)) => &govern.last_sentence.nobody,
+        _ => &None,
+    };
+    last.iter().fold(stated, |stated, last| format!("{stated} {last}"))
 }
 
 fn title_of(name: &ToolName) -> String {

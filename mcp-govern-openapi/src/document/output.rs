@@ -25,6 +25,7 @@ pub(super) fn output_plan(
         None => (None, None, Vec::new()),
         Some(output) => (output.items.as_deref(), output.root.as_deref(), output.drop.clone()),
     };
+    let items = items.or_else(|| page.and_then(|page| page.items.as_deref()));
     let shape = match (items, root, page) {
         (Some(_), Some(_), _) => return Err("`output` has both `items` and `root`".to_owned()),
         (None, _, Some(_)) => return Err("`page` needs `output: {items: …}`".to_owned()),
@@ -108,6 +109,12 @@ pub(super) fn page_size(shared: Shared<'_>, govern: &OperationGovern) -> Checked
     let Some(choice) = &govern.page else { return Ok(None) };
     let page = page_of(shared, choice)?;
     Ok(size_of(page).and_then(|size| Some((size.clone(), Value::from(page.default?)))))
+}
+
+/// The parameters that page, where the style that is chosen has some.
+pub(super) fn page_parameters<'a>(shared: Shared<'a>, govern: &'a OperationGovern) -> Checked<&'a [Value]> {
+    let Some(choice) = &govern.page else { return Ok(&[]) };
+    page_of(shared, choice).map(|page| page.parameters.as_slice())
 }
 
 fn page_of<'a>(shared: Shared<'a>, choice: &'a PageChoice) -> Checked<&'a PageGovern> {

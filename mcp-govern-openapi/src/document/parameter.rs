@@ -57,12 +57,13 @@ const LONGEST_IN_QUERY: u64 = 4_096;
 const SHORT: [&str; 4] = ["date", "ipv4", "ipv6", "uuid"];
 
 impl Parameters {
-    /// Reads the parameters of the path and of the operation; the operation's own replace the path's.
+    /// Reads the parameters of the path, of the operation and of its paging style; the operation's own replace the others.
     pub(crate) fn read<'a>(
         components: Components<'a>,
         schemas: &mut Schemas<'a>,
         of_path: Option<&'a Value>,
         of_operation: Option<&'a Value>,
+        of_page: &'a [Value],
         inherited: Inherited<'_>,
     ) -> Checked<Self> {
         let mut all: Vec<Cow<'a, Map<String, Value>>> = Vec::new();
@@ -78,6 +79,12 @@ impl Parameters {
             }
             all.retain(|other| own.iter().all(|parameter| !same(other, parameter)));
             all.append(&mut own);
+        }
+        for node in of_page {
+            let parameter = components.object(node)?;
+            if !all.iter().any(|other| same(other, &parameter)) {
+                all.push(parameter);
+            }
         }
         let mut parameters = Self::default();
         for parameter in &all {
@@ -310,7 +317,7 @@ mod tests {
         let components = Components::new(document);
         let lists = Box::leak(Box::new((of_path, of_operation)));
         let mut schemas = Schemas::new(components, Side::Input);
-        Parameters::read(components, &mut schemas, Some(&lists.0), Some(&lists.1), Inherited::default())
+        Parameters::read(components, &mut schemas, Some(&lists.0), Some(&lists.1), &[], Inherited::default())
     }
 
     fn one(parameter: Value) -> Checked<Parameters> {
@@ -324,6 +331,22 @@ mod tests {
         let parameters = read(of_path, own).unwrap();
         assert_eq!(parameters.arguments.len(), 1);
         assert!(parameters.arguments[0].required);
+    }
+
+    #[test]
+    fn the_parameters_of_a_paging_style_come_last_and_give_way_to_the_operations_own() {
+        let document = json!({});
+        let components = Components::new(&document);
+        let mut schemas = Schemas::new(components, Side::Input);
+        let own = json!([{"name": "limit", "in": "query", "required": true, "schema": {"type": "integer"}},
+                         {"name": "q", "in": "query", "schema": {"type": "string"}}]);
+        let of_page = [
+            json!({"name": "page", "in": "query", "schema": {"type": "integer"}}),
+            json!({"name": "limit", "in": "query", "schema": {"type": "integer"}}),
+        ];
+        let parameters = Parameters::read(components, &mut schemas, None, Some(&own), &of_page).unwrap();
+        let names: Vec<_> = parameters.arguments.iter().map(|a| (a.name.as_str(), a.required)).collect();
+        assert_eq!(names, [("limit", true), ("q", false), ("page", false)]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::{
 
 use mcp_govern_core::{Catalogue, CatalogueVersion, EditionId, ProviderInfo, ToolDefinition, ToolName};
 
-use super::{Policy, ProbePlan, Row, Schemes, Scopes, Servers};
+use super::{Policy, ProbePlan, RecipeSpec, Row, Schemes, Scopes, Servers};
 use crate::error::Fault;
 
 /// A compiled document.
@@ -30,6 +30,8 @@ pub(crate) struct Document {
     pub(crate) policy: Policy,
     pub(crate) scopes: Scopes,
     pub(crate) probes: Vec<ProbePlan>,
+    /// The specifications of recipes that stand in it.
+    pub(crate) recipes: Vec<RecipeSpec>,
     /// Whether others write and change it.
     pub(crate) is_foreign: bool,
     /// What cannot be honoured of a document that others write.

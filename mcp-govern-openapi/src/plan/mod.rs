@@ -15,12 +15,14 @@ mod policy;
 mod poll;
 mod probe;
 mod query;
+mod recipe;
 mod row;
 mod scope;
 mod secret_path;
 mod security;
 mod servers;
 
+pub use self::recipe::RecipeSpec;
 pub(crate) use self::{
     arguments::{EndsNow, Fields, Instead, Keys, check_sent},
     body::{BodyField, BodyKind, BodyPlan, PartKind},
@@ -34,6 +36,7 @@ pub(crate) use self::{
     poll::{Pending, PollPlan},
     probe::{Fact, ProbePlan},
     query::{HeaderParam, QueryParam, QueryStyle},
+    recipe::NOBODY,
     row::{Accepts, ConfigHeader, OutputPlan, Repeat, Row, Shape, Stated},
     scope::{Keep, OWN_ORIGIN, Origin, Others, ScopeRule, Scopes},
     secret_path::{SecretPath, Step},

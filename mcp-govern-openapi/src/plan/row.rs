@@ -119,6 +119,8 @@ pub(crate) struct Stated {
     pub(crate) effect: Option<Effect>,
     pub(crate) risk: Option<Risk>,
     pub(crate) description: bool,
+    /// Whether it says who is notified, or that nobody is.
+    pub(crate) notifies: bool,
 }
 
 impl Row {

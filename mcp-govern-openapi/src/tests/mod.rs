@@ -5,6 +5,7 @@ mod calls;
 mod document;
 mod editions;
 mod foreign;
+mod form;
 mod fuzz;
 mod hostile;
 mod instead;
@@ -300,7 +301,7 @@ paths:
                     alias: {type: [string, "null"], description: A key.}
                 note: {type: string, description: For the log.}
       responses: {"201": {description: Made.}}
-      x-govern: {effect: write, unwrap: pet, idempotent: {with: alias}, output: {root: /pet}}
+      x-govern: {effect: write, unwrap: pet, idempotent: {with: alias}, output: {root: /pet}, notifies: nobody}
   /pets/{petId}:
     get:
       operationId: get_pet
@@ -315,7 +316,7 @@ paths:
       summary: Delete a pet
       description: Takes a pet out of the shop for good.
       parameters: [{name: petId, in: path, required: true, description: Which., schema: {type: string}}]
-      x-govern: {effect: destructive, risk: sensitive, why: It is gone.}
+      x-govern: {effect: destructive, risk: sensitive, why: It is gone., notifies: nobody}
   /pets/{petId}/picture:
     post:
       operationId: add_picture
@@ -333,7 +334,7 @@ paths:
                 file: {type: string, contentEncoding: base64, contentMediaType: image/png, description: The picture.}
                 file_name: {type: string, x-filename-of: file, description: Its name.}
                 caption: {type: string, description: What it shows.}
-      x-govern: {effect: write}
+      x-govern: {effect: write, notifies: nobody}
   /pets/{petId}/owners:
     post:
       operationId: set_owners
@@ -348,7 +349,7 @@ paths:
               type: object
               x-array-suffix: "[]"
               properties: {ids: {type: array, items: {type: string}, description: Who.}, why: {type: string, description: Reason.}}
-      x-govern: {effect: write, fixed: [{in: query, name: mode, value: replace all}]}
+      x-govern: {effect: write, fixed: [{in: query, name: mode, value: replace all}], notifies: nobody}
   /status:
     get:
       operationId: get_status

@@ -64,17 +64,17 @@ paths:
 #[derive(Debug)]
 struct CloseShop;
 
+fn close_shop() -> RecipeSpec {
+    RecipeSpec::new("close_shop", "Close a shop", "Closes a shop for good, after a look at its pets.", "Two steps.")
+        .with_uses(["list_pets", "delete_shop"])
+        .with_row_arguments("delete_shop", ["shop_id"])
+        .with_argument("other", json!({"type": "string", "description": "Another one."}))
+        .with_required(["shop_id"])
+        .with_effect(Effect::Destructive, false)
+}
+
 #[async_trait]
 impl Recipe for CloseShop {
-    fn spec(&self) -> RecipeSpec {
-        RecipeSpec::new("close_shop", "Close a shop", "Closes a shop for good, after a look at its pets.", "Two steps.")
-            .with_uses(["list_pets", "delete_shop"])
-            .with_row_arguments("delete_shop", ["shop_id"])
-            .with_argument("other", json!({"type": "string", "description": "Another one."}))
-            .with_required(["shop_id"])
-            .with_effect(Effect::Destructive, false)
-    }
-
     async fn run(
         &self,
         rows: &RowCaller<'_>,
@@ -90,7 +90,7 @@ impl Recipe for CloseShop {
 }
 
 fn opened(script: &Arc<Script>, config: &[(&str, &str)]) -> Result<OpenApiServer, ProviderError> {
-    let provider = builder(SHOPS, script).recipe(CloseShop).build().unwrap();
+    let provider = builder(SHOPS, script).recipe_as(close_shop(), CloseShop).build().unwrap();
     let spec = config.iter().fold(spec(&provider), |spec: ServerSpec, (key, value)| spec.with_config(*key, *value));
     provider.open_server(&spec)
 }
@@ -301,12 +301,9 @@ fn a_document_that_limits_in_the_wrong_place_is_refused() {
     }
     let borrowed = |spec: RecipeSpec| {
         #[derive(Debug)]
-        struct Of(RecipeSpec);
+        struct Nothing;
         #[async_trait]
-        impl Recipe for Of {
-            fn spec(&self) -> RecipeSpec {
-                self.0.clone()
-            }
+        impl Recipe for Nothing {
             async fn run(
                 &self,
                 _: &RowCaller<'_>,
@@ -316,7 +313,7 @@ fn a_document_that_limits_in_the_wrong_place_is_refused() {
                 Ok(json!({}))
             }
         }
-        OpenApiProvider::builder().document(SHOPS).recipe(Of(spec)).build().unwrap_err().to_string()
+        OpenApiProvider::builder().document(SHOPS).recipe_as(spec, Nothing).build().unwrap_err().to_string()
     };
     let spec =
         || RecipeSpec::new("look_twice", "Look twice", "Looks at a shop two times.", "Two.").with_uses(["get_shop"]);

@@ -9,7 +9,7 @@ use crate::{DocumentErrorKind, Recipe, RecipeSpec, RowCaller};
 
 /// Reads a pet and makes another like it.
 #[derive(Debug)]
-struct ClonePet(RecipeSpec);
+struct ClonePet;
 
 fn spec() -> RecipeSpec {
     RecipeSpec::new(
@@ -26,10 +26,6 @@ fn spec() -> RecipeSpec {
 
 #[async_trait]
 impl Recipe for ClonePet {
-    fn spec(&self) -> RecipeSpec {
-        self.0.clone()
-    }
-
     async fn run(
         &self,
         rows: &RowCaller<'_>,
@@ -50,7 +46,7 @@ impl Recipe for ClonePet {
 }
 
 fn with_recipe(script: &Arc<Script>) -> OpenApiServer {
-    let provider = builder(PETS, script).recipe(ClonePet(spec())).build().unwrap();
+    let provider = builder(PETS, script).recipe_as(spec(), ClonePet).build().unwrap();
     provider.open_server(&super::spec(&provider)).unwrap()
 }
 
@@ -107,10 +103,6 @@ fn without_arguments(name: &str, uses: &str, effect: Effect) -> RecipeSpec {
 
 #[async_trait]
 impl Recipe for TwoPets {
-    fn spec(&self) -> RecipeSpec {
-        without_arguments("two_pets", "create_pet", Effect::Write)
-    }
-
     async fn run(
         &self,
         rows: &RowCaller<'_>,
@@ -126,10 +118,6 @@ impl Recipe for TwoPets {
 
 #[async_trait]
 impl Recipe for AllPets {
-    fn spec(&self) -> RecipeSpec {
-        without_arguments("all_pets", "list_pets", Effect::Read)
-    }
-
     async fn run(
         &self,
         _rows: &RowCaller<'_>,
@@ -143,7 +131,10 @@ impl Recipe for AllPets {
 #[tokio::test(start_paused = true)]
 async fn what_a_recipe_has_carried_out_is_named_when_it_fails_afterwards() {
     let two_pets = |script: &Arc<Script>| {
-        let provider = builder(PETS, script).recipe(TwoPets).build().unwrap();
+        let provider = builder(PETS, script)
+            .recipe_as(without_arguments("two_pets", "create_pet", Effect::Write), TwoPets)
+            .build()
+            .unwrap();
         provider.open_server(&super::spec(&provider)).unwrap()
     };
     let refused = || json(422, json!({"message": "no"}));
@@ -162,7 +153,10 @@ async fn what_a_recipe_has_carried_out_is_named_when_it_fails_afterwards() {
 async fn a_result_that_was_cut_does_not_say_that_it_is_complete() {
     for (pets, complete) in [(2, true), (500, false)] {
         let script = Script::new([]);
-        let provider = builder(PETS, &script).recipe(AllPets { pets }).build().unwrap();
+        let provider = builder(PETS, &script)
+            .recipe_as(without_arguments("all_pets", "list_pets", Effect::Read), AllPets { pets })
+            .build()
+            .unwrap();
         let server = provider.open_server(&super::spec(&provider)).unwrap();
         let output = call(&server, "all_pets", json!({})).await.unwrap();
         assert_eq!(output.to_value().unwrap()["is_complete"], json!(complete));
@@ -191,7 +185,7 @@ fn what_a_recipe_sends_unasked_is_its_own_word_or_that_of_the_row_it_borrows_fro
         "x-govern: {effect: write, unwrap: pet, send: {note: by the shop, alias: x},",
     );
     let definition = |spec: RecipeSpec| {
-        let provider = builder(&pets, &Script::new([])).recipe(ClonePet(spec)).build()?;
+        let provider = builder(&pets, &Script::new([])).recipe_as(spec, ClonePet).build()?;
         Ok::<_, crate::DocumentError>(provider.catalogue().tool(&ToolName::new("clone_pet").unwrap()).unwrap().clone())
     };
     let borrowing = || spec().with_row_arguments("create_pet", ["note", "alias"]);
@@ -216,7 +210,7 @@ fn what_a_recipe_sends_unasked_is_its_own_word_or_that_of_the_row_it_borrows_fro
 
 #[test]
 fn a_recipe_must_fit_its_rows() {
-    let with = |spec: RecipeSpec| builder(PETS, &Script::new([])).recipe(ClonePet(spec)).build().map(|_| ());
+    let with = |spec: RecipeSpec| builder(PETS, &Script::new([])).recipe_as(spec, ClonePet).build().map(|_| ());
     for (spec, part) in [
         (spec().with_effect(Effect::Read, true), "lower effect or risk than `create_pet`"),
         (spec().with_uses(["get_pet", "delete_pet"]).with_effect(Effect::Destructive, false), "than `delete_pet`"),
@@ -234,7 +228,7 @@ fn a_recipe_must_fit_its_rows() {
         assert_eq!(error.kind(), DocumentErrorKind::Recipe);
         assert!(error.to_string().contains(part), "{error}");
     }
-    let twice = builder(PETS, &Script::new([])).recipe(ClonePet(spec())).recipe(ClonePet(spec())).build();
+    let twice = builder(PETS, &Script::new([])).recipe_as(spec(), ClonePet).recipe_as(spec(), ClonePet).build();
     assert!(twice.unwrap_err().to_string().contains("name of another tool"));
     assert!(
         with(

@@ -70,19 +70,19 @@ const ROWS: [&str; 6] = ["list_pages", "get_page", "create_note", "get_rights", 
 #[derive(Debug)]
 struct Relay;
 
+fn relay_spec() -> RecipeSpec {
+    let object = json!({"type": "object", "description": "The arguments."});
+    RecipeSpec::new("relay", "Relay", "Calls a row with arguments of its own.", "It is made for this.")
+        .with_uses(ROWS)
+        .with_argument("row", json!({"type": "string", "description": "Which."}))
+        .with_argument("with", object)
+        .with_required(["row", "with"])
+        .with_effect(Effect::Destructive, false)
+        .with_risk(Risk::Dangerous, "It calls anything.")
+}
+
 #[async_trait]
 impl Recipe for Relay {
-    fn spec(&self) -> RecipeSpec {
-        let object = json!({"type": "object", "description": "The arguments."});
-        RecipeSpec::new("relay", "Relay", "Calls a row with arguments of its own.", "It is made for this.")
-            .with_uses(ROWS)
-            .with_argument("row", json!({"type": "string", "description": "Which."}))
-            .with_argument("with", object)
-            .with_required(["row", "with"])
-            .with_effect(Effect::Destructive, false)
-            .with_risk(Risk::Dangerous, "It calls anything.")
-    }
-
     async fn run(
         &self,
         rows: &RowCaller<'_>,
@@ -142,7 +142,12 @@ const PLACES: [Place; 3] = [Place::Server, Place::Binding, Place::Entry];
 /// A person who may call everything, under these rules.
 async fn open(rules: &[(Place, ArgumentRule)]) -> (Arc<Desk>, Harness) {
     let desk = Arc::new(Desk::default());
-    let provider = OpenApiProvider::builder().document(DESK).transport(desk.clone()).recipe(Relay).build().unwrap();
+    let provider = OpenApiProvider::builder()
+        .document(DESK)
+        .transport(desk.clone())
+        .recipe_as(relay_spec(), Relay)
+        .build()
+        .unwrap();
     let of = |wanted: Place| -> Vec<ArgumentRule> {
         rules.iter().filter(|(place, _)| *place == wanted).map(|(_, rule)| rule.clone()).collect()
     };

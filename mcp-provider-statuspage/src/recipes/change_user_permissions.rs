@@ -1,8 +1,8 @@
 //! Rights of a team member: read, changed, shown, and written only as they were shown.
 
 use async_trait::async_trait;
-use mcp_govern_core::{CallContext, Digest, Effect, ProviderError, ProviderErrorKind, Risk, ToolName};
-use mcp_govern_openapi::{Recipe, RecipeSpec, RowCaller};
+use mcp_govern_core::{CallContext, Digest, ProviderError, ProviderErrorKind, ToolName};
+use mcp_govern_openapi::{Recipe, RowCaller};
 use serde_json::{Map, Value, json};
 
 use super::{first, invalid, pick, refuse, rights::Rights};
@@ -18,61 +18,6 @@ pub(crate) struct ChangeUserPermissions;
 
 #[async_trait]
 impl Recipe for ChangeUserPermissions {
-    fn spec(&self) -> RecipeSpec {
-        RecipeSpec::new(
-            NAME,
-            "Change what a team member may do",
-            "Changes the rights of one team member page by page: what is not named stays as it is. The first call changes \
-             nothing and shows what would be granted, changed and revoked, with a code; show that to the user, and call again \
-             with the same arguments and confirm set to the code to do it. If the rights were changed meanwhile, the code no \
-             longer fits and nothing is done. The person is not told.",
-            "It reads the rights, changes those that are named and writes the whole back: leaving a page out would revoke it.",
-        )
-        .with_uses(["get_user_permissions", "replace_user_permissions"])
-        .with_row_arguments("replace_user_permissions", ["organization_id", "user_id"])
-        .with_argument(
-            "set",
-            json!({
-                "type": "object",
-                "minProperties": 1,
-                "additionalProperties": {
-                    "type": "object",
-                    "additionalProperties": false,
-                    "properties": {
-                        "page_configuration": {"type": "boolean", "description": "Whether the person may change the page."},
-                        "incident_manager": {"type": "boolean", "description": "Whether the person may publish incidents."},
-                        "maintenance_manager": {"type": "boolean", "description": "Whether the person may schedule maintenances."},
-                    },
-                },
-                "description": "Pages to grant or to change, as a map from page_id to the roles to set there; roles that are \
-                                not named stay. {} grants a page that has no roles.",
-            }),
-        )
-        .with_argument(
-            "revoke",
-            json!({
-                "type": "array",
-                "minItems": 1,
-                "items": {"type": "string", "minLength": 1},
-                "description": "Identifiers of the pages that the person shall no longer manage.",
-            }),
-        )
-        .with_keys_of("set", "page_id")
-        .with_keys_of("revoke", "page_id")
-        .with_argument(
-            "confirm",
-            json!({
-                "type": "string",
-                "minLength": 1,
-                "description": "The code that the call without it gave for this very change; carries the change out.",
-            }),
-        )
-        .with_required(["organization_id", "user_id"])
-        .with_effect(Effect::Destructive, false)
-        .with_risk(Risk::Dangerous, "It hands out rights over status pages and takes rights away.")
-        .with_area("organization")
-    }
-
     async fn run(
         &self,
         rows: &RowCaller<'_>,

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use mcp_govern_core::{CallContext, ProviderError, ToolName};
-use mcp_govern_openapi::{Recipe, RecipeSpec, RowCaller};
+use mcp_govern_openapi::{Recipe, RowCaller};
 use serde_json::{Map, Value, json};
 
 use super::{first, page::Components, pick, text};
@@ -16,22 +16,6 @@ pub(crate) struct IsAnythingDown;
 
 #[async_trait]
 impl Recipe for IsAnythingDown {
-    fn spec(&self) -> RecipeSpec {
-        RecipeSpec::new(
-            "is_anything_down",
-            "Is anything down right now?",
-            "Answers in one step how the service behind a status page is doing: whether anything is down or degraded, the \
-             open incidents with their latest update, every component that is not operational, and maintenances in progress. \
-             Use it first when somebody asks about trouble; get_incident tells the whole story of one incident. Changes \
-             nothing.",
-            "It puts the open incidents, the maintenances in progress and the states of all components together.",
-        )
-        .with_uses(["list_unresolved_incidents", "list_active_maintenances", "list_components"])
-        .with_row_arguments("list_components", ["page_id"])
-        .with_required(["page_id"])
-        .with_area("incidents")
-    }
-
     async fn run(
         &self,
         rows: &RowCaller<'_>,

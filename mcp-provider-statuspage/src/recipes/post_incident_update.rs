@@ -1,8 +1,8 @@
 //! A message to customers and the states of the components, in one act.
 
 use async_trait::async_trait;
-use mcp_govern_core::{CallContext, Effect, ProviderError, Risk, ToolName};
-use mcp_govern_openapi::{Recipe, RecipeSpec, RowCaller};
+use mcp_govern_core::{CallContext, ProviderError, ToolName};
+use mcp_govern_openapi::{Recipe, RowCaller};
 use serde_json::{Map, Value, json};
 
 use super::{first, invalid, is_anything_down::latest_update, page::Components, pick, text};
@@ -22,38 +22,6 @@ pub(crate) struct PostIncidentUpdate;
 
 #[async_trait]
 impl Recipe for PostIncidentUpdate {
-    fn spec(&self) -> RecipeSpec {
-        RecipeSpec::new(
-            NAME,
-            "Post an update and set the components",
-            "Posts an update on an incident or maintenance and sets the states of components in the same step. It reads the \
-             incident first: a status that does not fit it and components that are not on the page are refused before \
-             anything is published. To resolve, give status resolved (completed for maintenance) and restore_components \
-             true, which sets everything affected back to operational. The page shows it at once; subscribers hear of it \
-             only when deliver_notifications is true. Each call posts one more update.",
-            "It reads the incident and the components before it posts, so that nothing contradictory is published.",
-        )
-        .with_uses(["get_incident", "list_components", "update_incident"])
-        .with_row_arguments("update_incident", PASSED_ON)
-        .with_argument(
-            "restore_components",
-            json!({
-                "type": "boolean",
-                "description": "Whether every component of the incident that is not operational is set to operational, but for \
-                                those that components gives another status.",
-            }),
-        )
-        .with_sent("restore_components", json!(false))
-        .with_required(["page_id", "incident_id", "body"])
-        .with_effect(Effect::Write, false)
-        .with_risk(Risk::Sensitive, "It publishes a statement to customers and can notify all subscribers.")
-        .with_notifies(
-            "All subscribers of the page, the incident and the affected components (mail, SMS, webhook, chat) when \
-             deliver_notifications is true.",
-        )
-        .with_area("incidents")
-    }
-
     async fn run(
         &self,
         rows: &RowCaller<'_>,

@@ -1,8 +1,8 @@
 //! A maintenance window with everything that belongs to it.
 
 use async_trait::async_trait;
-use mcp_govern_core::{CallContext, Effect, ProviderError, ProviderErrorKind, Risk, Timestamp, ToolName};
-use mcp_govern_openapi::{Recipe, RecipeSpec, RowCaller};
+use mcp_govern_core::{CallContext, ProviderError, ProviderErrorKind, Timestamp, ToolName};
+use mcp_govern_openapi::{Recipe, RowCaller};
 use serde_json::{Map, Value, json};
 
 use super::{first, page::Components, pick, refuse, text};
@@ -32,47 +32,6 @@ pub(crate) struct ScheduleMaintenance;
 
 #[async_trait]
 impl Recipe for ScheduleMaintenance {
-    fn spec(&self) -> RecipeSpec {
-        RecipeSpec::new(
-            NAME,
-            "Schedule a maintenance",
-            "Announces a maintenance window for components of a status page. Unless automatic is false, Statuspage starts and \
-             ends it by itself and shows the components as under_maintenance meanwhile. It reads first: unknown components \
-             are refused, and so is a window that is announced already, so that it can be called again after a doubtful \
-             failure. The page shows it at once; subscribers get mail now, an hour before, at the start and at the end only \
-             where you say so. To move or cancel a window use update_incident or delete_incident.",
-            "It reads components and announced windows before it announces another, and sets all transitions together.",
-        )
-        .with_uses(["list_components", "list_upcoming_maintenances", "create_incident"])
-        .with_row_arguments("create_incident", PASSED_ON)
-        .with_argument(
-            "component_ids",
-            json!({
-                "type": "array",
-                "minItems": 1,
-                "items": {"type": "string", "minLength": 1},
-                "description": "Identifiers of the components that the work concerns, as list_components gives them.",
-            }),
-        )
-        .with_argument(
-            "automatic",
-            json!({
-                "type": "boolean",
-                "description": "Whether Statuspage starts and ends the maintenance by itself at the times of the window and \
-                                sets the components to under_maintenance and back. False leaves it to updates by hand.",
-            }),
-        )
-        .with_sent("automatic", json!(true))
-        .with_required(["page_id", "name", "component_ids", "scheduled_for", "scheduled_until"])
-        .with_effect(Effect::Write, false)
-        .with_risk(Risk::Sensitive, "It publishes an announcement to customers and can notify all subscribers.")
-        .with_notifies(
-            "All subscribers of the page and of the components (mail, SMS, webhook, chat): now, an hour before, at the start \
-             and at the end, each only when its argument is true.",
-        )
-        .with_area("incidents")
-    }
-
     async fn run(
         &self,
         rows: &RowCaller<'_>,

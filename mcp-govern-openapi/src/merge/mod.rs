@@ -1,5 +1,7 @@
 //! Several files to one document. All that a provider's build script needs.
 
+pub(crate) mod defaults;
+
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -7,27 +9,38 @@ use std::{
 
 use serde_json::{Map, Value, map::Entry};
 
+use self::defaults::{fill_all, fill_paths};
 use crate::error::{DocumentError, DocumentErrorKind};
 
 /// The key under which an operation remembers the file that it came from, so that later errors can name it.
 pub(crate) const FILE_KEY: &str = "x-file";
 
+/// Where the specifications of recipes stand, at the top of a file or of the document.
+pub(crate) const RECIPES: &str = "x-govern-recipes";
+
 /// Merges files that describe one API together into one OpenAPI document.
 ///
 /// Each pair is a file's name, for messages, and its text in YAML (JSON is YAML too). `paths` and every section of
-/// `components` are joined by name, `tags` are put one after the other, and every other top-level key may stand in one
-/// file only. Each operation gets the key `x-file` with its file's name.
+/// `components`, and `x-govern-recipes`, are joined by name, `tags` are put one after the other, and every other top-level key
+/// may stand in one file only. Each operation gets the key `x-file` with its file's name.
+///
+/// `x-govern-defaults` of a path item, and at the top of a file, is filled into the operations there that do not say it. At the top
+/// of the file with `openapi` it holds for the whole document and stays where it is.
 ///
 /// # Errors
 ///
-/// When a text is no YAML, or when two files define the same operation, component or top-level key. The message names
-/// both.
+/// When a text is no YAML, when its defaults are wrong, or when two files define the same operation, component or top-level key. The
+/// message names the files.
 pub fn merge_documents<'a>(texts: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Value, DocumentError> {
     let mut merged = Merged::default();
     for (file, text) in texts {
-        let Value::Object(document) = parse_yaml(file, text)? else {
+        let Value::Object(mut document) = parse_yaml(file, text)? else {
             return Err(clash(file, "the document is no object with the keys of OpenAPI"));
         };
+        fill_paths(&mut document).map_err(|fault| clash(file, fault.to_string()))?;
+        if !document.contains_key("openapi") {
+            fill_all(&mut document).map_err(|fault| clash(file, fault.to_string()))?;
+        }
         document.into_iter().try_for_each(|(key, value)| merged.take(file, key, value))?;
     }
     Ok(merged.finish())
@@ -41,9 +54,22 @@ pub fn merge_documents<'a>(texts: impl IntoIterator<Item = (&'a str, &'a str)>) 
 ///
 /// As [`merge_documents`], and when a file cannot be read or written, or the directory holds no YAML file.
 pub fn merge_directory(directory: &Path, target: &Path) -> Result<Vec<PathBuf>, DocumentError> {
-    let unreadable = |path: &Path, error: &std::io::Error| {
-        DocumentError::one(DocumentErrorKind::File, path.display().to_string(), error.to_string())
-    };
+    let sources = read_directory(directory)?;
+    let merged = merge_documents(sources.iter().map(|source| (source.name.as_str(), source.text.as_str())))?;
+    std::fs::write(target, merged.to_string()).map_err(|error| unreadable(target, &error))?;
+    Ok(sources.into_iter().map(|source| source.path).collect())
+}
+
+/// A file of a document.
+pub(crate) struct Source {
+    pub(crate) path: PathBuf,
+    /// The file's name, for messages.
+    pub(crate) name: String,
+    pub(crate) text: String,
+}
+
+/// The `*.yaml` files of a directory, in the order of their names.
+pub(crate) fn read_directory(directory: &Path) -> Result<Vec<Source>, DocumentError> {
     let entries = std::fs::read_dir(directory).map_err(|error| unreadable(directory, &error))?;
     let mut files = Vec::new();
     for entry in entries {
@@ -60,14 +86,16 @@ pub fn merge_directory(directory: &Path, target: &Path) -> Result<Vec<PathBuf>, 
             "holds no `.yaml` file",
         ));
     }
-    let mut texts = Vec::new();
-    for path in &files {
+    let read = |path: PathBuf| {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        texts.push((name, std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?));
-    }
-    let merged = merge_documents(texts.iter().map(|(name, text)| (name.as_str(), text.as_str())))?;
-    std::fs::write(target, merged.to_string()).map_err(|error| unreadable(target, &error))?;
-    Ok(files)
+        let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
+        Ok(Source { path, name, text })
+    };
+    files.into_iter().map(read).collect()
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> DocumentError {
+    DocumentError::one(DocumentErrorKind::File, path.display().to_string(), error.to_string())
 }
 
 /// Reads YAML. Keys that stand twice are refused.
@@ -80,6 +108,7 @@ pub(crate) fn parse_yaml(file: &str, text: &str) -> Result<Value, DocumentError>
 struct Merged {
     paths: BTreeMap<String, Map<String, Value>>,
     components: BTreeMap<String, Map<String, Value>>,
+    recipes: Map<String, Value>,
     tags: Vec<Value>,
     rest: Map<String, Value>,
 }
@@ -97,6 +126,12 @@ impl Merged {
                 };
                 join(self.components.entry(section).or_default(), members, file, &place)
             }),
+            (RECIPES, Value::Object(mut recipes)) => {
+                for recipe in recipes.values_mut().filter_map(Value::as_object_mut) {
+                    recipe.insert(FILE_KEY.to_owned(), Value::from(file));
+                }
+                join(&mut self.recipes, recipes, file, "`x-govern-recipes`")
+            }
             ("tags", Value::Array(mut tags)) => {
                 self.tags.append(&mut tags);
                 Ok(())
@@ -123,6 +158,9 @@ impl Merged {
         self.rest.insert("paths".to_owned(), objects(self.paths));
         self.rest.insert("components".to_owned(), objects(self.components));
         self.rest.insert("tags".to_owned(), Value::Array(self.tags));
+        if !self.recipes.is_empty() {
+            self.rest.insert(RECIPES.to_owned(), Value::Object(self.recipes));
+        }
         Value::Object(self.rest)
     }
 }
@@ -181,6 +219,34 @@ mod tests {
         let schema = "components: {schemas: {A: {type: string}}}";
         let error = merge_documents([("a.yaml", schema), ("b.yaml", schema)]).unwrap_err().to_string();
         assert!(error.contains("`A` of components.schemas"), "{error}");
+    }
+
+    #[test]
+    fn the_defaults_of_a_file_hold_for_its_operations_alone_and_those_of_the_document_stay() {
+        let main =
+            format!("{MAIN}x-govern-defaults: {{tags: [main]}}\npaths: {{/m: {{get: {{operationId: get_m}}}}}}\n");
+        let a = "x-govern-defaults: {tags: [a]}\npaths: {/x: {get: {operationId: get_x}}}";
+        let b = "paths: {/x: {post: {operationId: make_x}}, /y: {x-govern-defaults: {security: []}, get: {}}}";
+        let whole = merge_documents([("main.yaml", &*main), ("a.yaml", a), ("b.yaml", b)]).unwrap();
+        assert_eq!(whole["paths"]["/x"]["get"]["tags"], serde_json::json!(["a"]));
+        assert!(
+            whole["paths"]["/x"]["post"].get("tags").is_none() && whole["paths"]["/m"]["get"].get("tags").is_none()
+        );
+        assert_eq!(whole["paths"]["/y"], serde_json::json!({"get": {"security": [], "x-file": "b.yaml"}}));
+        assert_eq!(whole["x-govern-defaults"]["tags"], serde_json::json!(["main"]));
+        let error = merge_documents([("a.yaml", "x-govern-defaults: {tag: a}")]).unwrap_err().to_string();
+        assert!(error.starts_with("a.yaml: ") && error.contains("`x-govern-defaults.tag`"), "{error}");
+    }
+
+    #[test]
+    fn the_recipes_of_several_files_are_joined_and_two_of_one_name_are_an_error() {
+        let a = "x-govern-recipes: {one: {summary: One}}";
+        let whole =
+            merge_documents([("m.yaml", MAIN), ("a.yaml", a), ("b.yaml", "x-govern-recipes: {two: {}}")]).unwrap();
+        assert_eq!(whole["x-govern-recipes"]["one"], serde_json::json!({"summary": "One", "x-file": "a.yaml"}));
+        assert!(whole["x-govern-recipes"]["two"].is_object());
+        let error = merge_documents([("a.yaml", a), ("b.yaml", a)]).unwrap_err().to_string();
+        assert!(error.contains("`one` of `x-govern-recipes` is defined twice, also in a.yaml"), "{error}");
     }
 
     #[test]

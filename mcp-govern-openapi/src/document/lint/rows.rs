@@ -1,19 +1,21 @@
-//! What a document of our own must also have, beyond what makes it usable.
+//! What each row must also have.
 
 use mcp_govern_core::{Effect, Risk, ToolDefinition};
 use serde_json::Value;
 
 use crate::plan::{Document, Row};
 
-/// Everything that a careful author would still add, as sentences that name the operation. Empty for a complete document.
-pub(crate) fn lint(document: &Document) -> Vec<String> {
-    let mut remarks = Vec::new();
+/// Said of a change that names neither people nor `nobody`.
+pub(super) const SILENT: &str =
+    "changes something and states no `notifies`: name the people who are notified, or write `nobody`";
+
+/// Everything that a careful author would still add to a row, as sentences that name the operation.
+pub(super) fn lint(document: &Document, remarks: &mut Vec<String>) {
     for row in &document.rows {
         let mut say = |remark: &str| remarks.push(format!("{}: {remark}", row.place));
         lint_row(row, &mut say);
         lint_definition(&row.definition, &mut say);
     }
-    remarks
 }
 
 fn lint_row(row: &Row, say: &mut dyn FnMut(&str)) {
@@ -25,6 +27,12 @@ fn lint_row(row: &Row, say: &mut dyn FnMut(&str)) {
     }
     if !row.stated.description {
         say("has no `summary` or no `description`");
+    }
+    if row.stated.effect.is_some_and(|effect| effect != Effect::Read) && !row.stated.notifies {
+        say(SILENT);
+    }
+    if row.stated.effect == Some(Effect::Destructive) && row.definition.risk < Risk::Sensitive {
+        say("is destructive and its risk is below `sensitive`");
     }
     if row.method == http::Method::GET && row.definition.effect != Effect::Read {
         say("is a GET that is no read");
