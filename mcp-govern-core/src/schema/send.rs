@@ -73,7 +73,7 @@ mod tests {
             assert_eq!(sends(name, value), []);
         }
         for (name, value, part) in [
-            ("nofity", json!(false), "no argument"),
+            ("nofity", json!(false), "not an argument"),
             ("page_id", json!("p"), "never left out"),
             ("notify", json!(1), "must be of type boolean"),
             ("limit", json!(101), "must be at most 100"),

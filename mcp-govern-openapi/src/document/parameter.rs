@@ -344,7 +344,8 @@ mod tests {
             json!({"name": "page", "in": "query", "schema": {"type": "integer"}}),
             json!({"name": "limit", "in": "query", "schema": {"type": "integer"}}),
         ];
-        let parameters = Parameters::read(components, &mut schemas, None, Some(&own), &of_page).unwrap();
+        let parameters =
+            Parameters::read(components, &mut schemas, None, Some(&own), &of_page, Inherited::default()).unwrap();
         let names: Vec<_> = parameters.arguments.iter().map(|a| (a.name.as_str(), a.required)).collect();
         assert_eq!(names, [("limit", true), ("q", false), ("page", false)]);
     }
