@@ -266,6 +266,13 @@ fn misfits(
 fn misfits_of(place: &str, row: &ServerBlueprint, provider: &dyn Provider) -> Vec<String> {
     let info = provider.info();
     let mut faults = Vec::new();
+    let Some(info) = info.of_edition(row.edition.as_ref()) else {
+        let known: Vec<String> = info.editions.iter().map(|edition| format!("`{}`", edition.id)).collect();
+        let known = if known.is_empty() { "it has one form alone".to_owned() } else { known.join(", ") };
+        let edition = row.edition.as_ref().map(ToString::to_string).unwrap_or_default();
+        faults.push(format!("{place}.edition: `{edition}` is not known; known are: {known}"));
+        return faults;
+    };
     if let Some(region) = row.region.as_ref().filter(|region| !info.regions.iter().any(|known| known.id == **region)) {
         let known: Vec<String> = info.regions.iter().map(|region| format!("`{}`", region.id)).collect();
         faults.push(format!("{place}.region: `{region}` is not known; known are: {}", known.join(", ")));
@@ -384,6 +391,29 @@ mod tests {
         assert!(told.contains("servers.s: ") && told.contains("`base_url` is needed"), "{told}");
         let with_base = with_apis(&[("a.json", &relative)], "auth_method = 'token'\nbase_url = 'https://real.example'");
         assert!(with_base.faults.is_empty(), "{:?}", with_base.faults);
+    }
+
+    #[test]
+    fn a_server_is_held_to_the_edition_that_it_names() {
+        let next = API.replace("token", "key").replace("api.example.com", "next.example.com");
+        let found = |server: &str| {
+            let folder = tempfile::tempdir().unwrap();
+            std::fs::write(folder.path().join("a.json"), API).unwrap();
+            std::fs::write(folder.path().join("b.json"), &next).unwrap();
+            let file = folder.path().join("gateway.toml");
+            let apis =
+                "apis = [{ document = 'a.json', edition = 'old', editions = [{ id = 'new', document = 'b.json' }] }]";
+            let row = "[servers.s]\ntitle = 'S'\nprefix = 's'\nprovider = 't-api'\n";
+            std::fs::write(&file, format!("{apis}\n{row}{server}")).unwrap();
+            Providers::checked(&Config::load(&file).unwrap()).unwrap().faults.join("\n")
+        };
+        assert_eq!(found("auth_method = 'token'"), "");
+        assert_eq!(found("edition = 'old'\nauth_method = 'token'"), "");
+        assert_eq!(found("edition = 'new'\nauth_method = 'key'"), "");
+        let told = found("edition = 'new'\nauth_method = 'token'");
+        assert!(told.contains("auth_method: `token` is not known; known are: `key`"), "{told}");
+        let told = found("edition = 'newer'\nauth_method = 'key'");
+        assert!(told.contains("servers.s.edition: `newer` is not known; known are: `old`, `new`"), "{told}");
     }
 
     #[test]

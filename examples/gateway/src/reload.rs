@@ -147,9 +147,11 @@ fn named(config: &Config, flags: &StoreFlags) -> Vec<(String, Vec<u8>)> {
     // What cannot be read is told of elsewhere.
     let keys = StorePlace::of(config, flags).map(|place| place.key_texts()).unwrap_or_default();
     let keys = keys.into_iter().map(|(name, text)| (format!("`{name}`"), text.expose().trim().as_bytes().to_vec()));
-    let documents = config.document.apis.iter().filter_map(|api| {
-        let content = std::fs::read(config.base().join(&api.document)).ok()?;
-        Some((format!("the document `{}`", api.document.display()), content))
+    let of_apis = config.document.apis.iter();
+    let all = of_apis.flat_map(|api| [&api.document].into_iter().chain(api.editions.iter().map(|one| &one.document)));
+    let documents = all.filter_map(|document| {
+        let content = std::fs::read(config.base().join(document)).ok()?;
+        Some((format!("the document `{}`", document.display()), content))
     });
     keys.chain(documents).collect()
 }

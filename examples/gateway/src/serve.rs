@@ -284,6 +284,9 @@ async fn open(cli: &Cli, config: &Config, credentials: &[ServerCredential]) -> R
     for (server, how) in &status.differing {
         tracing::error!(%server, how, "the server's tools are others than were synced: calls of those that differ are denied");
     }
+    for (server, sunset) in &status.sunsets {
+        tracing::warn!(%server, date = sunset.date, "the vendor has announced the end of this API: {}", sunset.notice);
+    }
     for idle in idle_approvals(&node.governor.state(), &config.blueprint) {
         tracing::warn!("{idle}");
     }

@@ -1,6 +1,7 @@
 //! The command line.
 
 use clap::{Args, Parser, Subcommand};
+use mcp_govern_core::EditionId;
 use url::Url;
 
 use crate::store::{StoreArguments, Verb};
@@ -55,6 +56,9 @@ pub(crate) enum Command {
     Catalog {
         /// `statuspage`, `opsgenie`, `pagerduty`, or the id of a document that `--api` names [default: that of the only one]
         provider: Option<String>,
+        /// Which of its editions [default: the first]
+        #[arg(long, value_name = "EDITION")]
+        edition: Option<EditionId>,
     },
     /// Make calls: one JSON object per line in, one per line out, each through a governor
     #[command(long_about = LINES, after_long_help = CALL, before_long_help = "Makes governed calls with the key from the environment.")]
@@ -102,7 +106,7 @@ pub(crate) struct PlaceArguments {
 }
 
 /// A value may hold `=`, a name may not.
-fn setting(text: &str) -> Result<(String, String), String> {
+pub(crate) fn setting(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.to_owned())),
         _ => Err("expected `NAME=VALUE`".to_owned()),

@@ -52,9 +52,9 @@ pub fn main() -> ExitCode {
 
 async fn run(cli: &Cli, environment: &Environment) -> Result<ExitCode, Failure> {
     match &cli.command {
-        Command::Catalog { provider } => {
+        Command::Catalog { provider, edition } => {
             let provider = Named::find(provider.as_deref(), &cli.store.api)?.provider()?;
-            catalog::print(&provider, &mut io::stdout().lock())?;
+            catalog::print(&provider, edition.as_ref(), &mut io::stdout().lock())?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Call { provider, place } => {

@@ -23,5 +23,5 @@ mod vendor;
 pub use account::{Account, AccountError, Place};
 pub use environment::Environment;
 pub use nearest::nearest;
-pub use own_api::OwnApi;
+pub use own_api::{OwnApi, OwnEdition};
 pub use vendor::{UnknownVendor, Vendor};

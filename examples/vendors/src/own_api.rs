@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use mcp_govern_openapi::{ForeignDocument, OpenApiProvider, OpenApiProviderBuilder, ResultForms};
+use mcp_govern_openapi::{EditionDocument, ForeignDocument, OpenApiProvider, OpenApiProviderBuilder, ResultForms};
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, Visitor, value::MapAccessDeserializer},
@@ -22,22 +22,55 @@ pub struct OwnApi {
     pub how: ForeignDocument,
     /// Whether answers are held to what the document says of them.
     pub results: ResultForms,
+    /// What the document's own edition is called, where there are further ones.
+    pub edition: Option<String>,
+    /// Documents of further editions: the same tools at another API.
+    pub editions: Vec<OwnEdition>,
+}
+
+/// The document of a further edition of an API of one's own.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct OwnEdition {
+    /// What servers name it by.
+    pub id: String,
+    /// A name for people; the document's title where absent.
+    pub title: Option<String>,
+    /// A relative path is meant from the folder of the file that names it.
+    pub document: PathBuf,
 }
 
 impl OwnApi {
     /// All operations of a document.
     pub fn new(document: impl Into<PathBuf>) -> Self {
-        Self { document: document.into(), how: ForeignDocument::new(), results: ResultForms::default() }
+        let (how, results) = (ForeignDocument::new(), ResultForms::default());
+        Self { document: document.into(), how, results, edition: None, editions: Vec::new() }
     }
 
     /// The provider before it is built, with the document read.
     ///
     /// # Errors
     ///
-    /// When the document cannot be read.
+    /// When a document cannot be read.
     pub fn builder(&self, folder: &Path) -> io::Result<OpenApiProviderBuilder> {
         let text = std::fs::read_to_string(folder.join(&self.document))?;
-        Ok(OpenApiProvider::builder().document(text).foreign(self.how.clone()).result_forms(self.results))
+        let mut builder =
+            OpenApiProvider::builder().document(text).foreign(self.how.clone()).result_forms(self.results);
+        if let Some(id) = &self.edition {
+            builder = builder.edition_id(id);
+        }
+        for edition in &self.editions {
+            let path = folder.join(&edition.document);
+            let text = std::fs::read_to_string(&path)
+                .map_err(|error| io::Error::new(error.kind(), format!("`{}`: {error}", edition.document.display())))?;
+            let mut document = EditionDocument::new(text).with_id(&edition.id).foreign(self.how.clone());
+            if let Some(title) = &edition.title {
+                document = document.with_title(title);
+            }
+            builder = builder.edition(document);
+        }
+        Ok(builder)
     }
 }
 
@@ -53,6 +86,9 @@ struct Table {
     names: BTreeMap<String, String>,
     #[serde(default)]
     results: Results,
+    edition: Option<String>,
+    #[serde(default)]
+    editions: Vec<OwnEdition>,
 }
 
 #[derive(Default, Deserialize)]
@@ -77,7 +113,7 @@ impl<'de> Visitor<'de> for Reader {
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "the path of an OpenAPI document, or `{ document = \"…\", operations = […], ignore = […], names = {…}, results = \"…\" }`",
+            "the path of an OpenAPI document, or `{ document = \"…\", operations = […], ignore = […], names = {…}, results = \"…\", edition = \"…\", editions = […] }`",
         )
     }
 
@@ -86,7 +122,7 @@ impl<'de> Visitor<'de> for Reader {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<OwnApi, A::Error> {
-        let Table { document, operations, ignore, names, results } =
+        let Table { document, operations, ignore, names, results, edition, editions } =
             Table::deserialize(MapAccessDeserializer::new(map))?;
         let how = ForeignDocument::new().with_operations(operations).with_ignore(ignore);
         let how = names.into_iter().fold(how, |how, (operation, name)| how.with_name(operation, name));
@@ -94,7 +130,7 @@ impl<'de> Visitor<'de> for Reader {
             Results::Declared => ResultForms::Declared,
             Results::Undeclared => ResultForms::Undeclared,
         };
-        Ok(OwnApi { document, how, results })
+        Ok(OwnApi { document, how, results, edition, editions })
     }
 }
 
@@ -116,7 +152,17 @@ mod tests {
         .unwrap();
         assert_eq!(file.apis[0], OwnApi::new("a.yaml"));
         let how = ForeignDocument::new().with_operations(["GET *"]).with_ignore(["x"]).with_name("GET /a", "get_a");
-        assert_eq!(file.apis[1], OwnApi { document: "b.json".into(), how, results: ResultForms::Undeclared });
+        assert_eq!(
+            file.apis[1],
+            OwnApi { document: "b.json".into(), how, results: ResultForms::Undeclared, ..OwnApi::new("") }
+        );
+        let file: File = toml::from_str(
+            "apis = [{ document = 'a.yaml', edition = 'old', editions = [{ id = 'new', document = 'b.yaml' }] }]",
+        )
+        .unwrap();
+        assert_eq!(file.apis[0].edition.as_deref(), Some("old"));
+        let new = OwnEdition { id: "new".to_owned(), title: None, document: "b.yaml".into() };
+        assert_eq!(file.apis[0].editions, [new]);
     }
 
     #[test]

@@ -165,6 +165,9 @@ fn meta(tool: &ListedTool) -> MetaObject {
     meta.insert(meta_key("server"), tool.id.server().as_str().into());
     let visibility = serde_json::to_value(tool.visibility).unwrap_or_default();
     meta.insert(meta_key("visibility"), visibility);
+    if let Some(sunset) = &tool.sunset {
+        meta.insert(meta_key("sunset"), serde_json::to_value(&**sunset).unwrap_or_default());
+    }
     meta
 }
 

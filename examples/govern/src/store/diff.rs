@@ -18,6 +18,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
+    ahead,
     output::{Report, plain, short, show},
     review::{DigestPrefix, named},
     session::Session,
@@ -34,7 +35,12 @@ struct Diff {
     /// Of the definition that was reviewed last.
     reviewed: Option<Digest>,
     reviewed_by: Option<String>,
+    /// When it was reviewed last: before its definition was found, where that had been approved ahead.
+    reviewed_at: Option<Timestamp>,
     changed_at: Timestamp,
+    /// Definitions that are not offered now and were approved ahead.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    ahead: Vec<ahead::Row>,
     /// What it sends: method and path of an operation, or the operations that a recipe uses.
     sends: Vec<String>,
     class: Classification,
@@ -86,7 +92,9 @@ pub(crate) fn run(
         digest,
         reviewed,
         reviewed_by: tool.reviewed_by().map(|actor| actor.user.to_string()),
+        reviewed_at: tool.reviewed_at(),
         changed_at: tool.changed_at(),
+        ahead: ahead::of_tool(&state, id),
         sends: sends(definition),
         class: definition.classification(),
         risk_reason: definition.risk_reason.clone(),
@@ -108,7 +116,16 @@ impl Report for Diff {
         match (&self.reviewed, &self.reviewed_by) {
             (None, _) => writeln!(out, "  reviewed    never")?,
             (Some(digest), None) => writeln!(out, "  reviewed    {digest}")?,
-            (Some(digest), Some(who)) => writeln!(out, "  reviewed    {digest}, by {}", plain(who))?,
+            (Some(digest), Some(who)) => {
+                let at = self.reviewed_at.map(|at| format!(" at {at}")).unwrap_or_default();
+                let ahead = self.reviewed_at.is_some_and(|at| at < self.changed_at && self.grade.is_none());
+                let ahead = if ahead { ", before it was offered" } else { "" };
+                writeln!(out, "  reviewed    {digest}, by {}{at}{ahead}", plain(who))?;
+            }
+        }
+        for ahead in &self.ahead {
+            let who = ahead.by.as_deref().unwrap_or("default");
+            writeln!(out, "  ahead       {}, approved by {} at {}", ahead.digest, plain(who), ahead.at)?;
         }
         writeln!(out, "  sends       {}", plain(&self.sends.join(", ")))?;
         let why = self.risk_reason.as_ref().map(|why| format!(": {why}")).unwrap_or_default();

@@ -16,7 +16,7 @@ use super::{
     act::carry_out,
     args::ActArguments,
     grants::{self, GrantRow},
-    output::{plain, quoted},
+    output::{count, plain, quoted},
     session::Session,
 };
 use crate::{failure::Failure, serve::Form};
@@ -29,6 +29,8 @@ pub(crate) enum Consequences {
     Leaving(Box<Leaving>),
     /// Every call to this server is denied until another credential is set.
     NoCalls(ServerId),
+    /// A server is reached by another edition: so many credentials are taken away.
+    OtherEdition(ServerId, usize),
 }
 
 /// What ends when a person leaves, and what stays.
@@ -108,6 +110,11 @@ impl Consequences {
             Self::NoCalls(server) => {
                 writeln!(out, "  - every call to server `{server}` is denied until another credential is set")
             }
+            Self::OtherEdition(server, credentials) => writeln!(
+                out,
+                "  - server `{server}` loses {}: every call to it is denied until a credential of the other edition is set",
+                count(*credentials, "credential")
+            ),
             Self::Leaving(leaving) => leaving.write(out),
         }
     }

@@ -6,12 +6,14 @@
 
 mod access;
 mod act;
+mod ahead;
 mod args;
 mod audit;
 mod backup;
 mod blueprint;
 mod credentials;
 mod diff;
+mod editions;
 mod effect;
 mod explain;
 mod grants;
@@ -84,6 +86,10 @@ async fn beside(verb: &Verb, session: &Session, form: Form, out: &mut impl Write
         Verb::Tools(which) => tools::run(session, which, form, out),
         Verb::Diff { tool, to } => diff::run(session, tool, to.as_ref(), form, out),
         Verb::Approve { tools, from, act } => review::approve(session, tools, from.as_deref(), act, form, out).await,
+        Verb::MigrateCheck { server, edition, row, approve_ahead, act } => {
+            editions::check(session, server, edition.as_ref(), row, *approve_ahead, act, form, out).await
+        }
+        Verb::Ahead { what } => ahead::run(session, what.as_ref(), form, out).await,
         Verb::Disable { tools, act } => review::disable(session, tools, act, form, out).await,
         Verb::Reset { tools, act } => review::reset(session, tools, act, form, out).await,
         Verb::Toolsets { what } => toolsets::run(session, what.as_ref(), form, out).await,

@@ -6,7 +6,7 @@ use std::{
 };
 
 use mcp_govern_core::{
-    CatalogueVersion, CredentialOwner, CredentialSharing, ProviderId, ServerId, ToolPrefix,
+    CatalogueVersion, CredentialOwner, CredentialSharing, EditionId, ProviderId, ServerId, SunsetNotice, ToolPrefix,
     journal::{Action, KillScope, Server, State, ToolState},
 };
 use serde::Serialize;
@@ -14,6 +14,7 @@ use serde::Serialize;
 use super::{
     act::carry_out,
     args::ServersVerb,
+    editions,
     output::{Report, Table, count, or_dash, show},
     session::Session,
     tools::Counts,
@@ -31,6 +32,9 @@ struct Row {
     title: String,
     provider: ProviderId,
     prefix: ToolPrefix,
+    /// The edition that it is reached by; the provider's first where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    edition: Option<EditionId>,
     region: Option<String>,
     base_url: Option<String>,
     /// Where its document says that requests go, where the row does not.
@@ -51,6 +55,9 @@ struct Row {
     /// How this program's own providers differ from what was synced.
     #[serde(skip_serializing_if = "Option::is_none")]
     differs: Option<String>,
+    /// The announced end of the API that it is reached by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sunset: Option<SunsetNotice>,
 }
 
 #[derive(Debug, Serialize)]
@@ -74,6 +81,7 @@ pub(crate) async fn run(
             let row = |(id, server): (&ServerId, &Server)| Row {
                 fault: status.faults.get(id).cloned(),
                 differs: status.differing.get(id).cloned(),
+                sunset: status.sunsets.get(id).cloned(),
                 ..Row::of(&state, id, server)
             };
             show(&Servers { servers: state.servers().iter().map(row).collect() }, form, out)?;
@@ -82,6 +90,9 @@ pub(crate) async fn run(
         Some(ServersVerb::Pause { server, act }) => {
             let action = Action::PauseServer { server: server.clone() };
             carry_out(session, act, action, format!("pause server `{server}`"), form, out).await
+        }
+        Some(ServersVerb::Edition { server, edition, row, act }) => {
+            editions::change(session, server, edition, row, act, form, out).await
         }
         Some(ServersVerb::Resume { server, act }) => {
             let action = Action::ResumeServer { server: server.clone() };
@@ -104,6 +115,7 @@ impl Row {
             title: spec.title.clone(),
             provider: spec.provider.clone(),
             prefix: spec.prefix.clone(),
+            edition: spec.edition.clone(),
             region: spec.region.clone(),
             base_url: spec.base_url.as_ref().map(ToString::to_string),
             destination: offered.find_map(|(_, tool)| tool.definition().destination().map(str::to_owned)),
@@ -116,6 +128,7 @@ impl Row {
             tools: Counts::of(state.tools_of(id).map(|(_, tool)| tool)),
             fault: None,
             differs: None,
+            sunset: None,
         }
     }
 
@@ -146,7 +159,7 @@ impl Report for Servers {
         for row in &self.servers {
             table.row([
                 row.server.to_string(),
-                row.provider.to_string(),
+                row.edition.as_ref().map_or_else(|| row.provider.to_string(), |of| format!("{}/{of}", row.provider)),
                 row.prefix.to_string(),
                 or_dash(row.base_url.as_ref().or(row.destination.as_ref()).or(row.region.as_ref())),
                 row.standing().to_owned(),
@@ -161,6 +174,10 @@ impl Report for Servers {
             }
             if let Some(differs) = &row.differs {
                 writeln!(out, "`{}` is not as it was synced: {}", row.server, super::output::plain(differs))?;
+            }
+            if let Some(SunsetNotice { date, notice, .. }) = &row.sunset {
+                let text = super::output::plain(&format!("{date}: {notice}"));
+                writeln!(out, "The API of `{}` ends on {text}", row.server)?;
             }
         }
         Ok(())

@@ -9,7 +9,7 @@ use std::{
 
 use example_vendors::{Environment, Vendor};
 use mcp_govern_core::{
-    Actor, Catalogue, DiscoverContext, Governor, Provider, ServerConfig, ServerId, ServerSpec, TenantId,
+    Actor, Catalogue, DiscoverContext, Governor, Provider, ProviderId, ServerConfig, ServerId, ServerSpec, TenantId,
     audit::AuditKey,
     governor::{Acted, Driver, GovernError, GovernorBuilder},
     journal::{Act, Command, Event, Revision, Simulation, State},
@@ -206,15 +206,17 @@ impl Session {
         Ok(false)
     }
 
+    /// A provider of this program.
+    pub(crate) fn provider(&self, id: &ProviderId) -> Result<&Arc<dyn Provider>, Failure> {
+        self.providers.iter().find(|provider| provider.info().id == *id).ok_or_else(|| {
+            Failure::usage(format!("there is no provider `{id}` here: an API of one's own is named with `--api FILE`"))
+        })
+    }
+
     /// What a server's provider states now. Sends no credential.
     pub(crate) async fn discover(&self, server: &ServerId, spec: &ServerSpec) -> Result<Arc<Catalogue>, Failure> {
         let place = |failure: Failure| failure.at(format_args!("server `{server}`"));
-        let Some(provider) = self.providers.iter().find(|provider| provider.info().id == spec.provider) else {
-            return Err(place(Failure::usage(format!(
-                "there is no provider `{}` here: an API of one's own is named with `--api FILE`",
-                spec.provider
-            ))));
-        };
+        let provider = self.provider(&spec.provider).map_err(place)?;
         let config = ServerConfig::new(self.governor.tenant().clone(), server.clone(), spec.clone());
         let opened = provider.open(&config).map_err(|error| place(Failure::Usage(error.to_string())))?;
         let cx = DiscoverContext::new().with_deadline(Instant::now() + PATIENCE);

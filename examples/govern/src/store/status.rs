@@ -7,7 +7,7 @@ use std::{
 };
 
 use mcp_govern_core::{
-    ServerId, TenantId, Timestamp,
+    ServerId, SunsetNotice, TenantId, Timestamp,
     journal::{RequestStatus, Revision},
     ports::AuditFilter,
 };
@@ -38,6 +38,9 @@ struct Status {
     /// Servers of which this program's own providers and documents state other tools than were synced.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     differing: BTreeMap<ServerId, String>,
+    /// Servers whose provider has announced the end of the API that they are reached by.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    sunsets: BTreeMap<ServerId, SunsetNotice>,
     tools: Counts,
     /// Tools whose definition is another one than the last that was reviewed.
     changed: usize,
@@ -100,6 +103,7 @@ async fn look(session: &Session) -> Result<Status, Failure> {
         servers: state.servers().len(),
         faults: of_node.faults,
         differing: of_node.differing,
+        sunsets: of_node.sunsets,
         tools: Counts::of(state.tools().values()),
         changed: state.tools().values().filter(|tool| drift(tool).is_some()).count(),
         toolsets: state.toolsets().len(),
@@ -142,6 +146,9 @@ impl Report for Status {
         }
         for (server, how) in &self.differing {
             line("not synced", format!("server `{server}`: {how}"))?;
+        }
+        for (server, SunsetNotice { date, notice, .. }) in &self.sunsets {
+            line("API ends", format!("server `{server}`, {date}: {notice}"))?;
         }
         line("tools", self.tools.to_string())?;
         line("to review", format!("{}, of them {} changed", self.tools.pending_review, self.changed))?;

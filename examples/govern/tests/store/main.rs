@@ -29,6 +29,7 @@ macro_rules! on_every_store {
 
 mod keys;
 mod life;
+mod moving;
 mod names;
 mod node;
 mod own;

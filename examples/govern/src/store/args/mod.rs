@@ -8,7 +8,8 @@ use std::{net::IpAddr, path::PathBuf};
 
 use clap::{Args, Subcommand};
 use mcp_govern_core::{
-    ClientId, CommandId, Effect, GrantId, GroupId, Label, ProfileId, Role, ServerId, ToolId, UserId, journal::ToolState,
+    AuthMethodId, ClientId, CommandId, EditionId, Effect, GrantId, GroupId, Label, ProfileId, Role, ServerId, ToolId,
+    UserId, journal::ToolState,
 };
 
 use self::words::{effect, role, tool_state};
@@ -119,6 +120,26 @@ pub(crate) enum Verb {
         from: Option<PathBuf>,
         #[command(flatten)]
         act: ActArguments,
+    },
+    /// What another edition of a server's provider would make of its tools and of the rules on them; changes nothing of the server
+    MigrateCheck {
+        /// The server
+        server: ServerId,
+        /// The edition [default: the only other one]
+        #[arg(long, value_name = "EDITION")]
+        edition: Option<EditionId>,
+        #[command(flatten)]
+        row: EditionRowArguments,
+        /// Approve ahead, by their digests, those approved tools that mean the same there
+        #[arg(long)]
+        approve_ahead: bool,
+        #[command(flatten)]
+        act: ActArguments,
+    },
+    /// The definitions that were approved before they are offered
+    Ahead {
+        #[command(subcommand)]
+        what: Option<AheadVerb>,
     },
     /// Disable tools; all or none
     Disable {
@@ -266,6 +287,47 @@ pub(crate) enum ServersVerb {
     Resume {
         /// The server
         server: ServerId,
+        #[command(flatten)]
+        act: ActArguments,
+    },
+    /// Reach a server by another edition of its provider, and take in the tools there. It keeps its id, toolsets, profiles, grants and
+    /// rules; its credentials are taken away
+    Edition {
+        /// The server
+        server: ServerId,
+        /// The edition
+        edition: EditionId,
+        #[command(flatten)]
+        row: EditionRowArguments,
+        #[command(flatten)]
+        act: ActArguments,
+    },
+}
+
+/// What of a server's row goes with another edition.
+#[derive(Debug, Args)]
+pub(crate) struct EditionRowArguments {
+    /// What the edition wants to be configured; may be said several times. What it does not know is left out
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = crate::cli::setting)]
+    pub(crate) set: Vec<(String, String)>,
+    /// The edition's auth method [default: the server's, or the edition's only one]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) auth_method: Option<AuthMethodId>,
+    /// One of the edition's regions [default: its first]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) region: Option<String>,
+    /// Another address than the edition's own
+    #[arg(long, value_name = "URL")]
+    pub(crate) base_url: Option<url::Url>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AheadVerb {
+    /// Take approvals ahead back
+    Revoke {
+        /// `server/tool@sha256:…`; at least 16 digits
+        #[arg(required = true)]
+        tools: Vec<SeenTool>,
         #[command(flatten)]
         act: ActArguments,
     },
