@@ -7,7 +7,7 @@ use std::{
 };
 
 use mcp_govern_core::{
-    AuthMethodId, Catalogue, CommandId, Digest, EditionId, Provider, ProviderInfo, ServerId, ServerSpec, ToolId,
+    AuthMethodId, Catalogue, CommandId, Digest, EditionId, ProviderInfo, ServerId, ServerSpec, ToolId,
     journal::{
         AccessChange, Action, Command, Event, Revision, Simulation, State, ToolState,
         migration::{Migration, MoveOutcome, RuleLoss, migration},

@@ -260,7 +260,8 @@ impl Node {
     }
 
     async fn in_vault(&self) -> usize {
-        let tenant = self.stores.open(&TenantId::new("default").unwrap()).await.unwrap();
+        let tenant =
+            mcp_govern_core::ports::Stores::open(&self.stores, &TenantId::new("default").unwrap()).await.unwrap();
         tenant.vault.list().await.unwrap().len()
     }
 
