@@ -146,7 +146,7 @@ fn the_story_is_told_to_people_in_chapters_that_fit_a_page() {
     for code in ["no_grant", "invalid_arguments", "rule_violated", "server_killed", "tool_pending", "grant_expired"] {
         assert!(text.contains(&format!("`{code}`")), "{code}");
     }
-    assert!(text.contains("Everything went as told"));
+    assert!(text.contains("Everything went as told") && text.contains("`cargo run -p gateway`"), "{text}");
     // An address is not broken into two lines.
     let wide = text.lines().filter(|line| line.chars().count() > 100 && !line.contains("http://")).count();
     assert_eq!((wide, text.matches("\n\n\n").count()), (0, 0), "{text}");

@@ -170,7 +170,13 @@ impl Story {
         let differences = self.teller.differences().len();
         let took = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let (outcome, text) = match differences {
-            0 => ("as_told", format!("Everything went as told, in {took} ms.")),
+            0 => (
+                "as_told",
+                format!(
+                    "Everything went as told, in {took} ms. Next: `cargo run -p gateway` serves the same vendors to an AI client of your \
+                     own, without a key and without configuration; its first lines say how to connect one."
+                ),
+            ),
             count => ("differs", format!("{count} things did not go as told; see the end.")),
         };
         self.teller.chapter("The end", "")?;
