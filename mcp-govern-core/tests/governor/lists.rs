@@ -189,7 +189,7 @@ async fn an_explanation_tells_whether_there_is_a_credential() {
     let owner = CredentialOwner::Shared;
     world.act(Action::RemoveCredential { server: server(), owner }).await;
     let missing = world.governor.explain(&principal("ann"), "acme_list_pages").unwrap();
-    assert_eq!(missing.denied.map(|code| code.as_str()), Some(code(&world.call("ann", "list_pages").await)));
+    assert_eq!(missing.denied.map(DenialCode::as_str), Some(code(&world.call("ann", "list_pages").await)));
     assert!(credential(missing).detail.contains("the shared credential for server `acme` is not there yet"));
 
     let own = World::open_with(spec().with_sharing(CredentialSharing::PerUser), |builder| builder).await;

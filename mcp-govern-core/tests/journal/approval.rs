@@ -240,7 +240,8 @@ impl Model {
             }
             Step::Pin(number) => {
                 let approved = usable && !self.disabled && !self.waits && self.approvals.contains(&number);
-                let pins = !self.disabled && !(usable && number == self.current) && !approved;
+                let is_current = usable && number == self.current;
+                let pins = !(self.disabled || approved || is_current);
                 let pins = pins && !self.pins.contains_key(&number);
                 if pins {
                     self.pins.insert(number, None);

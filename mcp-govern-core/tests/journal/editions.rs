@@ -13,6 +13,8 @@ use mcp_govern_core::{
 use proptest::prelude::*;
 use serde_json::json;
 
+use ToolState::{Approved, PendingReview, Removed};
+
 use crate::support::*;
 
 /// The status tools as the edition `next` serves them: `get_page` and `create_incident` by another path, of which the second takes one
@@ -88,7 +90,6 @@ fn another_edition_keeps_who_holds_what_and_takes_the_credentials_away() {
     assert_eq!(format!("{:?}", world.state.toolsets()), toolsets);
     assert_eq!(format!("{:?}", world.state.profiles()), profiles);
     assert!(world.state.grants().contains_key("g"));
-    use ToolState::{PendingReview, Removed};
     assert_eq!(
         states(&world),
         [
@@ -125,7 +126,7 @@ fn what_was_approved_ahead_is_approved_at_the_sync_in_the_name_of_that_decision(
         &reviewer,
         pin(&[("status/get_page", of_next("get_page")), ("status/list_pages", of_next("list_pages"))]),
     );
-    assert_eq!(world.tool("status/get_page").state(), ToolState::Approved, "it goes on as it is");
+    assert_eq!(world.tool("status/get_page").state(), Approved, "it goes on as it is");
     assert_eq!(world.tool("status/get_page").approvals().len(), 1, "and under nothing more");
     world.pass(3600);
     world.does(&admin(), change(next_spec()));
@@ -133,13 +134,13 @@ fn what_was_approved_ahead_is_approved_at_the_sync_in_the_name_of_that_decision(
     world.sync("status", 1, next_tools());
     for name in ["get_page", "list_pages"] {
         let tool = world.tool(&format!("status/{name}"));
-        assert_eq!((tool.state(), tool.digest()), (ToolState::Approved, of_next(name)));
+        assert_eq!((tool.state(), tool.digest()), (Approved, of_next(name)));
         assert_eq!(tool.reviewed_by().unwrap().user, user("rita"));
         assert_eq!(tool.reviewed_at(), Some(then));
         assert!(tool.changed_at() > then);
         assert_eq!(tool.reviewed().unwrap().digest().unwrap(), of_next(name));
     }
-    assert_eq!(world.tool("status/create_incident").state(), ToolState::PendingReview);
+    assert_eq!(world.tool("status/create_incident").state(), PendingReview);
     let left: Vec<String> = pinned(&world).into_iter().map(|(name, _)| name).collect();
     assert_eq!(left, ["create_incident", "delete_page", "get_page"], "those of the edition that was left");
     assert!(pinned(&world).iter().all(|(_, source)| *source == PinSource::Left));
@@ -154,10 +155,10 @@ fn a_definition_that_differs_by_one_letter_is_not_the_one_that_was_approved_ahea
     let mut tools = next_tools();
     tools[0].description.push('!');
     world.sync("status", 1, tools);
-    assert_eq!(world.tool("status/get_page").state(), ToolState::PendingReview);
+    assert_eq!(world.tool("status/get_page").state(), PendingReview);
     // Once exactly it is found, the decision counts.
     world.sync("status", 2, next_tools());
-    assert_eq!(world.tool("status/get_page").state(), ToolState::Approved);
+    assert_eq!(world.tool("status/get_page").state(), Approved);
 }
 
 #[test]
@@ -169,7 +170,6 @@ fn going_back_is_no_new_review_and_what_was_reviewed_on_either_side_stays_review
     world.sync("status", 7, next_tools());
     world.does(&admin(), change(spec("status")));
     world.sync("status", 1, status_tools());
-    use ToolState::{Approved, Removed};
     let back =
         [("create_incident", Approved), ("delete_page", Approved), ("get_page", Approved), ("list_pages", Removed)];
     assert_eq!(states(&world), back);
@@ -183,7 +183,7 @@ fn going_back_is_no_new_review_and_what_was_reviewed_on_either_side_stays_review
     world.does(&admin(), change(next_spec()));
     world.sync("status", 7, next_tools());
     assert_eq!(world.tool("status/get_page").state(), Approved);
-    assert_eq!(world.tool("status/create_incident").state(), ToolState::PendingReview, "nobody reviewed it there");
+    assert_eq!(world.tool("status/create_incident").state(), PendingReview, "nobody reviewed it there");
 }
 
 #[test]
@@ -197,7 +197,7 @@ fn what_was_approved_without_a_look_names_nobody_when_it_comes_back() {
     world.does(&admin(), change(lenient(spec("status"))));
     world.sync("status", 1, status_tools());
     let page = world.tool("status/delete_page");
-    assert_eq!((page.state(), page.reviewed_by()), (ToolState::Approved, None));
+    assert_eq!((page.state(), page.reviewed_by()), (Approved, None));
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn disabling_resetting_and_revoking_take_approvals_ahead() {
         assert!(pinned(&world).is_empty());
         world.does(&admin(), change(next_spec()));
         world.sync("status", 1, next_tools());
-        assert_eq!(world.tool("status/get_page").state(), ToolState::PendingReview);
+        assert_eq!(world.tool("status/get_page").state(), PendingReview);
         world.holds_already(
             &admin(),
             Action::UnpinTools { tools: [(tool("status/get_page"), of_next("get_page"))].into() },
@@ -312,8 +312,8 @@ fn a_migration_says_of_every_tool_what_becomes_of_it() {
     world.sync("status", 1, next_tools());
     for row in &found.tools {
         let state = world.state.tools()[&row.tool].state();
-        assert_eq!(state == ToolState::Approved, row.approved, "{}", row.tool);
-        assert_eq!(state == ToolState::Removed, row.outcome == MoveOutcome::Gone, "{}", row.tool);
+        assert_eq!(state == Approved, row.approved, "{}", row.tool);
+        assert_eq!(state == Removed, row.outcome == MoveOutcome::Gone, "{}", row.tool);
     }
     assert!(check(&world).tools.iter().all(|row| row.outcome == MoveOutcome::Unchanged));
 }

@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use http::{HeaderName, HeaderValue, Method, header};
-use mcp_govern_core::{Binding, Effect, FixedValue, Location, OperationBinding, ToolDefinition, ToolName};
+use mcp_govern_core::{
+    Binding, BoundArgument, Effect, FixedValue, Location, OperationBinding, ToolDefinition, ToolName,
+};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -101,11 +103,7 @@ pub(crate) fn compile(shared: Shared<'_>, at: Stands<'_>, mut govern: OperationG
     let mut bound = path.bindings();
     bound.extend(parameters.bound.into_iter().filter(|argument| argument.location != Location::Path));
     let mut always = always_of(shared.policy, &parameters.config, &path, &fixed.stated);
-    if let Some(plan) = &body {
-        let (of_body, fixed_in_body) = plan.bindings();
-        bound.extend(of_body);
-        always.extend(fixed_in_body.into_iter().chain(instead.iter().filter_map(Instead::stated)));
-    }
+    add_body(body.as_ref(), &instead, &mut bound, &mut always);
     let content_type = body.as_ref().and_then(|plan| plan.content_type.to_str().ok()).map(str::to_owned);
     always.extend(ends_now.iter().filter_map(|range| range.stated(&bound)));
     let class = Class::of(govern, &method, &repeat)?;
@@ -136,9 +134,7 @@ pub(crate) fn compile(shared: Shared<'_>, at: Stands<'_>, mut govern: OperationG
             destination: None,
         }),
     };
-    check_sent(&definition)?;
-    // What has no digest cannot be reviewed.
-    definition.digest().map_err(|error| format!("its definition has no digest: {error}"))?;
+    check_definition(&definition)?;
     let fixed_headers = fixed_headers(shared.policy, fixed.headers, &responses)?;
     Ok(Row {
         name,
@@ -280,6 +276,27 @@ fn fixed_values(govern: &OperationGovern, body: &mut Option<BodyPlan>) -> Checke
         fixed.stated.push(FixedValue { location, name, value });
     }
     Ok(fixed)
+}
+
+/// Adds what a body binds and always sends.
+fn add_body(
+    body: Option<&BodyPlan>,
+    instead: &[Instead],
+    bound: &mut Vec<BoundArgument>,
+    always: &mut Vec<FixedValue>,
+) {
+    let Some(plan) = body else { return };
+    let (of_body, fixed_in_body) = plan.bindings();
+    bound.extend(of_body);
+    always.extend(fixed_in_body.into_iter().chain(instead.iter().filter_map(Instead::stated)));
+}
+
+/// Refuses a definition that cannot be reviewed or whose calls would be refused.
+fn check_definition(definition: &ToolDefinition) -> Checked<()> {
+    check_sent(definition)?;
+    // What has no digest cannot be reviewed.
+    definition.digest().map_err(|error| format!("its definition has no digest: {error}"))?;
+    Ok(())
 }
 
 /// What is sent with every call: the document's headers, the configuration's, its parts of the path, the operation's own.

@@ -156,7 +156,7 @@ impl Shared {
                     operation.destination = of_name(&tool.name);
                 }
                 Binding::Recipe(recipe) => {
-                    let by_row = recipe.uses.iter().filter_map(|name| of_name(name)).max_by_key(String::len);
+                    let by_row = recipe.uses.iter().filter_map(&of_name).max_by_key(String::len);
                     recipe.destination = by_row.or_else(|| by_document.then(|| base.to_string()));
                 }
                 _ => {}

@@ -68,20 +68,22 @@ impl Document {
 
     /// The environment variables that it refers to: the program that starts the gateway must hand them on.
     pub(crate) fn variables(&self) -> BTreeSet<&str> {
-        let name = |reference| match reference {
-            &SecretRef::Env(ref name) => Some(name.as_str()),
-            SecretRef::File(_) => None,
-        };
-        self.secrets().filter_map(name).collect()
+        self.secrets()
+            .filter_map(|reference| match reference {
+                SecretRef::Env(name) => Some(name.as_str()),
+                SecretRef::File(_) => None,
+            })
+            .collect()
     }
 
     /// The files with secrets that it refers to, as they are spelled.
     pub(crate) fn secret_files(&self) -> BTreeSet<&Path> {
-        let path = |reference| match reference {
-            &SecretRef::File(ref path) => Some(path.as_path()),
-            SecretRef::Env(_) => None,
-        };
-        self.secrets().filter_map(path).collect()
+        self.secrets()
+            .filter_map(|reference| match reference {
+                SecretRef::File(path) => Some(path.as_path()),
+                SecretRef::Env(_) => None,
+            })
+            .collect()
     }
 }
 

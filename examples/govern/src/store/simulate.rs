@@ -135,8 +135,9 @@ async fn tried(session: &Session, line: usize, command: &str, verb: &Verb) -> Re
     match Box::pin(beside(verb, session, Form::Json, &mut told)).await {
         Ok(_) => {
             let told: Value = serde_json::from_slice(&told)?;
-            let what = told["what"].as_str().or_else(|| told["outcome"].as_str().map(|_| command)).map(str::to_owned);
-            match told["outcome"].as_str() {
+            let text = |key: &str| told.get(key).and_then(Value::as_str);
+            let what = Some(text("what").unwrap_or(command).to_owned());
+            match text("outcome") {
                 Some("done") => Ok(step(what, "would_be_done", None)),
                 Some(_) => Ok(step(what, "unchanged", None)),
                 None => Ok(step(
@@ -156,14 +157,11 @@ async fn tried(session: &Session, line: usize, command: &str, verb: &Verb) -> Re
 impl Report for Simulated {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         for Step { line, command, what, outcome, error } in &self.steps {
-            match error {
-                Some(error) => {
-                    writeln!(out, "{line:>4}  REFUSED  {}\n               {}", plain(command), plain(error))?
-                }
-                None => {
-                    let sign = if *outcome == "unchanged" { "holds" } else { "ok" };
-                    writeln!(out, "{line:>4}  {sign:<7}  {}", plain(what.as_deref().unwrap_or(command)))?;
-                }
+            if let Some(error) = error {
+                writeln!(out, "{line:>4}  REFUSED  {}\n               {}", plain(command), plain(error))?;
+            } else {
+                let sign = if *outcome == "unchanged" { "holds" } else { "ok" };
+                writeln!(out, "{line:>4}  {sign:<7}  {}", plain(what.as_deref().unwrap_or(command)))?;
             }
         }
         if self.access.is_empty() {

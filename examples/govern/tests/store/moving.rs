@@ -287,6 +287,49 @@ fn held(site: &Site) -> [Value; 3] {
     [entries.collect(), site.json(&["profiles", "show", "on-call"]), site.json(&["grants"])]
 }
 
+fn what_would_become_of_each_is_said(checked: &Value) {
+    for (tool, outcome) in [
+        ("beacon/get_alert", "same_meaning"),
+        ("beacon/list_alerts", "same_meaning"),
+        ("beacon/close_alert", "changed"),
+        ("beacon/list_heartbeats", "gone"),
+        ("beacon/list_teams", "new"),
+    ] {
+        assert_eq!(row(checked, tool)["outcome"], outcome, "{tool}");
+    }
+    assert_eq!(row(checked, "beacon/list_heartbeats")["reason"], "The cloud has no heartbeats.");
+    let rule = &checked["rules"][0];
+    assert_eq!(
+        (&rule["tool"], &rule["argument"], &rule["loss"]["why"]),
+        (&json!("beacon/close_alert"), &json!("actor"), &json!("absent"))
+    );
+}
+
+fn the_file_may_name_the_edition(site: &Site, api: &str) {
+    let look = |arguments: &[&str]| site.json(&[arguments, &["--api", api]].concat());
+    // The file says what it said before the move: nothing is to be done.
+    let file = site.path("governance.toml").display().to_string();
+    assert_eq!(look(&["plan", &file])["changes"], false);
+    let written = std::fs::read_to_string(&file).unwrap();
+    site.write(
+        "governance.toml",
+        &written.replace("prefix = \"beacon\"", "prefix = \"beacon\"\nedition = \"classic\""),
+    );
+    assert_eq!(look(&["plan", &file])["changes"], false, "the first edition by its name is the same row");
+    let elsewhere = written
+        .replace("prefix = \"beacon\"", "prefix = \"beacon\"\nedition = \"cloud\"\nconfig = { cloud_id = \"0f-1\" }")
+        .replace("\"api_key\"", "\"token\"")
+        .replace(
+            "\"close_alert\", \"list_alerts\", \"list_heartbeats\"]\n\n[toolsets",
+            "\"close_alert\", \"list_alerts\"]\n\n[toolsets",
+        )
+        .replace(", \"beacon/list_heartbeats\"", "");
+    site.write("governance.toml", &elsewhere);
+    let planned = look(&["plan", &file]);
+    let whys = planned["steps"].to_string();
+    assert!(whys.contains("move server `beacon` to edition `cloud`, which takes its credentials away"), "{planned}");
+}
+
 fn a_server_moves_with_half_of_its_tools_approved_ahead_and_back(site: &Site) {
     let (old, new) = (classic(), cloud());
     let api = governed(site, &old, &new);
@@ -307,21 +350,7 @@ fn a_server_moves_with_half_of_its_tools_approved_ahead_and_back(site: &Site) {
         // Before anything is changed, it is known what would be.
         let checked = look(&["migrate-check", "beacon", "--set", "cloud_id=0f-1"]);
         assert_eq!((&checked["from"], &checked["to"]), (&Value::Null, &json!("cloud")));
-        for (tool, outcome) in [
-            ("beacon/get_alert", "same_meaning"),
-            ("beacon/list_alerts", "same_meaning"),
-            ("beacon/close_alert", "changed"),
-            ("beacon/list_heartbeats", "gone"),
-            ("beacon/list_teams", "new"),
-        ] {
-            assert_eq!(row(&checked, tool)["outcome"], outcome, "{tool}");
-        }
-        assert_eq!(row(&checked, "beacon/list_heartbeats")["reason"], "The cloud has no heartbeats.");
-        let rule = &checked["rules"][0];
-        assert_eq!(
-            (&rule["tool"], &rule["argument"], &rule["loss"]["why"]),
-            (&json!("beacon/close_alert"), &json!("actor"), &json!("absent"))
-        );
+        what_would_become_of_each_is_said(&checked);
 
         // Half of what means the same is approved ahead: the other half is taken back.
         let ahead = ["migrate-check", "beacon", "--set", "cloud_id=0f-1", "--approve-ahead", "--api", &api];
@@ -389,33 +418,7 @@ fn a_server_moves_with_half_of_its_tools_approved_ahead_and_back(site: &Site) {
             assert_eq!(node.call(tool, arguments).await, None, "{tool}");
         }
         assert_eq!(held(site), before);
-        // The file says what it said before the move: nothing is to be done.
-        let file = site.path("governance.toml").display().to_string();
-        assert_eq!(look(&["plan", &file])["changes"], false);
-        let written = std::fs::read_to_string(&file).unwrap();
-        site.write(
-            "governance.toml",
-            &written.replace("prefix = \"beacon\"", "prefix = \"beacon\"\nedition = \"classic\""),
-        );
-        assert_eq!(look(&["plan", &file])["changes"], false, "the first edition by its name is the same row");
-        let moves = written
-            .replace(
-                "prefix = \"beacon\"",
-                "prefix = \"beacon\"\nedition = \"cloud\"\nconfig = { cloud_id = \"0f-1\" }",
-            )
-            .replace("\"api_key\"", "\"token\"")
-            .replace(
-                "\"close_alert\", \"list_alerts\", \"list_heartbeats\"]\n\n[toolsets",
-                "\"close_alert\", \"list_alerts\"]\n\n[toolsets",
-            )
-            .replace(", \"beacon/list_heartbeats\"", "");
-        site.write("governance.toml", &moves);
-        let planned = look(&["plan", &file]);
-        let whys = planned["steps"].to_string();
-        assert!(
-            whys.contains("move server `beacon` to edition `cloud`, which takes its credentials away"),
-            "{planned}"
-        );
+        the_file_may_name_the_edition(site, &api);
         node.end().await;
     });
 }

@@ -121,7 +121,7 @@ pub(crate) enum Verb {
         #[command(flatten)]
         act: ActArguments,
     },
-    /// What another edition of a server's provider would make of its tools and of the rules on them; changes nothing of the server
+    /// What another edition would make of the tools of a server and of the rules on them; changes nothing
     MigrateCheck {
         /// The server
         server: ServerId,
@@ -243,7 +243,9 @@ pub(crate) enum Verb {
         #[arg(long)]
         exit_code: bool,
     },
-    /// What a list of verbs would change together, and for whom; changes nothing. Exits with 1 when one of them would be refused
+    /// What a list of verbs would change together, and for whom; changes nothing
+    ///
+    /// Exits with 1 when one of them would be refused.
     Simulate {
         /// One verb on each line, as behind `govern`: `grant on-call --user ann --for 8h`; `-` for standard input
         file: PathBuf,
