@@ -25,7 +25,7 @@ use url::Url;
 
 use crate::{
     connect::Browser,
-    world::{Gateway, Site, code, run, stdout},
+    world::{ANN, Gateway, Site, code, run, stdout},
 };
 
 /// An issuer on this machine that is strict: PKCE, one code once, redirect URIs to the letter, and the nonce in the ID token.
@@ -489,6 +489,46 @@ async fn an_issuer_that_spells_its_name_otherwise_is_told_of_once_and_named_as_c
     assert_eq!((&line["reason"], &line["claimed_issuer"]), (&json!("issuer"), &json!(format!("{}/", issuer.origin))));
     let told = gateway.log().iter().filter(|line| line["configured"] == issuer.origin.as_str()).count();
     assert_eq!(told, 1);
+}
+
+#[tokio::test]
+async fn people_of_two_issuers_and_a_machine_call_through_one_gateway() {
+    let (one, two) = (Issuer::start("ann").await, Issuer::start("ben").await);
+    let site = Site::new().await;
+    let tables = format!(
+        "[[auth.jwt]]\nissuer = \"{}\"\nuser_claim = \"email\"\n[[auth.jwt]]\nissuer = \"{}\"\n[auth]\nmode = \"both\"\n",
+        one.origin, two.origin
+    );
+    site.change("[auth]\n", &tables);
+    let grantee = format!("{{ user = {{ issuer = \"{}\", subject = \"ann@example.com\" }} }}", one.origin);
+    site.add(&format!("[grants.by-address]\nprofile = \"look\"\ngrantee = {grantee}\n"));
+    let gateway = Gateway::start(&[&site.flag(), "--store=memory"], &[]).await;
+    let metadata: Value = gateway.get("/.well-known/oauth-protected-resource/mcp").await.json().await.unwrap();
+    assert_eq!(metadata["authorization_servers"], json!([one.origin, two.origin]));
+
+    let by_address = |verified: bool| {
+        let claims = json!({
+            "iss": one.origin, "aud": gateway.url(), "sub": "00u1f7", "email": "ann@example.com", "email_verified": verified,
+            "client_id": "desktop", "exp": soon(),
+        });
+        one.sign("at+jwt", &claims)
+    };
+    let called =
+        async |token: &str| gateway.call(token, "status_list_pages", json!({})).await["result"]["isError"].clone();
+    assert_eq!(called(&by_address(true)).await, false);
+    assert_eq!(called(ANN).await, false, "a token that was handed out");
+    // The person of the other issuer comes in, and holds nothing.
+    let ben = two.access_token("ben", &gateway);
+    assert_eq!(gateway.post(Some(&ben), "tools/list", json!({})).await.status(), StatusCode::OK);
+    assert_ne!(called(&ben).await, false);
+    // A person whose address is not verified is not that person, and an issuer speaks for its own people alone.
+    let of_the_other = json!({
+        "iss": one.origin, "aud": gateway.url(), "sub": "x", "email": "ann@example.com", "client_id": "desktop", "exp": soon(),
+    });
+    for token in [by_address(false), two.sign("at+jwt", &of_the_other), "a-token-of-no-person".to_owned()] {
+        let refused = gateway.post(Some(&token), "tools/list", json!({})).await;
+        assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    }
 }
 
 #[tokio::test]

@@ -21,6 +21,9 @@ use super::{
 };
 use crate::{failure::Failure, serve::Form};
 
+/// What is answered to a verb that only shows something.
+const NOTHING: &str = "this verb changes no rules, so that there is nothing to simulate";
+
 /// One line of the list: a verb as it is typed behind `govern`.
 #[derive(Debug, Parser)]
 #[command(name = "govern", no_binary_name = true, disable_help_flag = true)]
@@ -124,7 +127,7 @@ fn parsed(line: &str) -> Result<Verb, String> {
         | Verb::Audit { .. }
         | Verb::Simulate { .. }
         | Verb::Backup { .. }
-        | Verb::Keys { .. } => Err("this verb changes no rules, so that there is nothing to simulate".to_owned()),
+        | Verb::Keys { .. } => Err(NOTHING.to_owned()),
         verb => Ok(verb),
     }
 }
@@ -140,11 +143,7 @@ async fn tried(session: &Session, line: usize, command: &str, verb: &Verb) -> Re
             match text("outcome") {
                 Some("done") => Ok(step(what, "would_be_done", None)),
                 Some(_) => Ok(step(what, "unchanged", None)),
-                None => Ok(step(
-                    None,
-                    "refused",
-                    Some("this verb changes no rules, so that there is nothing to simulate".to_owned()),
-                )),
+                None => Ok(step(None, "refused", Some(NOTHING.to_owned()))),
             }
         }
         Err(failure @ (Failure::Refused(_) | Failure::Usage(_) | Failure::NoAnswer(_))) => {
