@@ -9,9 +9,9 @@ use std::{
 };
 
 use mcp_govern_benches::clock::{median, thread_nanos};
-use mcp_govern_core::{ Follows,
-    Actor, AuthMethodId, ClientId, ClientType, CommandId, Credential, Digest, Governor, GrantId, Grantee, Label,
-    NewToolState, Principal, ProfileId, ProfileSpec, ProviderId, Role, Secret, ServerId, ServerSpec, Settings,
+use mcp_govern_core::{
+    Actor, AuthMethodId, ClientId, ClientType, CommandId, Credential, Digest, Follows, Governor, GrantId, Grantee,
+    Label, NewToolState, Principal, ProfileId, ProfileSpec, ProviderId, Role, Secret, ServerId, ServerSpec, Settings,
     TenantId, ToolPrefix, ToolsetBinding, ToolsetContent, ToolsetId, UserId,
     audit::AuditKey,
     governor::{CallLimits, CallRequest, Probe},
@@ -22,6 +22,7 @@ use serde_json::{Map, Value, value::RawValue};
 
 use crate::{
     figure::Figure,
+    stores::NewestRecords,
     stub::{body, stub},
 };
 
@@ -157,9 +158,12 @@ pub(crate) async fn governor(address: SocketAddr) -> (Governor, Principal) {
     let provider = OpenApiProvider::from_document(DOCUMENT).expect("a document");
     let tenant = TenantId::new("bench").expect("an id");
     let (governor, driver) = Governor::builder(tenant)
+        .with_stores(NewestRecords::default())
         .with_provider(provider)
         .with_call_limits(CallLimits::unbounded())
-        .open().await.expect("a governor");
+        .open()
+        .await
+        .expect("a governor");
     tokio::spawn(driver.run());
     let admin = Actor::new(UserId::new("bench", "admin").expect("an id"), [Role::Owner]);
     let user = UserId::new("bench", "ann").expect("an id");

