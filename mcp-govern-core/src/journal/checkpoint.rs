@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     AccessProfile, AccessRequest, Client, DroppedSegment, Event, Grant, Head, KillScope, Pin, PinSource, RequestStatus,
     Revision, Sealed, Server, State, StoredCredential, Tool, ToolState, Toolset,
-    state::{ClientRuleAuthors, CommandIdentity, PastCommand},
+    state::{self, ClientRuleAuthors, CommandIdentity, PastCommand},
 };
 use crate::vocabulary::{
     AuditHead, CatalogueVersion, ClientId, ClientType, CommandId, CredentialFacts, CredentialOwner, Digest, EditionId,
@@ -239,6 +239,11 @@ impl Saved {
             let bindings = bindings.into_iter().map(|binding| (binding.toolset.clone(), binding)).collect();
             (id, AccessProfile { spec, bindings, policy_by })
         };
+        let tools: BTreeMap<ToolId, Tool> = self.tools.into_iter().map(tool).collect::<Option<_>>()?;
+        let mut shared = state::Definitions::default();
+        for tool in tools.values() {
+            shared.shared(tool.digest, &tool.definition);
+        }
         Some(State {
             head: self.head,
             changed_at: self.changed_at,
@@ -248,7 +253,8 @@ impl Saved {
             settings: self.settings,
             settings_by: self.settings_by,
             servers: self.servers.into_iter().map(|(id, server)| (id, server.restore())).collect(),
-            tools: self.tools.into_iter().map(tool).collect::<Option<_>>()?,
+            tools,
+            definitions: shared,
             pins: restored_pins(self.pins),
             toolsets: self.toolsets.into_iter().map(|(id, label, content)| (id, Toolset { label, content })).collect(),
             profiles: self.profiles.into_iter().map(profile).collect(),

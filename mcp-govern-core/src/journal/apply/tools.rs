@@ -1,6 +1,9 @@
 //! What acts do to tools and their review.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::pins::synced;
 use crate::{
@@ -14,10 +17,11 @@ use crate::{
 impl State {
     pub(super) fn tool_discovered(&mut self, event: &ToolDiscovered, act: &Act) {
         let pin = self.pin(&event.tool, &event.digest).cloned();
+        let definition = self.definitions.shared(event.digest, &event.definition);
         let mut tool = Tool {
             state: ToolState::PendingReview,
             digest: event.digest,
-            definition: event.definition.clone(),
+            definition: Arc::clone(&definition),
             approvals: BTreeSet::new(),
             reviewed: None,
             staged: BTreeMap::new(),
@@ -33,7 +37,7 @@ impl State {
             tool.found(pin, ApprovalEvent::Same, act);
         } else if event.state == NewToolState::Approved {
             // Nobody reviewed it; this is the definition that was trusted, and what drift is graded against.
-            tool.reviewed = Some((event.digest, event.definition.clone()));
+            tool.reviewed = Some((event.digest, definition));
             tool.step(ApprovalEvent::Approve, event.digest, act);
         }
         self.tools.insert(event.tool.clone(), tool);
@@ -44,11 +48,12 @@ impl State {
         let Some(tool) = self.tools.get_mut(&event.tool) else {
             return;
         };
+        let definition = self.definitions.shared(event.digest, &event.definition);
         if tool.approvals.contains(&event.digest) && tool.staged.contains_key(&event.digest) {
-            tool.reviewed = Some((event.digest, event.definition.clone()));
+            tool.reviewed = Some((event.digest, Arc::clone(&definition)));
         }
         tool.digest = event.digest;
-        tool.definition = event.definition.clone();
+        tool.definition = definition;
         tool.arguments_seen.append(&mut arguments(&event.definition));
         tool.found(pin, ApprovalEvent::Changed(event.action), act);
     }
@@ -72,14 +77,15 @@ impl State {
             ApprovalEvent::Changed(crate::vocabulary::DriftAction::Review)
         };
         tool.digest = event.digest;
-        tool.definition = event.definition.clone();
+        tool.definition = self.definitions.shared(event.digest, &event.definition);
         tool.arguments_seen.append(&mut arguments(&event.definition));
         tool.found(pin, found, act);
     }
 
     pub(super) fn tool_staged(&mut self, event: &ToolStaged) {
         if let Some(tool) = self.tools.get_mut(&event.tool) {
-            tool.staged.insert(event.digest, (event.version, event.definition.clone()));
+            let definition = self.definitions.shared(event.digest, &event.definition);
+            tool.staged.insert(event.digest, (event.version, definition));
         }
     }
 
@@ -215,6 +221,48 @@ mod tests {
         take(&mut state, ToolReturned { tool: tool.clone(), digest: digest(&three), definition: three });
         let seen: Vec<&str> = state.tools[&tool].arguments_seen.iter().map(String::as_str).collect();
         assert_eq!(seen, ["a", "b", "c", "d"]);
+    }
+
+    #[test]
+    fn two_servers_of_one_provider_share_one_copy_of_a_definition_also_once_it_is_read_back() {
+        let (mut state, mut journal) = (State::new(), Vec::new());
+        let definition = definition(&["a"]);
+        for server in ["status", "other"] {
+            let id = format!("{server}/get_page").parse().unwrap();
+            // Another copy, as another node or a later reading of the journal has it.
+            let definition = Arc::new(ToolDefinition::clone(&definition));
+            let (digest, start) = (definition.digest().unwrap(), NewToolState::Approved);
+            journal.push(ToolDiscovered { tool: id, digest, definition, state: start });
+        }
+        for event in journal {
+            take(&mut state, event);
+        }
+        let is_shared = |state: &State| {
+            let mut tools = state.tools.values();
+            let (one, two) = (tools.next().unwrap(), tools.next().unwrap());
+            let reviewed = one.reviewed.as_ref().map(|(_, definition)| definition).unwrap();
+            Arc::ptr_eq(&one.definition, &two.definition) && Arc::ptr_eq(&one.definition, reviewed)
+        };
+        assert!(is_shared(&state));
+        let mut read = State::from_checkpoint(state.head, &state.to_checkpoint().unwrap()).unwrap();
+        assert!(is_shared(&read));
+        let third: ToolId = "third/get_page".parse().unwrap();
+        let (digest, start) = (definition.digest().unwrap(), NewToolState::Approved);
+        take(&mut read, ToolDiscovered { tool: third.clone(), digest, definition, state: start });
+        assert!(Arc::ptr_eq(&read.tools[&third].definition, &read.tools.values().next().unwrap().definition));
+    }
+
+    #[test]
+    fn definitions_of_one_stated_digest_that_differ_are_not_taken_for_each_other() {
+        let mut state = State::new();
+        let (one, two) = (definition(&["a"]), definition(&["b"]));
+        let (digest, start) = (one.digest().unwrap(), NewToolState::PendingReview);
+        for (id, definition) in [("status/get_page", &one), ("other/get_page", &two)] {
+            let (tool, definition) = (id.parse().unwrap(), Arc::clone(definition));
+            take(&mut state, ToolDiscovered { tool, digest, definition, state: start });
+        }
+        let of = |id: &str| &state.tools[&id.parse::<ToolId>().unwrap()].definition;
+        assert_eq!((&**of("status/get_page"), &**of("other/get_page")), (&*one, &*two));
     }
 
     #[test]

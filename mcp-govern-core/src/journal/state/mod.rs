@@ -4,6 +4,7 @@ mod access;
 mod authors;
 mod command;
 mod pin;
+mod definitions;
 mod server;
 mod tool;
 
@@ -11,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 pub(crate) use self::authors::ClientRuleAuthors;
 pub(crate) use self::command::{CommandIdentity, PastCommand};
+pub(crate) use self::definitions::Definitions;
 pub use self::{
     access::{AccessProfile, AccessRequest, Client, Grant, RequestStatus, Toolset},
     pin::{Pin, PinSource},
@@ -60,6 +62,8 @@ pub struct State {
     pub(crate) tools: BTreeMap<ToolId, Tool>,
     /// Definitions that were approved before they are offered, by tool and digest.
     pub(crate) pins: BTreeMap<ToolId, BTreeMap<Digest, Pin>>,
+    /// What the tools' definitions are shared by; it says nothing that they do not say.
+    pub(crate) definitions: Definitions,
     pub(crate) toolsets: BTreeMap<ToolsetId, Toolset>,
     pub(crate) profiles: BTreeMap<ProfileId, AccessProfile>,
     pub(crate) grants: BTreeMap<GrantId, Grant>,
@@ -92,6 +96,7 @@ impl Default for State {
             servers: BTreeMap::new(),
             tools: BTreeMap::new(),
             pins: BTreeMap::new(),
+            definitions: Definitions::default(),
             toolsets: BTreeMap::new(),
             profiles: BTreeMap::new(),
             grants: BTreeMap::new(),
