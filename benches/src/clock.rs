@@ -1,11 +1,21 @@
-//! CPU time of the current thread.
+//! CPU time of the current thread, and of all.
 
 use rustix::time::{ClockId, clock_gettime};
 
 /// Nanoseconds of CPU time that this thread has used.
 #[must_use]
 pub fn thread_nanos() -> u64 {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
+    nanos(ClockId::ThreadCPUTime)
+}
+
+/// Nanoseconds of CPU time that all threads of this process have used.
+#[must_use]
+pub fn process_nanos() -> u64 {
+    nanos(ClockId::ProcessCPUTime)
+}
+
+fn nanos(clock: ClockId) -> u64 {
+    let time = clock_gettime(clock);
     let (seconds, nanos) = (u64::try_from(time.tv_sec), u64::try_from(time.tv_nsec));
     seconds.unwrap_or_default() * 1_000_000_000 + nanos.unwrap_or_default()
 }

@@ -42,8 +42,8 @@ use mcp_govern_store::MissingStore;
 
 pub(crate) use self::args::{StoreArguments, Verb};
 use self::{
-    args::AuditVerb,
-    session::{Purpose, Session},
+    args::{AuditVerb, ServersVerb},
+    session::{Documents, Purpose, Session},
 };
 use crate::{failure::Failure, serve::Form};
 
@@ -71,10 +71,45 @@ pub(crate) async fn run(
         Verb::Audit { what: AuditVerb::Verify { .. } } => Purpose::Verify,
         _ => Purpose::Govern,
     };
-    let session = Session::open(arguments, environment, missing, purpose).await?;
+    let session = Session::open(arguments, environment, missing, purpose, documents(verb)).await?;
     let done = beside(verb, &session, form, out).await;
     session.close().await;
     done
+}
+
+/// Whether a verb asks what the providers state now.
+fn documents(verb: &Verb) -> Documents {
+    match verb {
+        Verb::Status
+        | Verb::Servers { what: None | Some(ServersVerb::Edition { .. }) }
+        | Verb::Sync { .. }
+        | Verb::Tools(_)
+        | Verb::Diff { .. }
+        | Verb::Explain(_)
+        | Verb::Plan { .. }
+        | Verb::Simulate { .. }
+        | Verb::MigrateCheck { .. }
+        | Verb::Apply { .. } => Documents::Read,
+        Verb::Servers { what: Some(_) }
+        | Verb::Ahead { .. }
+        | Verb::Approve { .. }
+        | Verb::Disable { .. }
+        | Verb::Reset { .. }
+        | Verb::Toolsets { .. }
+        | Verb::Profiles { .. }
+        | Verb::Grants(_)
+        | Verb::Grant { .. }
+        | Verb::Revoke { .. }
+        | Verb::Request { .. }
+        | Verb::Requests { .. }
+        | Verb::Kill { .. }
+        | Verb::Unkill { .. }
+        | Verb::Offboard { .. }
+        | Verb::Credentials { .. }
+        | Verb::Audit { .. }
+        | Verb::Backup { .. }
+        | Verb::Keys { .. } => Documents::Unread,
+    }
 }
 
 /// Does what a verb says, on a store that is open.

@@ -36,6 +36,15 @@ pub(crate) enum Purpose {
     Verify,
 }
 
+/// Whether the providers' documents are read: several hundred operations are compiled for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Documents {
+    /// What the providers state counts.
+    Read,
+    /// What is on record says all that is asked for.
+    Unread,
+}
+
 /// A tenant's governance, and in whose name it is governed.
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -64,6 +73,7 @@ impl Session {
         environment: &Environment,
         missing: MissingStore,
         purpose: Purpose,
+        documents: Documents,
     ) -> Result<Self, Failure> {
         let place = Place::of(arguments, environment)?;
         let (tenant, actor) = (place.tenant()?, place.actor()?);
@@ -77,7 +87,10 @@ impl Session {
         if missing == MissingStore::Refuse {
             known(&stores, &tenant).await?;
         }
-        let (providers, own) = providers(&arguments.api)?;
+        let (providers, own) = match documents {
+            Documents::Read => providers(&arguments.api)?,
+            Documents::Unread => Read::default(),
+        };
         let mut builder = Governor::builder(tenant).with_stores(stores.clone());
         if let Some(key) = &audit_key {
             builder = builder.with_audit_key(key.clone());

@@ -85,3 +85,33 @@ fn a_document_that_cannot_be_used_is_told_and_keeps_nothing_else_from_being_done
         stdout(&looked)
     );
 }
+
+#[test]
+fn what_asks_the_record_alone_reads_no_document() {
+    let (site, api) = site();
+    // Whoever reads it says that it cannot be used.
+    site.write("things.json", "{");
+    let digest = site.digest("things/list_things");
+    let seen = format!("things/list_things@{digest}");
+    for verb in [
+        &["audit", "tail"][..],
+        &["audit", "verify"],
+        &["requests"],
+        &["grants"],
+        &["profiles"],
+        &["toolsets"],
+        &["credentials"],
+        &["kill", "server", "things"],
+        &["unkill", "server", "things", "--yes"],
+        &["servers", "pause", "things"],
+        &["reset", "things/list_things"],
+        &["approve", "--yes", &seen],
+    ] {
+        let done = site.run(&[verb, &["--api", &api]].concat());
+        assert_eq!((code(&done), stderr(&done).as_str()), (0, ""), "{verb:?}: {}", stdout(&done));
+    }
+    for verb in [&["status"][..], &["servers"], &["tools"], &["diff", "things/list_things"]] {
+        let looked = site.run(&[verb, &["--api", &api]].concat());
+        assert!(stderr(&looked).contains("things.json"), "{verb:?}");
+    }
+}
