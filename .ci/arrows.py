@@ -58,7 +58,7 @@ FLOORS = {
         {"shares"},
         {"http"},
         {"connect"},
-        {"face"},
+        {"adapter"},
         {"server"},
         {"builder"},
     ],

@@ -10,8 +10,8 @@ use mcp_govern_core::{
     Grantee, Label, NewToolState, OperationBinding, Principal, ProfileId, ProfileSpec, Risk, Role, ServerId,
     ServerSpec, Settings, Timestamp, ToolDefinition, ToolId, ToolName, ToolsetBinding, ToolsetContent, ToolsetEntry,
     ToolsetId, UserId,
-    access::{Caller, Loaded, Moment, Snapshot, ToolIndex},
-    journal::{Act, Action, Command, Decided, State, decide},
+    access::{Caller, Loaded, Moment, Snapshot, ToolNumber},
+    journal::{Commit, Action, Command, Decided, State, decide},
 };
 use serde_json::json;
 
@@ -64,7 +64,7 @@ pub struct Question {
     /// Who asks, looked up.
     pub caller: Caller,
     /// About which tool.
-    pub index: ToolIndex,
+    pub index: ToolNumber,
 }
 
 impl Tenant {
@@ -75,9 +75,9 @@ impl Tenant {
         let snapshot = Arc::new(Snapshot::build(&state, &loaded));
         let (profile_tools, user_profiles) = (Vec::new(), Vec::new());
         let mut tenant = Self { size, state, loaded, snapshot, profile_tools, user_profiles, commands: 0 };
-        tenant.act(Action::ActivateGovernance);
+        tenant.commit(Action::ActivateGovernance);
         let settings = Settings::default().with_unmatched_client(ClientType::Personal);
-        tenant.act(Action::ChangeSettings { settings });
+        tenant.commit(Action::ChangeSettings { settings });
         tenant.add_servers();
         let mut random = Random(42);
         tenant.add_profiles(&mut random);
@@ -86,21 +86,21 @@ impl Tenant {
         tenant
     }
 
-    /// Carries out a command and answers with its act; the snapshot does not follow.
+    /// Carries out a command and answers with its commit; the snapshot does not follow.
     ///
     /// # Panics
     ///
     /// When the command is refused.
-    pub fn act(&mut self, action: Action) -> Act {
+    pub fn commit(&mut self, action: Action) -> Commit {
         self.commands += 1;
         let id = CommandId::new(format!("c{}", self.commands)).expect("an id");
         let (command, actor) = (Command::new(id, action), Actor::new(user(u32::MAX), [Role::Owner]));
         let Decided::Events(events) = decide(&self.state, &command, &actor, now()).expect("allowed") else {
             panic!("done already");
         };
-        let act = self.state.act(&command, &actor, now(), events);
-        self.state.apply(&act);
-        act
+        let commit = self.state.commit(&command, &actor, now(), events);
+        self.state.apply(&commit);
+        commit
     }
 
     /// Questions that are answered with a permit, spread over people and tools; the same every time.
@@ -161,12 +161,12 @@ impl Tenant {
                 "key".try_into().expect("an id"),
             )
             .with_new_tools(NewToolState::Approved);
-            self.act(Action::RegisterServer { server: id.clone(), spec });
+            self.commit(Action::RegisterServer { server: id.clone(), spec });
             let numbers = first..(first + 500).min(self.size.tools);
             let tools = numbers.map(|number| Arc::new(definition(number))).collect();
             let catalogue = Arc::new(Catalogue::new(CatalogueVersion(1), tools).expect("distinct names"));
             self.loaded.set_catalogue(&id, &catalogue).expect("digests");
-            self.act(Action::SyncServer { server: id, catalogue });
+            self.commit(Action::SyncServer { server: id, catalogue });
         }
     }
 
@@ -181,10 +181,10 @@ impl Tenant {
             let toolset = ToolsetId::new(format!("t{number}")).expect("an id");
             let profile = profile_id(number);
             let (label, content) = (Label::new("A set"), ToolsetContent::Chosen(entries));
-            self.act(Action::CreateToolset { toolset: toolset.clone(), label, content });
+            self.commit(Action::CreateToolset { toolset: toolset.clone(), label, content });
             let spec = ProfileSpec::new(Label::new("A profile"));
-            self.act(Action::CreateProfile { profile: profile.clone(), spec });
-            self.act(Action::BindToolset { profile, binding: ToolsetBinding { toolset, rules: Vec::new() } });
+            self.commit(Action::CreateProfile { profile: profile.clone(), spec });
+            self.commit(Action::BindToolset { profile, binding: ToolsetBinding { toolset, rules: Vec::new() } });
         }
     }
 
@@ -195,7 +195,7 @@ impl Tenant {
                 profiles.insert(random.below(self.size.profiles));
             }
             for profile in &profiles {
-                self.act(grant(number, *profile));
+                self.commit(grant(number, *profile));
             }
             self.user_profiles.push(profiles);
         }

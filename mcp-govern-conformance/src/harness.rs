@@ -94,8 +94,8 @@ impl Harness {
     /// # Errors
     ///
     /// When it is refused.
-    pub async fn act(&self, action: Action) -> Result<(), Failure> {
-        act(&self.governor, &self.admin, action).await
+    pub async fn commit(&self, action: Action) -> Result<(), Failure> {
+        commit(&self.governor, &self.admin, action).await
     }
 
     /// The governor.
@@ -204,20 +204,20 @@ impl Harness {
         let server = self.server.clone();
         let sharing = spec.sharing;
         let settings = Settings::default().with_unmatched_client(ClientType::Personal);
-        self.act(Action::ChangeSettings { settings }).await?;
-        self.act(Action::ActivateGovernance).await?;
+        self.commit(Action::ChangeSettings { settings }).await?;
+        self.commit(Action::ActivateGovernance).await?;
         let spec = spec.with_new_tools(NewToolState::Approved);
-        self.act(Action::RegisterServer { server: server.clone(), spec }).await?;
+        self.commit(Action::RegisterServer { server: server.clone(), spec }).await?;
         self.governor.sync(&self.admin, &server).await.map_err(|error| Failure::new(format!("syncing: {error}")))?;
         let content = ToolsetContent::Maintained(Follows::new(server));
         let label = Label::new("Every approved tool");
-        self.act(Action::CreateToolset { toolset: toolset.clone(), label, content }).await?;
+        self.commit(Action::CreateToolset { toolset: toolset.clone(), label, content }).await?;
         let spec = ProfileSpec::new(Label::new("Everything"));
-        self.act(Action::CreateProfile { profile: profile.clone(), spec }).await?;
+        self.commit(Action::CreateProfile { profile: profile.clone(), spec }).await?;
         let binding = ToolsetBinding { toolset, rules: Vec::new() };
-        self.act(Action::BindToolset { profile: profile.clone(), binding }).await?;
+        self.commit(Action::BindToolset { profile: profile.clone(), binding }).await?;
         let grantee = Grantee::User(self.person.user.clone());
-        self.act(Action::GrantProfile { grant: GrantId::new(Self::GRANT)?, profile, grantee, until: None }).await?;
+        self.commit(Action::GrantProfile { grant: GrantId::new(Self::GRANT)?, profile, grantee, until: None }).await?;
         if let Some(credential) = credential {
             let set = match sharing {
                 CredentialSharing::Shared => {
@@ -234,9 +234,9 @@ impl Harness {
     }
 }
 
-async fn act(governor: &Governor, actor: &Actor, action: Action) -> Result<(), Failure> {
+async fn commit(governor: &Governor, actor: &Actor, action: Action) -> Result<(), Failure> {
     let name = action.name();
     let id = CommandId::random().map_err(|error| Failure::new(error.to_string()))?;
-    let acted = governor.act(actor, Command::new(id, action)).await;
-    acted.map(drop).map_err(|error| Failure::new(format!("{name}: {error}")))
+    let committed = governor.commit(actor, Command::new(id, action)).await;
+    committed.map(drop).map_err(|error| Failure::new(format!("{name}: {error}")))
 }

@@ -207,7 +207,7 @@ impl Case {
         match (answer, self.failing) {
             (Ok(success), None) => match success.output.to_value() {
                 Ok(result) => self.result_faults(&result),
-                Err(error) => fault(format!("its result is no JSON: {error}")),
+                Err(error) => fault(format!("its result is not a JSON: {error}")),
             },
             (Ok(success), Some(kind)) => fault(format!("succeeds, expected `{kind}`: {}", success.output.content)),
             (Err(error), Some(kind)) if error.provider_error().map(ProviderError::kind) == Some(kind) => Vec::new(),

@@ -283,7 +283,7 @@ async fn a_tool_without_a_case_and_a_case_without_a_tool_are_found() {
     kit::every_tool_has_a_case(&things(Flaw::None)).await.unwrap();
     let faults = kit::every_tool_has_a_case(&things(Flaw::Cases)).await.unwrap_err().to_string();
     assert!(faults.contains("`create_thing` has no case"), "{faults}");
-    assert!(faults.contains("`create_things`, which is no tool"), "{faults}");
+    assert!(faults.contains("`create_things`, which is not a tool"), "{faults}");
 }
 
 #[tokio::test]

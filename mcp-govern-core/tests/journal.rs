@@ -1,4 +1,4 @@
-//! Governance acts: deciding, applying, replaying, and their encoding.
+//! Governance commits: deciding, applying, replaying, and their encoding.
 
 #![expect(
     clippy::unwrap_used,
@@ -18,6 +18,8 @@ mod blueprint;
 mod drift;
 #[path = "journal/editions.rs"]
 mod editions;
+#[path = "journal/effective_access.rs"]
+mod effective_access;
 #[path = "journal/golden.rs"]
 mod golden;
 #[path = "journal/own.rs"]
@@ -28,8 +30,6 @@ mod replay;
 mod requests;
 #[path = "journal/servers.rs"]
 mod servers;
-#[path = "journal/standing.rs"]
-mod standing;
 #[path = "journal/support.rs"]
 mod support;
 #[path = "journal/sync.rs"]

@@ -11,14 +11,14 @@ pub(crate) const MASK: &str = "***";
 
 /// Takes the caller's own secrets out of whatever the vendor sends back.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Scrubber<'a> {
+pub(crate) struct Redactor<'a> {
     credential: Option<&'a Credential>,
 }
 
 /// Shorter secrets are not looked for: they would mask ordinary words.
 const SHORTEST: usize = 6;
 
-impl<'a> Scrubber<'a> {
+impl<'a> Redactor<'a> {
     /// For the secrets of a credential, in every form in which a body may repeat them.
     pub(crate) fn new(credential: Option<&'a Credential>) -> Self {
         Self { credential }
@@ -32,7 +32,7 @@ impl<'a> Scrubber<'a> {
     ///
     /// INVARIANT: no form is passed over, and the steps grow as the text does (`a_secret_is_found_in_every_form_a_body_gives_it`,
     /// `the_scrubber_takes_steps_that_grow_as_the_text_does`).
-    pub(crate) fn scrub(self, text: &str) -> Option<String> {
+    pub(crate) fn redacts(self, text: &str) -> Option<String> {
         let secrets: Vec<&[u8]> = self.secrets().map(|secret| secret.expose().as_bytes()).collect();
         if secrets.is_empty() {
             return None;
@@ -55,9 +55,9 @@ impl<'a> Scrubber<'a> {
         (!found.is_empty()).then(|| masked(text, found))
     }
 
-    /// The text, scrubbed.
+    /// The text, redacted.
     pub(crate) fn clean(self, text: String) -> String {
-        self.scrub(&text).unwrap_or(text)
+        self.redacts(&text).unwrap_or(text)
     }
 
     fn secrets(self) -> impl Iterator<Item = &'a Secret> {
@@ -287,19 +287,19 @@ mod tests {
         Credential::new(AuthMethodId::new("api_key").unwrap()).with_field("token", Secret::new(secret))
     }
 
-    fn scrubbed(secret: &str, text: &str) -> Option<String> {
-        Scrubber::new(Some(&credential(secret))).scrub(text)
+    fn redacted(secret: &str, text: &str) -> Option<String> {
+        Redactor::new(Some(&credential(secret))).redacts(text)
     }
 
     #[test]
     fn a_secret_is_found_in_every_form_a_body_gives_it() {
         for text in [r#"{"a":"s3cr/t\"+x"}"#, r#"{"a":"s3cr\/t\"+x"}"#, "?apiKey=s3cr%2Ft%22%2Bx&b=1", "s3cr/t\"+x"] {
-            let clean = scrubbed("s3cr/t\"+x", text).unwrap();
+            let clean = redacted("s3cr/t\"+x", text).unwrap();
             assert!(clean.contains(MASK) && !clean.contains("s3cr"), "{clean}");
         }
         // A secret of which every character is written in another way somewhere.
         for text in [r#"{"a":"/\"/\"/\""}"#, r#"{"a":"\/\"\/\"\/\""}"#, "?k=%2F%22%2F%22%2F%22", "/\"/\"/\""] {
-            assert!(scrubbed("/\"/\"/\"", text).is_some_and(|clean| clean.contains(MASK)), "{text}");
+            assert!(redacted("/\"/\"/\"", text).is_some_and(|clean| clean.contains(MASK)), "{text}");
         }
     }
 
@@ -317,33 +317,33 @@ mod tests {
             (r#"{"a":"{\"b\":\"CANARY\\u002Bkey\\u003C1\\u003E\"}"}"#, r#"{"a":"{\"b\":\"***\"}"}"#),
             (r#"{"a":"\\","b":"CANARY+key<1>CANARY\u002Bkey<1>"}"#, r#"{"a":"\\","b":"***"}"#),
         ] {
-            assert_eq!(scrubbed(secret, text).as_deref(), Some(clean), "{text}");
+            assert_eq!(redacted(secret, text).as_deref(), Some(clean), "{text}");
         }
         assert_eq!(
-            scrubbed("grün\u{1f511}schlüssel", r#"["gr\u00fcn\uD83D\uDD11schl\u00FCssel"]"#).as_deref(),
+            redacted("grün\u{1f511}schlüssel", r#"["gr\u00fcn\uD83D\uDD11schl\u00FCssel"]"#).as_deref(),
             Some(r#"["***"]"#)
         );
         for secret in [r"a\b\u002Bc", "100%25 sure", "tab\there"] {
             let text = serde_json::Value::from(secret).to_string();
-            assert_eq!(scrubbed(secret, &text).as_deref(), Some(r#""***""#), "{text}");
+            assert_eq!(redacted(secret, &text).as_deref(), Some(r#""***""#), "{text}");
         }
     }
 
     #[test]
     fn what_is_no_secret_stays() {
-        assert_eq!(scrubbed("s3cr/t\"+x", "nothing here"), None);
-        assert_eq!(scrubbed("abc", "abc"), None);
+        assert_eq!(redacted("s3cr/t\"+x", "nothing here"), None);
+        assert_eq!(redacted("abc", "abc"), None);
         for text in ["CANARY\\u002", "CANARY%2", "%%%%%%%", r"\\\\\\", r"\ud83d\ud83d", r"\u00zz", "CANARY-key"] {
-            assert_eq!(scrubbed("CANARY+key", text), None, "{text}");
+            assert_eq!(redacted("CANARY+key", text), None, "{text}");
         }
-        assert_eq!(Scrubber::new(None).scrub("anything"), None);
+        assert_eq!(Redactor::new(None).redacts("anything"), None);
     }
 
     #[test]
     fn the_scrubber_takes_steps_that_grow_as_the_text_does() {
         for unit in ["a", "aaaab", r"\u0061", "%61", r"\\u0061", r"\", "%", r"\ud83d", "é%2"] {
             for secret in ["aaaaaaaaaaaaaaaaaaab", "\\\\\\\\\\\\", "%%%%%%%%%2"] {
-                let counted = |n: usize| steps::counted(|| scrubbed(secret, &unit.repeat(n))).1;
+                let counted = |n: usize| steps::counted(|| redacted(secret, &unit.repeat(n))).1;
                 steps::assert_linear(counted, 2_000);
             }
         }
@@ -374,14 +374,14 @@ mod tests {
             before in "[a-z\\\\]{0,4}\"", behind in "\"[a-z%]{0,4}",
         ) {
             let inner: String = secret.chars().zip(&forms).map(|(c, form)| written(*form, c)).collect();
-            let clean = scrubbed(&secret, &format!("{before}{inner}{behind}"));
+            let clean = redacted(&secret, &format!("{before}{inner}{behind}"));
             prop_assert_eq!(clean, Some(format!("{before}{MASK}{behind}")));
         }
 
         #[test]
         fn whatever_is_sent_the_secret_does_not_stand_in_what_is_left(text in "[\\\\u0%41a-c]{0,60}") {
             let secret = "aaabbb";
-            let clean = scrubbed(secret, &format!("{text}{secret}{text}")).unwrap();
+            let clean = redacted(secret, &format!("{text}{secret}{text}")).unwrap();
             prop_assert!(!clean.contains(secret));
         }
     }

@@ -175,7 +175,7 @@ impl World {
         let toolset = ToolsetId::new(Harness::TOOLSET).unwrap();
         let profile = Harness::PROFILE.parse().unwrap();
         let binding = ToolsetBinding { toolset, rules };
-        world.harness.act(Action::BindToolset { profile, binding }).await.unwrap();
+        world.harness.commit(Action::BindToolset { profile, binding }).await.unwrap();
         world
     }
 

@@ -9,10 +9,10 @@ use url::Url;
 
 use crate::{
     ConnectAccounts, ServerError,
-    connect::{ConnectDoor, Connector},
-    face::{AccessRequests, Face, FaceOptions},
+    adapter::{AccessRequests, Adapter, AdapterOptions},
+    connect::{ConnectIngress, Connector},
     http::{
-        Addressing, BodyLimits, BodyRoom, Door, Hints, MetadataUrls, Origins, SeldomEach, ServeLimits, Serving,
+        Addressing, BodyLimits, BodyRoom, Hints, Ingress, MetadataUrls, Origins, SeldomEach, ServeLimits, Serving,
         identifier,
     },
     identity::{Authenticate, TrustedProxies, jwt::discovery::is_safe},
@@ -34,7 +34,7 @@ pub struct McpServerBuilder {
     public_url: Url,
     resource: Option<String>,
     hints: Hints,
-    face: FaceOptions,
+    adapter: AdapterOptions,
     serve: ServeLimits,
     operations: usize,
     body: BodyLimits,
@@ -67,7 +67,7 @@ impl McpServerBuilder {
             public_url,
             resource: None,
             hints: Hints::default(),
-            face: FaceOptions {
+            adapter: AdapterOptions {
                 name: env!("CARGO_PKG_NAME").to_owned(),
                 title: None,
                 version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -82,14 +82,14 @@ impl McpServerBuilder {
             serve: ServeLimits {
                 connections: Self::MAX_CONNECTIONS,
                 per_address: 512,
-                head_patience: Duration::from_secs(30),
+                head_timeout: Duration::from_secs(30),
                 write: Duration::from_secs(30),
                 stranger: Duration::from_secs(60),
                 stranger_requests: 100,
                 grace: Duration::from_secs(20),
             },
             operations: Self::MAX_OPERATIONS_CONNECTIONS,
-            body: BodyLimits { bytes: MAX_BYTES + AROUND, patience: Duration::from_secs(30) },
+            body: BodyLimits { bytes: MAX_BYTES + AROUND, timeout: Duration::from_secs(30) },
             bodies: 64 << 20,
             hosts: Vec::new(),
             origins: Vec::new(),
@@ -101,59 +101,59 @@ impl McpServerBuilder {
 
     /// With the name and version that clients see.
     pub fn with_name(mut self, name: impl Into<String>, version: impl Into<String>) -> Self {
-        self.face.name = name.into();
-        self.face.version = version.into();
+        self.adapter.name = name.into();
+        self.adapter.version = version.into();
         self
     }
 
     /// With a title for people.
     pub fn with_title(mut self, title: impl Into<String>) -> Self {
-        self.face.title = Some(title.into());
+        self.adapter.title = Some(title.into());
         self
     }
 
     /// With a text that clients may hand to the model: what the tools are for.
     pub fn with_instructions(mut self, instructions: impl Into<String>) -> Self {
-        self.face.instructions = Some(instructions.into());
+        self.adapter.instructions = Some(instructions.into());
         self
     }
 
     /// With another number than 250 of tools on a page of the list.
     pub fn with_page_size(mut self, tools: usize) -> Self {
-        self.face.page_size = tools;
+        self.adapter.page_size = tools;
         self
     }
 
     /// With another time than ten seconds for which clients may keep a list.
     pub fn with_list_ttl(mut self, ttl: Duration) -> Self {
-        self.face.list_ttl = ttl;
+        self.adapter.list_ttl = ttl;
         self
     }
 
     /// With another deadline than two minutes for a call. The provider gets it; a call whose provider does not keep to it is
     /// given up five seconds later, and its record says so.
     pub fn with_call_deadline(mut self, deadline: Duration) -> Self {
-        self.face.call_deadline = deadline;
+        self.adapter.call_deadline = deadline;
         self
     }
 
     /// Without the tool `request_access`, with which a model asks for an access profile in the person's name. Otherwise it is listed for
     /// those who may ask for a profile; approvers decide as on every other request.
     pub fn without_access_requests(mut self) -> Self {
-        self.face.access_requests = AccessRequests::NotOffered;
+        self.adapter.access_requests = AccessRequests::NotOffered;
         self
     }
 
     /// With another number than 1024 of open streams that receive notices of changes. One person may have 32.
     pub fn with_subscriptions(mut self, most: usize) -> Self {
-        self.face.subscriptions = most;
+        self.adapter.subscriptions = most;
         self
     }
 
     /// With another time than thirty seconds after which the lists of callers with such a stream are looked at, also where nothing
     /// was changed: a grant may have ended.
     pub fn with_list_recheck(mut self, recheck: Duration) -> Self {
-        self.face.recheck = recheck;
+        self.adapter.recheck = recheck;
         self
     }
 
@@ -171,8 +171,8 @@ impl McpServerBuilder {
     }
 
     /// With another time than thirty seconds for a request's body to arrive.
-    pub fn with_body_patience(mut self, patience: Duration) -> Self {
-        self.body.patience = patience;
+    pub fn with_body_timeout(mut self, timeout: Duration) -> Self {
+        self.body.timeout = timeout;
         self
     }
 
@@ -183,8 +183,8 @@ impl McpServerBuilder {
     }
 
     /// With another time than thirty seconds for which [`McpServer::serve`] waits for the head of a connection's next request.
-    pub fn with_idle_patience(mut self, patience: Duration) -> Self {
-        self.serve.head_patience = patience;
+    pub fn with_idle_timeout(mut self, timeout: Duration) -> Self {
+        self.serve.head_timeout = timeout;
         self
     }
 
@@ -293,7 +293,7 @@ impl McpServerBuilder {
         let public = self.public_url;
         check_public(&public)?;
         for (bound, zero) in [
-            ("page size", self.face.page_size == 0),
+            ("page size", self.adapter.page_size == 0),
             ("body limit", self.body.bytes == 0),
             ("number of connections", self.serve.connections == 0),
             ("number of connections of an address", self.serve.per_address == 0),
@@ -301,8 +301,8 @@ impl McpServerBuilder {
             ("number of requests without authentication", self.serve.stranger_requests == 0),
             ("time for the peer to read an answer", self.serve.write.is_zero()),
             ("time for a connection to authenticate", self.serve.stranger.is_zero()),
-            ("call deadline", self.face.call_deadline.is_zero()),
-            ("time of a look at lists", self.face.recheck.is_zero()),
+            ("call deadline", self.adapter.call_deadline.is_zero()),
+            ("time of a look at lists", self.adapter.recheck.is_zero()),
         ] {
             if zero {
                 return Err(ServerError::config(format!("the {bound} must not be zero")));
@@ -323,7 +323,7 @@ impl McpServerBuilder {
             ServeLimits { connections: self.operations, per_address: self.operations.div_ceil(2), ..self.serve };
         let serving = Serving::new(self.serve, self.proxies.clone(), metrics.clone());
         let operations = Serving::new(operations, None, metrics.clone());
-        let door = Arc::new(Door {
+        let ingress = Arc::new(Ingress {
             authenticate: self.authenticate,
             proxies: self.proxies,
             bodies: BodyRoom::new(self.body, self.bodies),
@@ -350,12 +350,12 @@ impl McpServerBuilder {
             .with_cancellation_token(abort.clone());
         let connect = connector.clone().map(|connector| {
             let (governor, metrics) = (self.governor.clone(), metrics.clone());
-            Arc::new(ConnectDoor { governor, metrics, door: Arc::clone(&door), connector })
+            Arc::new(ConnectIngress { governor, metrics, ingress: Arc::clone(&ingress), connector })
         });
-        let face = Arc::new(Face::new(self.governor, self.face, sealer, connector, metrics));
+        let adapter = Arc::new(Adapter::new(self.governor, self.adapter, sealer, connector, metrics));
         Ok(McpServer::new(Parts {
-            face,
-            door,
+            adapter,
+            ingress,
             connect,
             metadata,
             public,

@@ -1,10 +1,10 @@
 #![doc = include_str!("../README.md")]
 
+mod adapter;
 mod builder;
 mod cleaned;
 mod connect;
 mod error;
-mod face;
 #[cfg(test)]
 mod fuzz;
 mod http;

@@ -22,10 +22,10 @@ use url::Url;
 
 use crate::{
     Identity, ServerError,
-    connect::{self, ConnectDoor},
+    adapter::{Adapter, Handler},
+    connect::{self, ConnectIngress},
     error::ServerErrorKind,
-    face::{Face, Handler},
-    http::{self, Addressing, Audience, Door, Ends, MetadataUrls, Origins, Readiness, Serving},
+    http::{self, Addressing, Audience, Ends, Ingress, MetadataUrls, Origins, Readiness, Serving},
     message::Pipe,
     request_context::{CURRENT, Caller, Transport},
 };
@@ -39,9 +39,9 @@ pub struct McpServer {
 /// What a builder hands over.
 #[derive(Debug)]
 pub(crate) struct Parts {
-    pub(crate) face: Arc<Face>,
-    pub(crate) door: Arc<Door>,
-    pub(crate) connect: Option<Arc<ConnectDoor>>,
+    pub(crate) adapter: Arc<Adapter>,
+    pub(crate) ingress: Arc<Ingress>,
+    pub(crate) connect: Option<Arc<ConnectIngress>>,
     pub(crate) metadata: Option<MetadataUrls>,
     pub(crate) public: Url,
     /// The public URL as an identifier, to the letter.
@@ -66,8 +66,9 @@ impl McpServer {
     /// The source address of a request is known where the router is served by [`McpServer::serve`], or with
     /// `into_make_service_with_connect_info::<SocketAddr>()`.
     pub fn router(&self) -> Router {
-        let Parts { face, door, connect, metadata, public, resource, addressing, origins, http, .. } = &*self.parts;
-        let shared = Arc::clone(face);
+        let Parts { adapter, ingress, connect, metadata, public, resource, addressing, origins, http, .. } =
+            &*self.parts;
+        let shared = Arc::clone(adapter);
         let factory = move || {
             // The task that serves a request has authenticated it. Without that nobody is served.
             let caller = CURRENT.try_with(Arc::clone).map_err(std::io::Error::other)?;
@@ -80,7 +81,7 @@ impl McpServer {
             path => path,
         };
         // On the route and not around the router: paths that nobody knows are the application's to answer.
-        let entrance = origins.around(http::entrance(Arc::clone(door), protocol));
+        let entrance = origins.around(http::entrance(Arc::clone(ingress), protocol));
         let entrance = addressing.around(Audience::Clients, entrance);
         let mut router = Router::new().route_service(path, entrance.clone());
         if path != "/" {
@@ -88,7 +89,7 @@ impl McpServer {
             router = router.route_service(&format!("{path}/"), entrance);
         }
         if let Some(urls) = metadata {
-            let metadata = http::metadata(urls, resource, face.name(), &*door.authenticate);
+            let metadata = http::metadata(urls, resource, adapter.name(), &*ingress.authenticate);
             router = router.merge(addressing.guard(Audience::Browsers, metadata));
         }
         if let Some(connect) = connect {
@@ -101,19 +102,19 @@ impl McpServer {
     /// were read; 503 otherwise). They ask for no token and
     /// tell nothing about servers, tools or people.
     pub fn health_router(&self) -> Router {
-        let Parts { addressing, face, door, .. } = &*self.parts;
+        let Parts { addressing, adapter, ingress, .. } = &*self.parts;
         let readiness = Readiness {
-            governor: face.governor().clone(),
-            closing: face.closing().clone(),
-            authenticate: Arc::clone(&door.authenticate),
+            governor: adapter.governor().clone(),
+            closing: adapter.closing().clone(),
+            authenticate: Arc::clone(&ingress.authenticate),
         };
         addressing.guard(Audience::Operations, http::health(readiness))
     }
 
     /// `/metrics`, in the `OpenMetrics` text format that Prometheus reads. It asks for no token: keep it from the outside.
     pub fn metrics_router(&self) -> Router {
-        let Parts { addressing, face, .. } = &*self.parts;
-        addressing.guard(Audience::Operations, http::metrics(face.governor().clone(), face.metrics().clone()))
+        let Parts { addressing, adapter, .. } = &*self.parts;
+        addressing.guard(Audience::Operations, http::metrics(adapter.governor().clone(), adapter.metrics().clone()))
     }
 
     /// Serves a router over HTTP/1.1 until `shutdown` ends: this server's routes, and whatever the application has merged with them.
@@ -124,8 +125,8 @@ impl McpServer {
     /// over it, too). After `shutdown` nothing new is accepted, streams are closed, calls in flight have the grace to end.
     /// A connection that cannot be accepted is passed over.
     pub async fn serve(&self, listener: TcpListener, app: Router, shutdown: impl Future<Output = ()> + Send) {
-        let Parts { face, serving, abort, .. } = &*self.parts;
-        let ends = Ends { closing: face.closing(), abort };
+        let Parts { adapter, serving, abort, .. } = &*self.parts;
+        let ends = Ends { closing: adapter.closing(), abort };
         Arc::clone(serving).run(listener, app, shutdown, &ends).await;
     }
 
@@ -146,7 +147,7 @@ impl McpServer {
     /// Ends streams that receive notices of changes, and answers `/readyz` with 503 from now on. Calls in flight go on. For an application that
     /// serves the router itself: call it on the signal to stop.
     pub fn close(&self) {
-        self.parts.face.closing().cancel();
+        self.parts.adapter.closing().cancel();
     }
 
     /// Serves one client over standard input and output, until it closes them. Nothing else may write to standard output meanwhile.
@@ -179,10 +180,10 @@ impl McpServer {
             transport: Transport::Stream(gone),
             proof: None,
         };
-        let handler = Handler::new(Arc::clone(&self.parts.face), Arc::new(caller));
+        let handler = Handler::new(Arc::clone(&self.parts.adapter), Arc::new(caller));
         let broken =
             |error| ServerError::caused(ServerErrorKind::Transport, "the connection did not become MCP", error);
-        let stop = self.parts.face.closing().child_token();
+        let stop = self.parts.adapter.closing().child_token();
         let pipe = Pipe::new(read, write);
         let service = Box::pin(serve_server_with_ct(handler, pipe, stop)).await.map_err(broken)?;
         service
@@ -194,6 +195,6 @@ impl McpServer {
 
     /// The governor behind the server.
     pub fn governor(&self) -> &Governor {
-        self.parts.face.governor()
+        self.parts.adapter.governor()
     }
 }

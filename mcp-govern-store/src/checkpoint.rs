@@ -78,9 +78,9 @@ impl CheckpointSealer {
     }
 }
 
-/// The journal does not hold the act of a checkpoint.
+/// The journal does not hold the commit of a checkpoint.
 pub(crate) fn not_in_journal(checkpoint: &Checkpoint) -> StoreError {
-    let message = format!("the journal does not hold the act {} of the checkpoint", checkpoint.head().revision);
+    let message = format!("the journal does not hold the commit {} of the checkpoint", checkpoint.head().revision);
     StoreError::new(StoreErrorKind::Conflict, message)
 }
 
@@ -92,7 +92,7 @@ mod tests {
     use crate::keys::VaultKeys;
 
     fn head() -> Head {
-        Head { revision: Revision(9), hash: Digest::of_bytes(b"act") }
+        Head { revision: Revision(9), hash: Digest::of_bytes(b"commit") }
     }
 
     fn sealer(tenant: &str, keys: &VaultKeys) -> CheckpointSealer {

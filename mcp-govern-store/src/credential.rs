@@ -63,14 +63,14 @@ impl KeyColumns {
 /// INVARIANT: versions go on after a deletion, so that a version names one credential for ever
 /// (`a_deleted_credential_is_gone_and_nothing_old_takes_the_place_of_the_next`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum KeptVersion {
     /// A credential of this version.
     Current(u64),
     /// Nothing; the last credential had this version, 0 where there never was one.
     Nothing(u64),
 }
 
-impl Standing {
+impl KeptVersion {
     /// From the columns of the row: its version, and whether the credential is gone.
     pub(crate) fn read(row: Option<(i64, bool)>) -> Result<Self, StoreError> {
         let (version, gone) = row.unwrap_or((0, true));

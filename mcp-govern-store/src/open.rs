@@ -42,7 +42,7 @@ pub struct OpenOptions {
     beside_others: bool,
     clock: Option<Arc<dyn Clock>>,
     poll: Option<Duration>,
-    patience: Option<Duration>,
+    timeout: Option<Duration>,
     largest: Option<u64>,
     plaintext: Plaintext,
 }
@@ -82,7 +82,7 @@ impl OpenOptions {
         self
     }
 
-    /// With another interval at which the acts of other nodes are looked for.
+    /// With another interval at which the commits of other nodes are looked for.
     #[must_use]
     pub fn with_poll(mut self, interval: Duration) -> Self {
         self.poll = Some(interval);
@@ -91,8 +91,8 @@ impl OpenOptions {
 
     /// With another time that one operation may wait for a lock, a connection or an answer.
     #[must_use]
-    pub fn with_patience(mut self, patience: Duration) -> Self {
-        self.patience = Some(patience);
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
         self
     }
 
@@ -187,7 +187,7 @@ impl OpenOptions {
         }
         options.clock = self.clock.unwrap_or(options.clock);
         options.poll = self.poll.unwrap_or(options.poll);
-        options.patience = self.patience.unwrap_or(options.patience);
+        options.timeout = self.timeout.unwrap_or(options.timeout);
         options.largest = self.largest;
         options
     }
@@ -198,7 +198,7 @@ impl OpenOptions {
         options.keys = self.keys;
         options.clock = self.clock.or(options.clock);
         options.poll = self.poll.unwrap_or(options.poll);
-        options.patience = self.patience.unwrap_or(options.patience);
+        options.timeout = self.timeout.unwrap_or(options.timeout);
         options
     }
 }

@@ -1,4 +1,4 @@
-//! Wakes tasks that wait for acts of a tenant in this process.
+//! Wakes tasks that wait for commits of a tenant in this process.
 
 use std::{
     collections::HashMap,

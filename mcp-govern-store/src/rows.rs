@@ -5,7 +5,7 @@ use std::time::Duration;
 use mcp_govern_core::{
     CallId, DenialCode, Digest, TenantId, Timestamp,
     audit::RecordKind,
-    journal::{Head, Revision, StoredAct},
+    journal::{Head, Revision, StoredCommit},
     ports::{AuditCursor, AuditFilter, AuditHead, AuditPage, StoreError, StoreErrorKind, StoredRecord, WriterId},
 };
 use sqlx::{ColumnIndex, Database, Decode, Encode, QueryBuilder, Row, Type};
@@ -121,15 +121,15 @@ fn code_of(text: &str) -> Option<DenialCode> {
     DenialCode::ALL.iter().copied().find(|code| code.as_str() == text)
 }
 
-/// Where the journal stands, and an act of it: revision, hash and bytes; no act where there is none to read.
-pub(crate) type ActColumns = (i64, Option<i64>, Option<Vec<u8>>, Option<Vec<u8>>);
+/// Where the journal stands, and a commit of it: revision, hash and bytes; no commit where there is none to read.
+pub(crate) type CommitColumns = (i64, Option<i64>, Option<Vec<u8>>, Option<Vec<u8>>);
 
-/// Acts as they were read: in order, without gaps. What follows a gap is left out; where the very first is missing
+/// Commits as they were read: in order, without gaps. What follows a gap is left out; where the very first is missing
 /// although the journal goes on, that is an error which names it.
-pub(crate) fn acts(rows: Vec<ActColumns>, after: Revision) -> Result<Vec<StoredAct>, StoreError> {
+pub(crate) fn commits(rows: Vec<CommitColumns>, after: Revision) -> Result<Vec<StoredCommit>, StoreError> {
     let mut due = after.next();
     let mut head = Revision::ZERO;
-    let mut acts = Vec::with_capacity(rows.len());
+    let mut commits = Vec::with_capacity(rows.len());
     for (stands, revision, hash, bytes) in rows {
         head = Revision(number(stands, "a revision")?);
         let (Some(revision), Some(hash), Some(bytes)) = (revision, hash, bytes) else { break };
@@ -138,13 +138,13 @@ pub(crate) fn acts(rows: Vec<ActColumns>, after: Revision) -> Result<Vec<StoredA
         }
         let hash =
             digest(&hash).ok_or_else(|| corrupt(format!("revision {due} of the journal: the hash is not readable")))?;
-        acts.push(StoredAct::from_parts(due, hash, bytes));
+        commits.push(StoredCommit::from_parts(due, hash, bytes));
         due = due.next();
     }
-    if acts.is_empty() && head > after {
+    if commits.is_empty() && head > after {
         return Err(corrupt(format!("revision {due} of the journal is missing, although its head is {head}")));
     }
-    Ok(acts)
+    Ok(commits)
 }
 
 /// A page out of `limit` rows and, where there are more, one more.
@@ -303,9 +303,9 @@ mod tests {
     }
 
     #[test]
-    fn acts_end_before_a_gap_and_a_missing_first_one_is_named() {
+    fn commits_end_before_a_gap_and_a_missing_first_one_is_named() {
         let row = |revision: i64| (6, Some(revision), Some(vec![0; 32]), Some(vec![b'x']));
-        let read = |rows, after| acts(rows, Revision(after));
+        let read = |rows, after| commits(rows, Revision(after));
         assert_eq!(read(vec![row(3), row(4), row(6)], 2).unwrap().len(), 2);
         assert!(read(vec![(6, None, None, None)], 6).unwrap().is_empty());
         let missing = read(vec![row(6)], 4).unwrap_err();

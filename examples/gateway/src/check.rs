@@ -23,12 +23,12 @@ use crate::{
     credentials,
     failure::Failure,
     governance::{administrator, enact, idle_approvals},
-    identity::{AtTheDoor, Doorkeeper, authenticator, bearer_tokens, everybody},
+    identity::{ReloadableAuthenticator, SharedAuthenticator, authenticator, bearer_tokens, everybody},
     node::Node,
     plan::{open_copy, placed},
     providers::{Providers, some},
     rules,
-    serve::{configured, refuse_open_door, sign_ins},
+    serve::{configured, refuse_open_access, sign_ins},
     store::StorePlace,
 };
 
@@ -229,17 +229,17 @@ fn look(node: &Node, config: &Config, cli: &Cli, findings: &mut Findings) {
     let address = config.listen(&cli.serve);
     let mode = config.auth_mode(&cli.serve);
     let Some(public) = findings.take(config.public_url(address)) else { return };
-    findings.take(refuse_open_door(mode, address, &public));
-    let door = authenticator(config, mode, cli.serve.demo_token.as_ref(), &public);
-    let Some(door) = findings.take(door) else { return };
+    findings.take(refuse_open_access(mode, address, &public));
+    let authenticator_in_use = authenticator(config, mode, cli.serve.demo_token.as_ref(), &public);
+    let Some(authenticator_in_use) = findings.take(authenticator_in_use) else { return };
     ways_to_sign_in(config, mode, &public, findings);
     for server in config.document.connect.keys() {
         let mut redirect = public.clone();
         redirect.set_path(&format!("/connect/callback/{server}"));
         findings.notes.push(format!("connect.{server}: the vendor must know `{redirect}` as redirect URI"));
     }
-    let door = AtTheDoor(Arc::new(Doorkeeper::new(door)));
-    let builder = McpServer::builder(node.governor.clone(), door, public.clone());
+    let authenticator_in_use = SharedAuthenticator(Arc::new(ReloadableAuthenticator::new(authenticator_in_use)));
+    let builder = McpServer::builder(node.governor.clone(), authenticator_in_use, public.clone());
     let Some(builder) = findings.take(configured(builder, config)) else { return };
     let Some(connect) = findings.take(sign_ins(config, mode, &node.stores, &public)) else { return };
     findings.take(builder.with_connect(connect).build().map_err(Failure::from));

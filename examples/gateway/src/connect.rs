@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// How long the vendor may take to trade a code.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The longest answer of a token endpoint that is read.
 const LONGEST: usize = 64 << 10;
@@ -184,7 +184,7 @@ pub(crate) async fn trade(
         .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
         .body(Bytes::from(form(client, grant)))
         .map_err(|error| ConnectError::new(ConnectErrorKind::Config, error.to_string()))?;
-    let answer = transport.send(request, Instant::now() + PATIENCE).await.map_err(|error| unavailable(&error))?;
+    let answer = transport.send(request, Instant::now() + TIMEOUT).await.map_err(|error| unavailable(&error))?;
     let status = answer.status();
     let (mut body, mut read) = (answer.into_body(), Vec::new());
     while let Some(piece) = body.next_chunk().await.map_err(|error| unavailable(&error))? {

@@ -83,7 +83,7 @@ impl Placed {
 }
 
 /// Puts the credentials in place that are not there yet, and answers what became of which. One that is there already is left
-/// alone: starting twice makes one act.
+/// alone: starting twice makes one commit.
 ///
 /// INVARIANT: one that counts is replaced by one that the vendor accepts (`a_key_that_the_vendor_refuses_does_not_replace_the_one_in_place`),
 /// and no vendor is asked where a server's tools are not as they were synced: they may go to a host that was not reviewed

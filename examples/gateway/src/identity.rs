@@ -27,9 +27,9 @@ const LOCAL_CLIENT: &str = "local-client";
 
 /// Authenticates callers; its tokens can be replaced while the gateway runs.
 #[derive(Debug)]
-pub(crate) struct Doorkeeper(RwLock<Arc<dyn Authenticate>>);
+pub(crate) struct ReloadableAuthenticator(RwLock<Arc<dyn Authenticate>>);
 
-impl Doorkeeper {
+impl ReloadableAuthenticator {
     pub(crate) fn new(first: Arc<dyn Authenticate>) -> Self {
         Self(RwLock::new(first))
     }
@@ -44,12 +44,12 @@ impl Doorkeeper {
     }
 }
 
-/// The same doorkeeper for the server, which takes one of its own.
+/// The same reloadable authenticator for the server, which takes one of its own.
 #[derive(Debug, Clone)]
-pub(crate) struct AtTheDoor(pub(crate) Arc<Doorkeeper>);
+pub(crate) struct SharedAuthenticator(pub(crate) Arc<ReloadableAuthenticator>);
 
 #[async_trait]
-impl Authenticate for AtTheDoor {
+impl Authenticate for SharedAuthenticator {
     async fn authenticate(&self, request: &Presented<'_>) -> Result<Identity, AuthError> {
         self.0.current().authenticate(request).await
     }
@@ -224,22 +224,23 @@ mod tests {
         authenticator(&config(text), mode, None, &public).map_err(|failure| failure.to_string())
     }
 
-    async fn who(door: &dyn Authenticate, token: &str) -> Option<Identity> {
+    async fn who(authenticator_in_use: &dyn Authenticate, token: &str) -> Option<Identity> {
         let (parts, ()) = http::Request::new(()).into_parts();
         let token = Secret::new(token);
-        door.authenticate(&Presented::new(&parts).with_bearer(Some(&token))).await.ok()
+        authenticator_in_use.authenticate(&Presented::new(&parts).with_bearer(Some(&token))).await.ok()
     }
 
     #[tokio::test]
     async fn a_token_is_its_persons_and_a_replaced_list_counts_at_once() {
         let text = "[[auth.tokens]]\ntoken = { file = 'token' }\nuser = 'ann'\ngroups = ['on-call']\n";
-        let door = AtTheDoor(Arc::new(Doorkeeper::new(built(text, AuthMode::Static).unwrap())));
-        let ann = who(&door, "a-token-nobody-guesses").await.unwrap();
+        let authenticator_in_use =
+            SharedAuthenticator(Arc::new(ReloadableAuthenticator::new(built(text, AuthMode::Static).unwrap())));
+        let ann = who(&authenticator_in_use, "a-token-nobody-guesses").await.unwrap();
         assert_eq!((ann.user, ann.groups.len()), (UserId::new("local", "ann").unwrap(), 1));
         let other = StaticTokens::new().with_token(&Secret::new("another-token-entirely"), local_identity().unwrap());
-        door.0.replace(Arc::new(other.unwrap()));
-        assert!(who(&door, "a-token-nobody-guesses").await.is_none());
-        assert!(who(&door, "another-token-entirely").await.is_some());
+        authenticator_in_use.0.replace(Arc::new(other.unwrap()));
+        assert!(who(&authenticator_in_use, "a-token-nobody-guesses").await.is_none());
+        assert!(who(&authenticator_in_use, "another-token-entirely").await.is_some());
     }
 
     #[test]
@@ -283,8 +284,8 @@ mod tests {
 
     #[test]
     fn an_issuer_is_named_to_clients() {
-        let door =
+        let authenticator_in_use =
             built("[auth.jwt]\nissuer = 'https://id.example.com'\nalgorithms = ['ES256']\n", AuthMode::Jwt).unwrap();
-        assert_eq!(door.authorization_servers(), ["https://id.example.com"]);
+        assert_eq!(authenticator_in_use.authorization_servers(), ["https://id.example.com"]);
     }
 }

@@ -12,7 +12,7 @@ use tokio::{sync::oneshot, task::JoinHandle};
 use crate::{failure::Failure, store::StorePlace};
 
 /// How long the record may take to be closed.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Where the journal is followed.
 #[derive(Debug)]
@@ -70,7 +70,7 @@ impl Node {
 
     /// Ends in order: the record is closed, and every outcome is in it.
     pub(crate) async fn close(self) {
-        if tokio::time::timeout(PATIENCE, self.governor.close()).await.is_err() {
+        if tokio::time::timeout(TIMEOUT, self.governor.close()).await.is_err() {
             tracing::error!("the record could not be closed in time: outcomes of the last calls may be missing");
         }
         self.driver.abort();

@@ -23,7 +23,7 @@ use crate::{
     store::StorePlace,
 };
 
-/// How many acts are read at a time.
+/// How many commits are read at a time.
 const PAGE: usize = 512;
 
 /// How many tools, or people, of a change are shown to a person.
@@ -127,12 +127,12 @@ async fn copy_journal(
     let (from, to) = (stores.open(tenant).await?.journal, copy.tenant(tenant).journal);
     let mut head = Head::EMPTY;
     loop {
-        let acts = from.read(head.revision, PAGE).await?;
-        if acts.is_empty() {
+        let commits = from.read(head.revision, PAGE).await?;
+        if commits.is_empty() {
             return Ok(place.shown());
         }
-        for act in &acts {
-            head = to.append(head, act).await.map_err(|error| match error {
+        for commit in &commits {
+            head = to.append(head, commit).await.map_err(|error| match error {
                 AppendError::Store(error) => Failure::from(error),
                 other => Failure::Store(format!("{}: {other}", place.shown())),
             })?;

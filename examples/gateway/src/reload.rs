@@ -16,7 +16,7 @@ use crate::{
     credentials,
     failure::Failure,
     governance::{administrator, enact},
-    identity::{Doorkeeper, authenticator},
+    identity::{ReloadableAuthenticator, authenticator},
     node::Node,
     providers::Providers,
     signals::Signals,
@@ -35,12 +35,18 @@ pub(crate) struct Reloader {
     contents: Contents,
     governor: Governor,
     stores: TenantStores,
-    doorkeeper: Arc<Doorkeeper>,
+    reloadable_authenticator: Arc<ReloadableAuthenticator>,
     public: Url,
 }
 
 impl Reloader {
-    pub(crate) fn new(cli: &Cli, config: &Config, node: &Node, doorkeeper: Arc<Doorkeeper>, public: Url) -> Self {
+    pub(crate) fn new(
+        cli: &Cli,
+        config: &Config,
+        node: &Node,
+        reloadable_authenticator: Arc<ReloadableAuthenticator>,
+        public: Url,
+    ) -> Self {
         let contents = Contents::of(config, &cli.store, RandomState::new());
         Self {
             file: cli.config.clone(),
@@ -50,7 +56,7 @@ impl Reloader {
             started: config.clone(),
             governor: node.governor.clone(),
             stores: node.stores.clone(),
-            doorkeeper,
+            reloadable_authenticator,
             public,
         }
     }
@@ -87,7 +93,7 @@ impl Reloader {
             tracing::error!("what was read of the APIs at the start goes on: {fault}");
         }
         let credentials = credentials::resolve(&config)?;
-        let door = self.door(&config)?;
+        let authenticator_in_use = self.authenticator_in_use(&config)?;
         let actor = administrator()?;
         self.governor.plan(&actor, &config.blueprint)?;
 
@@ -99,8 +105,8 @@ impl Reloader {
         }
         let set = placed.iter().filter(|(_, placed)| placed.counts()).count();
         let not_replaced = placed.len() - set;
-        if let Some(door) = door {
-            self.doorkeeper.replace(door);
+        if let Some(authenticator_in_use) = authenticator_in_use {
+            self.reloadable_authenticator.replace(authenticator_in_use);
         }
         let (steps, widens) = (enacted.steps.len(), enacted.widens());
         tracing::info!(steps, credentials = set, not_replaced, widens, revision = %self.governor.revision(), "reloaded");
@@ -108,7 +114,10 @@ impl Reloader {
     }
 
     /// The new list of tokens, or the same issuer's other conditions; none where that takes a restart.
-    fn door(&self, config: &Config) -> Result<Option<Arc<dyn mcp_govern_server::Authenticate>>, Failure> {
+    fn authenticator_in_use(
+        &self,
+        config: &Config,
+    ) -> Result<Option<Arc<dyn mcp_govern_server::Authenticate>>, Failure> {
         let mode = self.started.auth_mode(&self.flags);
         let same = config.document.auth.issuers() == self.started.document.auth.issuers();
         let fits = config.auth_mode(&self.flags) == mode && same;

@@ -1,4 +1,4 @@
-//! Serving: from the configuration to an open door, and back.
+//! Serving: from the configuration to an open authenticator, and back.
 
 use std::{
     io::{self, Write},
@@ -23,7 +23,7 @@ use crate::{
     files::{self, Fit},
     follow,
     governance::{administrator, enact, idle_approvals},
-    identity::{AtTheDoor, Doorkeeper, authenticator, everybody, local_identity},
+    identity::{ReloadableAuthenticator, SharedAuthenticator, authenticator, everybody, local_identity},
     log,
     node::{Following, Node},
     plan::placed,
@@ -96,20 +96,25 @@ async fn over_http(
 ) -> Result<(), Failure> {
     let wanted = config.listen(&cli.serve);
     let mode = config.auth_mode(&cli.serve);
-    // Everything that can be wrong with the door is found before a store is opened.
+    // Everything that can be wrong with the authenticator is found before a store is opened.
     let listener = bind(wanted).await?;
     let address = listener.local_addr()?;
     let public = config.public_url(address)?;
-    refuse_open_door(mode, address, &public)?;
+    refuse_open_access(mode, address, &public)?;
     let demo_token = demo_token(cli, config, mode)?;
-    let doorkeeper = Arc::new(Doorkeeper::new(authenticator(config, mode, demo_token.as_ref(), &public)?));
+    let reloadable_authenticator =
+        Arc::new(ReloadableAuthenticator::new(authenticator(config, mode, demo_token.as_ref(), &public)?));
     let operations = match config.document.http.operations {
         Some(address) => Some(bind(address).await?),
         None => None,
     };
     let (node, place) = open(cli, config, credentials).await?;
 
-    let builder = McpServer::builder(node.governor.clone(), AtTheDoor(Arc::clone(&doorkeeper)), public.clone());
+    let builder = McpServer::builder(
+        node.governor.clone(),
+        SharedAuthenticator(Arc::clone(&reloadable_authenticator)),
+        public.clone(),
+    );
     let builder = fitted(configured(builder, config)?, &config.document.http);
     let server = builder.with_connect(sign_ins(config, mode, &node.stores, &public)?).build()?;
     let mut app = server.router();
@@ -130,9 +135,9 @@ async fn over_http(
     let following = follow(&node)?;
     let retaining = Retention::start(&node, config)?;
     // An issuer that does not answer is told of now, and not with the first call.
-    let first = AtTheDoor(Arc::clone(&doorkeeper));
+    let first = SharedAuthenticator(Arc::clone(&reloadable_authenticator));
     tokio::spawn(async move { first.prepare().await });
-    let reloader = Reloader::new(cli, config, &node, doorkeeper, public);
+    let reloader = Reloader::new(cli, config, &node, reloadable_authenticator, public);
     let (stop, mut driver) = (signals.stop(), node.driver);
     let reloading = tokio::spawn(reloader.run(signals));
     tokio::pin! { let serving = server.serve(listener, app, stop); }
@@ -165,9 +170,14 @@ async fn over_stdio(
 ) -> Result<(), Failure> {
     let identity = if config.is_demonstration() { local_identity()? } else { everybody(config)? };
     let public = config.public_url(config.listen(&cli.serve))?;
-    let doorkeeper = Arc::new(Doorkeeper::new(authenticator(config, AuthMode::None, None, &public)?));
+    let reloadable_authenticator =
+        Arc::new(ReloadableAuthenticator::new(authenticator(config, AuthMode::None, None, &public)?));
     let (node, place) = open(cli, config, credentials).await?;
-    let builder = McpServer::builder(node.governor.clone(), AtTheDoor(Arc::clone(&doorkeeper)), public.clone());
+    let builder = McpServer::builder(
+        node.governor.clone(),
+        SharedAuthenticator(Arc::clone(&reloadable_authenticator)),
+        public.clone(),
+    );
     let server = configured(builder, config)?.build()?;
     tracing::info!(user = %identity.user, store = place, "serving standard input and output");
     if !holds_something(&node, &identity) {
@@ -180,7 +190,7 @@ async fn over_stdio(
     let stop = signals.stop();
     let following = follow(&node)?;
     let retaining = Retention::start(&node, config)?;
-    let reloading = tokio::spawn(Reloader::new(cli, config, &node, doorkeeper, public).run(signals));
+    let reloading = tokio::spawn(Reloader::new(cli, config, &node, reloadable_authenticator, public).run(signals));
     tokio::pin! { let serving = server.serve_stdio(identity); }
     let ended = tokio::select! {
         ended = &mut serving => ended,
@@ -365,7 +375,7 @@ fn bounded(mut builder: McpServerBuilder, http: &Http) -> McpServerBuilder {
         builder = builder.with_max_operations_connections(most);
     }
     if let Some(timeout) = http.idle_timeout_seconds {
-        builder = builder.with_idle_patience(seconds(timeout));
+        builder = builder.with_idle_timeout(seconds(timeout));
     }
     if let Some(timeout) = http.write_timeout_seconds {
         builder = builder.with_write_timeout(seconds(timeout));
@@ -418,7 +428,7 @@ pub(crate) fn sign_ins(
 }
 
 /// Without any proof of identity only this machine is served.
-pub(crate) fn refuse_open_door(mode: AuthMode, address: SocketAddr, public: &Url) -> Result<(), Failure> {
+pub(crate) fn refuse_open_access(mode: AuthMode, address: SocketAddr, public: &Url) -> Result<(), Failure> {
     if mode != AuthMode::None {
         return Ok(());
     }
@@ -486,7 +496,7 @@ mod tests {
     #[test]
     fn without_proof_only_this_machine_is_served() {
         let refused = |mode, address: &str, public: &str| {
-            refuse_open_door(mode, address.parse().unwrap(), &public.parse().unwrap()).is_err()
+            refuse_open_access(mode, address.parse().unwrap(), &public.parse().unwrap()).is_err()
         };
         let here = "http://127.0.0.1:8700/mcp";
         assert!(!refused(AuthMode::None, "127.0.0.1:1", here) && !refused(AuthMode::None, "[::1]:1", here));

@@ -7,15 +7,15 @@
 //! what a store holds, while a gateway works on it.
 
 mod answer;
+mod call_session;
 mod catalog;
 mod cli;
-mod desk;
 mod failure;
 mod heads;
 mod lines;
 mod own;
-mod patience;
 mod probe;
+mod progress;
 mod request;
 mod serve;
 mod store;
@@ -30,8 +30,8 @@ use clap::Parser;
 use example_vendors::Environment;
 
 use crate::{
+    call_session::{CallSession, WithKey},
     cli::{Cli, Command, PlaceArguments},
-    desk::{Desk, WithKey},
     failure::Failure,
     subject::{Key, Named, Subject},
 };
@@ -59,24 +59,24 @@ async fn run(cli: &Cli, environment: &Environment) -> Result<ExitCode, Failure> 
         }
         Command::Call { provider, place } => {
             let subject = subject(cli, provider.as_deref(), place, environment, Key::Needed)?;
-            let desk = Desk::open(&subject, WithKey::Placed).await?;
-            let served = serve::calls(&desk, tokio::io::stdin(), &mut io::stdout()).await;
-            desk.close().await;
+            let call_session = CallSession::open(&subject, WithKey::Placed).await?;
+            let served = serve::calls(&call_session, tokio::io::stdin(), &mut io::stdout()).await;
+            call_session.close().await;
             served?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Preview { provider, place } => {
             let subject = subject(cli, provider.as_deref(), place, environment, Key::NotNeeded)?;
-            let desk = Desk::open(&subject, WithKey::Placed).await?;
+            let call_session = CallSession::open(&subject, WithKey::Placed).await?;
             let form = if cli.json { serve::Form::Json } else { serve::Form::Text };
-            serve::previews(&desk, form, tokio::io::stdin(), &mut io::stdout()).await?;
+            serve::previews(&call_session, form, tokio::io::stdin(), &mut io::stdout()).await?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Probe { provider, place } => {
             let subject = subject(cli, provider.as_deref(), place, environment, Key::Needed)?;
-            let desk = Desk::open(&subject, WithKey::InQuestion).await?;
+            let call_session = CallSession::open(&subject, WithKey::InQuestion).await?;
             let form = if cli.json { serve::Form::Json } else { serve::Form::Text };
-            probe::run(&desk, &subject, form, &mut io::stdout().lock()).await
+            probe::run(&call_session, &subject, form, &mut io::stdout().lock()).await
         }
         Command::Store(verb) => {
             let form = if cli.json { serve::Form::Json } else { serve::Form::Text };

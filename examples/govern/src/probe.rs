@@ -5,11 +5,16 @@ use std::{io::Write, process::ExitCode};
 use mcp_govern_core::{CredentialReport, CredentialVerdict};
 use serde_json::json;
 
-use crate::{desk::Desk, failure::Failure, serve::Form, subject::Subject};
+use crate::{call_session::CallSession, failure::Failure, serve::Form, subject::Subject};
 
 /// Asks the vendor about the key and says what came of it.
-pub(crate) async fn run(desk: &Desk, subject: &Subject, form: Form, out: &mut impl Write) -> Result<ExitCode, Failure> {
-    let report = desk.probe(subject).await?;
+pub(crate) async fn run(
+    call_session: &CallSession,
+    subject: &Subject,
+    form: Form,
+    out: &mut impl Write,
+) -> Result<ExitCode, Failure> {
+    let report = call_session.probe(subject).await?;
     match form {
         Form::Json => write_json(subject, &report, out)?,
         Form::Text => write_text(subject, &report, out)?,

@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, BufReader};
 
 use crate::{
     answer::{Answer, Problem},
-    desk::Desk,
+    call_session::CallSession,
     failure::Failure,
     lines::{Line, Lines},
     request::{Asked, BadLine},
@@ -24,7 +24,11 @@ pub(crate) enum Form {
 }
 
 /// Makes a call for each line, one after the other, and answers each before it reads the next.
-pub(crate) async fn calls(desk: &Desk, input: impl AsyncRead + Unpin, out: &mut impl Write) -> Result<(), Failure> {
+pub(crate) async fn calls(
+    call_session: &CallSession,
+    input: impl AsyncRead + Unpin,
+    out: &mut impl Write,
+) -> Result<(), Failure> {
     let mut lines = Lines::new(BufReader::new(input), LONGEST);
     while let Some(line) = lines.next().await? {
         let mut asked = match read(&line) {
@@ -36,7 +40,7 @@ pub(crate) async fn calls(desk: &Desk, input: impl AsyncRead + Unpin, out: &mut 
             }
         };
         let id = asked.id.take();
-        match desk.call(asked).await {
+        match call_session.call(asked).await {
             Ok(output) => Answer::output(id.as_deref(), &output).write(out)?,
             Err(error) => Answer::problem(id.as_deref(), Problem::from(&error)).write(out)?,
         }
@@ -46,7 +50,7 @@ pub(crate) async fn calls(desk: &Desk, input: impl AsyncRead + Unpin, out: &mut 
 
 /// Shows for each line the request that a call would send.
 pub(crate) async fn previews(
-    desk: &Desk,
+    call_session: &CallSession,
     form: Form,
     input: impl AsyncRead + Unpin,
     out: &mut impl Write,
@@ -55,7 +59,9 @@ pub(crate) async fn previews(
     while let Some(line) = lines.next().await? {
         let (id, shown) = match read(&line) {
             None => continue,
-            Some(Ok(mut asked)) => (asked.id.take(), desk.preview(asked).map_err(|error| Problem::from(&error))),
+            Some(Ok(mut asked)) => {
+                (asked.id.take(), call_session.preview(asked).map_err(|error| Problem::from(&error)))
+            }
             Some(Err(bad)) => {
                 let problem = Problem::from(&bad);
                 (bad.id, Err(problem))

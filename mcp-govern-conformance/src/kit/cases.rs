@@ -22,7 +22,7 @@ pub async fn every_tool_has_a_case<K: ProviderKit>(kit: &K) -> Verdict {
     let mut faults: Vec<String> = without.map(|tool| format!("`{}` has no case", tool.name)).collect();
     let is_known = |name: &str| ToolName::new(name).is_ok_and(|name| catalogue.tool(&name).is_some());
     let unknown = sent.into_iter().filter(|name| !is_known(name));
-    faults.extend(unknown.map(|name| format!("there is a case of `{name}`, which is no tool of the catalogue")));
+    faults.extend(unknown.map(|name| format!("there is a case of `{name}`, which is not a tool of the catalogue")));
     Failure::unless_none(&faults)
 }
 

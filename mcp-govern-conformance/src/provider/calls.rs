@@ -106,7 +106,7 @@ pub async fn a_refused_key_is_told_clearly(case: &dyn ProviderCase) -> Verdict {
     };
     ensure!(error.kind() == ProviderErrorKind::Unauthorized, "a wrong key is `{}`: {error}", error.kind());
     ensure!(error.sent() != Sent::Maybe, "the vendor answered, and yet `sent` is `maybe`");
-    ensure!(!error.exchanges().is_empty(), "the refused request is no exchange");
+    ensure!(!error.exchanges().is_empty(), "the refused request is not an exchange");
     ensure!(error.vendor().and_then(|vendor| vendor.status).is_some(), "the vendor's status is not told");
     Ok(())
 }

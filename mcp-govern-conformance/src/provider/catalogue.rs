@@ -174,7 +174,7 @@ fn of_tool(tool: &ToolDefinition, catalogue: &Catalogue) -> Vec<String> {
                         demand(row.effect <= tool.effect, "a row that it uses has a stronger effect");
                         demand(row.risk <= tool.risk, "a row that it uses has a higher risk");
                     }
-                    None => demand(false, "it uses a row that is no tool of the catalogue"),
+                    None => demand(false, "it uses a row that is not a tool of the catalogue"),
                 }
             }
         }
@@ -216,7 +216,7 @@ fn of_schemas(tool: &ToolDefinition) -> Vec<String> {
         demand(snake, &format!("argument `{name}` is not in snake case"));
     }
     for name in schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
-        demand(properties.is_some_and(|map| map.contains_key(name)), &format!("required `{name}` is no argument"));
+        demand(properties.is_some_and(|map| map.contains_key(name)), &format!("required `{name}` is not an argument"));
     }
     faults
 }

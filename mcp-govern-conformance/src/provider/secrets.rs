@@ -71,12 +71,12 @@ async fn everywhere(case: &dyn ProviderCase, harness: &crate::Harness, detector:
     for record in &records {
         detector.look("a record", record);
     }
-    let mut acts = governor.subscribe(mcp_govern_core::journal::Revision::ZERO);
+    let mut commits = governor.subscribe(mcp_govern_core::journal::Revision::ZERO);
     let last = governor.revision();
     loop {
-        let act = acts.next().await.map_err(|error| Failure::new(error.to_string()))?;
-        detector.look_at("an act", &act);
-        if act.revision >= last {
+        let commit = commits.next().await.map_err(|error| Failure::new(error.to_string()))?;
+        detector.look_at("a commit", &commit);
+        if commit.revision >= last {
             return Ok(());
         }
     }

@@ -12,7 +12,7 @@ use crate::failure::{Failure, Verdict, ensure};
 const TENANT: &str = "acme";
 
 fn writer(name: &str) -> Result<WriterId, Failure> {
-    WriterId::new(name).ok_or_else(|| Failure::new(format!("`{name}` is no writer id")))
+    WriterId::new(name).ok_or_else(|| Failure::new(format!("`{name}` is not a writer id")))
 }
 
 fn record(sequence: u64, call: &str) -> Result<StoredRecord, Failure> {

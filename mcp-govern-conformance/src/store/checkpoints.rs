@@ -2,7 +2,7 @@
 
 use mcp_govern_core::{
     Digest,
-    journal::{Head, Revision, StoredAct},
+    journal::{Head, Revision, StoredCommit},
     ports::{Checkpoint, StoreErrorKind},
 };
 
@@ -11,9 +11,9 @@ use crate::failure::{Failure, Verdict, ensure};
 
 const TENANT: &str = "acme";
 
-fn act(number: u64) -> StoredAct {
-    let bytes = format!("act {number}").into_bytes();
-    StoredAct::from_parts(Revision(number), Digest::of_bytes(&bytes), bytes)
+fn commit(number: u64) -> StoredCommit {
+    let bytes = format!("commit {number}").into_bytes();
+    StoredCommit::from_parts(Revision(number), Digest::of_bytes(&bytes), bytes)
 }
 
 /// The newest checkpoint of a form comes back as it was put, on another node too; another form has its own.
@@ -25,8 +25,8 @@ pub async fn a_checkpoint_is_found_on_every_node_under_its_own_form(storage: &dy
     let (one, two) = (open(storage, TENANT).await?, open(storage, TENANT).await?);
     let (Some(here), Some(there)) = (one.checkpoints, two.checkpoints) else { return Ok(()) };
     ensure!(here.latest(1).await?.is_none() && here.newest(1).await?.is_none(), "an empty journal has a checkpoint");
-    let first = one.journal.append(Head::EMPTY, &act(1)).await?;
-    let second = one.journal.append(first, &act(2)).await?;
+    let first = one.journal.append(Head::EMPTY, &commit(1)).await?;
+    let second = one.journal.append(first, &commit(2)).await?;
     let large: Vec<u8> = (0..300_000_u32).flat_map(u32::to_le_bytes).collect();
     let kept = [Checkpoint::new(first, 1, b"one".as_slice()), Checkpoint::new(second, 1, large)];
     for checkpoint in &kept {
@@ -42,17 +42,17 @@ pub async fn a_checkpoint_is_found_on_every_node_under_its_own_form(storage: &dy
     Ok(())
 }
 
-/// A checkpoint of an act that the journal does not hold is refused with `Conflict`.
+/// A checkpoint of a commit that the journal does not hold is refused with `Conflict`.
 ///
 /// # Errors
 ///
 /// What is wrong.
-pub async fn a_checkpoint_of_no_act_is_refused(storage: &dyn Storage) -> Verdict {
+pub async fn a_checkpoint_of_no_commit_is_refused(storage: &dyn Storage) -> Verdict {
     let stores = open(storage, TENANT).await?;
     let Some(checkpoints) = stores.checkpoints else { return Ok(()) };
-    let head = stores.journal.append(Head::EMPTY, &act(1)).await?;
+    let head = stores.journal.append(Head::EMPTY, &commit(1)).await?;
     for wrong in
-        [Head { hash: Digest::of_bytes(b"another act"), ..head }, Head { revision: head.revision.next(), ..head }]
+        [Head { hash: Digest::of_bytes(b"another commit"), ..head }, Head { revision: head.revision.next(), ..head }]
     {
         match checkpoints.put(&Checkpoint::new(wrong, 1, b"x".as_slice())).await {
             Err(error) if error.kind() == StoreErrorKind::Conflict => {}

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use mcp_govern_core::{
     Digest,
-    journal::{Head, Revision, StoredAct},
-    ports::{AppendError, Freshness, Journal},
+    journal::{Head, Revision, StoredCommit},
+    ports::{AppendError, Journal, JournalUpdates},
 };
 
 use super::{Storage, open};
@@ -13,20 +13,20 @@ use crate::failure::{Failure, Verdict, ensure};
 
 const TENANT: &str = "acme";
 
-/// An act is opaque to a store: any bytes do.
-fn act(after: Head, text: &str) -> StoredAct {
-    let bytes = format!("{{\"act\":{:?},\"previous\":\"{}\"}}", text, after.hash).into_bytes();
-    StoredAct::from_parts(after.revision.next(), Digest::of_bytes(&bytes), bytes)
+/// A commit is opaque to a store: any bytes do.
+fn commit(after: Head, text: &str) -> StoredCommit {
+    let bytes = format!("{{\"commit\":{:?},\"previous\":\"{}\"}}", text, after.hash).into_bytes();
+    StoredCommit::from_parts(after.revision.next(), Digest::of_bytes(&bytes), bytes)
 }
 
 async fn append(journal: &dyn Journal, after: Head, text: &str) -> Result<Head, Failure> {
-    let act = act(after, text);
-    let head = journal.append(after, &act).await?;
-    ensure!(head == act.head(), "append answered {head:?}, the act makes {:?}", act.head());
+    let commit = commit(after, text);
+    let head = journal.append(after, &commit).await?;
+    ensure!(head == commit.head(), "append answered {head:?}, the commit makes {:?}", commit.head());
     Ok(head)
 }
 
-/// A journal without acts stands at [`Head::EMPTY`] and reads as nothing.
+/// A journal without commits stands at [`Head::EMPTY`] and reads as nothing.
 ///
 /// # Errors
 ///
@@ -35,7 +35,7 @@ pub async fn an_empty_journal_stands_at_the_empty_head(storage: &dyn Storage) ->
     let stores = open(storage, TENANT).await?;
     let head = stores.journal.head().await?;
     ensure!(head == Head::EMPTY, "an empty journal stands at {head:?}");
-    ensure!(stores.journal.read(Revision::ZERO, 10).await?.is_empty(), "an empty journal has acts");
+    ensure!(stores.journal.read(Revision::ZERO, 10).await?.is_empty(), "an empty journal has commits");
     Ok(())
 }
 
@@ -44,9 +44,9 @@ pub async fn an_empty_journal_stands_at_the_empty_head(storage: &dyn Storage) ->
 /// # Errors
 ///
 /// What is wrong.
-pub async fn an_appended_act_is_read_back_to_the_byte_on_every_node(storage: &dyn Storage) -> Verdict {
+pub async fn an_appended_commit_is_read_back_to_the_byte_on_every_node(storage: &dyn Storage) -> Verdict {
     let (one, two) = (open(storage, TENANT).await?, open(storage, TENANT).await?);
-    let written = act(Head::EMPTY, "zero \u{0} byte, ünïcode, \"quotes\" and a line\nbreak");
+    let written = commit(Head::EMPTY, "zero \u{0} byte, ünïcode, \"quotes\" and a line\nbreak");
     one.journal.append(Head::EMPTY, &written).await?;
     let read = two.journal.read(Revision::ZERO, 10).await?;
     ensure!(read == [written.clone()], "appended {written:?}, read {read:?}");
@@ -65,8 +65,8 @@ pub async fn of_many_appends_at_one_head_one_wins(storage: &dyn Storage) -> Verd
     let mut tasks = Vec::new();
     for number in 0..16 {
         let journal = Arc::clone(&nodes[number % 2].journal);
-        let act = act(start, &format!("racer {number}"));
-        tasks.push(tokio::spawn(async move { journal.append(start, &act).await }));
+        let commit = commit(start, &format!("racer {number}"));
+        tasks.push(tokio::spawn(async move { journal.append(start, &commit).await }));
     }
     let mut winners = Vec::new();
     for task in tasks {
@@ -82,8 +82,11 @@ pub async fn of_many_appends_at_one_head_one_wins(storage: &dyn Storage) -> Verd
     }
     ensure!(winners.len() == 1, "{} appends won at one head", winners.len());
     let read = nodes[1].journal.read(Revision::ZERO, 10).await?;
-    ensure!(read.len() == 2, "the journal holds {} acts after one won", read.len());
-    ensure!(winners.first() == read.last().map(StoredAct::head).as_ref(), "the winner is not what the journal holds");
+    ensure!(read.len() == 2, "the journal holds {} commits after one won", read.len());
+    ensure!(
+        winners.first() == read.last().map(StoredCommit::head).as_ref(),
+        "the winner is not what the journal holds"
+    );
     Ok(())
 }
 
@@ -100,16 +103,16 @@ pub async fn an_append_at_an_old_head_changes_nothing(storage: &dyn Storage) -> 
         (Head { revision: head.revision, hash: Digest::of_bytes(b"another history") }, "another hash"),
         (Head { revision: Revision(7), hash: head.hash }, "a revision that is not there"),
     ] {
-        match stores.journal.append(expected, &act(expected, "late")).await {
+        match stores.journal.append(expected, &commit(expected, "late")).await {
             Err(AppendError::Conflict(current)) => ensure!(current == head, "the conflict names {current:?}"),
             other => return Err(Failure::new(format!("an append at {why} answered {other:?}"))),
         }
     }
-    ensure!(stores.journal.read(Revision::ZERO, 10).await?.len() == 1, "a refused act is in the journal");
+    ensure!(stores.journal.read(Revision::ZERO, 10).await?.len() == 1, "a refused commit is in the journal");
     Ok(())
 }
 
-/// Reading gives whole acts in order, after a revision, at most as many as asked for.
+/// Reading gives whole commits in order, after a revision, at most as many as asked for.
 ///
 /// # Errors
 ///
@@ -118,12 +121,12 @@ pub async fn reading_starts_after_a_revision_and_keeps_the_limit(storage: &dyn S
     let stores = open(storage, TENANT).await?;
     let mut head = Head::EMPTY;
     for number in 0..7 {
-        head = append(stores.journal.as_ref(), head, &format!("act {number}")).await?;
+        head = append(stores.journal.as_ref(), head, &format!("commit {number}")).await?;
     }
     let read = stores.journal.read(Revision(2), 3).await?;
-    let revisions: Vec<u64> = read.iter().map(|act| act.revision().0).collect();
+    let revisions: Vec<u64> = read.iter().map(|commit| commit.revision().0).collect();
     ensure!(revisions == [3, 4, 5], "after 2, at most 3, read gave {revisions:?}");
-    ensure!(stores.journal.read(Revision(7), 3).await?.is_empty(), "there is something after the last act");
+    ensure!(stores.journal.read(Revision(7), 3).await?.is_empty(), "there is something after the last commit");
     Ok(())
 }
 
@@ -138,21 +141,21 @@ pub async fn a_waiting_reader_wakes_when_another_node_appends(storage: &dyn Stor
     let reader = tokio::spawn(async move {
         loop {
             journal.changed(Revision::ZERO).await?;
-            let acts = journal.read(Revision::ZERO, 1).await?;
-            if let Some(act) = acts.into_iter().next() {
-                return Ok::<_, Failure>(act);
+            let commits = journal.read(Revision::ZERO, 1).await?;
+            if let Some(commit) = commits.into_iter().next() {
+                return Ok::<_, Failure>(commit);
             }
-            if journal.freshness() == Freshness::Pushed {
-                return Err(Failure::new("a pushing journal woke its reader without an act"));
+            if journal.updates() == JournalUpdates::Pushed {
+                return Err(Failure::new("a pushing journal woke its reader without a commit"));
             }
         }
     });
     tokio::task::yield_now().await;
     append(one.journal.as_ref(), Head::EMPTY, "news").await?;
     let woken = tokio::time::timeout(Duration::from_secs(60), reader).await;
-    let act = woken.map_err(|_| Failure::new("the reader still waits after ten seconds"))?;
-    let act = act.map_err(|error| Failure::new(error.to_string()))??;
-    ensure!(act.revision() == Revision(1), "the reader got revision {}", act.revision());
+    let commit = woken.map_err(|_| Failure::new("the reader still waits after ten seconds"))?;
+    let commit = commit.map_err(|error| Failure::new(error.to_string()))??;
+    ensure!(commit.revision() == Revision(1), "the reader got revision {}", commit.revision());
     Ok(())
 }
 
@@ -169,15 +172,15 @@ pub async fn a_reader_that_is_behind_does_not_wait(storage: &dyn Storage) -> Ver
     Ok(())
 }
 
-/// A catalogue of a thousand tools is one act: a megabyte is kept to the byte.
+/// A catalogue of a thousand tools is one commit: a megabyte is kept to the byte.
 ///
 /// # Errors
 ///
 /// What is wrong.
-pub async fn an_act_of_a_megabyte_is_kept(storage: &dyn Storage) -> Verdict {
+pub async fn a_commit_of_a_megabyte_is_kept(storage: &dyn Storage) -> Verdict {
     let stores = open(storage, TENANT).await?;
-    let large = act(Head::EMPTY, &"x".repeat(1 << 20));
+    let large = commit(Head::EMPTY, &"x".repeat(1 << 20));
     stores.journal.append(Head::EMPTY, &large).await?;
-    ensure!(stores.journal.read(Revision::ZERO, 1).await? == [large], "a large act came back changed");
+    ensure!(stores.journal.read(Revision::ZERO, 1).await? == [large], "a large commit came back changed");
     Ok(())
 }

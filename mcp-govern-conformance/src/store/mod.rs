@@ -54,13 +54,13 @@ macro_rules! store_suite {
     ($factory:expr) => {
         $crate::store_suite! { @each $factory;
             journal: an_empty_journal_stands_at_the_empty_head,
-            journal: an_appended_act_is_read_back_to_the_byte_on_every_node,
+            journal: an_appended_commit_is_read_back_to_the_byte_on_every_node,
             journal: of_many_appends_at_one_head_one_wins,
             journal: an_append_at_an_old_head_changes_nothing,
             journal: reading_starts_after_a_revision_and_keeps_the_limit,
             journal: a_waiting_reader_wakes_when_another_node_appends,
             journal: a_reader_that_is_behind_does_not_wait,
-            journal: an_act_of_a_megabyte_is_kept,
+            journal: a_commit_of_a_megabyte_is_kept,
             audit_log: a_new_writer_stands_at_the_empty_head,
             audit_log: a_batch_is_read_back_to_the_byte_on_every_node,
             audit_log: an_append_at_another_head_is_refused_whole,
@@ -89,7 +89,7 @@ macro_rules! store_suite {
             lease: leases_that_are_held_are_counted_across_nodes,
             lease: leases_of_other_names_are_independent,
             checkpoints: a_checkpoint_is_found_on_every_node_under_its_own_form,
-            checkpoints: a_checkpoint_of_no_act_is_refused,
+            checkpoints: a_checkpoint_of_no_commit_is_refused,
             tenants: two_tenants_share_nothing,
         }
     };

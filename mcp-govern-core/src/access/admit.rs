@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{caller::Caller, permit::Permit, snapshot::Snapshot, tool_view::ToolIndex};
+use super::{caller::Caller, permit::Permit, snapshot::Snapshot, tool_view::ToolNumber};
 use crate::{denial::DenialCode, vocabulary::Timestamp};
 
 /// When a question is asked, and whether the rules at hand can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
-    /// The largest of the clock, the last act and the last time seen.
+    /// The largest of the clock, the last commit and the last time seen.
     pub now: Timestamp,
     /// Whether the rules at hand are known to be current.
     pub freshness: Freshness,
@@ -67,9 +67,9 @@ impl Admission {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refused {
     pub(super) code: DenialCode,
-    pub(super) tool: Option<ToolIndex>,
+    pub(super) tool: Option<ToolNumber>,
     /// The tool that is to blame, where the asked one uses it.
-    pub(super) blamed: Option<ToolIndex>,
+    pub(super) blamed: Option<ToolNumber>,
 }
 
 impl Refused {
@@ -79,7 +79,7 @@ impl Refused {
     }
 
     /// The tool that was asked for; none where a check failed that comes before the tool, or there is no such tool.
-    pub fn tool(&self) -> Option<ToolIndex> {
+    pub fn tool(&self) -> Option<ToolNumber> {
         self.tool
     }
 
@@ -95,7 +95,7 @@ impl Refused {
 /// not paused · server kill switch · tool kill switch · tool approved under the loaded digest · client type allowed for the
 /// tool · grant. An unreadable state comes first, because nothing else that it says can be believed. After these a call is held to
 /// what the person and the client may use of the node, which no snapshot knows.
-pub fn admit(snapshot: &Arc<Snapshot>, caller: &Caller, tool: ToolIndex, moment: &Moment) -> Admission {
+pub fn admit(snapshot: &Arc<Snapshot>, caller: &Caller, tool: ToolNumber, moment: &Moment) -> Admission {
     match snapshot.examine(caller, tool, moment) {
         Ok(()) => Admission::Permit(Permit::new(caller, tool, moment.now)),
         Err(refused) => Admission::Deny(refused),
@@ -134,9 +134,9 @@ impl Snapshot {
     }
 
     /// All checks of admission, without the permit.
-    pub(super) fn examine(&self, caller: &Caller, tool: ToolIndex, moment: &Moment) -> Result<(), Refused> {
+    pub(super) fn examine(&self, caller: &Caller, tool: ToolNumber, moment: &Moment) -> Result<(), Refused> {
         self.entry(caller, moment)?;
-        let row = if tool.shelf == self.shelf.stamp { self.shelf.row(tool.index) } else { None };
+        let row = if tool.tool_index == self.tool_index.stamp { self.tool_index.row(tool.index) } else { None };
         let row = row.ok_or(Refused::early(DenialCode::UnknownTool))?;
         let refuse = |code, blamed| Err(Refused { code, tool: Some(tool), blamed });
         if let Some(fault) = row.verdict(tool.index) {

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     denial::{DenialCode, Remedy},
-    journal::{CredentialStanding, State},
+    journal::{CredentialStatus, State},
     vocabulary::{Binding, CredentialOwner, CredentialSharing, ServerId, Timestamp, ToolDefinition, ToolId},
 };
 
@@ -46,15 +46,15 @@ impl Explanation {
             CredentialOwner::Shared => Remedy::AskAdministrator,
             CredentialOwner::User(_) => Remedy::ConnectAccount { server: server.clone(), url: None },
         };
-        let standing = state.credential(server, &owner).map(|credential| credential.standing(now));
-        let (failed, detail) = match standing {
+        let status = state.credential(server, &owner).map(|credential| credential.status(now));
+        let (failed, detail) = match status {
             None if !snapshot.needs_credential(server, view.definition()) => (None, "the tool needs none".to_owned()),
             None => (Some(DenialCode::CredentialMissing), format!("{whose} for server `{server}` is not there yet")),
-            Some(CredentialStanding::InUse) => (None, format!("{whose} for server `{server}` is there")),
-            Some(CredentialStanding::Expired) => {
+            Some(CredentialStatus::InUse) => (None, format!("{whose} for server `{server}` is there")),
+            Some(CredentialStatus::Expired) => {
                 (Some(DenialCode::CredentialUnusable), format!("{whose} for server `{server}` has expired"))
             }
-            Some(CredentialStanding::Refused) => {
+            Some(CredentialStatus::Refused) => {
                 let detail = format!("the vendor no longer accepts {whose} for server `{server}`");
                 (Some(DenialCode::CredentialUnusable), detail)
             }

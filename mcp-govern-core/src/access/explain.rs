@@ -9,9 +9,9 @@ use super::{
     caller::Caller,
     gates,
     refusal::early_remedy,
-    shelf::{ServerRecord, ToolRecord},
-    shelf_build::standing,
     snapshot::Snapshot,
+    tool_index::{ServerRecord, ToolRecord},
+    tool_index_build::denied_for,
 };
 use crate::{
     denial::{Denial, DenialCode, Remedy},
@@ -124,9 +124,9 @@ impl Snapshot {
     /// Every check on the way of a caller to a tool. Tells the truth whatever the caller may know: for administrators.
     pub fn explain(&self, caller: &Caller, tool: &ToolId, moment: &Moment) -> Explanation {
         let mut checks = self.trace_entry(caller, moment);
-        let index = self.shelf.by_id.get(tool).copied();
-        let record = index.and_then(|index| self.shelf.tool(index));
-        let server = record.and_then(|record| self.shelf.server(record.server));
+        let index = self.tool_index.by_id.get(tool).copied();
+        let record = index.and_then(|index| self.tool_index.tool(index));
+        let server = record.and_then(|record| self.tool_index.server(record.server));
         if let Some((record, server)) = record.zip(server) {
             checks.push(judged(Check::ToolExists, None, format!("`{tool}` is exposed as `{}`", record.exposed)));
             self.trace_tool(caller, record, server, moment, &mut checks);
@@ -156,7 +156,8 @@ impl Snapshot {
         let fails = |failed: bool, code| failed.then_some(code);
         let anothers = gates::is_anothers(row, client_type, principal);
         let stale = moment.freshness == Freshness::Stale || !std::ptr::eq(Arc::as_ptr(&caller.inner.snapshot), self);
-        let admitted = client_type.is_some_and(|known| self.gates.client_types & super::shelf::type_bit(known) != 0);
+        let admitted =
+            client_type.is_some_and(|known| self.gates.client_types & super::tool_index::type_bit(known) != 0);
         let killed_user = self.gates.killed_users.contains(&principal.user);
         let source = principal.source.map_or("an unknown address".to_owned(), |source| format!("`{source}`"));
         let sources = match self.gates.sources.len() {
@@ -225,10 +226,10 @@ impl Snapshot {
         moment: &Moment,
         checks: &mut Vec<CheckTrace>,
     ) {
-        let used: Vec<&ToolRecord> = tool.uses.iter().filter_map(|used| self.shelf.tool(*used)).collect();
+        let used: Vec<&ToolRecord> = tool.uses.iter().filter_map(|used| self.tool_index.tool(*used)).collect();
         let all = || [tool].into_iter().chain(used.iter().copied());
         let killed = all().find(|record| record.killed);
-        let unfit = all().find_map(|record| Some((record, standing(record)?)));
+        let unfit = all().find_map(|record| Some((record, denied_for(record)?)));
         let missing = tool.missing.as_ref().map(|_| (tool, DenialCode::ToolRemoved));
         let unfit = unfit.or(missing);
         let open =
@@ -282,7 +283,7 @@ impl Snapshot {
     }
 
     fn trace_grant(&self, caller: &Caller, tool: &ToolRecord, moment: &Moment) -> (Option<DenialCode>, String) {
-        let index = self.shelf.by_id.get(&tool.id).copied().unwrap_or(u32::MAX);
+        let index = self.tool_index.by_id.get(&tool.id).copied().unwrap_or(u32::MAX);
         let paths: Vec<_> = self.paths(caller, index, moment.now).collect();
         if !paths.is_empty() {
             let ways = paths.iter().map(|path| {
@@ -293,13 +294,13 @@ impl Snapshot {
             return (None, ways.collect::<Vec<_>>().join("; "));
         }
         let ended = caller.inner.grants.iter().filter_map(|held| {
-            let profile = self.shelf.profile(held.profile).filter(|profile| profile.tools.contains(index))?;
+            let profile = self.tool_index.profile(held.profile).filter(|profile| profile.tools.contains(index))?;
             let until = held.until.timestamp()?;
             Some(format!("grant `{}` of profile `{}` ended at {until}", held.grant, profile.id))
         });
         let ended: Vec<String> = ended.collect();
         if ended.is_empty() {
-            let toolsets = tool.toolsets.iter().filter_map(|at| self.shelf.toolsets.get(*at as usize));
+            let toolsets = tool.toolsets.iter().filter_map(|at| self.tool_index.toolsets.get(*at as usize));
             let toolsets: Vec<String> = toolsets.map(|toolset| format!("`{}`", toolset.id)).collect();
             let places = if toolsets.is_empty() { "no toolset".to_owned() } else { toolsets.join(", ") };
             return (Some(DenialCode::NoGrant), format!("no grant leads to the tool; it is in {places}"));

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use ipnet::IpNet;
 
-use super::{shared_map::SharedMap, shelf::type_bit};
+use super::{shared_map::SharedMap, tool_index::type_bit};
 use crate::{
     denial::DenialCode,
     journal::{Client, KillScope, State},

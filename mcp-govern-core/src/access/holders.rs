@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{buckets::Buckets, shared_map::SharedMap, shelf::Names};
+use super::{buckets::Buckets, shared_map::SharedMap, tool_index::Names};
 use crate::{
     journal::{Grant, State, StoredCredential},
     vocabulary::{CredentialOwner, GrantId, Grantee, ServerId, Timestamp, UserId},

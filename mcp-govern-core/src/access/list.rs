@@ -9,7 +9,7 @@ use super::{
     caller::Caller,
     id_set::Bits,
     snapshot::Snapshot,
-    tool_view::ToolIndex,
+    tool_view::ToolNumber,
 };
 use crate::{
     denial::DenialCode,
@@ -24,7 +24,7 @@ const TYPICAL: usize = 128;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Listed {
     /// The tool.
-    pub tool: ToolIndex,
+    pub tool: ToolNumber,
     /// What the caller may do with it; never [`Visibility::Hidden`].
     pub visibility: Visibility,
 }
@@ -54,14 +54,14 @@ impl Snapshot {
         if self.entry(caller, moment).is_err() {
             return Vec::new();
         }
-        let mut granted = Bits::new(self.shelf.tools.len());
-        for profile in caller.inner.profiles(moment.now).filter_map(|profile| self.shelf.profile(profile)) {
+        let mut granted = Bits::new(self.tool_index.tools.len());
+        for profile in caller.inner.profiles(moment.now).filter_map(|profile| self.tool_index.profile(profile)) {
             profile.tools.add_to(&mut granted);
         }
-        let Some(open) = self.shelf.open_to.get(caller.inner.type_bit.trailing_zeros() as usize) else {
+        let Some(open) = self.tool_index.open_to.get(caller.inner.type_bit.trailing_zeros() as usize) else {
             return Vec::new();
         };
-        granted.keep(&self.shelf.sound);
+        granted.keep(&self.tool_index.sound);
         granted.keep(open);
         let mut list = Vec::with_capacity(TYPICAL);
         if self.gates.list_requestable == RequestableTools::Unlisted {
@@ -69,7 +69,7 @@ impl Snapshot {
             return list;
         }
         let mut all = self.askable_tools(caller);
-        all.keep(&self.shelf.sound);
+        all.keep(&self.tool_index.sound);
         all.keep(open);
         all.add(&granted);
         let listed = |index| {
@@ -84,7 +84,7 @@ impl Snapshot {
 
     /// What the caller sees of one tool: the answer that [`Snapshot::list`] gives for all. Whether the tenant lists what can be
     /// asked for is not asked here.
-    pub fn visibility(&self, caller: &Caller, tool: ToolIndex, moment: &Moment) -> Visibility {
+    pub fn visibility(&self, caller: &Caller, tool: ToolNumber, moment: &Moment) -> Visibility {
         match self.examine(caller, tool, moment) {
             Ok(()) if self.needs_connection(caller, tool.index) => Visibility::NeedsConnection,
             Ok(()) => Visibility::Callable,
@@ -100,9 +100,9 @@ impl Snapshot {
 
     /// The schema of a tool's arguments as the caller's model should see it: narrowed by the rules of the caller's paths, and
     /// without our own `x-` keywords.
-    pub fn input_schema(&self, caller: &Caller, tool: ToolIndex, moment: &Moment) -> Option<Arc<Value>> {
+    pub fn input_schema(&self, caller: &Caller, tool: ToolNumber, moment: &Moment) -> Option<Arc<Value>> {
         let record = self.record(tool)?;
-        let server = self.shelf.server(record.server)?;
+        let server = self.tool_index.server(record.server)?;
         let paths: Vec<_> = self.paths(caller, tool.index, moment.now).collect();
         let bare = Arc::clone(record.shown.get_or_init(|| schema::stripped(&record.definition.input_schema)));
         let rules: Vec<Vec<_>> = paths.iter().map(|path| server.rules.iter().chain(path.rules()).collect()).collect();
@@ -114,7 +114,7 @@ impl Snapshot {
     }
 
     fn listed(&self, caller: &Caller, index: u32) -> Listed {
-        let visibility = if !self.shelf.conditional.contains(index) {
+        let visibility = if !self.tool_index.conditional.contains(index) {
             Visibility::Callable
         } else if self.is_paused(index) {
             Visibility::Paused
@@ -127,21 +127,21 @@ impl Snapshot {
     }
 
     fn is_paused(&self, index: u32) -> bool {
-        self.shelf.row(index).is_none_or(|row| row.paused)
+        self.tool_index.row(index).is_none_or(|row| row.paused)
     }
 
     /// Whether the tool's server wants each person's own account and this one has connected none.
     fn needs_connection(&self, caller: &Caller, index: u32) -> bool {
-        let Some(row) = self.shelf.row(index) else {
+        let Some(row) = self.tool_index.row(index) else {
             return true;
         };
-        let own = self.shelf.server(row.server).is_none_or(|server| server.sharing == CredentialSharing::PerUser);
+        let own = self.tool_index.server(row.server).is_none_or(|server| server.sharing == CredentialSharing::PerUser);
         own && caller.inner.connected.binary_search(&row.server).is_err()
     }
 
     /// Whether the pause alone prevents it.
     fn would_be_admitted(&self, caller: &Caller, index: u32, moment: &Moment) -> bool {
-        let Some(row) = self.shelf.row(index) else {
+        let Some(row) = self.tool_index.row(index) else {
             return false;
         };
         row.fault.is_none()

@@ -20,9 +20,9 @@ mod loaded;
 mod permit;
 mod refusal;
 mod shared_map;
-mod shelf;
-mod shelf_build;
 mod snapshot;
+mod tool_index;
+mod tool_index_build;
 mod tool_view;
 
 pub use self::{
@@ -33,5 +33,5 @@ pub use self::{
     loaded::{LoadError, Loaded},
     permit::{Path, Permit},
     snapshot::Snapshot,
-    tool_view::{ToolIndex, ToolView},
+    tool_view::{ToolNumber, ToolView},
 };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{caller::Caller, shelf::ToolRecord, snapshot::Snapshot, tool_view::ToolIndex};
+use super::{caller::Caller, snapshot::Snapshot, tool_index::ToolRecord, tool_view::ToolNumber};
 use crate::{
     journal::Revision,
     schema::{CallRules, Schemas},
@@ -16,7 +16,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Permit {
     caller: Caller,
-    tool: ToolIndex,
+    tool: ToolNumber,
     now: Timestamp,
 }
 
@@ -32,7 +32,7 @@ pub struct Path<'a> {
 }
 
 impl Permit {
-    pub(super) fn new(caller: &Caller, tool: ToolIndex, now: Timestamp) -> Self {
+    pub(super) fn new(caller: &Caller, tool: ToolNumber, now: Timestamp) -> Self {
         Self { caller: caller.clone(), tool, now }
     }
 
@@ -54,7 +54,10 @@ impl Permit {
     /// Whose credential the call uses.
     pub fn sharing(&self) -> CredentialSharing {
         // A server that were missing would have denied the call; the stricter answer costs nothing.
-        self.snapshot().shelf.server(self.record().server).map_or(CredentialSharing::PerUser, |server| server.sharing)
+        self.snapshot()
+            .tool_index
+            .server(self.record().server)
+            .map_or(CredentialSharing::PerUser, |server| server.sharing)
     }
 
     /// The definition under which the call was admitted: approved, and loaded on this node.
@@ -94,12 +97,12 @@ impl Permit {
 
     /// The rules that hold for every tool of the server.
     pub fn server_rules(&self) -> &[ArgumentRule] {
-        self.snapshot().shelf.server(self.record().server).map_or(&[], |server| &server.rules)
+        self.snapshot().tool_index.server(self.record().server).map_or(&[], |server| &server.rules)
     }
 
     /// The rules that stand on a call along a path.
     pub(crate) fn rules_along(&self, path: &Path<'_>) -> CallRules {
-        let server = self.snapshot().shelf.server(self.record().server).map(|server| &server.rules);
+        let server = self.snapshot().tool_index.server(self.record().server).map(|server| &server.rules);
         CallRules::of(server, path.binding_rules, path.entry_rules)
     }
 
@@ -110,11 +113,11 @@ impl Permit {
 
     #[expect(
         clippy::indexing_slicing,
-        reason = "INVARIANT: a permit is made after its row was read on this very shelf, which never changes \
+        reason = "INVARIANT: a permit is made after its row was read on this very tool_index, which never changes \
                   (`a_permit_outlives_its_snapshot`); rows and tools are as many (`each_tool_has_a_row`)"
     )]
     fn record(&self) -> &ToolRecord {
-        &self.snapshot().shelf.tools[self.tool.index as usize]
+        &self.snapshot().tool_index.tools[self.tool.index as usize]
     }
 
     pub(crate) fn schemas(&self) -> &Schemas {
@@ -167,7 +170,7 @@ impl Snapshot {
         tool: u32,
         now: Timestamp,
     ) -> impl Iterator<Item = Path<'a>> + use<'a> {
-        let index = &*self.shelf;
+        let index = &*self.tool_index;
         let holding = index.tool(tool).map_or(&[][..], |tool| &tool.toolsets);
         let of_profiles = caller.inner.grants.chunk_by(|one, next| one.profile == next.profile);
         let bound = of_profiles.flat_map(move |grants| {

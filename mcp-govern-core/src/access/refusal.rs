@@ -1,6 +1,6 @@
 //! Sentences and remedies for refused calls.
 
-use super::{admit::Refused, caller::Caller, shelf::ToolRecord, snapshot::Snapshot};
+use super::{admit::Refused, caller::Caller, snapshot::Snapshot, tool_index::ToolRecord};
 use crate::denial::{Denial, DenialCode, Remedy};
 
 impl Snapshot {

@@ -7,25 +7,25 @@ use super::{
     gates::{self, ClientRow, Clients, Gates},
     holders::{self, Holders},
     loaded::Loaded,
-    shelf::{Shelf, ToolRecord, type_bit},
-    tool_view::{ToolIndex, ToolView},
+    tool_index::{ToolIndex, ToolRecord, type_bit},
+    tool_view::{ToolNumber, ToolView},
 };
 use crate::{
     denial::DenialCode,
-    journal::{Act, Event, Head, KillScope, Revision, State},
+    journal::{Commit, Event, Head, KillScope, Revision, State},
     schema::Schemas,
     vocabulary::{ClientId, ClientType, CredentialOwner, Grantee, Principal, ToolId},
 };
 
 /// A tenant's rules at one revision, together with the definitions that this node has loaded.
 ///
-/// Immutable: readers share it behind an [`Arc`] and a publisher makes the next one with [`Snapshot::after`]. What an act
+/// Immutable: readers share it behind an [`Arc`] and a publisher makes the next one with [`Snapshot::after`]. What a commit
 /// did not touch is shared between the two.
 #[derive(Debug)]
 pub struct Snapshot {
     pub(super) head: Head,
     pub(super) gates: Arc<Gates>,
-    pub(super) shelf: Arc<Shelf>,
+    pub(super) tool_index: Arc<ToolIndex>,
     pub(super) holders: Arc<Holders>,
     pub(super) clients: Arc<Clients>,
     pub(super) schemas: Arc<Schemas>,
@@ -34,38 +34,38 @@ pub struct Snapshot {
 impl Snapshot {
     /// The index of a whole state.
     pub fn build(state: &State, loaded: &Loaded) -> Self {
-        let shelf = Shelf::build(state, loaded);
+        let tool_index = ToolIndex::build(state, loaded);
         Self {
             head: state.head,
             gates: Arc::new(Gates::of(state)),
-            holders: Arc::new(Holders::build(state, &shelf.names)),
+            holders: Arc::new(Holders::build(state, &tool_index.names)),
             clients: Arc::new(gates::clients(state)),
-            shelf: Arc::new(shelf),
+            tool_index: Arc::new(tool_index),
             schemas: Arc::new(Schemas::new()),
         }
     }
 
-    /// The index after one more act. `state_after` is the state to which the act has been applied, and this snapshot is of the
+    /// The index after one more commit. `state_after` is the state to which the commit has been applied, and this snapshot is of the
     /// state right before it; where it is not, the whole index is built anew.
     ///
-    /// Grants, requests, connections, clients and tenant-wide switches cost the same whatever the size of the tenant; an act on
+    /// Grants, requests, connections, clients and tenant-wide switches cost the same whatever the size of the tenant; a commit on
     /// tools, toolsets or profiles builds everything that names no person anew.
     #[must_use]
-    pub fn after(&self, state_after: &State, act: &Act, loaded: &Loaded) -> Self {
-        let follows = self.head.revision.next() == act.revision && state_after.head.revision == act.revision;
-        let reach = act.events.iter().map(Reach::of).max().unwrap_or(Reach::Nothing);
+    pub fn after(&self, state_after: &State, commit: &Commit, loaded: &Loaded) -> Self {
+        let follows = self.head.revision.next() == commit.revision && state_after.head.revision == commit.revision;
+        let reach = commit.events.iter().map(Reach::of).max().unwrap_or(Reach::Nothing);
         if !follows || reach == Reach::Everything {
             return Self { schemas: Arc::clone(&self.schemas), ..Self::build(state_after, loaded) };
         }
         let mut next = self.successor(state_after);
-        if reach == Reach::Shelf {
-            let rebuilt = Shelf::build(state_after, loaded);
-            if rebuilt.names != self.shelf.names {
+        if reach == Reach::ToolIndex {
+            let rebuilt = ToolIndex::build(state_after, loaded);
+            if rebuilt.names != self.tool_index.names {
                 return Self { schemas: Arc::clone(&self.schemas), ..Self::build(state_after, loaded) };
             }
-            next.shelf = Arc::new(rebuilt);
+            next.tool_index = Arc::new(rebuilt);
         }
-        for event in &act.events {
+        for event in &commit.events {
             next.follow(event, state_after);
         }
         next
@@ -77,7 +77,7 @@ impl Snapshot {
         if state.head != self.head {
             return Self { schemas: Arc::clone(&self.schemas), ..Self::build(state, loaded) };
         }
-        Self { shelf: Arc::new(Shelf::build(state, loaded)), ..self.successor(state) }
+        Self { tool_index: Arc::new(ToolIndex::build(state, loaded)), ..self.successor(state) }
     }
 
     /// Where the journal stood.
@@ -115,26 +115,27 @@ impl Snapshot {
     }
 
     /// The tool of an id.
-    pub fn tool(&self, tool: &ToolId) -> Option<ToolIndex> {
-        self.shelf.by_id.get(tool).map(|index| self.index(*index))
+    pub fn tool(&self, tool: &ToolId) -> Option<ToolNumber> {
+        self.tool_index.by_id.get(tool).map(|index| self.index(*index))
     }
 
     /// The tool that AI clients know as `<prefix>_<tool>`.
-    pub fn tool_named(&self, exposed: &str) -> Option<ToolIndex> {
-        self.shelf.named(exposed).map(|index| self.index(index))
+    pub fn tool_named(&self, exposed: &str) -> Option<ToolNumber> {
+        self.tool_index.named(exposed).map(|index| self.index(index))
     }
 
     /// What is known of a tool; none for an index of another snapshot.
-    pub fn view(&self, tool: ToolIndex) -> Option<ToolView<'_>> {
+    pub fn view(&self, tool: ToolNumber) -> Option<ToolView<'_>> {
         let record = self.record(tool)?;
-        Some(ToolView::new(record, self.shelf.server(record.server)?))
+        Some(ToolView::new(record, self.tool_index.server(record.server)?))
     }
 
     /// Every tool, ordered by exposed name, whoever may call it: for administrators.
-    pub fn tools(&self) -> impl Iterator<Item = (ToolIndex, ToolView<'_>)> {
-        let numbered = (0_u32..).zip(&self.shelf.tools);
-        numbered
-            .filter_map(|(index, tool)| Some((self.index(index), ToolView::new(tool, self.shelf.server(tool.server)?))))
+    pub fn tools(&self) -> impl Iterator<Item = (ToolNumber, ToolView<'_>)> {
+        let numbered = (0_u32..).zip(&self.tool_index.tools);
+        numbered.filter_map(|(index, tool)| {
+            Some((self.index(index), ToolView::new(tool, self.tool_index.server(tool.server)?)))
+        })
     }
 
     /// The kill switch that stops calls of this tool by this caller, if one does: the tenant's, the person's, the client's, the
@@ -149,21 +150,21 @@ impl Snapshot {
         if self.gates.killed_clients.contains(&principal.client) {
             return Some(DenialCode::ClientKilled);
         }
-        let record = self.shelf.tool(*self.shelf.by_id.get(tool)?)?;
-        if self.shelf.server(record.server).is_some_and(|server| server.killed) {
+        let record = self.tool_index.tool(*self.tool_index.by_id.get(tool)?)?;
+        if self.tool_index.server(record.server).is_some_and(|server| server.killed) {
             return Some(DenialCode::ServerKilled);
         }
-        let used = || record.uses.iter().filter_map(|used| self.shelf.tool(*used));
+        let used = || record.uses.iter().filter_map(|used| self.tool_index.tool(*used));
         (record.killed || used().any(|used| used.killed)).then_some(DenialCode::ToolKilled)
     }
 
-    pub(super) fn index(&self, index: u32) -> ToolIndex {
-        ToolIndex { index, shelf: self.shelf.stamp }
+    pub(super) fn index(&self, index: u32) -> ToolNumber {
+        ToolNumber { index, tool_index: self.tool_index.stamp }
     }
 
-    /// The record of a tool; none for an index of another shelf.
-    pub(super) fn record(&self, tool: ToolIndex) -> Option<&ToolRecord> {
-        if tool.shelf == self.shelf.stamp { self.shelf.tool(tool.index) } else { None }
+    /// The record of a tool; none for an index of another tool index.
+    pub(super) fn record(&self, tool: ToolNumber) -> Option<&ToolRecord> {
+        if tool.tool_index == self.tool_index.stamp { self.tool_index.tool(tool.index) } else { None }
     }
 
     /// A copy of this snapshot at the state's head, with the tenant-wide switches of the state.
@@ -171,7 +172,7 @@ impl Snapshot {
         Self {
             head: state.head,
             gates: Arc::new(Gates::of(state)),
-            shelf: Arc::clone(&self.shelf),
+            tool_index: Arc::clone(&self.tool_index),
             holders: Arc::clone(&self.holders),
             clients: Arc::clone(&self.clients),
             schemas: Arc::clone(&self.schemas),
@@ -180,7 +181,7 @@ impl Snapshot {
 
     /// Brings what an event names of people and clients in line with the state.
     fn follow(&mut self, event: &Event, state: &State) {
-        let names = &self.shelf.names;
+        let names = &self.tool_index.names;
         match event {
             Event::ProfileGranted(e) => Arc::make_mut(&mut self.holders).follow_grant(&e.grant, state, names),
             Event::GrantRevoked(e) => Arc::make_mut(&mut self.holders).follow_grant(&e.grant, state, names),
@@ -202,7 +203,7 @@ impl Snapshot {
 
     fn follow_credential(&mut self, server: &crate::ServerId, owner: &CredentialOwner, state: &State) {
         if let CredentialOwner::User(user) = owner {
-            Arc::make_mut(&mut self.holders).follow_connection(user, server, state, &self.shelf.names);
+            Arc::make_mut(&mut self.holders).follow_connection(user, server, state, &self.tool_index.names);
         }
     }
 
@@ -220,14 +221,14 @@ enum Reach {
     /// One grant, connection or client.
     Entry,
     /// Whatever names no person.
-    Shelf,
+    ToolIndex,
     /// Interned ids come or go.
     Everything,
 }
 
 impl Reach {
     // INVARIANT: there is no wildcard arm, so that a new event cannot be forgotten here
-    // (`a_snapshot_that_follows_the_acts_equals_one_built_from_the_state`).
+    // (`a_snapshot_that_follows_the_commits_equals_one_built_from_the_state`).
     fn of(event: &Event) -> Self {
         match event {
             Event::GovernanceActivated(_)
@@ -276,7 +277,7 @@ impl Reach {
             | Event::ToolsetDeleted(_)
             | Event::ProfileChanged(_)
             | Event::ToolsetBound(_)
-            | Event::ToolsetUnbound(_) => Self::Shelf,
+            | Event::ToolsetUnbound(_) => Self::ToolIndex,
             // A changed row may take credentials away, a removed server or profile what hangs on it.
             Event::ServerRegistered(_)
             | Event::ServerChanged(_)
@@ -289,7 +290,7 @@ impl Reach {
     fn of_switch(scope: &KillScope) -> Self {
         match scope {
             KillScope::Tenant | KillScope::Client(_) | KillScope::User(_) => Self::Nothing,
-            KillScope::Server(_) | KillScope::Tool(_) => Self::Shelf,
+            KillScope::Server(_) | KillScope::Tool(_) => Self::ToolIndex,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::shelf::{ServerRecord, ToolRecord};
+use super::tool_index::{ServerRecord, ToolRecord};
 use crate::{
     journal::ToolState,
     vocabulary::{Classification, CredentialSharing, Digest, Effect, Risk, ServerId, ToolDefinition, ToolId},
@@ -10,9 +10,9 @@ use crate::{
 
 /// A tool within a snapshot. On another snapshot it names nothing, unless the two share their tools.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ToolIndex {
+pub struct ToolNumber {
     pub(super) index: u32,
-    pub(super) shelf: u32,
+    pub(super) tool_index: u32,
 }
 
 /// What a snapshot knows of a tool, for every caller.

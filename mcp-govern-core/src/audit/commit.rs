@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     AuditChain, AuditHealth, AuditRecord, CallOutcome, CallResult, RecordKind, RecordUnavailable, WriterMark,
-    writer::{Acknowledge, AuditWriter, Entry, Fate, Shared, Slot},
+    writer::{Acknowledge, AuditWriter, Entry, IntentStatus, Shared, Slot},
 };
 use crate::{
     denial::DenialCode,
@@ -53,9 +53,9 @@ struct Batch {
 #[derive(Debug)]
 enum Follow {
     /// The caller that waits, unless it was answered already.
-    Intent(Arc<Fate>, Option<Acknowledge>),
+    Intent(Arc<IntentStatus>, Option<Acknowledge>),
     /// The slot is given back by dropping it.
-    Outcome(Arc<Fate>, Option<Slot>),
+    Outcome(Arc<IntentStatus>, Option<Slot>),
     Denial,
     Mark,
 }
@@ -151,13 +151,13 @@ impl AuditCommitter {
         while batch.records.len() < BATCH {
             let Some(entry) = self.backlog.pop_front() else { break };
             let (at, record, follow) = match entry {
-                Entry::Intent { at, intent, fate, ack } => {
-                    (at, AuditRecord::Intent(intent), Follow::Intent(fate, Some(ack)))
+                Entry::Intent { at, intent, intent_status, ack } => {
+                    (at, AuditRecord::Intent(intent), Follow::Intent(intent_status, Some(ack)))
                 }
                 // Its intent is not on record.
-                Entry::Outcome { fate, .. } if fate.is_refused() => continue,
-                Entry::Outcome { at, outcome, fate, slot } => {
-                    (at, AuditRecord::Outcome(outcome), Follow::Outcome(fate, slot))
+                Entry::Outcome { intent_status, .. } if intent_status.is_refused() => continue,
+                Entry::Outcome { at, outcome, intent_status, slot } => {
+                    (at, AuditRecord::Outcome(outcome), Follow::Outcome(intent_status, slot))
                 }
                 Entry::Denial { at, denial } => (at, AuditRecord::Denial(denial), Follow::Denial),
                 Entry::Mark { at, mark } => (at, AuditRecord::Mark(mark), Follow::Mark),
@@ -264,8 +264,8 @@ impl AuditCommitter {
                 }
             };
             match (entry, follow) {
-                (AuditRecord::Outcome(outcome), Follow::Outcome(fate, slot)) => {
-                    kept.push_back(Entry::Outcome { at, outcome, fate, slot });
+                (AuditRecord::Outcome(outcome), Follow::Outcome(intent_status, slot)) => {
+                    kept.push_back(Entry::Outcome { at, outcome, intent_status, slot });
                 }
                 (AuditRecord::Denial(denial), _) => kept.push_back(Entry::Denial { at, denial }),
                 (AuditRecord::Mark(WriterMark::DenialsLost { count, user: None }), _) => {
@@ -299,8 +299,8 @@ impl AuditCommitter {
         self.shared.set_health(AuditHealth::Unavailable { reason });
         self.shared.take(&mut self.backlog);
         self.backlog.retain_mut(|entry| match entry {
-            Entry::Intent { fate, .. } => {
-                fate.refuse();
+            Entry::Intent { intent_status, .. } => {
+                intent_status.refuse();
                 false
             }
             Entry::Outcome { .. } | Entry::Denial { .. } | Entry::Mark { .. } => true,
@@ -323,8 +323,8 @@ impl Batch {
             }
             Err(error) => {
                 tracing::error!(%error, "a record cannot be written");
-                if let Follow::Intent(fate, _) = follow {
-                    fate.refuse();
+                if let Follow::Intent(intent_status, _) = follow {
+                    intent_status.refuse();
                 }
             }
         }
@@ -332,8 +332,8 @@ impl Batch {
 
     fn refuse_intents(&mut self) {
         for (_, follow) in &mut self.follow {
-            if let Follow::Intent(fate, ack) = follow {
-                fate.refuse();
+            if let Follow::Intent(intent_status, ack) = follow {
+                intent_status.refuse();
                 let _ = ack.take().map(|ack| ack.send(Err(RecordUnavailable)));
             }
         }
@@ -354,7 +354,7 @@ impl Batch {
                 exchanges: Vec::new(),
                 latency_ms: 0,
             });
-            Some(Entry::Outcome { at, outcome, fate: Fate::written(), slot: None })
+            Some(Entry::Outcome { at, outcome, intent_status: IntentStatus::written(), slot: None })
         })
     }
 }

@@ -6,10 +6,10 @@
 //! [`AuditKey`] that the journal carries ([`JournalVerifier`]), and an [`AuditHead`](crate::ports::AuditHead) that was kept
 //! elsewhere ([`verify_to`]), which shows also that the newest records are gone.
 
-mod acts;
 mod chain;
 mod commit;
 mod export;
+mod journal;
 mod line;
 mod names;
 mod record;
@@ -20,8 +20,8 @@ mod withheld;
 mod writer;
 
 pub use self::{
-    acts::{JournalVerification, JournalVerifier, KeptCheck, verify_acts},
     chain::{AuditChain, RecordError},
+    journal::{JournalVerification, JournalVerifier, KeptCheck, verify_commits},
     names::ReadableNames,
     record::{
         AuditRecord, CallDenial, CallIntent, CallOutcome, CallResult, Caller, ChainedRecord, CredentialUse,

@@ -1,40 +1,40 @@
-//! Seals of the journal: acts that anchor the audit carry a MAC under the audit key.
+//! Seals of the journal: commits that anchor the audit carry a MAC under the audit key.
 //!
-//! A person who can write the store needs no key to chain both streams anew. A seal covers its act whole, and the act names the hash
-//! of the one before and the heads of the audit: one good seal vouches for every act up to it and for every record up to the
+//! A person who can write the store needs no key to chain both streams anew. A seal covers its commit whole, and the commit names the hash
+//! of the one before and the heads of the audit: one good seal vouches for every commit up to it and for every record up to the
 //! heads that were anchored by then.
 
 use super::AuditKey;
 use crate::{
-    journal::{Act, ActError, Event, JournalSealed, Revision, SealFault, StoredAct},
+    journal::{Commit, CommitError, Event, Revision, SealFault, StoredCommit, event::JournalSealed},
     vocabulary::{Digest, TenantId},
 };
 
 impl AuditKey {
-    /// Seals an act that has no seal yet.
+    /// Seals a commit that has no seal yet.
     ///
     /// # Errors
     ///
-    /// When the act has no JSON form.
-    pub(crate) fn seal_act(&self, tenant: &TenantId, act: &mut Act) -> Result<(), ActError> {
-        let mac = self.act_mac(tenant, act)?;
-        act.events.push(JournalSealed { key: self.id(), mac }.into());
+    /// When the commit has no JSON form.
+    pub(crate) fn seal_commit(&self, tenant: &TenantId, commit: &mut Commit) -> Result<(), CommitError> {
+        let mac = self.commit_mac(tenant, commit)?;
+        commit.events.push(JournalSealed { key: self.id(), mac }.into());
         Ok(())
     }
 
-    /// Whether an act ends with a good seal under this key, and has no other.
-    pub(crate) fn has_sealed(&self, tenant: &TenantId, act: &Act) -> bool {
-        let Some((Event::JournalSealed(seal), rest)) = act.events.split_last() else { return false };
+    /// Whether a commit ends with a good seal under this key, and has no other.
+    pub(crate) fn has_sealed(&self, tenant: &TenantId, commit: &Commit) -> bool {
+        let Some((Event::JournalSealed(seal), rest)) = commit.events.split_last() else { return false };
         if seal.key != self.id() || rest.iter().any(|event| matches!(event, Event::JournalSealed(_))) {
             return false;
         }
-        let unsealed = Act { events: rest.to_vec(), ..act.clone() };
-        self.act_mac(tenant, &unsealed).is_ok_and(|mac| mac == seal.mac)
+        let unsealed = Commit { events: rest.to_vec(), ..commit.clone() };
+        self.commit_mac(tenant, &unsealed).is_ok_and(|mac| mac == seal.mac)
     }
 
-    /// Over the tenant and an act without its seal, in the form in which acts are stored.
-    fn act_mac(&self, tenant: &TenantId, act: &Act) -> Result<Digest, ActError> {
-        let stored = StoredAct::seal(act)?;
+    /// Over the tenant and a commit without its seal, in the form in which commits are stored.
+    fn commit_mac(&self, tenant: &TenantId, commit: &Commit) -> Result<Digest, CommitError> {
+        let stored = StoredCommit::seal(commit)?;
         let tenant = tenant.as_str().as_bytes();
         let length = u64::try_from(tenant.len()).unwrap_or(u64::MAX).to_be_bytes();
         Ok(self.mac(&[b"mcp-govern/journal-seal/v1\0", &length[..], tenant, stored.bytes()].concat()))
@@ -45,25 +45,25 @@ impl AuditKey {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 #[non_exhaustive]
 pub struct SealsFound {
-    /// The newest act with a good seal: every act up to it is as a node that has the key wrote it. Absent where there is none, or
+    /// The newest commit with a good seal: every commit up to it is as a node that has the key wrote it. Absent where there is none, or
     /// no key to check it with.
     pub through: Option<Revision>,
-    /// Acts whose seal is good.
+    /// Commits whose seal is good.
     pub good: u64,
-    /// Sealed acts that were not checked, because there was no key at hand.
+    /// Sealed commits that were not checked, because there was no key at hand.
     pub unchecked: u64,
-    /// Acts sealed under other keys before the first good seal, which vouches for them: the key was replaced.
+    /// Commits sealed under other keys before the first good seal, which vouches for them: the key was replaced.
     pub earlier_keys: u64,
-    /// Acts that anchor the audit without a seal, before the first that has one.
+    /// Commits that anchor the audit without a seal, before the first that has one.
     pub unsealed: u64,
 }
 
-/// Looks at the seals of a journal, act by act.
+/// Looks at the seals of a journal, commit by commit.
 #[derive(Debug, Clone)]
 pub(super) struct SealChecker {
     key: Option<(TenantId, AuditKey)>,
     found: SealsFound,
-    /// The newest act, if its seal is of another key.
+    /// The newest commit, if its seal is of another key.
     foreign: Option<Revision>,
 }
 
@@ -73,16 +73,20 @@ impl SealChecker {
         Self { key, found: SealsFound::default(), foreign: None }
     }
 
-    pub(super) fn push(&mut self, act: &Act) -> Result<(), ActError> {
-        let refuse = |fault| Err(ActError::Seal { revision: act.revision, fault });
+    pub(super) fn push(&mut self, commit: &Commit) -> Result<(), CommitError> {
+        let refuse = |fault| Err(CommitError::Seal { revision: commit.revision, fault });
         let is_seal = |event: &Event| matches!(event, Event::JournalSealed(_));
-        let Some((Event::JournalSealed(seal), rest)) = act.events.split_last() else {
-            if act.events.iter().any(is_seal) {
+        let Some((Event::JournalSealed(seal), rest)) = commit.events.split_last() else {
+            if commit.events.iter().any(is_seal) {
                 return refuse(SealFault::Wrong);
             }
-            // INVARIANT: nothing is dropped on the word of whoever can write the store alone: such an act must be sealed
-            // (`records_dropped_by_an_act_without_a_seal_are_found`).
-            if act.events.iter().any(|event| matches!(event, Event::AuditAnchored(_) | Event::AuditSegmentDropped(_))) {
+            // INVARIANT: nothing is dropped on the word of whoever can write the store alone: such a commit must be sealed
+            // (`records_dropped_by_a_commit_without_a_seal_are_found`).
+            if commit
+                .events
+                .iter()
+                .any(|event| matches!(event, Event::AuditAnchored(_) | Event::AuditSegmentDropped(_)))
+            {
                 if self.has_seen_one() {
                     return refuse(SealFault::Missing);
                 }
@@ -104,21 +108,21 @@ impl SealChecker {
                 return refuse(SealFault::OtherKey);
             }
             self.found.earlier_keys = self.found.earlier_keys.saturating_add(1);
-            self.foreign = Some(act.revision);
+            self.foreign = Some(commit.revision);
             return Ok(());
         }
-        if !key.has_sealed(tenant, act) {
+        if !key.has_sealed(tenant, commit) {
             return refuse(SealFault::Wrong);
         }
         self.foreign = None;
         self.found.good = self.found.good.saturating_add(1);
-        self.found.through = Some(act.revision);
+        self.found.through = Some(commit.revision);
         Ok(())
     }
 
     /// What was found; the break, if the newest seal is of another key.
-    pub(super) fn finish(self) -> (SealsFound, Option<ActError>) {
-        let broken = self.foreign.map(|revision| ActError::Seal { revision, fault: SealFault::OtherKey });
+    pub(super) fn finish(self) -> (SealsFound, Option<CommitError>) {
+        let broken = self.foreign.map(|revision| CommitError::Seal { revision, fault: SealFault::OtherKey });
         (self.found, broken)
     }
 

@@ -58,9 +58,9 @@ impl SentFlag {
 
 /// What has become of an intent.
 #[derive(Debug)]
-pub(super) struct Fate(AtomicU8);
+pub(super) struct IntentStatus(AtomicU8);
 
-impl Fate {
+impl IntentStatus {
     const REFUSED: u8 = 1;
 
     /// Of an intent that waits or is on record.
@@ -82,8 +82,8 @@ pub(super) type Acknowledge = oneshot::Sender<Result<(), RecordUnavailable>>;
 /// What waits to be written.
 #[derive(Debug)]
 pub(super) enum Entry {
-    Intent { at: Timestamp, intent: Box<CallIntent>, fate: Arc<Fate>, ack: Acknowledge },
-    Outcome { at: Timestamp, outcome: Box<CallOutcome>, fate: Arc<Fate>, slot: Option<Slot> },
+    Intent { at: Timestamp, intent: Box<CallIntent>, intent_status: Arc<IntentStatus>, ack: Acknowledge },
+    Outcome { at: Timestamp, outcome: Box<CallOutcome>, intent_status: Arc<IntentStatus>, slot: Option<Slot> },
     Denial { at: Timestamp, denial: Box<CallDenial> },
     Mark { at: Timestamp, mark: WriterMark },
 }
@@ -210,19 +210,19 @@ impl AuditWriter {
         }
         let of_all = Arc::clone(&self.shared.slots).try_acquire_owned().map_err(|_| RecordUnavailable)?;
         let slot = Slot { _of_all: of_all, _share: share };
-        let fate = Fate::written();
+        let intent_status = IntentStatus::written();
         let receipt = Receipt {
             shared: Arc::clone(&self.shared),
             call: intent.call.clone(),
             user: intent.caller.user,
             tool: intent.tool.clone(),
-            fate: Arc::clone(&fate),
+            intent_status: Arc::clone(&intent_status),
             sent,
             slot: Some(slot),
             began: Instant::now(),
         };
         let (ack, written) = oneshot::channel();
-        if !self.shared.push(Entry::Intent { at: self.shared.time.now(), intent, fate, ack }) {
+        if !self.shared.push(Entry::Intent { at: self.shared.time.now(), intent, intent_status, ack }) {
             receipt.forget();
             return Err(RecordUnavailable);
         }
@@ -284,7 +284,7 @@ pub(crate) struct Receipt {
     call: CallId,
     user: Digest,
     tool: ToolId,
-    fate: Arc<Fate>,
+    intent_status: Arc<IntentStatus>,
     sent: Arc<SentFlag>,
     slot: Option<Slot>,
     began: Instant,
@@ -306,8 +306,8 @@ impl Receipt {
             exchanges,
             latency_ms: u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
         });
-        let (at, fate) = (self.shared.time.now(), Arc::clone(&self.fate));
-        self.shared.push(Entry::Outcome { at, outcome, fate, slot: Some(slot) });
+        let (at, intent_status) = (self.shared.time.now(), Arc::clone(&self.intent_status));
+        self.shared.push(Entry::Outcome { at, outcome, intent_status, slot: Some(slot) });
     }
 
     /// The intent was refused: there is nothing to end.

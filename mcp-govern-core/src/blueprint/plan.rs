@@ -42,7 +42,7 @@ pub struct Waiting {
 }
 
 impl Plan {
-    /// The revision that was planned on. Where no other act comes meanwhile, each command can expect the revision of the one before it.
+    /// The revision that was planned on. Where no other commit comes meanwhile, each command can expect the revision of the one before it.
     pub fn revision(&self) -> Revision {
         self.revision
     }

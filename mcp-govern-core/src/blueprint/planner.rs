@@ -267,8 +267,8 @@ impl Planner<'_> {
             BlueprintError::Refused { place: place.to_owned(), refusal: self.with_nearest(refusal) }
         })?;
         if let Decided::Events(events) = decided {
-            let act = self.state.act(&command, self.actor, self.now, events);
-            self.state.apply(&act);
+            let commit = self.state.commit(&command, self.actor, self.now, events);
+            self.state.apply(&commit);
             self.plan.steps.push(PlannedStep { command, place: place.to_owned(), why: why.to_owned() });
         }
         Ok(())

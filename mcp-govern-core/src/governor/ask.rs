@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{GovernError, GovernErrorKind, Governor, act::JustLoaded};
+use super::{GovernError, GovernErrorKind, Governor, commit::JustLoaded};
 use crate::{
     denial::Denial,
     journal::{AccessRequest, Action, Command, Grant, RequestStatus, State},
@@ -144,7 +144,7 @@ impl Governor {
             seconds: wish.seconds,
         };
         let command = Command::new(CommandId::random()?, action);
-        self.core.act(&actor, &command, JustLoaded::Nothing).await?;
+        self.core.commit(&actor, &command, JustLoaded::Nothing).await?;
         let now = self.now();
         let made = self.core.with_state(|state| {
             let grants = grants_of(state, std::iter::once(&request), now);

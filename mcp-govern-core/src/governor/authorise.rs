@@ -159,7 +159,7 @@ impl Core {
             CredentialOwner::Shared => Remedy::AskAdministrator,
             CredentialOwner::User(_) => Remedy::ConnectAccount {
                 server: open.config.server.clone(),
-                url: self.connect.as_ref().and_then(|urls| urls.connect_url(principal, &open.config)),
+                url: self.servers.connect.as_ref().and_then(|urls| urls.connect_url(principal, &open.config)),
             },
         }
     }

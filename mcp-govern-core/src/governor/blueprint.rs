@@ -6,14 +6,14 @@ use std::{
     sync::Arc,
 };
 
-use super::{ActOutcome, Acted, GovernError, GovernErrorKind, Governor};
+use super::{CommitOutcome, Committed, GovernError, GovernErrorKind, Governor};
 use crate::{
     blueprint::{Blueprint, Kept, Plan, Waiting},
-    journal::{AccessChange, Action, Command, Event, Revision, Simulation, Standing, State, ToolState},
+    journal::{AccessChange, Action, Command, EffectiveAccess, Event, Revision, Simulation, State, ToolState},
     vocabulary::{Actor, CommandId, ServerId, Timestamp},
 };
 
-/// How often a blueprint is planned anew: once for what it says, once after servers were synced, and again where others acted.
+/// How often a blueprint is planned anew: once for what it says, once after servers were synced, and again where others committed.
 const ROUNDS: usize = 16;
 
 /// What came of a blueprint, or would come of it.
@@ -21,7 +21,7 @@ const ROUNDS: usize = 16;
 #[non_exhaustive]
 pub struct Applied {
     /// What was done, in order; empty when everything was as the blueprint says.
-    pub acts: Vec<Acted>,
+    pub commits: Vec<Committed>,
     /// The commands of the blueprint that changed something, in order, syncs excluded.
     pub steps: Vec<AppliedStep>,
     /// The servers whose tools were taken in on the way and were others than before.
@@ -150,7 +150,7 @@ impl Governor {
         }
         let mut blueprint = blueprint.clone();
         for row in blueprint.servers.values_mut() {
-            if let Some(provider) = self.core.providers.get(&row.provider) {
+            if let Some(provider) = self.core.servers.providers.get(&row.provider) {
                 *row = row.clone().with_canonical_edition(provider.info());
             }
         }
@@ -158,7 +158,7 @@ impl Governor {
     }
 
     /// Applies a blueprint: plans, sends the commands, syncs the servers that need it, and plans again until nothing is left
-    /// to do, also where others act meanwhile. Applying it twice changes nothing the second time.
+    /// to do, also where others commit meanwhile. Applying it twice changes nothing the second time.
     ///
     /// # Errors
     ///
@@ -210,10 +210,10 @@ trait Target {
     fn actor(&self) -> &Actor;
 
     /// Carries a command out, where nothing but the plan has changed anything since a revision.
-    async fn act(&mut self, command: &Command, expecting: Revision) -> Result<Acted, GovernError>;
+    async fn commit(&mut self, command: &Command, expecting: Revision) -> Result<Committed, GovernError>;
 
     /// Discovers a server and takes its tools in; answers the command that did it.
-    async fn sync(&mut self, server: &ServerId) -> Result<(Command, Acted), GovernError>;
+    async fn sync(&mut self, server: &ServerId) -> Result<(Command, Committed), GovernError>;
 }
 
 struct OnStore<'a> {
@@ -234,11 +234,11 @@ impl Target for OnStore<'_> {
         self.actor
     }
 
-    async fn act(&mut self, command: &Command, expecting: Revision) -> Result<Acted, GovernError> {
-        self.governor.act(self.actor, command.clone().expecting(expecting)).await
+    async fn commit(&mut self, command: &Command, expecting: Revision) -> Result<Committed, GovernError> {
+        self.governor.commit(self.actor, command.clone().expecting(expecting)).await
     }
 
-    async fn sync(&mut self, server: &ServerId) -> Result<(Command, Acted), GovernError> {
+    async fn sync(&mut self, server: &ServerId) -> Result<(Command, Committed), GovernError> {
         self.governor.sync_by_command(self.actor, server).await
     }
 }
@@ -261,18 +261,18 @@ impl Target for OnCopy<'_> {
         self.simulation.actor()
     }
 
-    async fn act(&mut self, command: &Command, _: Revision) -> Result<Acted, GovernError> {
-        Acted::simulated(&mut self.simulation, command)
+    async fn commit(&mut self, command: &Command, _: Revision) -> Result<Committed, GovernError> {
+        Committed::simulated(&mut self.simulation, command)
     }
 
-    async fn sync(&mut self, server: &ServerId) -> Result<(Command, Acted), GovernError> {
+    async fn sync(&mut self, server: &ServerId) -> Result<(Command, Committed), GovernError> {
         // The server as the copy has it: perhaps the store does not know it yet.
         let row = self.simulation.state().servers().get(server).map(|row| row.spec().clone());
         let spec = row.ok_or_else(|| GovernError::not_found("server", server))?;
         let catalogue = self.governor.core.discover_as(server, &spec).await?;
         let command = Command::new(CommandId::random()?, Action::SyncServer { server: server.clone(), catalogue });
-        let acted = Acted::simulated(&mut self.simulation, &command)?;
-        Ok((command, acted))
+        let committed = Committed::simulated(&mut self.simulation, &command)?;
+        Ok((command, committed))
     }
 }
 
@@ -281,9 +281,9 @@ async fn bring_about<T: Target>(
     blueprint: &Blueprint,
     options: ApplyOptions,
 ) -> Result<Applied, GovernError> {
-    let before = Standing::of(&target.state(), target.now());
+    let before = EffectiveAccess::of(&target.state(), target.now());
     let mut applied = Applied {
-        acts: Vec::new(),
+        commits: Vec::new(),
         steps: Vec::new(),
         synced: Vec::new(),
         access: Vec::new(),
@@ -310,13 +310,13 @@ async fn bring_about<T: Target>(
         if plan.steps().is_empty() && plan.to_sync().iter().all(|server| applied.faults.contains_key(server)) {
             applied.waiting = plan.waiting().to_vec();
             let state = target.state();
-            applied.access = before.changes_to(&Standing::of(&state, target.now()));
+            applied.access = before.changes_to(&EffectiveAccess::of(&state, target.now()));
             applied.kept = blueprint.kept(&state, target.now());
             return Ok(applied);
         }
         if let Err(error) = carry_out(target, &plan, options, &mut applied).await {
             // A plan holds only what would be accepted. Where that is refused, and the journal has moved since the last
-            // refusal, somebody else acted in between: what is left is planned anew.
+            // refusal, somebody else committed in between: what is left is planned anew.
             let head = Some(target.state().head());
             if !error.kind().is_of_the_state() || head == refused_at {
                 return Err(error);
@@ -336,14 +336,14 @@ async fn carry_out<T: Target>(
 ) -> Result<(), GovernError> {
     let mut at = plan.revision();
     for step in plan.steps() {
-        let acted = target.act(&step.command, at).await?;
-        at = at.max(acted.revision);
-        if acted.outcome == ActOutcome::Done {
+        let committed = target.commit(&step.command, at).await?;
+        at = at.max(committed.revision);
+        if committed.outcome == CommitOutcome::Done {
             let (place, why, action) = (step.place.clone(), step.why.clone(), step.command.action.name());
             applied.steps.push(AppliedStep { place, action, why });
             applied.commands.push(step.command.clone());
         }
-        applied.acts.push(acted);
+        applied.commits.push(committed);
     }
     for server in plan.to_sync() {
         if !applied.faults.contains_key(server) {
@@ -362,16 +362,16 @@ async fn take_in<T: Target>(
 ) -> Result<(), GovernError> {
     let went = destinations(&target.state(), server);
     match target.sync(server).await {
-        Ok((command, acted)) => {
-            let found = SyncCounts::of(&acted.events);
+        Ok((command, committed)) => {
+            let found = SyncCounts::of(&committed.events);
             if found != SyncCounts::default() {
                 let goes = destinations(&target.state(), server);
                 let moved = (!went.is_empty() && !goes.is_empty() && went != goes).then_some((went, goes));
                 applied.synced.push(SyncedServer { server: server.clone(), found, moved });
             }
-            if acted.outcome == ActOutcome::Done {
+            if committed.outcome == CommitOutcome::Done {
                 applied.commands.push(command);
-                applied.acts.push(acted);
+                applied.commits.push(committed);
             }
         }
         Err(error) if !options.despite_faults || error.kind().is_of_the_state() => return Err(error),

@@ -3,14 +3,17 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::{
-    CallLimits, ConnectUrls, CredentialRefresher, Driver, GovernError, GovernErrorKind, Governor, Pulse,
-    act::JustLoaded,
-    chores::Chore,
-    core::{Core, Parts},
+    CallLimits, ConnectUrls, CredentialRefresher, Driver, FreshnessMonitor, GovernError, GovernErrorKind, Governor,
+    background_tasks::BackgroundTask,
+    calls::Calls,
+    commit::JustLoaded,
+    core::Core,
     follow::{Replayed, replay},
     heads::{self, Heads, OnRollback},
-    keep::{Keeping, Rhythm},
-    servers::Providers,
+    keep::{MaintenanceSchedule, MaintenanceState},
+    ledger::Ledger,
+    servers::{Providers, Servers},
+    upkeep::Upkeep,
 };
 use crate::{
     audit::{AuditCommitter, AuditKey, AuditWriter, ReadableNames, WriterMark},
@@ -36,7 +39,7 @@ pub struct GovernorBuilder {
     limits: CallLimits,
     refresher: Option<Arc<dyn CredentialRefresher>>,
     connect: Option<Arc<dyn ConnectUrls>>,
-    rhythm: Rhythm,
+    schedule: MaintenanceSchedule,
     keeper: Option<Arc<dyn HeadKeeper>>,
     on_rollback: OnRollback,
 }
@@ -54,7 +57,7 @@ impl GovernorBuilder {
             limits: CallLimits::default(),
             refresher: None,
             connect: None,
-            rhythm: Rhythm::default(),
+            schedule: MaintenanceSchedule::default(),
             keeper: None,
             on_rollback: OnRollback::default(),
         }
@@ -135,10 +138,10 @@ impl GovernorBuilder {
         self
     }
 
-    /// With another number of acts than 1,000 between two checkpoints of the state, where the stores keep checkpoints: as many
-    /// acts are read at most when a node opens, or ten times as many after a burst.
-    pub fn with_checkpoint_every(mut self, acts: u64) -> Self {
-        self.rhythm.acts = acts.max(1);
+    /// With another number of commits than 1,000 between two checkpoints of the state, where the stores keep checkpoints: as many
+    /// commits are read at most when a node opens, or ten times as many after a burst.
+    pub fn with_checkpoint_every(mut self, commits: u64) -> Self {
+        self.schedule.commits = commits.max(1);
         self
     }
 
@@ -146,7 +149,7 @@ impl GovernorBuilder {
     /// journal, and the journal is sealed. What was recorded after the last anchor can be cut off unseen by a person who can also change
     /// the store's own heads.
     pub fn with_audit_anchors_every(mut self, time: Duration) -> Self {
-        self.rhythm.anchors = time;
+        self.schedule.anchors = time;
         self
     }
 
@@ -176,7 +179,7 @@ impl GovernorBuilder {
     /// Reads the journal, opens the servers and discovers their tools. The [`Driver`] must run: spawn `driver.run()`.
     ///
     /// A journal that this release cannot read in full is not an error: the governor opens, denies every call with
-    /// `state_unreadable`, refuses every act, and [`Governor::status`] says why. A server that cannot be opened or discovered is
+    /// `state_unreadable`, refuses every commit, and [`Governor::status`] says why. A server that cannot be opened or discovered is
     /// none either.
     ///
     /// # Errors
@@ -184,6 +187,23 @@ impl GovernorBuilder {
     /// When the stores cannot be reached, the store is behind what was known of it, two providers have the same id, or the operating
     /// system gives no random bytes.
     pub async fn open(self) -> Result<(Governor, Driver), GovernError> {
+        let (core, committer) = self.open_core().await?;
+        Ok((Governor { core: Arc::clone(&core) }, Driver::new(core, committer)))
+    }
+
+    /// Opens like [`GovernorBuilder::open`], without a driver: for a program that looks and changes what is governed beside the nodes
+    /// which serve it, and calls no tool. Commits, syncs, credentials and the reading of records work as ever; what follows from a commit
+    /// is done before it is answered. Nothing is followed, no chain of audit records is begun, and every call is denied as `state_stale`.
+    ///
+    /// # Errors
+    ///
+    /// As [`GovernorBuilder::open`].
+    pub async fn open_for_commands(self) -> Result<Governor, GovernError> {
+        let (core, _) = self.open_core().await?;
+        Ok(Governor { core })
+    }
+
+    async fn open_core(self) -> Result<(Arc<Core>, AuditCommitter), GovernError> {
         let providers = by_id(self.providers)?;
         let stores = self.stores.unwrap_or_else(|| Arc::new(MemoryStores::new())).open(&self.tenant).await?;
         // INVARIANT: what was known is read before the store is, so that what others write meanwhile makes no store look old
@@ -240,39 +260,29 @@ impl GovernorBuilder {
             Some(key) => key,
             None => AuditKey::random()?,
         };
-        let core = Arc::new(Core::new(Parts {
-            tenant: self.tenant,
-            pulse: Pulse::new(stores.journal.freshness(), self.max_staleness),
-            stores,
-            providers,
-            quotas: Quotas::new(self.limits, Arc::clone(&time)),
-            time,
-            audit,
-            writer,
-            key,
-            sealing,
-            names: self.names,
-            refresher: self.refresher,
-            connect: self.connect,
-            state: replayed.state,
-            unreadable: replayed.unreadable,
-            forget: replayed.forget.clone(),
-            keeping: Keeping::new(self.rhythm, replayed.from),
-            heads: Heads::new(self.keeper, kept),
-            node: u64::from_be_bytes(crate::random::bytes()?),
-        }));
+        let freshness = FreshnessMonitor::new(stores.journal.updates(), self.max_staleness);
+        let quotas = Quotas::new(self.limits, Arc::clone(&time));
+        let node = u64::from_be_bytes(crate::random::bytes()?);
+        let maintenance = MaintenanceState::new(self.schedule, replayed.from);
+        let parts = (
+            Ledger::new(replayed.state, freshness, sealing),
+            Servers::new(providers, self.refresher, self.connect, replayed.forget.clone()),
+            Calls::new(audit, quotas, key, self.names, node),
+            Upkeep::new(writer, maintenance, Heads::new(self.keeper, kept)),
+        );
+        let core = Arc::new(Core::new((self.tenant, stores, time), parts, replayed.unreadable));
         if let Some((actor, command)) = accepted {
-            core.act(&actor, &command, JustLoaded::Nothing).await?;
+            core.commit(&actor, &command, JustLoaded::Nothing).await?;
             core.keep_heads_anew().await?;
         }
-        core.pulse.confirm();
+        core.ledger.freshness_monitor.confirm();
         let head = core.with_state(State::head);
-        core.audit.mark(WriterMark::Opened { revision: head.revision, journal: head.hash });
+        core.calls.audit.mark(WriterMark::Opened { revision: head.revision, journal: head.hash });
         if !replayed.forget.is_empty() {
-            core.chores.push([Chore::Forget(replayed.forget)]);
+            core.upkeep.background_tasks.push([BackgroundTask::SecretPurge(replayed.forget)]);
         }
         core.load_all().await;
-        Ok((Governor { core: Arc::clone(&core) }, Driver::new(core, committer)))
+        Ok((core, committer))
     }
 }
 

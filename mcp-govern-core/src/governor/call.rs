@@ -40,10 +40,10 @@ impl Governor {
     /// audit log is not there: then nothing was sent. Denials beyond [`CallLimits::recorded_denials_per_person`](super::CallLimits::recorded_denials_per_person) are on record as
     /// a count.
     pub async fn call(&self, principal: &Principal, request: CallRequest) -> Result<CallSuccess, CallError> {
-        let call = self.core.next_call();
+        let call = self.core.calls.next_call();
         // INVARIANT: the alarm is subscribed to before the view is loaded
         // (`a_kill_between_admission_and_sending_stops_the_call`).
-        let alarm = self.core.alarm.notified();
+        let alarm = self.core.calls.alarm.notified();
         let CallRequest { tool: asked, arguments, deadline, trace, stated_client, progress } = request;
         let said = Said { trace: trace.as_ref(), stated_client: stated_client.as_ref() };
         let prepared = self.core.prepare(&call, principal, &asked, arguments, said);
@@ -53,7 +53,7 @@ impl Governor {
         };
         let permit = &admitted.permit;
         let sent = SentFlag::new();
-        let Ok(receipt) = self.core.audit.intent(intent, share, Arc::clone(&sent)).await else {
+        let Ok(receipt) = self.core.calls.audit.intent(intent, share, Arc::clone(&sent)).await else {
             let (code, tool) = (DenialCode::RecordUnavailable, Some(permit.tool().clone()));
             let caller = self.core.recorded_caller(permit.caller(), said);
             self.core.record_denial(&call, caller, &asked, permit.revision(), tool, code, Some(digest));
@@ -72,7 +72,7 @@ impl Governor {
         let observer = Observer::new(&watched, Arc::clone(&sent));
         let cx = CallContext::new(&observer)
             .with_user(&principal.user)
-            .with_nodes(self.core.nodes.count())
+            .with_nodes(self.core.upkeep.nodes.count())
             .with_deadline(deadline)
             .with_trace(trace.as_ref())
             .with_progress(progress.as_deref().unwrap_or(&NoProgress));
@@ -109,7 +109,7 @@ impl Governor {
     ///
     /// As [`Governor::call`].
     pub fn preview(&self, principal: &Principal, request: CallRequest) -> Result<RequestPreview, CallError> {
-        let call = self.core.next_call();
+        let call = self.core.calls.next_call();
         let view = self.core.view();
         let denied = |denial| CallError::denied(call.clone(), denial);
         let caller = view.snapshot.resolve(principal);
@@ -157,12 +157,12 @@ impl Core {
                 Err(Stop::Refused(Box::new(RefusedOwn { denial, error, repetition })))
             }
             Ok(output) if sent.get() == Sent::No => {
-                let mut untold = self.untold.write().unwrap_or_else(PoisonError::into_inner);
+                let mut untold = self.calls.untold.write().unwrap_or_else(PoisonError::into_inner);
                 if untold.insert(tool.clone()) {
                     tracing::warn!(
                         %tool,
                         "the provider made a call without reporting that it was about to send: kill switches cannot stop it there, \
-                         and its failures count as ones that may have acted"
+                         and its failures count as ones that may have committed"
                     );
                 }
                 Ok(output)
@@ -173,7 +173,7 @@ impl Core {
 
     /// Whether the tool has succeeded without telling that it sends.
     fn is_untold(&self, tool: &ToolId) -> bool {
-        self.untold.read().unwrap_or_else(PoisonError::into_inner).contains(tool)
+        self.calls.untold.read().unwrap_or_else(PoisonError::into_inner).contains(tool)
     }
 }
 

@@ -1,8 +1,8 @@
 //! The accounts of a person's own that are connected with servers: shown to the person, and taken away by it.
 
-use super::{Acted, GovernError, Governor};
+use super::{Committed, GovernError, Governor};
 use crate::{
-    journal::{CredentialStanding, StoredCredential},
+    journal::{CredentialStatus, StoredCredential},
     vocabulary::{Actor, CredentialFacts, CredentialOwner, ServerId, Timestamp, UserId},
 };
 
@@ -19,7 +19,7 @@ pub struct Connection {
     /// When it was connected.
     pub at: Timestamp,
     /// Whether it is used.
-    pub standing: CredentialStanding,
+    pub status: CredentialStatus,
 }
 
 impl Governor {
@@ -31,7 +31,7 @@ impl Governor {
             title: title.to_owned(),
             facts: credential.facts().clone(),
             at: credential.at(),
-            standing: credential.standing(now),
+            status: credential.status(now),
         };
         self.core.with_state(|state| {
             let servers = state.servers().iter();
@@ -46,8 +46,8 @@ impl Governor {
     ///
     /// # Errors
     ///
-    /// When the act cannot be put on record.
-    pub async fn disconnect(&self, actor: &Actor, server: &ServerId) -> Result<Acted, GovernError> {
+    /// When the commit cannot be put on record.
+    pub async fn disconnect(&self, actor: &Actor, server: &ServerId) -> Result<Committed, GovernError> {
         self.remove_credential(actor, server, CredentialOwner::User(actor.user().clone())).await
     }
 }

@@ -1,7 +1,8 @@
 //! Credentials: put away, probed, found for a call, refreshed.
 
 use super::{
-    Acted, GovernError, GovernErrorKind, Governor, act::JustLoaded, core::Core, keep::driver, servers::OpenServer,
+    Committed, GovernError, GovernErrorKind, Governor, commit::JustLoaded, core::Core, keep::driver,
+    servers::OpenServer,
 };
 use crate::{
     journal::{Action, Command, StoredCredential},
@@ -23,8 +24,8 @@ pub enum Probe {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct CredentialAccepted {
-    /// The act.
-    pub acted: Acted,
+    /// The commit.
+    pub committed: Committed,
     /// The version in the vault.
     pub version: u64,
     /// What is known of it: what was stated with it, and what the probe added to that.
@@ -76,9 +77,9 @@ impl Governor {
         actor: &Actor,
         server: &ServerId,
         owner: CredentialOwner,
-    ) -> Result<Acted, GovernError> {
+    ) -> Result<Committed, GovernError> {
         let action = Action::RemoveCredential { server: server.clone(), owner };
-        self.core.act(actor, &Command::new(CommandId::random()?, action), JustLoaded::Nothing).await
+        self.core.commit(actor, &Command::new(CommandId::random()?, action), JustLoaded::Nothing).await
     }
 
     /// Says whether a credential that is in place works, whose it is and what it may do. An actor who may set it may ask.
@@ -124,7 +125,7 @@ impl Governor {
 }
 
 impl Core {
-    /// The secret is put away first, then the act that points at its version.
+    /// The secret is put away first, then the commit that points at its version.
     async fn put_credential(
         &self,
         actor: &Actor,
@@ -149,7 +150,7 @@ impl Core {
                 (credential.with_further_facts(&report.facts), Some(report))
             }
         };
-        let turn = self.vault_turn.lock().await;
+        let turn = self.servers.vault_turn.lock().await;
         let key = open.vault_key(&owner);
         let before = match self.stores.vault.get(&key).await {
             Ok(entry) => entry.map_or(Before::None, Before::Entry),
@@ -164,10 +165,10 @@ impl Core {
         let version = self.stores.vault.put(&key, expected, &credential).await?;
         let facts = credential.facts().clone();
         let set = Action::SetCredential { server: server.clone(), owner: owner.clone(), version, facts: facts.clone() };
-        let acted = match self.act(actor, &Command::new(CommandId::random()?, set), JustLoaded::Nothing).await {
-            Ok(acted) => acted,
+        let committed = match self.commit(actor, &Command::new(CommandId::random()?, set), JustLoaded::Nothing).await {
+            Ok(committed) => committed,
             Err(error) => {
-                // Where it is not known whether the act was written, the secret must stay.
+                // Where it is not known whether the commit was written, the secret must stay.
                 if error.kind() != GovernErrorKind::Unknown {
                     self.restore(&key, version, before).await;
                 }
@@ -177,11 +178,11 @@ impl Core {
         drop(turn);
         if self.open_server(server)?.origin() != open.origin() {
             let action = Action::RemoveCredential { server: server.clone(), owner };
-            self.act(actor, &Command::new(CommandId::random()?, action), JustLoaded::Nothing).await?;
+            self.commit(actor, &Command::new(CommandId::random()?, action), JustLoaded::Nothing).await?;
             let message = format!("the base URL of server `{server}` was changed meanwhile: set the credential again");
             return Err(GovernError::new(GovernErrorKind::Conflict, message));
         }
-        Ok(CredentialAccepted { acted, version, facts, report })
+        Ok(CredentialAccepted { committed, version, facts, report })
     }
 
     /// Puts on record that a vendor refuses a person's own credential: it is not sent again until another one is in its place,
@@ -190,7 +191,7 @@ impl Core {
         let action = Action::NoteRefusedCredential { server: server.clone(), user: person.clone(), version };
         let noted = async {
             let command = Command::new(CommandId::random()?, action).with_reason("the vendor refuses it");
-            self.act(&driver()?, &command, JustLoaded::Nothing).await
+            self.commit(&driver()?, &command, JustLoaded::Nothing).await
         };
         if let Err(error) = noted.await {
             tracing::warn!(%server, %error, "it could not be put on record that a vendor refuses the credential of a person");
@@ -203,7 +204,7 @@ impl Core {
         refused.is_some_and(|refused| version <= refused)
     }
 
-    /// Puts back the value that was under the key before a put whose act was refused.
+    /// Puts back the value that was under the key before a put whose commit was refused.
     async fn restore(&self, key: &VaultKey, version: u64, before: Before) {
         let restored = match before {
             Before::Entry(entry) => self.stores.vault.put(key, version, &entry.credential).await.map(drop),
@@ -245,7 +246,7 @@ impl Core {
             );
             return invalid(message);
         }
-        let info = self.providers.get(&spec.provider).map(|provider| provider.info());
+        let info = self.servers.providers.get(&spec.provider).map(|provider| provider.info());
         let Some(method) = info.and_then(|info| info.auth_method(&spec.auth_method)) else { return Ok(()) };
         for field in method.fields.iter().filter(|field| field.required) {
             if credential.field(&field.name).is_none_or(crate::vocabulary::Secret::is_empty) {
@@ -262,12 +263,12 @@ impl Core {
     async fn probe(&self, open: &OpenServer, credential: &Credential) -> Result<CredentialReport, GovernError> {
         // No record speaks of it, since it is no call: the log does.
         tracing::info!(tenant = %self.tenant, server = %open.config.server, "the vendor is asked whether a credential works");
-        let cx = ProbeContext::new(credential).with_deadline(std::time::Instant::now() + super::PATIENCE);
+        let cx = ProbeContext::new(credential).with_deadline(std::time::Instant::now() + super::TIMEOUT);
         Ok(open.ready()?.probe(cx).await?)
     }
 
     /// The credential that counts for a server and owner: the state knows of it, and the vault holds that version or, where a
-    /// refresh or an act that this node has not yet seen was first, a newer one. It is bound to the server's origin.
+    /// refresh or a commit that this node has not yet seen was first, a newer one. It is bound to the server's origin.
     pub(crate) async fn vault_entry(
         &self,
         open: &OpenServer,
@@ -290,9 +291,9 @@ impl Core {
         owner: &CredentialOwner,
         stale: &VaultEntry,
     ) -> Option<VaultEntry> {
-        let refresher = self.refresher.as_ref()?;
+        let refresher = self.servers.refresher.as_ref()?;
         let key = open.vault_key(owner);
-        let lock = self.refreshing.of(&key);
+        let lock = self.servers.refreshing.of(&key);
         let _alone = lock.lock().await;
         let current = self.vault_entry(open, owner).await.ok().flatten()?;
         if current.version > stale.version {

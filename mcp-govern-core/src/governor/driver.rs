@@ -10,10 +10,10 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-use super::{Part, chores::Chore, core::Core, watch::race};
+use super::{Part, background_tasks::BackgroundTask, core::Core, watch::race};
 use crate::{audit::AuditCommitter, ports::Journal};
 
-/// Follows the journal, commits the audit in groups, and does what acts leave to be done. Without it every call is denied with
+/// Follows the journal, commits the audit in groups, and does what commits leave to be done. Without it every call is denied with
 /// `state_stale`.
 #[derive(Debug)]
 #[must_use = "spawn `driver.run()`: without it every call is denied as `state_stale`"]
@@ -69,7 +69,7 @@ impl Follower {
 
     /// Runs until the driver has ended. Dropping it denies every call from then on and stops those in flight.
     pub fn run(self) -> impl Future<Output = ()> + Send + 'static {
-        let mut ended = self.core.ended.subscribe();
+        let mut ended = self.core.upkeep.ended.subscribe();
         let following = self.follow();
         async move {
             let _ = race(pin!(following), pin!(ended.wait_for(|ended| *ended))).await;
@@ -110,7 +110,9 @@ impl Driver {
         let following = follower.map(Follower::follow);
         async move {
             let _running = running;
-            core.chores.push(core.nodes.due(core.time.clock()).then_some(Chore::CountNodes));
+            core.upkeep
+                .background_tasks
+                .push(core.upkeep.nodes.due(core.time.clock()).then_some(BackgroundTask::CountNodes));
             // In a block of its own: work that is dropped at its end may hold a lock that the last steps below wait for.
             {
                 let mut commit = pin!(committer.run());
@@ -121,10 +123,10 @@ impl Driver {
                     }
                 });
                 let mut attend = pin!(Arc::clone(&core).attend_all());
-                let bell = Arc::new(Bell::new());
-                let beside = Waker::from(Arc::clone(&bell));
+                let flag_waker = Arc::new(FlagWaker::new());
+                let beside = Waker::from(Arc::clone(&flag_waker));
                 poll_fn(|cx| {
-                    if bell.has_rung(cx.waker()) {
+                    if flag_waker.was_woken(cx.waker()) {
                         let mut cx = Context::from_waker(&beside);
                         // Neither of these two ends.
                         let _ = follow.as_mut().poll(&mut cx);
@@ -144,29 +146,29 @@ impl Driver {
 /// Wakes the driver for what runs beside its commits, and remembers that it did: every call wakes it for a commit, and then
 /// there is nothing else to look at.
 #[derive(Debug)]
-struct Bell {
-    rung: AtomicBool,
+struct FlagWaker {
+    woken: AtomicBool,
     driver: Mutex<Waker>,
 }
 
-impl Bell {
-    /// A bell that has rung: what runs beside has not been looked at yet.
+impl FlagWaker {
+    /// A flag waker that has woken: what runs beside has not been looked at yet.
     fn new() -> Self {
-        Self { rung: AtomicBool::new(true), driver: Mutex::new(Waker::noop().clone()) }
+        Self { woken: AtomicBool::new(true), driver: Mutex::new(Waker::noop().clone()) }
     }
 
-    /// Whether it has rung since it was asked last; from now on it wakes `driver`.
-    fn has_rung(&self, driver: &Waker) -> bool {
-        // INVARIANT: a bell that rings meanwhile is heard here or wakes `driver`
-        // (`a_bell_is_heard_once_and_wakes_whoever_asked_last`).
+    /// Whether it has woken since it was asked last; from now on it wakes `driver`.
+    fn was_woken(&self, driver: &Waker) -> bool {
+        // INVARIANT: a wake-up meanwhile is noticed here or wakes `driver`
+        // (`a_wake_up_is_noticed_once_and_wakes_whoever_asked_last`).
         self.driver.lock().unwrap_or_else(PoisonError::into_inner).clone_from(driver);
-        self.rung.swap(false, Ordering::AcqRel)
+        self.woken.swap(false, Ordering::AcqRel)
     }
 }
 
-impl Wake for Bell {
+impl Wake for FlagWaker {
     fn wake(self: Arc<Self>) {
-        self.rung.store(true, Ordering::Release);
+        self.woken.store(true, Ordering::Release);
         let driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner).clone();
         driver.wake();
     }
@@ -181,18 +183,18 @@ struct Running {
 
 impl Running {
     fn new(core: &Arc<Core>, part: Part) -> Self {
-        core.pulse.start(part);
+        core.ledger.freshness_monitor.start(part);
         Self { core: Arc::clone(core), part }
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.core.pulse.end(self.part);
+        self.core.ledger.freshness_monitor.end(self.part);
         self.core.raise_alarm();
         let ended = match self.part {
-            Part::Driver => &self.core.ended,
-            Part::Follower => &self.core.unfollowed,
+            Part::Driver => &self.core.upkeep.ended,
+            Part::Follower => &self.core.ledger.unfollowed,
         };
         ended.send_replace(true);
     }
@@ -224,21 +226,22 @@ mod tests {
     }
 
     #[test]
-    fn a_bell_is_heard_once_and_wakes_whoever_asked_last() {
-        let (first, last, bell) = (Arc::new(Woken::default()), Arc::new(Woken::default()), Arc::new(Bell::new()));
+    fn a_wake_up_is_noticed_once_and_wakes_whoever_asked_last() {
+        let (first, last, flag_waker) =
+            (Arc::new(Woken::default()), Arc::new(Woken::default()), Arc::new(FlagWaker::new()));
         for driver in [&first, &last] {
             let driver = Waker::from(Arc::clone(driver));
-            bell.wake_by_ref();
-            assert!(bell.has_rung(&driver));
-            assert!(!bell.has_rung(&driver));
+            flag_waker.wake_by_ref();
+            assert!(flag_waker.was_woken(&driver));
+            assert!(!flag_waker.was_woken(&driver));
         }
-        bell.wake_by_ref();
+        flag_waker.wake_by_ref();
         assert_eq!((first.0.load(Ordering::Acquire), last.0.load(Ordering::Acquire)), (1, 1));
-        assert!(bell.has_rung(Waker::noop()));
+        assert!(flag_waker.was_woken(Waker::noop()));
     }
 
     #[test]
-    fn a_new_bell_has_rung() {
-        assert!(Bell::new().has_rung(Waker::noop()));
+    fn a_new_flag_is_raised() {
+        assert!(FlagWaker::new().was_woken(Waker::noop()));
     }
 }

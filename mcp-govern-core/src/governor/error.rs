@@ -3,7 +3,7 @@
 use crate::{
     RandomError,
     blueprint::BlueprintError,
-    journal::{ActError, Refusal, RefusalKind},
+    journal::{CommitError, Refusal, RefusalKind},
     ports::{StoreError, StoreErrorKind, VaultError},
     provider::{ProviderError, ProviderErrorKind},
 };
@@ -168,15 +168,15 @@ impl From<VaultError> for GovernError {
     }
 }
 
-impl From<ActError> for GovernError {
-    fn from(error: ActError) -> Self {
+impl From<CommitError> for GovernError {
+    fn from(error: CommitError) -> Self {
         let kind = match error {
-            ActError::Unwritable(_) => GovernErrorKind::Invalid,
-            ActError::Unreadable { .. }
-            | ActError::Tampered { .. }
-            | ActError::Broken { .. }
-            | ActError::Missing { .. }
-            | ActError::Seal { .. } => GovernErrorKind::Unreadable,
+            CommitError::Unwritable(_) => GovernErrorKind::Invalid,
+            CommitError::Unreadable { .. }
+            | CommitError::Tampered { .. }
+            | CommitError::Broken { .. }
+            | CommitError::Missing { .. }
+            | CommitError::Seal { .. } => GovernErrorKind::Unreadable,
         };
         Self::caused(kind, error)
     }

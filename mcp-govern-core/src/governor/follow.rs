@@ -1,10 +1,10 @@
-//! Reading the journal: whole when a governor opens, then act by act.
+//! Reading the journal: whole when a governor opens, then commit by commit.
 
 use std::{collections::BTreeSet, future::poll_fn, sync::Arc, task::Poll};
 
 use super::{
     GovernError,
-    chores::{Chore, Forget},
+    background_tasks::{BackgroundTask, SecretPurge},
     core::Core,
     keep::{Restored, restore},
 };
@@ -13,25 +13,25 @@ use crate::{
     ports::{Journal, StoreErrorKind, TenantStores},
 };
 
-/// How many acts are read at once.
+/// How many commits are read at once.
 const PAGE: usize = 512;
 
 /// A journal that was read, from its beginning or from a checkpoint.
 #[derive(Debug)]
 pub(super) struct Replayed {
-    /// The act that reading began after.
+    /// The commit that reading began after.
     pub(super) from: Revision,
     pub(super) state: State,
     pub(super) unreadable: Option<Arc<str>>,
     /// Secrets that should be gone: an earlier life may have ended before it took them out of the vault.
-    pub(super) forget: BTreeSet<Forget>,
+    pub(super) forget: BTreeSet<SecretPurge>,
 }
 
 /// Reads a journal, from the newest checkpoint that can be used.
 ///
 /// # Errors
 ///
-/// When the store cannot be reached. A journal that cannot be read in full is not an error: the state is as of the last act that can.
+/// When the store cannot be reached. A journal that cannot be read in full is not an error: the state is as of the last commit that can.
 pub(super) async fn replay(stores: &TenantStores) -> Result<Replayed, GovernError> {
     let restored = restore(stores).await;
     let Restored { state, forget } =
@@ -48,15 +48,15 @@ pub(super) async fn replay(stores: &TenantStores) -> Result<Replayed, GovernErro
         };
         for stored in &page {
             match replayed.state.follow(stored) {
-                Ok(act) => replayed.forget.extend(act.events.iter().filter_map(Forget::of)),
+                Ok(commit) => replayed.forget.extend(commit.events.iter().filter_map(SecretPurge::of)),
                 Err(error) => {
                     replayed.unreadable = Some(error.to_string().into());
                     return Ok(replayed);
                 }
             }
         }
-        // INVARIANT: a short page may end before an act that is missing; only an empty one is the end of the journal
-        // (`an_act_that_is_gone_from_the_middle_is_found_and_everything_denied`).
+        // INVARIANT: a short page may end before a commit that is missing; only an empty one is the end of the journal
+        // (`a_commit_that_is_gone_from_the_middle_is_found_and_everything_denied`).
         if page.is_empty() {
             return Ok(replayed);
         }
@@ -65,13 +65,13 @@ pub(super) async fn replay(stores: &TenantStores) -> Result<Replayed, GovernErro
 
 impl Core {
     /// Takes in what the journal holds beyond the state.
-    pub(super) async fn catch_up(&self) -> Result<Vec<Chore>, GovernError> {
+    pub(super) async fn catch_up(&self) -> Result<Vec<BackgroundTask>, GovernError> {
         self.catch_up_from(&*self.stores.journal).await
     }
 
     /// [`Core::catch_up`], read through another handle of the same journal.
-    async fn catch_up_from(&self, journal: &dyn Journal) -> Result<Vec<Chore>, GovernError> {
-        let mut chores = Vec::new();
+    async fn catch_up_from(&self, journal: &dyn Journal) -> Result<Vec<BackgroundTask>, GovernError> {
+        let mut background_tasks = Vec::new();
         loop {
             let mut head = self.with_state(State::head);
             let page = match journal.read(head.revision, PAGE).await {
@@ -83,13 +83,13 @@ impl Core {
                     return Err(error.into());
                 }
             };
-            let mut acts = Vec::with_capacity(page.len());
+            let mut commits = Vec::with_capacity(page.len());
             let mut broken = None;
             for stored in &page {
                 match stored.open(head) {
-                    Ok(act) => {
+                    Ok(commit) => {
                         head = stored.head();
-                        acts.push((act, head));
+                        commits.push((commit, head));
                     }
                     Err(error) => {
                         broken = Some(error);
@@ -97,15 +97,15 @@ impl Core {
                     }
                 }
             }
-            let published = self.publish(acts);
-            chores.extend(published.chores);
+            let published = self.publish(commits);
+            background_tasks.extend(published.background_tasks);
             if let Some(error) = broken {
                 self.set_unreadable(&error.to_string());
                 return Err(error.into());
             }
             if page.is_empty() && !published.gap {
-                self.pulse.confirm();
-                return Ok(chores);
+                self.ledger.freshness_monitor.confirm();
+                return Ok(background_tasks);
             }
         }
     }
@@ -119,10 +119,10 @@ impl Core {
             }
             // Also after an error: what happened meanwhile is read before waiting again.
             match self.catch_up_from(journal).await {
-                Ok(chores) => {
-                    self.chores.push(chores);
-                    self.pulse.regain();
-                    self.chores.push(self.due());
+                Ok(background_tasks) => {
+                    self.upkeep.background_tasks.push(background_tasks);
+                    self.ledger.freshness_monitor.regain();
+                    self.upkeep.background_tasks.push(self.due());
                 }
                 Err(error) => {
                     self.out_of_touch(&error);
@@ -138,7 +138,7 @@ impl Core {
 impl Core {
     fn out_of_touch(&self, error: &GovernError) {
         tracing::warn!(tenant = %self.tenant, %error, "the journal cannot be followed");
-        self.pulse.lose();
+        self.ledger.freshness_monitor.lose();
         // Calls in flight end if the rules are too old by now.
         self.raise_alarm();
     }

@@ -42,7 +42,7 @@ pub(crate) struct Heads {
 #[derive(Debug)]
 struct Last {
     kept: Option<KeptHeads>,
-    /// The revision at which keeping was last due.
+    /// The revision at which maintenance was last due.
     asked: Option<Revision>,
     due: Instant,
 }
@@ -89,7 +89,7 @@ enum RollbackFault {
     NotSealed,
     /// The journal ends before.
     Journal,
-    /// The journal has another act there.
+    /// The journal has another commit there.
     OtherJournal,
     /// Chains end before, or have another record there.
     Chains(BTreeMap<WriterId, (AuditHead, AuditHead)>),
@@ -122,7 +122,7 @@ impl fmt::Display for Rollback {
             )?,
             RollbackFault::OtherJournal => write!(
                 f,
-                "the store is another one than was known: revision {known} of the journal is another act than the one known on {at} \
+                "the store is another one than was known: revision {known} of the journal is another commit than the one known on {at} \
                  ({place}), and the store has revision {has}"
             )?,
             RollbackFault::Chains(chains) => {
@@ -187,10 +187,10 @@ pub(super) async fn compare(
     if behind.is_empty() { Ok(None) } else { rollback(RollbackFault::Chains(behind)) }
 }
 
-/// Whether the journal holds another act in the place of a known one.
+/// Whether the journal holds another commit in the place of a known one.
 async fn is_another(stores: &TenantStores, known: Head) -> Result<bool, StoreError> {
     match stores.journal.read(Revision(known.revision.0.saturating_sub(1)), 1).await {
-        Ok(acts) => Ok(acts.first().is_none_or(|act| act.head() != known)),
+        Ok(commits) => Ok(commits.first().is_none_or(|commit| commit.head() != known)),
         // A journal with a gap is read by nobody, which is told where it is opened.
         Err(error) if error.kind() == StoreErrorKind::Corrupt => Ok(false),
         Err(error) => Err(error),
@@ -218,8 +218,8 @@ async fn holds(
 
 impl Governor {
     /// Keeps the heads of the moment where [`with_head_keeper`](super::GovernorBuilder::with_head_keeper) says. The
-    /// [`Driver`](super::Driver) does so by itself, after every act that the node learns of and every minute: this is for a program
-    /// that acts and runs none. Without a keeper or an audit key nothing is done.
+    /// [`Driver`](super::Driver) does so by itself, after every commit that the node learns of and every minute: this is for a program
+    /// that commits and runs none. Without a keeper or an audit key nothing is done.
     ///
     /// # Errors
     ///
@@ -234,7 +234,7 @@ impl Governor {
     ///
     /// When the keeper cannot be read.
     pub async fn kept_heads(&self) -> Result<Option<KeptHeads>, GovernError> {
-        match &self.core.heads.keeper {
+        match &self.core.upkeep.heads.keeper {
             Some(keeper) => Ok(keeper.last().await?),
             None => Ok(None),
         }
@@ -243,18 +243,18 @@ impl Governor {
 
 impl Core {
     pub(super) async fn keep_heads(&self) -> Result<(), GovernError> {
-        let (Some(keeper), Some(key)) = (&self.heads.keeper, &self.sealing) else { return Ok(()) };
+        let (Some(keeper), Some(key)) = (&self.upkeep.heads.keeper, &self.ledger.sealing) else { return Ok(()) };
         // What cannot be read in full is not known.
         if self.view().unreadable.is_some() {
             return Ok(());
         }
-        let _writing = self.heads.writing.lock().await;
+        let _writing = self.upkeep.heads.writing.lock().await;
         // INVARIANT: both are durable before they are kept, so that what is kept is never before the store
-        // (`heads_are_kept_after_the_act_and_a_crash_between_leaves_them_behind`).
+        // (`heads_are_kept_after_the_commit_and_a_crash_between_leaves_them_behind`).
         let journal = self.with_state(State::head);
         let audit: BTreeMap<WriterId, AuditHead> =
             self.stores.audit.heads().await?.into_iter().filter(|(_, head)| head.sequence > 0).collect();
-        let last = self.heads.last().kept.clone();
+        let last = self.upkeep.heads.last().kept.clone();
         if let Some(last) = &last {
             if (last.journal, &last.audit) == (journal, &audit) && last.key == key.id() {
                 return Ok(());
@@ -274,13 +274,13 @@ impl Core {
         }
         let heads = KeptHeads::seal(key, self.tenant.clone(), self.time.now(), journal, audit)?;
         keeper.keep(&heads).await?;
-        self.heads.last().kept = Some(heads);
+        self.upkeep.heads.last().kept = Some(heads);
         Ok(())
     }
 
     /// Keeps heads from now on, whatever was known before.
     pub(super) async fn keep_heads_anew(&self) -> Result<(), GovernError> {
-        self.heads.last().kept = None;
+        self.upkeep.heads.last().kept = None;
         self.keep_heads().await
     }
 

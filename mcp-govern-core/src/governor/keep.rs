@@ -1,7 +1,7 @@
 //! What the driver keeps in order beside the calls: checkpoints of the state, and anchors of the audit in the journal.
 //!
 //! Both are done by one node at a time, under a lease, and neither is ever an error of the tenant: a checkpoint that cannot be
-//! written means that the next node to open reads more acts, an anchor that cannot be written is written later.
+//! written means that the next node to open reads more commits, an anchor that cannot be written is written later.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,21 +14,21 @@ use tokio::sync::oneshot;
 
 use super::{
     GovernError,
-    act::JustLoaded,
-    chores::{Chore, Forget},
+    background_tasks::{BackgroundTask, SecretPurge},
+    commit::JustLoaded,
     core::Core,
 };
 use crate::{
-    journal::{Act, Action, CHECKPOINT_FORM, CheckpointError, Command, Head, Revision, Sealed, State},
+    journal::{Action, CHECKPOINT_FORM, CheckpointError, Command, Commit, Head, Revision, Sealed, State},
     ports::{AuditHead, Checkpoint, Checkpoints, TenantStores, WriterId},
     vocabulary::{Actor, CommandId, Role, UserId},
 };
 
 /// How long a lease is held without a word.
 const LEASE: Duration = Duration::from_secs(60);
-/// After this many times the acts between two checkpoints, no time between them is waited for.
+/// After this many times the commits between two checkpoints, no time between them is waited for.
 const BURST: u64 = 10;
-/// The shortest time between two checkpoints of one node, unless acts come in a burst.
+/// The shortest time between two checkpoints of one node, unless commits come in a burst.
 const CHECKPOINT_PAUSE: Duration = Duration::from_secs(60);
 /// How soon after opening the chains that are there are anchored: short commands beside the nodes anchor nothing.
 const FIRST_ANCHOR: Duration = Duration::from_secs(60);
@@ -37,23 +37,23 @@ const BARE: u64 = 2;
 
 /// When checkpoints and anchors are written.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Rhythm {
-    /// How many acts lie between two checkpoints.
-    pub(super) acts: u64,
+pub(super) struct MaintenanceSchedule {
+    /// How many commits lie between two checkpoints.
+    pub(super) commits: u64,
     /// How much time lies between two anchors.
     pub(super) anchors: Duration,
 }
 
-impl Default for Rhythm {
+impl Default for MaintenanceSchedule {
     fn default() -> Self {
-        Self { acts: 1_000, anchors: Duration::from_secs(15 * 60) }
+        Self { commits: 1_000, anchors: Duration::from_secs(15 * 60) }
     }
 }
 
 /// What was kept last.
 #[derive(Debug)]
-pub(crate) struct Keeping {
-    rhythm: Rhythm,
+pub(crate) struct MaintenanceState {
+    schedule: MaintenanceSchedule,
     last: Mutex<Last>,
     /// One checkpoint at a time on this node.
     writing: tokio::sync::Mutex<()>,
@@ -68,12 +68,12 @@ struct Last {
     anchors_due: Instant,
 }
 
-impl Keeping {
+impl MaintenanceState {
     /// `checkpoint` is what the state was read from.
-    pub(super) fn new(rhythm: Rhythm, checkpoint: Revision) -> Self {
-        let anchors_due = Instant::now() + rhythm.anchors.min(FIRST_ANCHOR);
+    pub(super) fn new(schedule: MaintenanceSchedule, checkpoint: Revision) -> Self {
+        let anchors_due = Instant::now() + schedule.anchors.min(FIRST_ANCHOR);
         let last = Mutex::new(Last { checkpoint, tried: None, anchors_due });
-        Self { rhythm, last, writing: tokio::sync::Mutex::default() }
+        Self { schedule, last, writing: tokio::sync::Mutex::default() }
     }
 
     fn last(&self) -> MutexGuard<'_, Last> {
@@ -81,21 +81,21 @@ impl Keeping {
     }
 
     /// What is due at a revision.
-    fn due(&self, revision: Revision, now: Instant) -> Vec<Chore> {
+    fn due(&self, revision: Revision, now: Instant) -> Vec<BackgroundTask> {
         let mut last = self.last();
         let mut due = Vec::new();
-        let acts = revision.0.saturating_sub(last.checkpoint.0);
+        let commits = revision.0.saturating_sub(last.checkpoint.0);
         let rested = last.tried.is_none_or(|tried| now.saturating_duration_since(tried) >= CHECKPOINT_PAUSE);
-        if acts >= self.rhythm.acts.saturating_mul(BURST) || (acts >= self.rhythm.acts && rested) {
+        if commits >= self.schedule.commits.saturating_mul(BURST) || (commits >= self.schedule.commits && rested) {
             last.tried = Some(now);
-            // Counted from here on, also where writing fails: it is tried again after as many acts.
+            // Counted from here on, also where writing fails: it is tried again after as many commits.
             last.checkpoint = revision;
-            due.push(Chore::Checkpoint);
+            due.push(BackgroundTask::Checkpoint);
         }
         if now >= last.anchors_due {
-            last.anchors_due = now + self.rhythm.anchors;
-            due.push(Chore::Anchor);
-            due.push(Chore::DeleteDropped(None));
+            last.anchors_due = now + self.schedule.anchors;
+            due.push(BackgroundTask::Anchor);
+            due.push(BackgroundTask::DeleteDropped(None));
         }
         due
     }
@@ -105,7 +105,7 @@ impl Keeping {
 #[derive(Debug)]
 pub(super) struct Restored {
     pub(super) state: State,
-    pub(super) forget: BTreeSet<Forget>,
+    pub(super) forget: BTreeSet<SecretPurge>,
 }
 
 /// The newest state that the stores keep; nothing where there is none that can be used.
@@ -129,7 +129,7 @@ pub(super) async fn restore(stores: &TenantStores) -> Option<Restored> {
 }
 
 /// Two lines of JSON: the secrets that should be gone, and the state.
-fn write(state: &State, forget: &BTreeSet<Forget>) -> Result<Vec<u8>, CheckpointError> {
+fn write(state: &State, forget: &BTreeSet<SecretPurge>) -> Result<Vec<u8>, CheckpointError> {
     let mut bytes = serde_json::to_vec(forget).map_err(CheckpointError::new)?;
     bytes.push(b'\n');
     bytes.append(&mut state.to_checkpoint()?);
@@ -156,21 +156,21 @@ async fn aside<T: Send + 'static>(
 
 impl Core {
     /// What is due by now.
-    pub(super) fn due(&self) -> Vec<Chore> {
+    pub(super) fn due(&self) -> Vec<BackgroundTask> {
         let (revision, now) = (self.with_state(State::head).revision, Instant::now());
-        let mut due = self.keeping.due(revision, now);
-        due.extend(self.heads.due(revision, now).then_some(Chore::KeepHeads));
-        due.extend((self.stores.space.is_some() && self.room.due(now)).then_some(Chore::Measure));
-        due.extend(self.nodes.due(self.time.clock()).then_some(Chore::CountNodes));
+        let mut due = self.upkeep.maintenance.due(revision, now);
+        due.extend(self.upkeep.heads.due(revision, now).then_some(BackgroundTask::KeepHeads));
+        due.extend((self.stores.space.is_some() && self.upkeep.room.due(now)).then_some(BackgroundTask::Measure));
+        due.extend(self.upkeep.nodes.due(self.time.clock()).then_some(BackgroundTask::CountNodes));
         due
     }
 
     /// Writes a checkpoint, unless another node does or has just done so.
     pub(super) async fn keep_checkpoint(&self) {
         let Some(checkpoints) = &self.stores.checkpoints else { return };
-        let Ok(_writing) = self.keeping.writing.try_lock() else { return };
+        let Ok(_writing) = self.upkeep.maintenance.writing.try_lock() else { return };
         if let Err(error) = self.write_checkpoint(&**checkpoints).await {
-            tracing::warn!(%error, "a checkpoint could not be written: the next start reads more acts");
+            tracing::warn!(%error, "a checkpoint could not be written: the next start reads more commits");
         }
     }
 
@@ -179,7 +179,7 @@ impl Core {
         let newest = checkpoints.newest(CHECKPOINT_FORM).await?.map_or(Revision::ZERO, |head| head.revision);
         let (state, forget) = self.restorable();
         let head = state.head();
-        if head.revision.0.saturating_sub(newest.0) < self.keeping.rhythm.acts.min(head.revision.0) {
+        if head.revision.0.saturating_sub(newest.0) < self.upkeep.maintenance.schedule.commits.min(head.revision.0) {
             return Ok(());
         }
         let bytes = aside(move || write(&state, &forget)).await?;
@@ -191,15 +191,15 @@ impl Core {
         Ok(())
     }
 
-    /// The state and the secrets that its acts have taken away, of one moment.
-    fn restorable(&self) -> (Arc<State>, BTreeSet<Forget>) {
-        let desk = self.desk();
-        (self.state(), desk.forget.clone())
+    /// The state and the secrets that its commits have taken away, of one moment.
+    fn restorable(&self) -> (Arc<State>, BTreeSet<SecretPurge>) {
+        let publish_state = self.publish_state();
+        (self.state(), publish_state.forget.clone())
     }
 
     /// Puts on record where the chains stand that have moved.
     ///
-    /// Boxed: anchoring is an act, and acts leave chores to be done.
+    /// Boxed: anchoring is a commit, and commits leave background tasks to be done.
     pub(super) fn keep_anchors(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(async move {
             let anchored = async {
@@ -216,8 +216,8 @@ impl Core {
     /// Puts on record where this node's own chain ended.
     pub(super) async fn keep_own_anchor(&self) {
         let anchored = async {
-            let head = self.stores.audit.head(&self.writer).await?;
-            self.anchor([(self.writer.clone(), head)], Covering::Chains).await
+            let head = self.stores.audit.head(&self.upkeep.writer).await?;
+            self.anchor([(self.upkeep.writer.clone(), head)], Covering::Chains).await
         };
         if let Err::<(), GovernError>(error) = anchored.await {
             tracing::warn!(%error, "the end of the audit chain could not be put on record: another node will");
@@ -251,20 +251,20 @@ impl Core {
                 tracing::error!(%writer, sequence = head.sequence, "a chain of audit records does not end where its head says: verify it");
             }
         }
-        let uncovered = self.sealing.is_some() && self.with_state(Self::rests_on_its_chain_alone);
+        let uncovered = self.ledger.sealing.is_some() && self.with_state(Self::rests_on_its_chain_alone);
         if sound.is_empty() && !(covering == Covering::Journal && uncovered) {
             return Ok(());
         }
         let (chains, command) = (sound.len(), CommandId::random()?);
-        let acted = self
-            .act(&driver()?, &Command::new(command, Action::AnchorAudit { heads: sound }), JustLoaded::Nothing)
+        let committed = self
+            .commit(&driver()?, &Command::new(command, Action::AnchorAudit { heads: sound }), JustLoaded::Nothing)
             .await?;
         let Head { revision, hash } = self.with_state(State::head);
-        // Whoever keeps the log elsewhere keeps the head elsewhere. Another act may have come behind this one.
-        if revision == acted.revision {
-            tracing::info!(%revision, %hash, chains, sealed = self.sealing.is_some(), "the heads of the audit are on record");
+        // Whoever keeps the log elsewhere keeps the head elsewhere. Another commit may have come behind this one.
+        if revision == committed.revision {
+            tracing::info!(%revision, %hash, chains, sealed = self.ledger.sealing.is_some(), "the heads of the audit are on record");
         } else {
-            tracing::info!(revision = %acted.revision, chains, sealed = self.sealing.is_some(), "the heads of the audit are on record");
+            tracing::info!(revision = %committed.revision, chains, sealed = self.ledger.sealing.is_some(), "the heads of the audit are on record");
         }
         Ok(())
     }
@@ -273,7 +273,7 @@ impl Core {
     /// nothing is sealed after a seal that the key did not make.
     async fn may_anchor(&self) -> Result<bool, GovernError> {
         let Some(Sealed { revision, key, .. }) = self.with_state(State::sealed) else { return Ok(true) };
-        let Some(sealing) = &self.sealing else {
+        let Some(sealing) = &self.ledger.sealing else {
             tracing::debug!("the journal is sealed by nodes that have an audit key of their own: they anchor it");
             return Ok(false);
         };
@@ -283,9 +283,10 @@ impl Core {
         }
         let before = Revision(revision.0.saturating_sub(1));
         let stored = self.stores.journal.read(before, 1).await?.into_iter().next();
-        // The state follows from the acts that were read; here it is what the store holds now.
-        let act: Option<Act> = stored.and_then(|stored| serde_json::from_slice(stored.bytes()).ok());
-        let good = act.is_some_and(|act| act.revision == revision && sealing.has_sealed(&self.tenant, &act));
+        // The state follows from the commits that were read; here it is what the store holds now.
+        let commit: Option<Commit> = stored.and_then(|stored| serde_json::from_slice(stored.bytes()).ok());
+        let good =
+            commit.is_some_and(|commit| commit.revision == revision && sealing.has_sealed(&self.tenant, &commit));
         if !good {
             tracing::error!(%revision, "the last seal of the journal is not one of the audit key: nothing is sealed behind it, verify it");
         }
@@ -296,13 +297,13 @@ impl Core {
 /// What an anchor is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Covering {
-    /// The chains that have moved, and with a key the acts since the last seal, too.
+    /// The chains that have moved, and with a key the commits since the last seal, too.
     Journal,
     /// The chains that have moved: where none has, nothing is written.
     Chains,
 }
 
-/// In whose name the governor itself acts: it is not a person.
+/// In whose name the governor itself commits: it is not a person.
 pub(super) fn driver() -> Result<Actor, GovernError> {
     let user = UserId::new("mcp-govern", "driver")
         .map_err(|error| GovernError::new(super::GovernErrorKind::Invalid, error.to_string()))?;
@@ -313,14 +314,14 @@ pub(super) fn driver() -> Result<Actor, GovernError> {
 mod tests {
     use super::*;
 
-    fn keeping() -> Keeping {
-        Keeping::new(Rhythm { acts: 10, anchors: Duration::from_secs(3600) }, Revision(5))
+    fn maintenance() -> MaintenanceState {
+        MaintenanceState::new(MaintenanceSchedule { commits: 10, anchors: Duration::from_secs(3600) }, Revision(5))
     }
 
     #[test]
-    fn a_checkpoint_is_due_after_so_many_acts_and_not_again_at_once() {
-        let (keeping, now) = (keeping(), Instant::now());
-        let due = |revision, at| keeping.due(Revision(revision), at).contains(&Chore::Checkpoint);
+    fn a_checkpoint_is_due_after_so_many_commits_and_not_again_at_once() {
+        let (maintenance, now) = (maintenance(), Instant::now());
+        let due = |revision, at| maintenance.due(Revision(revision), at).contains(&BackgroundTask::Checkpoint);
         assert!(!due(14, now));
         assert!(due(15, now));
         assert!(!due(40, now), "too soon after the last");
@@ -331,12 +332,12 @@ mod tests {
 
     #[test]
     fn anchors_are_due_in_their_time_and_never_to_a_short_command() {
-        let (keeping, now) = (keeping(), Instant::now());
-        let both = || [Chore::Anchor, Chore::DeleteDropped(None)];
-        assert_eq!(keeping.due(Revision(5), now + FIRST_ANCHOR / 2), []);
-        assert_eq!(keeping.due(Revision(5), now + FIRST_ANCHOR * 2), both());
-        assert_eq!(keeping.due(Revision(5), now + FIRST_ANCHOR * 3), []);
-        assert_eq!(keeping.due(Revision(5), now + Duration::from_secs(3600) * 2), both());
+        let (maintenance, now) = (maintenance(), Instant::now());
+        let both = || [BackgroundTask::Anchor, BackgroundTask::DeleteDropped(None)];
+        assert_eq!(maintenance.due(Revision(5), now + FIRST_ANCHOR / 2), []);
+        assert_eq!(maintenance.due(Revision(5), now + FIRST_ANCHOR * 2), both());
+        assert_eq!(maintenance.due(Revision(5), now + FIRST_ANCHOR * 3), []);
+        assert_eq!(maintenance.due(Revision(5), now + Duration::from_secs(3600) * 2), both());
     }
 
     #[test]
@@ -344,7 +345,7 @@ mod tests {
         for bytes in [&b""[..], b"[]", b"[]\n", b"[]\n{}", b"{}\n{}", b"\n"] {
             assert!(read(Head::EMPTY, bytes).is_err(), "{bytes:?}");
         }
-        let (state, forget) = (State::new(), BTreeSet::from([Forget::User(UserId::new("local", "ada").unwrap())]));
+        let (state, forget) = (State::new(), BTreeSet::from([SecretPurge::User(UserId::new("local", "ada").unwrap())]));
         let bytes = write(&state, &forget).unwrap();
         let read = read(Head::EMPTY, &bytes).unwrap();
         assert_eq!((read.state.head(), read.forget), (Head::EMPTY, forget));

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{GovernError, Governor, ToolRef, core::View};
 use crate::{
-    access::{Caller, Explanation, Listed, Moment, ToolIndex, Visibility, admit},
+    access::{Caller, Explanation, Listed, Moment, ToolNumber, Visibility, admit},
     denial::{Denial, Remedy},
     provider::SunsetNotice,
     vocabulary::{Classification, Effect, Principal, RequestableTools, ToolDefinition, ToolId},
@@ -171,7 +171,8 @@ impl Governor {
                 tool.map(|tool| tool.id().clone()).ok_or_else(|| GovernError::not_found("tool", name))?
             }
         };
-        let (detail, used_up) = self.core.quotas.explain(self.core.user_hash(&principal.user), &principal.client);
+        let (detail, used_up) =
+            self.core.calls.quotas.explain(self.core.calls.user_hash(&principal.user), &principal.client);
         let explained = view.snapshot.explain(&caller, &id, &moment);
         let explained = explained.with_quota(&detail, used_up.map(|used_up| used_up.denial()).as_ref());
         Ok(self.core.with_state(|state| explained.with_credential(&view.snapshot, state, moment.now)))
@@ -188,7 +189,13 @@ impl Governor {
     }
 }
 
-fn shown(view: &View, caller: &Caller, tool: ToolIndex, visibility: Visibility, moment: &Moment) -> Option<ListedTool> {
+fn shown(
+    view: &View,
+    caller: &Caller,
+    tool: ToolNumber,
+    visibility: Visibility,
+    moment: &Moment,
+) -> Option<ListedTool> {
     let seen = view.snapshot.view(tool)?;
     let remedy = match visibility {
         Visibility::Requestable => {
@@ -211,7 +218,7 @@ fn shown(view: &View, caller: &Caller, tool: ToolIndex, visibility: Visibility, 
 }
 
 /// How well a tool answers to the words: each counts by the best place where it stands. None where one stands nowhere.
-fn score(view: &View, tool: ToolIndex, words: &[String]) -> Option<u32> {
+fn score(view: &View, tool: ToolNumber, words: &[String]) -> Option<u32> {
     let seen = view.snapshot.view(tool)?;
     let definition = seen.definition();
     let places = [

@@ -1,16 +1,17 @@
-//! The shell around the pure centre: the one way to act, to list and to call.
+//! The shell around the pure centre: the one way to commit, to list and to call.
 //!
 //! [`Governor::builder`] opens a tenant; the [`Driver`] that comes with it must run. Every entry - list, search, describe,
 //! preview, call - goes through the same admission.
 
-mod act;
-mod acts;
 mod ask;
 mod authorise;
+mod background_tasks;
 mod blueprint;
 mod builder;
 mod call;
-mod chores;
+mod calls;
+mod commit;
+mod commits;
 mod connections;
 mod core;
 mod credentials;
@@ -18,12 +19,13 @@ mod differing;
 mod driver;
 mod error;
 mod follow;
+mod freshness_monitor;
 mod heads;
 mod keep;
+mod ledger;
 mod list;
 mod nodes;
 mod prepare;
-mod pulse;
 mod records;
 mod refresh;
 mod request;
@@ -32,17 +34,18 @@ mod servers;
 mod space;
 mod status;
 mod sync;
+mod upkeep;
 mod watch;
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
-pub(crate) use self::pulse::{Part, Pulse};
+pub(crate) use self::freshness_monitor::{FreshnessMonitor, Part};
 pub use self::{
-    act::{ActOutcome, Acted},
-    acts::Acts,
     ask::{AccessWish, RequestState, RequestableProfile},
     blueprint::{Applied, AppliedStep, ApplyOptions, Simulated, SyncCounts, SyncedServer},
     builder::GovernorBuilder,
+    commit::{CommitOutcome, Committed},
+    commits::Commits,
     connections::Connection,
     credentials::{CredentialAccepted, Probe},
     driver::{Driver, Follower},
@@ -61,9 +64,9 @@ use crate::{
 };
 
 /// How long discovery and probing may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Governs one tenant on this node: the only way to act, to list and to call. Cheap to clone; clones share everything.
+/// Governs one tenant on this node: the only way to commit, to list and to call. Cheap to clone; clones share everything.
 ///
 /// Several governors over the same stores, on one node or on many, govern the same tenant: each follows what the others do.
 #[derive(Debug, Clone)]
@@ -84,8 +87,8 @@ impl Governor {
     ///
     /// A refusal as [`decide`](crate::journal::decide) says it, or a store that failed. Only with
     /// [`GovernErrorKind::Unknown`] may something have been done: send the same command again.
-    pub async fn act(&self, actor: &Actor, command: Command) -> Result<Acted, GovernError> {
-        self.core.act(actor, &command, act::JustLoaded::Nothing).await
+    pub async fn commit(&self, actor: &Actor, command: Command) -> Result<Committed, GovernError> {
+        self.core.commit(actor, &command, commit::JustLoaded::Nothing).await
     }
 
     /// The tenant.
@@ -93,7 +96,7 @@ impl Governor {
         &self.core.tenant
     }
 
-    /// The state of the moment. Keep it no longer than needed: while it is kept, the next act copies it.
+    /// The state of the moment. Keep it no longer than needed: while it is kept, the next commit copies it.
     pub fn state(&self) -> Arc<State> {
         self.core.state()
     }
@@ -113,19 +116,19 @@ impl Governor {
         self.core.view().snapshot.head()
     }
 
-    /// The time by which the rules go: the largest of the clock, the last act and every time seen before.
+    /// The time by which the rules go: the largest of the clock, the last commit and every time seen before.
     pub fn now(&self) -> Timestamp {
         self.core.time.now()
     }
 
-    /// Waits until this node's rules are of at least this revision: for a node that learns of an act of another one.
+    /// Waits until this node's rules are of at least this revision: for a node that learns of a commit of another one.
     ///
     /// # Errors
     ///
     /// When the driver has ended, so that nothing is followed any more.
     pub async fn reached(&self, revision: Revision) -> Result<(), GovernError> {
         let ended = || GovernError::new(GovernErrorKind::Unavailable, "the driver has ended: nothing is followed");
-        let (mut at, mut end) = (self.core.revision.subscribe(), self.core.unfollowed.subscribe());
+        let (mut at, mut end) = (self.core.ledger.revision.subscribe(), self.core.ledger.unfollowed.subscribe());
         let reached = watch::race(pin!(at.wait_for(|at| *at >= revision)), pin!(end.wait_for(|ended| *ended))).await;
         match reached {
             Ok(Ok(_)) => Ok(()),
@@ -133,7 +136,7 @@ impl Governor {
         }
     }
 
-    /// A number that changes with every change of what may be listed or called on this node: an act that was taken in, a server's
+    /// A number that changes with every change of what may be listed or called on this node: a commit that was taken in, a server's
     /// definitions that were loaded.
     pub fn generation(&self) -> u64 {
         *self.core.generation.borrow()
@@ -146,7 +149,7 @@ impl Governor {
     /// When the driver has ended, so that nothing is followed any more.
     pub async fn changed(&self, generation: u64) -> Result<u64, GovernError> {
         let ended = || GovernError::new(GovernErrorKind::Unavailable, "the driver has ended: nothing is followed");
-        let (mut at, mut end) = (self.core.generation.subscribe(), self.core.unfollowed.subscribe());
+        let (mut at, mut end) = (self.core.generation.subscribe(), self.core.ledger.unfollowed.subscribe());
         match watch::race(pin!(at.wait_for(|at| *at != generation)), pin!(end.wait_for(|ended| *ended))).await {
             Ok(Ok(now)) => Ok(*now),
             Ok(Err(_)) | Err(_) => Err(ended()),
@@ -169,9 +172,9 @@ impl Governor {
     /// Ends in order: no new call is let in, calls in flight finish, the audit chain is closed, and the driver's future ends.
     /// Waits for that; without a driver that runs there is nothing to wait for.
     pub async fn close(&self) {
-        self.core.audit.close();
-        if self.core.pulse.runs(Part::Driver) {
-            let mut ended = self.core.ended.subscribe();
+        self.core.calls.audit.close();
+        if self.core.ledger.freshness_monitor.runs(Part::Driver) {
+            let mut ended = self.core.upkeep.ended.subscribe();
             let _ = ended.wait_for(|ended| *ended).await;
         }
     }

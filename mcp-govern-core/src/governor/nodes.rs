@@ -63,7 +63,7 @@ impl Core {
     pub(super) async fn count_nodes(&self) {
         match self.counted().await {
             Ok(count) => {
-                let mut known = self.nodes.known.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut known = self.upkeep.nodes.known.lock().unwrap_or_else(PoisonError::into_inner);
                 // A node that is alone from the beginning needs no line in the log.
                 if known.count.unwrap_or(NonZeroUsize::MIN) != count {
                     tracing::info!(nodes = count, "the vendors' rate limits are divided between the nodes at work");
@@ -75,7 +75,7 @@ impl Core {
     }
 
     async fn counted(&self) -> Result<NonZeroUsize, StoreError> {
-        let mut own = self.nodes.own.lock().await;
+        let mut own = self.upkeep.nodes.own.lock().await;
         if let Some(guard) = own.as_mut()
             && !guard.renew(LEASE).await?
         {
@@ -93,6 +93,6 @@ impl Core {
 
     /// Gives this node's lease back: it is not at work any more.
     pub(super) async fn leave(&self) {
-        *self.nodes.own.lock().await = None;
+        *self.upkeep.nodes.own.lock().await = None;
     }
 }

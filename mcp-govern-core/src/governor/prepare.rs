@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{
     ToolRef,
-    chores::Chore,
+    background_tasks::BackgroundTask,
     core::{Core, View},
     servers::OpenServer,
 };
@@ -111,18 +111,19 @@ impl Core {
         })?;
         let permit = &admitted.permit;
         let refused = |denial: &Denial, digest| recorded(Some(permit.tool().clone()), denial.code(), digest);
-        let share = self.quotas.begin(self.user_hash(&principal.user), &principal.client).map_err(|used_up| {
-            let denial = used_up.denial();
-            refused(&denial, None);
-            denial
-        })?;
+        let share =
+            self.calls.quotas.begin(self.calls.user_hash(&principal.user), &principal.client).map_err(|used_up| {
+                let denial = used_up.denial();
+                refused(&denial, None);
+                denial
+            })?;
         let arguments = normalised(permit, arguments).inspect_err(|denial| refused(denial, None))?;
         let given = ArgumentsMessage::of(arguments.as_map());
         let checked = check_normal(permit, arguments)
             .and_then(|checked| judge(&admitted, &checked).map(|()| checked))
-            .inspect_err(|denial| refused(denial, Some(self.key.mac(given.bytes()))))?;
+            .inspect_err(|denial| refused(denial, Some(self.calls.key.mac(given.bytes()))))?;
         let sent = if checked.are_as_given() { given } else { ArgumentsMessage::of(checked.arguments().as_map()) };
-        let digest = self.key.mac(sent.bytes());
+        let digest = self.calls.key.mac(sent.bytes());
         let credential = self.credential_use(&admitted, principal);
         let caller = self.recorded_caller(&caller, said);
         let arguments = RecordedArguments { digest, length: sent.json_length() };
@@ -155,8 +156,8 @@ impl Core {
     /// A tool whose server could not be discovered is asked for: the driver tries again.
     fn note_unloaded(&self, refused: &Refused, tool: Option<&ToolId>) {
         let Some(tool) = tool.filter(|_| refused.code() == DenialCode::DefinitionNotApproved) else { return };
-        if self.desk().faults.contains_key(tool.server()) {
-            self.chores.push([Chore::Load(tool.server().clone())]);
+        if self.publish_state().faults.contains_key(tool.server()) {
+            self.upkeep.background_tasks.push([BackgroundTask::Load(tool.server().clone())]);
         }
     }
 
@@ -173,8 +174,8 @@ impl Core {
     /// Whose credential the call uses, as its record names it.
     fn credential_use(&self, admitted: &Admitted, principal: &Principal) -> CredentialUse {
         let sharing = admitted.permit.sharing();
-        let named = |name: &str| match (sharing, self.names) {
-            (CredentialSharing::PerUser, ReadableNames::Omitted) => self.key.text(name),
+        let named = |name: &str| match (sharing, self.calls.names) {
+            (CredentialSharing::PerUser, ReadableNames::Omitted) => self.calls.key.text(name),
             _ => name.to_owned(),
         };
         self.with_credential(admitted, principal, |known| {
@@ -185,8 +186,8 @@ impl Core {
 
     pub(super) fn recorded_caller(&self, caller: &access::Caller, said: Said<'_>) -> audit::Caller {
         let (principal, client_type) = (caller.principal(), caller.client_type());
-        let mut caller = audit::Caller::new(self.user_hash(&principal.user), principal.client.to_text());
-        caller.user_name = (self.names == ReadableNames::Recorded).then(|| principal.user.to_string());
+        let mut caller = audit::Caller::new(self.calls.user_hash(&principal.user), principal.client.to_text());
+        caller.user_name = (self.calls.names == ReadableNames::Recorded).then(|| principal.user.to_string());
         caller.client_type = client_type;
         caller.source = principal.source;
         caller.trace_id = said.trace.map(|trace| trace.trace_id().to_owned());
@@ -205,11 +206,11 @@ impl Core {
         code: DenialCode,
         arguments_digest: Option<Digest>,
     ) {
-        if !self.quotas.records_denial(caller.user) {
-            self.audit.withhold_denial(caller.user);
+        if !self.calls.quotas.records_denial(caller.user) {
+            self.calls.audit.withhold_denial(caller.user);
             return;
         }
-        self.audit.denial(Box::new(CallDenial {
+        self.calls.audit.denial(Box::new(CallDenial {
             call: call.clone(),
             caller,
             name: match asked {

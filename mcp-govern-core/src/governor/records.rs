@@ -36,7 +36,7 @@ impl Governor {
 
     /// The salted hash by which records name a person.
     pub fn user_hash(&self, user: &UserId) -> Digest {
-        self.core.user_hash(user)
+        self.core.calls.user_hash(user)
     }
 
     /// Verifies the chain of every writer, against the heads that the journal holds and those that are kept outside of the stores
@@ -74,9 +74,9 @@ impl Governor {
             // Another node may have dropped a segment that this one has not heard of. A journal that cannot be followed is told of
             // by whoever verifies it.
             if verification.broken.is_some()
-                && let Ok(chores) = self.core.catch_up().await
+                && let Ok(background_tasks) = self.core.catch_up().await
             {
-                self.core.chores.push(chores);
+                self.core.upkeep.background_tasks.push(background_tasks);
                 let now = self.dropped_through(&writer);
                 if now != after {
                     verification = self.verify_chain(&writer, now, anchors).await?;
@@ -165,7 +165,7 @@ impl Governor {
         (filter.until, filter.kind) = (Some(until), Some(RecordKind::Intent));
         let mut open = Vec::new();
         self.every(&filter, |writer, record| {
-            if writer != self.core.writer && !ended.contains(&record.call) {
+            if writer != self.core.upkeep.writer && !ended.contains(&record.call) {
                 open.push((writer, record));
             }
         })
@@ -199,7 +199,7 @@ impl Governor {
         }
     }
 
-    /// Verifies the journal of governance acts from its beginning, against what this node has read of it and what the audit
+    /// Verifies the journal of governance commits from its beginning, against what this node has read of it and what the audit
     /// chains say of it: each begins with the head of the journal. `anchor` is a head that was kept elsewhere besides. With an audit
     /// key ([`GovernorBuilder::with_audit_key`](super::GovernorBuilder::with_audit_key)) the seals are checked, too; what they
     /// vouch for is in the answer.
@@ -217,13 +217,13 @@ impl Governor {
         let known = kept.map(|kept| kept.journal);
         let anchors = anchor.into_iter().chain(known).chain([self.journal_head()]).chain(self.vouched().await?);
         let mut verifier = anchors.fold(JournalVerifier::new(Head::EMPTY), JournalVerifier::with_anchor);
-        if let Some(key) = &self.core.sealing {
+        if let Some(key) = &self.core.ledger.sealing {
             verifier = verifier.with_key(&self.core.tenant, key);
         }
         loop {
             let page = match self.core.stores.journal.read(verifier.head().revision, PAGE).await {
                 Ok(page) => page,
-                // The store itself sees that the next act is not there.
+                // The store itself sees that the next commit is not there.
                 Err(error) if error.kind() == StoreErrorKind::Corrupt => {
                     tracing::error!(%error, "the journal is damaged");
                     verifier.miss();
@@ -231,8 +231,8 @@ impl Governor {
                 }
                 Err(error) => return Err(error.into()),
             };
-            for act in &page {
-                verifier.push(act);
+            for commit in &page {
+                verifier.push(commit);
             }
             // A short page may end before a gap: only an empty one is the end.
             if page.is_empty() || !verifier.is_intact() {
@@ -245,14 +245,14 @@ impl Governor {
     /// What is kept outside of the stores, as far as it can be trusted.
     async fn known(&self) -> Result<(KeptCheck, Option<KeptHeads>), GovernError> {
         let Some(kept) = self.kept_heads().await? else { return Ok((KeptCheck::NothingKept, None)) };
-        let sealed = self.core.sealing.as_ref().is_none_or(|key| kept.is_sealed_by(key));
+        let sealed = self.core.ledger.sealing.as_ref().is_none_or(|key| kept.is_sealed_by(key));
         if !sealed || kept.tenant != self.core.tenant {
             return Ok((KeptCheck::NotSealed, None));
         }
         Ok((KeptCheck::Held { revision: kept.journal.revision, at: kept.at }, Some(kept)))
     }
 
-    /// The head of the journal when the newest chains began: a person who takes the newest acts away has to forge these too, and of
+    /// The head of the journal when the newest chains began: a person who takes the newest commits away has to forge these too, and of
     /// those the journal knows.
     async fn vouched(&self) -> Result<Vec<Head>, GovernError> {
         let mut filter = AuditFilter::new();

@@ -231,7 +231,7 @@ impl CallError {
         }
     }
 
-    /// Whether the vendor may have acted.
+    /// Whether the vendor may have committed.
     pub fn sent(&self) -> Sent {
         self.sent
     }

@@ -1,11 +1,11 @@
-//! Retention of the audit: the old end of a chain is sealed, and dropped from the store together with an act that says so.
+//! Retention of the audit: the old end of a chain is sealed, and dropped from the store together with a commit that says so.
 //!
-//! In this order, so that a crash in between loses nothing: the caller that drops a segment has kept it durably elsewhere; then the act is on
+//! In this order, so that a crash in between loses nothing: the caller that drops a segment has kept it durably elsewhere; then the commit is on
 //! record; then the records are deleted. A deletion that did not come about is done by the driver, on any node.
 
 use std::collections::BTreeSet;
 
-use super::{Acted, GovernError, GovernErrorKind, Governor, core::Core, records::may_read};
+use super::{Committed, GovernError, GovernErrorKind, Governor, core::Core, records::may_read};
 use crate::{
     audit::{AuditKey, AuditRecord, AuditSegment, RecordKind, Verifier, WriterMark, droppable, unended},
     journal::{Action, Command},
@@ -78,7 +78,7 @@ impl Governor {
         Ok(Some(AuditSegment::seal(key, &self.core.tenant, writer, after, unknown, &records)?))
     }
 
-    /// Drops a sealed segment from the store: an act names writer, place, hash and the digest of the file, and then the records are
+    /// Drops a sealed segment from the store: a commit names writer, place, hash and the digest of the file, and then the records are
     /// deleted. The caller has kept the segment durably elsewhere. Dropping what is dropped already changes nothing.
     ///
     /// # Errors
@@ -90,7 +90,7 @@ impl Governor {
         actor: &Actor,
         id: CommandId,
         segment: &AuditSegment,
-    ) -> Result<Acted, GovernError> {
+    ) -> Result<Committed, GovernError> {
         let refuse = |message: String| Err(GovernError::new(GovernErrorKind::Invalid, message));
         let key = self.lasting_key()?;
         let header = segment.header();
@@ -112,13 +112,13 @@ impl Governor {
             }
         }
         let action = Action::DropAuditSegment { writer, after: header.after, through, export: segment.digest() };
-        self.act(actor, Command::new(id, action)).await
+        self.commit(actor, Command::new(id, action)).await
     }
 
     /// The key, where it outlives the process: a segment sealed under another one could never be checked.
     fn lasting_key(&self) -> Result<&AuditKey, GovernError> {
         let message = "segments are sealed under the tenant's audit key: open the governor with it";
-        self.core.sealing.as_ref().ok_or_else(|| GovernError::new(GovernErrorKind::NotPossible, message))
+        self.core.ledger.sealing.as_ref().ok_or_else(|| GovernError::new(GovernErrorKind::NotPossible, message))
     }
 
     async fn has_ended(&self, call: &CallId) -> Result<bool, StoreError> {

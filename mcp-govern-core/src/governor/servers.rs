@@ -2,12 +2,16 @@
 
 use std::{
     borrow::Cow,
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{GovernError, GovernErrorKind, core::Core, driver::join_all};
+use super::{
+    ConnectUrls, CredentialRefresher, GovernError, GovernErrorKind, background_tasks::SecretPurge, core::Core,
+    driver::join_all, refresh::SingleFlight,
+};
 use crate::{
+    access::Loaded,
     journal::State,
     ports::VaultKey,
     provider::{DiscoverContext, Provider, ProviderInfo, ServerConfig, SunsetNotice, ToolServer},
@@ -16,6 +20,51 @@ use crate::{
 
 /// The providers of this node by id.
 pub(crate) type Providers = BTreeMap<ProviderId, Arc<dyn Provider>>;
+
+/// What opens servers, loads their tools and gives them credentials.
+#[derive(Debug)]
+pub(crate) struct Servers {
+    pub(crate) providers: Providers,
+    pub(crate) refresher: Option<Arc<dyn CredentialRefresher>>,
+    pub(crate) connect: Option<Arc<dyn ConnectUrls>>,
+    pub(crate) refreshing: SingleFlight,
+    /// Local changes of credentials take turns, so that a clean-up never meets a secret whose commit is still to come.
+    pub(crate) vault_turn: tokio::sync::Mutex<()>,
+    publish_state: Mutex<PublishState>,
+}
+
+impl Servers {
+    /// `forget` says which secrets should be gone from the vault.
+    pub(super) fn new(
+        providers: Providers,
+        refresher: Option<Arc<dyn CredentialRefresher>>,
+        connect: Option<Arc<dyn ConnectUrls>>,
+        forget: BTreeSet<SecretPurge>,
+    ) -> Self {
+        Self {
+            providers,
+            refresher,
+            connect,
+            refreshing: SingleFlight::default(),
+            vault_turn: tokio::sync::Mutex::default(),
+            publish_state: Mutex::new(PublishState { forget, ..PublishState::default() }),
+        }
+    }
+
+    pub(crate) fn publish_state(&self) -> MutexGuard<'_, PublishState> {
+        self.publish_state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What publishers change, one at a time.
+#[derive(Debug, Default)]
+pub(crate) struct PublishState {
+    pub(crate) loaded: Loaded,
+    /// Servers whose tools could not be discovered or loaded.
+    pub(crate) faults: BTreeMap<ServerId, String>,
+    /// Secrets that commits have taken away; a later life looks whether they are gone.
+    pub(crate) forget: BTreeSet<SecretPurge>,
+}
 
 /// A registered server as its provider opened it, or why it could not.
 #[derive(Debug)]
@@ -170,14 +219,14 @@ impl Core {
         server: &ServerId,
         spec: &ServerSpec,
     ) -> Result<Arc<Catalogue>, GovernError> {
-        self.discover(&OpenServer::open(&self.tenant, server, spec, &self.providers)).await
+        self.discover(&OpenServer::open(&self.tenant, server, spec, &self.servers.providers)).await
     }
 
     async fn discover(&self, open: &OpenServer) -> Result<Arc<Catalogue>, GovernError> {
         let server = open.ready()?;
         // Discovery needs no credential; where one is there it may help.
         let credential = self.vault_entry(open, &CredentialOwner::Shared).await.ok().flatten();
-        let mut cx = DiscoverContext::new().with_deadline(std::time::Instant::now() + super::PATIENCE);
+        let mut cx = DiscoverContext::new().with_deadline(std::time::Instant::now() + super::TIMEOUT);
         if let Some(entry) = &credential {
             cx = cx.with_credential(&entry.credential);
         }

@@ -101,7 +101,7 @@ impl Core {
             Err(error) => return tracing::debug!(%error, "the room of the store could not be measured"),
         };
         let StoreSpace { used, free } = found;
-        match self.room.take(found, Instant::now()) {
+        match self.upkeep.room.take(found, Instant::now()) {
             Word::Nothing => {}
             Word::Low => tracing::warn!(
                 tenant = %self.tenant,

@@ -31,7 +31,7 @@ pub struct Status {
     pub writer: WriterId,
     /// When the heads of the audit were last put on record in the journal; never at first.
     pub anchored_at: Option<Timestamp>,
-    /// The newest act that a seal covers, whoever made it; verification checks it.
+    /// The newest commit that a seal covers, whoever made it; verification checks it.
     pub sealed: Option<Revision>,
     /// The revision of the journal that is kept outside of the stores, and since when; absent without a keeper.
     pub kept: Option<(Revision, Timestamp)>,
@@ -54,7 +54,7 @@ pub struct Status {
     pub sunsets: BTreeMap<ServerId, SunsetNotice>,
     /// Tools that have succeeded on this node without telling that they were about to send, against the contract of
     /// [`CallObserver`](crate::CallObserver): no kill switch stops them there, and their failures count as ones that may have
-    /// acted.
+    /// committed.
     pub untold: BTreeSet<ToolId>,
 }
 
@@ -75,8 +75,11 @@ impl Governor {
     pub fn status(&self) -> Status {
         let view = self.core.view();
         let (mut faults, differing) = {
-            let desk = self.core.desk();
-            (desk.faults.clone(), self.core.with_state(|state| differing::servers(state, &desk.loaded)))
+            let publish_state = self.core.publish_state();
+            (
+                publish_state.faults.clone(),
+                self.core.with_state(|state| differing::servers(state, &publish_state.loaded)),
+            )
         };
         for (server, open) in view.servers.iter() {
             if let Err(reason) = &open.server {
@@ -90,21 +93,21 @@ impl Governor {
         Status {
             anchored_at,
             sealed: sealed.map(|sealed| sealed.revision),
-            kept: self.core.heads.kept(),
-            space: self.core.room.found(),
+            kept: self.core.upkeep.heads.kept(),
+            space: self.core.upkeep.room.found(),
             revision: view.snapshot.revision(),
             freshness: self.core.moment(&view).freshness,
             unreadable: view.unreadable.clone(),
-            audit: self.core.audit.health(),
-            writer: self.core.writer.clone(),
-            nodes: self.core.nodes.count().get(),
-            calls_in_flight: self.core.audit.in_flight(),
-            denied_by_bound: self.core.quotas.counts().to_vec(),
-            denials_unrecorded: self.core.quotas.unrecorded(),
+            audit: self.core.calls.audit.health(),
+            writer: self.core.upkeep.writer.clone(),
+            nodes: self.core.upkeep.nodes.count().get(),
+            calls_in_flight: self.core.calls.audit.in_flight(),
+            denied_by_bound: self.core.calls.quotas.counts().to_vec(),
+            denials_unrecorded: self.core.calls.quotas.unrecorded(),
             faults,
             differing,
             sunsets: view.servers.iter().filter_map(sunset).collect(),
-            untold: self.core.untold.read().unwrap_or_else(PoisonError::into_inner).clone(),
+            untold: self.core.calls.untold.read().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Acted, GovernError, GovernErrorKind, Governor, act::JustLoaded};
+use super::{Committed, GovernError, GovernErrorKind, Governor, commit::JustLoaded};
 use crate::{
     journal::{Action, Command},
     vocabulary::{Actor, Catalogue, CatalogueVersion, CommandId, ServerId},
@@ -15,8 +15,8 @@ impl Governor {
     /// # Errors
     ///
     /// When the server cannot be opened or discovered, the actor may not, or the journal knows a newer catalogue.
-    pub async fn sync(&self, actor: &Actor, server: &ServerId) -> Result<Acted, GovernError> {
-        self.sync_by_command(actor, server).await.map(|(_, acted)| acted)
+    pub async fn sync(&self, actor: &Actor, server: &ServerId) -> Result<Committed, GovernError> {
+        self.sync_by_command(actor, server).await.map(|(_, committed)| committed)
     }
 
     /// Like [`Governor::sync`]; answers the command, too.
@@ -24,13 +24,13 @@ impl Governor {
         &self,
         actor: &Actor,
         server: &ServerId,
-    ) -> Result<(Command, Acted), GovernError> {
+    ) -> Result<(Command, Committed), GovernError> {
         self.may_sync(actor, server)?;
         let catalogue = self.core.load(server).await?;
         let action = Action::SyncServer { server: server.clone(), catalogue };
         let command = Command::new(CommandId::random()?, action);
-        let acted = self.core.act(actor, &command, JustLoaded::Server(server)).await?;
-        Ok((command, acted))
+        let committed = self.core.commit(actor, &command, JustLoaded::Server(server)).await?;
+        Ok((command, committed))
     }
 
     /// An actor who may not sync must not make this node discover either.

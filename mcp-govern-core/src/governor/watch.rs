@@ -53,7 +53,7 @@ impl<'a> Watched<'a> {
         if !view.thrown.is_empty() && self.scopes().any(|scope| thrown(&scope)) {
             return Some(DenialCode::CallKilled);
         }
-        (self.core.pulse.freshness() != access::Freshness::Fresh).then_some(DenialCode::StateStale)
+        (self.core.ledger.freshness_monitor.freshness() != access::Freshness::Fresh).then_some(DenialCode::StateStale)
     }
 
     /// Waits until the call must not go on. `alarm` hears what is raised after it was made, also before it is waited for.
@@ -61,7 +61,7 @@ impl<'a> Watched<'a> {
         let mut alarm = pin!(alarm);
         loop {
             alarm.as_mut().await;
-            alarm.set(self.core.alarm.notified());
+            alarm.set(self.core.calls.alarm.notified());
             if let Some(code) = self.stopped() {
                 return code;
             }

@@ -1,4 +1,4 @@
-//! The state in a form that is read back faster than its acts are replayed.
+//! The state in a form that is read back faster than its commits are replayed.
 //!
 //! Derived from the journal and never a source: whoever cannot read it replays. Grants and commands are many, so that what
 //! many of them name stands once, in a table.
@@ -70,7 +70,7 @@ struct Saved {
     grantors: Vec<UserId>,
     grants: Vec<SavedGrant>,
     commands: Vec<SavedCommand>,
-    /// Commands of acts without a digest.
+    /// Commands of commits without a digest.
     unbound: Vec<SavedUnbound>,
 }
 
@@ -157,11 +157,11 @@ impl State {
     ///
     /// # Errors
     ///
-    /// When the bytes are of another form or belong to another act: replay the journal.
+    /// When the bytes are of another form or belong to another commit: replay the journal.
     pub fn from_checkpoint(head: Head, bytes: &[u8]) -> Result<Self, CheckpointError> {
         let saved: Saved = serde_json::from_slice(bytes).map_err(CheckpointError::new)?;
         if saved.head != head {
-            return Err(CheckpointError::new("it belongs to another act"));
+            return Err(CheckpointError::new("it belongs to another commit"));
         }
         saved.restore().ok_or_else(|| CheckpointError::new("it names something that is not in it"))
     }

@@ -43,7 +43,7 @@ impl Command {
         self
     }
 
-    /// Only where nothing was changed after this revision, on which its effect was looked at. Acts that put nothing but heads of
+    /// Only where nothing was changed after this revision, on which its effect was looked at. Commits that put nothing but heads of
     /// the audit's chains on record change nothing.
     #[must_use]
     pub fn expecting(mut self, revision: Revision) -> Self {
@@ -139,7 +139,7 @@ pub enum Action {
         tools: BTreeMap<ToolId, Digest>,
     },
     /// Approve tools ahead, each under the digest of a definition that is not offered yet: once a sync finds exactly this one, the
-    /// tool is approved by this act. All or none. Governance admin, server owner.
+    /// tool is approved by this commit. All or none. Governance admin, server owner.
     PinTools {
         /// The tools, which need not be known yet, and the digests.
         tools: BTreeMap<ToolId, Digest>,

@@ -1,4 +1,4 @@
-//! What an act changes. The encoding is for ever.
+//! What a commit changes. The encoding is for ever.
 //!
 //! Every variant carries its version in its name and wraps a struct that refuses unknown fields. A new form of an event is a
 //! new variant; the old one stays readable. A golden corpus of every version is kept in `tests/golden`.
@@ -100,7 +100,7 @@ events! {
         /// The server.
         server: ServerId,
     }
-    /// The catalogue of a server was read; what changed follows as events of the same act.
+    /// The catalogue of a server was read; what changed follows as events of the same commit.
     CatalogueSynced = "catalogue_synced.v1" {
         /// The server.
         server: ServerId,
@@ -314,7 +314,7 @@ events! {
         /// When it expires undecided.
         expires: Timestamp,
     }
-    /// An approver approved a step. When it was the last approval needed, the grant follows in the same act.
+    /// An approver approved a step. When it was the last approval needed, the grant follows in the same commit.
     RequestApproved = "request_approved.v1" {
         /// The request.
         request: RequestId,
@@ -387,7 +387,7 @@ events! {
         /// Whose it is.
         user: UserId,
         /// The version in the vault that was refused. It may be newer than the one that was set: a credential is refreshed without
-        /// an act.
+        /// a commit.
         version: u64,
     }
     /// Where a writer's chain of audit records stood was put on record: from now on the chain must hold this record.
@@ -399,12 +399,12 @@ events! {
         /// The hash of that record.
         hash: Digest,
     }
-    /// This act, and with it the whole journal before it and the heads that it anchors, was sealed under the audit key, which no
-    /// store holds. It is the last event of its act; [`JournalVerifier`](crate::audit::JournalVerifier) checks it.
+    /// This commit, and with it the whole journal before it and the heads that it anchors, was sealed under the audit key, which no
+    /// store holds. It is the last event of its commit; [`JournalVerifier`](crate::audit::JournalVerifier) checks it.
     JournalSealed = "journal_sealed.v1" {
         /// Which key it was ([`AuditKey::id`](crate::audit::AuditKey::id)).
         key: Digest,
-        /// HMAC-SHA-256 over the tenant and the act without this event.
+        /// HMAC-SHA-256 over the tenant and the commit without this event.
         mac: Digest,
     }
     /// A store that was behind what was known of it was accepted as it is: what was decided between the two is gone.

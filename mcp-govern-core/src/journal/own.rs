@@ -1,8 +1,8 @@
-//! What a person holds, or can obtain without another person's act: what nobody widens for oneself.
+//! What a person holds, or can obtain without another person's commit: what nobody widens for oneself.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{AccessRequest, Act, Command, Event, Grant, RequestStatus, State};
+use super::{AccessRequest, Command, Commit, Event, Grant, RequestStatus, State};
 use crate::vocabulary::{Actor, Digest, Grantee, ProfileId, SelfApproval, Timestamp};
 
 /// The profiles that a person holds or can obtain alone in a state, each with the time until which.
@@ -86,7 +86,7 @@ pub(super) fn gained(
     }
     let before = around(state, sender, events);
     let mut after = before.clone();
-    let act = Act {
+    let commit = Commit {
         revision: state.head.revision.next(),
         previous: Digest::ZERO,
         command_id: command.id.clone(),
@@ -97,7 +97,7 @@ pub(super) fn gained(
         events: Vec::new(),
     };
     for event in events {
-        after.apply_event(event, &act);
+        after.apply_event(event, &commit);
     }
     let after = OwnAccess::of(&after, sender, now);
     after.beyond(&OwnAccess::of(&before, sender, now))?;
@@ -245,7 +245,7 @@ fn decided_alone(mut request: AccessRequest, person: &Actor) -> bool {
 mod tests {
     use super::*;
     use crate::{
-        journal::{Action, ProfileGranted},
+        journal::{Action, event::ProfileGranted},
         vocabulary::{ClientId, CommandId, GrantId, GroupId, Role, Settings, UserId},
     };
 
@@ -279,7 +279,7 @@ mod tests {
             let (grant, profile) = (GrantId::new("new").unwrap(), profile.clone());
             ProfileGranted { grant, profile, grantee, until: None, request: None }.into()
         };
-        let settings: Event = crate::journal::SettingsChanged { settings: Settings::default() }.into();
+        let settings: Event = crate::journal::event::SettingsChanged { settings: Settings::default() }.into();
         for (event, bears, copied) in [
             (granted(Grantee::User(user("bob"))), false, 0),
             (granted(Grantee::Group(GroupId::new("others").unwrap())), false, 0),

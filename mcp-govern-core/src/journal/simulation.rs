@@ -1,6 +1,6 @@
 //! What commands would do: the rules on a copy of a state.
 
-use super::{AccessChange, Command, Decided, Event, Refusal, Standing, State, decide};
+use super::{AccessChange, Command, Decided, EffectiveAccess, Event, Refusal, State, decide};
 use crate::vocabulary::{Actor, Timestamp};
 
 /// Commands tried on a copy of a state, in one person's name and at one time. Nothing here can change a store.
@@ -46,9 +46,9 @@ impl Simulation {
     pub fn try_command(&mut self, command: &Command) -> Result<Vec<Event>, Refusal> {
         match decide(&self.after, command, &self.actor, self.now)? {
             Decided::Events(events) => {
-                let act = self.after.act(command, &self.actor, self.now, events);
-                self.after.apply(&act);
-                Ok(act.events)
+                let commit = self.after.commit(command, &self.actor, self.now, events);
+                self.after.apply(&commit);
+                Ok(commit.events)
             }
             Decided::AlreadyDone(_) => Ok(Vec::new()),
         }
@@ -76,6 +76,6 @@ impl Simulation {
 
     /// Who could do more, or less, after all of them.
     pub fn access(&self) -> Vec<AccessChange> {
-        Standing::of(&self.before, self.now).changes_to(&Standing::of(&self.after, self.now))
+        EffectiveAccess::of(&self.before, self.now).changes_to(&EffectiveAccess::of(&self.after, self.now))
     }
 }

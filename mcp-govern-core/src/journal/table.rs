@@ -20,7 +20,7 @@ pub enum Right {
 /// What no role may, whatever the table says. In words, for people; each is enforced when the command is decided.
 ///
 /// - Nobody grants a profile to oneself or to a group that one belongs to: not even an owner.
-/// - Nobody comes to hold a profile, or to be able to obtain one, by one's own acts alone: by setting a policy that lets one's own
+/// - Nobody comes to hold a profile, or to be able to obtain one, by one's own commits alone: by setting a policy that lets one's own
 ///   request through, or by making a service of the client that a profile is granted to.
 /// - Nobody approves a request by office: only the approvers that its policy names do, each once, and the person who asks only
 ///   where the policy allows self-approval. Whoever may hand a profile out grants it.
@@ -30,7 +30,7 @@ pub enum Right {
 /// - Nobody off-boards oneself.
 pub const RESTRICTIONS: [&str; 7] = [
     "nobody grants a profile to oneself or to a group that one belongs to",
-    "nobody comes to hold a profile, or to be able to obtain one, by one's own acts alone",
+    "nobody comes to hold a profile, or to be able to obtain one, by one's own commits alone",
     "nobody approves a request by office",
     "nobody denies one's own request",
     "nobody but the person sets a person's own credential",

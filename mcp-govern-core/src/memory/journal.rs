@@ -7,14 +7,14 @@ use tokio::sync::watch;
 
 use super::lock;
 use crate::{
-    journal::{Head, Revision, StoredAct},
-    ports::{AppendError, Freshness, Journal, StoreError, StoreErrorKind},
+    journal::{Head, Revision, StoredCommit},
+    ports::{AppendError, Journal, JournalUpdates, StoreError, StoreErrorKind},
 };
 
-/// The acts of one tenant in memory. Readers are woken at once.
+/// The commits of one tenant in memory. Readers are woken at once.
 #[derive(Debug)]
 pub struct MemoryJournal {
-    acts: Mutex<Vec<StoredAct>>,
+    commits: Mutex<Vec<StoredCommit>>,
     revision: watch::Sender<Revision>,
 }
 
@@ -27,55 +27,55 @@ impl Default for MemoryJournal {
 impl MemoryJournal {
     /// An empty journal.
     pub fn new() -> Self {
-        Self { acts: Mutex::default(), revision: watch::Sender::new(Revision::ZERO) }
+        Self { commits: Mutex::default(), revision: watch::Sender::new(Revision::ZERO) }
     }
 
-    /// A journal that holds these acts; nothing is checked.
-    pub fn with_acts(acts: impl IntoIterator<Item = StoredAct>) -> Self {
-        let acts: Vec<_> = acts.into_iter().collect();
-        let revision = acts.last().map_or(Revision::ZERO, StoredAct::revision);
-        Self { acts: Mutex::new(acts), revision: watch::Sender::new(revision) }
+    /// A journal that holds these commits; nothing is checked.
+    pub fn with_commits(commits: impl IntoIterator<Item = StoredCommit>) -> Self {
+        let commits: Vec<_> = commits.into_iter().collect();
+        let revision = commits.last().map_or(Revision::ZERO, StoredCommit::revision);
+        Self { commits: Mutex::new(commits), revision: watch::Sender::new(revision) }
     }
 }
 
 #[async_trait]
 impl Journal for MemoryJournal {
-    fn freshness(&self) -> Freshness {
-        Freshness::Pushed
+    fn updates(&self) -> JournalUpdates {
+        JournalUpdates::Pushed
     }
 
     async fn head(&self) -> Result<Head, StoreError> {
-        Ok(lock(&self.acts).last().map_or(Head::EMPTY, StoredAct::head))
+        Ok(lock(&self.commits).last().map_or(Head::EMPTY, StoredCommit::head))
     }
 
-    async fn append(&self, expected: Head, act: &StoredAct) -> Result<Head, AppendError> {
+    async fn append(&self, expected: Head, commit: &StoredCommit) -> Result<Head, AppendError> {
         {
-            let mut acts = lock(&self.acts);
-            let head = acts.last().map_or(Head::EMPTY, StoredAct::head);
+            let mut commits = lock(&self.commits);
+            let head = commits.last().map_or(Head::EMPTY, StoredCommit::head);
             if head != expected {
                 return Err(AppendError::Conflict(head));
             }
-            if act.revision() != head.revision.next() {
-                let message = format!("the act is revision {}, due is {}", act.revision(), head.revision.next());
+            if commit.revision() != head.revision.next() {
+                let message = format!("the commit is revision {}, due is {}", commit.revision(), head.revision.next());
                 return Err(StoreError::new(StoreErrorKind::Conflict, message).into());
             }
-            acts.push(act.clone());
+            commits.push(commit.clone());
         }
         // Two appends may come here in the wrong order: the revision never goes back.
         self.revision.send_if_modified(|revision| {
-            let newer = act.revision() > *revision;
+            let newer = commit.revision() > *revision;
             if newer {
-                *revision = act.revision();
+                *revision = commit.revision();
             }
             newer
         });
-        Ok(act.head())
+        Ok(commit.head())
     }
 
-    async fn read(&self, after: Revision, limit: usize) -> Result<Vec<StoredAct>, StoreError> {
-        let acts = lock(&self.acts);
-        let from = acts.partition_point(|act| act.revision() <= after);
-        Ok(acts.iter().skip(from).take(limit).cloned().collect())
+    async fn read(&self, after: Revision, limit: usize) -> Result<Vec<StoredCommit>, StoreError> {
+        let commits = lock(&self.commits);
+        let from = commits.partition_point(|commit| commit.revision() <= after);
+        Ok(commits.iter().skip(from).take(limit).cloned().collect())
     }
 
     async fn changed(&self, after: Revision) -> Result<(), StoreError> {
@@ -92,26 +92,26 @@ mod tests {
     use super::*;
     use crate::vocabulary::Digest;
 
-    fn act(revision: u64, text: &str) -> StoredAct {
-        StoredAct::from_parts(Revision(revision), Digest::of_bytes(text.as_bytes()), text.as_bytes())
+    fn commit(revision: u64, text: &str) -> StoredCommit {
+        StoredCommit::from_parts(Revision(revision), Digest::of_bytes(text.as_bytes()), text.as_bytes())
     }
 
     #[tokio::test]
     async fn of_two_appends_with_the_same_head_one_wins() {
         let journal = MemoryJournal::new();
-        let head = journal.append(Head::EMPTY, &act(1, "a")).await.unwrap();
-        let Err(AppendError::Conflict(at)) = journal.append(Head::EMPTY, &act(1, "b")).await else {
+        let head = journal.append(Head::EMPTY, &commit(1, "a")).await.unwrap();
+        let Err(AppendError::Conflict(at)) = journal.append(Head::EMPTY, &commit(1, "b")).await else {
             panic!("both won")
         };
         assert_eq!((at, journal.head().await.unwrap()), (head, head));
-        assert_eq!(journal.read(Revision::ZERO, 9).await.unwrap(), [act(1, "a")]);
+        assert_eq!(journal.read(Revision::ZERO, 9).await.unwrap(), [commit(1, "a")]);
     }
 
     #[tokio::test]
-    async fn acts_are_read_in_order_page_by_page() {
-        let journal = MemoryJournal::with_acts([act(1, "a"), act(2, "b"), act(3, "c")]);
-        assert_eq!(journal.read(Revision(0), 2).await.unwrap(), [act(1, "a"), act(2, "b")]);
-        assert_eq!(journal.read(Revision(2), 2).await.unwrap(), [act(3, "c")]);
+    async fn commits_are_read_in_order_page_by_page() {
+        let journal = MemoryJournal::with_commits([commit(1, "a"), commit(2, "b"), commit(3, "c")]);
+        assert_eq!(journal.read(Revision(0), 2).await.unwrap(), [commit(1, "a"), commit(2, "b")]);
+        assert_eq!(journal.read(Revision(2), 2).await.unwrap(), [commit(3, "c")]);
         assert!(journal.read(Revision(3), 2).await.unwrap().is_empty());
     }
 
@@ -122,15 +122,15 @@ mod tests {
             let journal = journal.clone();
             async move { journal.changed(Revision::ZERO).await }
         });
-        journal.append(Head::EMPTY, &act(1, "a")).await.unwrap();
+        journal.append(Head::EMPTY, &commit(1, "a")).await.unwrap();
         waiting.await.unwrap().unwrap();
         journal.changed(Revision::ZERO).await.unwrap();
     }
 
     #[tokio::test]
-    async fn an_act_with_a_wrong_revision_is_refused() {
+    async fn a_commit_with_a_wrong_revision_is_refused() {
         let journal = MemoryJournal::new();
-        assert!(matches!(journal.append(Head::EMPTY, &act(7, "a")).await, Err(AppendError::Store(_))));
+        assert!(matches!(journal.append(Head::EMPTY, &commit(7, "a")).await, Err(AppendError::Store(_))));
         assert_eq!(journal.head().await.unwrap(), Head::EMPTY);
     }
 }

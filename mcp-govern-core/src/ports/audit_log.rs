@@ -175,7 +175,7 @@ pub trait AuditLog: fmt::Debug + Send + Sync + 'static {
     /// Deletes a writer's records up to one and including it, which must have the hash given; answers how many they were. Where
     /// everything up to it is gone already nothing is done.
     ///
-    /// Called by the [`Governor`](crate::Governor) alone, once an act that says so is on record. A store that cannot delete keeps this
+    /// Called by the [`Governor`](crate::Governor) alone, once a commit that says so is on record. A store that cannot delete keeps this
     /// default; retention is then not to be had.
     ///
     /// # Errors

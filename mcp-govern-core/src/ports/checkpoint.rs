@@ -1,4 +1,4 @@
-//! The port to checkpoints: the state after an act, so that a node need not replay the whole journal when it starts.
+//! The port to checkpoints: the state after a commit, so that a node need not replay the whole journal when it starts.
 
 use std::{fmt, sync::Arc};
 
@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::StoreError;
 use crate::journal::Head;
 
-/// The state after an act, in a form that its writer chooses and reads again.
+/// The state after a commit, in a form that its writer chooses and reads again.
 ///
 /// `Debug` shows its head and how large it is.
 #[derive(Clone, PartialEq, Eq)]
@@ -18,12 +18,12 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// The state after the act at `head`, written in the form of this number.
+    /// The state after the commit at `head`, written in the form of this number.
     pub fn new(head: Head, form: u32, bytes: impl Into<Arc<[u8]>>) -> Self {
         Self { head, form, bytes: bytes.into() }
     }
 
-    /// The act that it holds the state after.
+    /// The commit that it holds the state after.
     pub fn head(&self) -> Head {
         self.head
     }
@@ -52,8 +52,8 @@ impl fmt::Debug for Checkpoint {
 ///
 /// - A checkpoint is derived from the journal and may be lost at any time: a node that finds none replays.
 /// - It is kept so that a person who can write into the store, but has no key, cannot make one up, and with it grants that
-///   no act made: sealed, or in a place that only the nodes can write.
-/// - `latest` answers one whose act is in the journal under the same hash; one that cannot be used is passed over.
+///   no commit made: sealed, or in a place that only the nodes can write.
+/// - `latest` answers one whose commit is in the journal under the same hash; one that cannot be used is passed over.
 /// - Forms are kept side by side: during a rolling upgrade old and new releases each find theirs.
 #[async_trait]
 pub trait Checkpoints: fmt::Debug + Send + Sync + 'static {
@@ -75,6 +75,6 @@ pub trait Checkpoints: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// `Conflict` when the journal does not hold the act that it belongs to.
+    /// `Conflict` when the journal does not hold the commit that it belongs to.
     async fn put(&self, checkpoint: &Checkpoint) -> Result<(), StoreError>;
 }

@@ -120,7 +120,7 @@ mod tests {
     fn heads(key: &AuditKey) -> KeptHeads {
         let head = |text: &[u8]| Digest::of_bytes(text);
         let audit = BTreeMap::from([(WriterId::new("w-1").unwrap(), AuditHead { sequence: 7, hash: head(b"record") })]);
-        let journal = Head { revision: Revision(24), hash: head(b"act") };
+        let journal = Head { revision: Revision(24), hash: head(b"commit") };
         let at = Timestamp::from_millis(1_795_000_000_000);
         KeptHeads::seal(key, TenantId::new("acme").unwrap(), at, journal, audit).unwrap()
     }

@@ -1,27 +1,27 @@
-//! The port to the journal of governance acts.
+//! The port to the journal of governance commits.
 
 use std::fmt;
 
 use async_trait::async_trait;
 
 use super::StoreError;
-use crate::journal::{Head, Revision, StoredAct};
+use crate::journal::{Head, Revision, StoredCommit};
 
-/// An act was not appended.
+/// A commit was not appended.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum AppendError {
-    /// Another act was first. Nothing was done: read on, decide again.
+    /// Another commit was first. Nothing was done: read on, decide again.
     #[error("the journal has moved on to revision {}", .0.revision)]
     Conflict(Head),
-    /// The store failed. With kind `Unknown` the act may be in the journal: look for its command id.
+    /// The store failed. With kind `Unknown` the commit may be in the journal: look for its command id.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 /// How a journal keeps its readers up to date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Freshness {
+pub enum JournalUpdates {
     /// [`Journal::changed`] wakes at once; while a caller waits there, what was read is current.
     Pushed,
     /// What was read is current as of the last time [`Journal::changed`] or [`Journal::read`] came back; the node denies calls
@@ -33,16 +33,16 @@ pub enum Freshness {
 ///
 /// # Contract
 ///
-/// - `append` is atomic and durable: it returns `Ok` only when the act will be there after a crash, and then `read` shows it
+/// - `append` is atomic and durable: it returns `Ok` only when the commit will be there after a crash, and then `read` shows it
 ///   on every node.
 /// - Of two appends with the same expected head one wins; the other gets [`AppendError::Conflict`].
-/// - `read` gives whole acts in order without gaps, exactly the bytes that were appended.
-/// - `changed` returns when there is an act after `after`; a store with [`Freshness::Confirmed`] also returns whenever it has
+/// - `read` gives whole commits in order without gaps, exactly the bytes that were appended.
+/// - `changed` returns when there is a commit after `after`; a store with [`JournalUpdates::Confirmed`] also returns whenever it has
 ///   confirmed that there is none, at least once per poll interval. It must not busy-loop.
 #[async_trait]
 pub trait Journal: fmt::Debug + Send + Sync + 'static {
     /// How readers are kept up to date.
-    fn freshness(&self) -> Freshness;
+    fn updates(&self) -> JournalUpdates;
 
     /// The head of the journal.
     ///
@@ -51,21 +51,21 @@ pub trait Journal: fmt::Debug + Send + Sync + 'static {
     /// When the store cannot be read.
     async fn head(&self) -> Result<Head, StoreError>;
 
-    /// Appends an act if the head of the journal is still `expected`.
+    /// Appends a commit if the head of the journal is still `expected`.
     ///
     /// # Errors
     ///
     /// [`AppendError::Conflict`] when it does not; [`AppendError::Store`] when the store failed.
-    async fn append(&self, expected: Head, act: &StoredAct) -> Result<Head, AppendError>;
+    async fn append(&self, expected: Head, commit: &StoredCommit) -> Result<Head, AppendError>;
 
-    /// At most `limit` acts after a revision, oldest first.
+    /// At most `limit` commits after a revision, oldest first.
     ///
     /// # Errors
     ///
     /// When the store cannot be read.
-    async fn read(&self, after: Revision, limit: usize) -> Result<Vec<StoredAct>, StoreError>;
+    async fn read(&self, after: Revision, limit: usize) -> Result<Vec<StoredCommit>, StoreError>;
 
-    /// Waits for an act after `after`; see the contract.
+    /// Waits for a commit after `after`; see the contract.
     ///
     /// # Errors
     ///

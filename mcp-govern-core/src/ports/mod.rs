@@ -19,7 +19,7 @@ pub use self::{
     audit_log::{AuditCursor, AuditFilter, AuditLog, AuditPage, StoredRecord},
     checkpoint::{Checkpoint, Checkpoints},
     head_keeper::{HeadKeeper, KeptHeads},
-    journal::{AppendError, Freshness, Journal},
+    journal::{AppendError, Journal, JournalUpdates},
     lease::{Lease, LeaseGuard},
     one_time::{OneTime, OneTimeValue},
     space::{Space, StoreSpace},
@@ -93,7 +93,7 @@ pub trait Stores: fmt::Debug + Send + Sync + 'static {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct TenantStores {
-    /// Governance acts.
+    /// Governance commits.
     pub journal: Arc<dyn Journal>,
     /// Tool calls.
     pub audit: Arc<dyn AuditLog>,
@@ -103,7 +103,7 @@ pub struct TenantStores {
     pub one_time: Arc<dyn OneTime>,
     /// Work that one node at a time does.
     pub lease: Arc<dyn Lease>,
-    /// The state after an act, where the stores keep it: without checkpoints the whole journal is read when a governor opens.
+    /// The state after a commit, where the stores keep it: without checkpoints the whole journal is read when a governor opens.
     pub checkpoints: Option<Arc<dyn Checkpoints>>,
     /// How much room there is, where the stores know.
     pub space: Option<Arc<dyn Space>>,

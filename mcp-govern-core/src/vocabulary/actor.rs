@@ -109,13 +109,13 @@ impl Actor {
         self.roles.contains(&role)
     }
 
-    /// The actor as an act records it.
+    /// The actor as a commit records it.
     pub fn to_recorded(&self) -> RecordedActor {
         RecordedActor { user: self.user.clone(), roles: self.roles.clone() }
     }
 }
 
-/// An actor as the journal records it: the roles at the time of the act.
+/// An actor as the journal records it: the roles at the time of the commit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecordedActor {

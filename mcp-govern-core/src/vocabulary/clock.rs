@@ -31,7 +31,7 @@ impl Time {
         self.clock.now()
     }
 
-    /// Takes note of a time, for example that of an act, and answers the largest.
+    /// Takes note of a time, for example that of a commit, and answers the largest.
     pub(crate) fn see(&self, at: Timestamp) -> Timestamp {
         let before = self.seen.fetch_max(at.as_millis(), Ordering::AcqRel);
         at.max(Timestamp::from_millis(before))

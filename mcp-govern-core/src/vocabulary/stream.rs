@@ -1,4 +1,4 @@
-//! Where the two streams of a tenant are: the journal of acts, and the audit of calls.
+//! Where the two streams of a tenant are: the journal of commits, and the audit of calls.
 
 use std::{fmt, sync::Arc};
 
@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use super::Digest;
 
-/// How many acts a journal holds: the revision of its last act, 0 when it is empty.
+/// How many commits a journal holds: the revision of its last commit, 0 when it is empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Revision(pub u64);
 
 impl Revision {
-    /// The revision before the first act.
+    /// The revision before the first commit.
     pub const ZERO: Self = Self(0);
 
     /// The next one.
@@ -32,9 +32,9 @@ impl fmt::Display for Revision {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Head {
-    /// The last act's revision.
+    /// The last commit's revision.
     pub revision: Revision,
-    /// The last act's hash; [`Digest::ZERO`] when the journal is empty.
+    /// The last commit's hash; [`Digest::ZERO`] when the journal is empty.
     pub hash: Digest,
 }
 

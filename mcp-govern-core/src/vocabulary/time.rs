@@ -105,7 +105,7 @@ impl From<Timestamp> for String {
 ///
 /// # Contract
 ///
-/// May jump in either direction: the rules use the largest of this clock, the last act and the last time seen.
+/// May jump in either direction: the rules use the largest of this clock, the last commit and the last time seen.
 /// Must not block.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// The current time.

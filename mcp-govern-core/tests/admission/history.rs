@@ -10,10 +10,10 @@ use mcp_govern_core::{
     journal::{Action, KillScope, Tool, ToolState},
 };
 
-/// How many kinds of acts there are.
+/// How many kinds of commits there are.
 pub(crate) const KINDS: u8 = 27;
 
-/// A kind of act, and three bytes that say what it is about.
+/// A kind of commit, and three bytes that say what it is about.
 pub(crate) type Choice = (u8, u8, u8, u8);
 
 /// The world, and what the restatement cannot read from the state.
@@ -73,7 +73,7 @@ fn visibility(a: u8, b: u8) -> ProfileVisibility {
 }
 
 impl Case {
-    /// A world in which most calls are admitted, so that each random act can spoil something.
+    /// A world in which most calls are admitted, so that each random commit can spoil something.
     pub(crate) fn new() -> Self {
         let mut case = Self { world: World::new(), versions: BTreeMap::new(), classified: BTreeMap::new() };
         case.run((1, 0b1111, 0, 0));
@@ -91,7 +91,7 @@ impl Case {
         case
     }
 
-    /// One random act. Many are refused; that is part of the game.
+    /// One random commit. Many are refused; that is part of the game.
     pub(crate) fn run(&mut self, (op, a, b, c): Choice) {
         let choice = (op % KINDS, a, b, c);
         match choice.0 {
@@ -125,20 +125,20 @@ impl Case {
                     }]);
                 let strict = c % 9 == 8;
                 let settings = if strict { settings } else { settings.with_unmatched_client(client_type(c)) };
-                world.act(Action::ChangeSettings { settings });
+                world.commit(Action::ChangeSettings { settings });
             }
             2 => {
                 let sharing = if b % 2 == 0 { CredentialSharing::Shared } else { CredentialSharing::PerUser };
                 let (server, spec) = (server(pick(&SERVERS, a)), spec(pick(&SERVERS, a)).with_sharing(sharing));
-                if !world.act(Action::RegisterServer { server: server.clone(), spec: spec.clone() }) {
-                    world.act(Action::ChangeServer { server, spec });
+                if !world.commit(Action::RegisterServer { server: server.clone(), spec: spec.clone() }) {
+                    world.commit(Action::ChangeServer { server, spec });
                 }
             }
             3 => {
                 let server = server(pick(&SERVERS, a));
                 let version = self.versions.get(&server).copied().unwrap_or(0) + 1 + u64::from(b % 2);
                 let action = Action::SyncServer { server: server.clone(), catalogue: offered(version) };
-                if world.act(action) {
+                if world.commit(action) {
                     self.versions.insert(server, version);
                     world.load(pick(&SERVERS, a), &offered(version));
                 }
@@ -151,11 +151,11 @@ impl Case {
             }
             24 => {
                 let server = server(pick(&SERVERS, a));
-                world.act(if b % 2 == 0 { Action::PauseServer { server } } else { Action::ResumeServer { server } });
+                world.commit(if b % 2 == 0 { Action::PauseServer { server } } else { Action::ResumeServer { server } });
             }
             _ => {
                 let server = server(pick(&SERVERS, a));
-                if c % 4 == 0 && world.act(Action::RemoveServer { server: server.clone() }) {
+                if c % 4 == 0 && world.commit(Action::RemoveServer { server: server.clone() }) {
                     self.versions.remove(&server);
                     self.classified.retain(|tool, _| *tool.server() != server);
                     world.loaded.remove(&server);
@@ -172,25 +172,25 @@ impl Case {
             4 => {
                 let tool = tool_at(a, b);
                 if let Some(digest) = world.state.tools().get(&tool).map(Tool::digest) {
-                    world.act(Action::ApproveTools { tools: [(tool, digest)].into() });
+                    world.commit(Action::ApproveTools { tools: [(tool, digest)].into() });
                 }
             }
             5 => {
-                world.act(Action::DisableTools { tools: [tool_at(a, b)].into() });
+                world.commit(Action::DisableTools { tools: [tool_at(a, b)].into() });
             }
             6 => {
-                world.act(Action::ResetTools { tools: [tool_at(a, b)].into() });
+                world.commit(Action::ResetTools { tools: [tool_at(a, b)].into() });
             }
             7 => {
                 let effect = [None, Some(Effect::Read), Some(Effect::Write)][usize::from(c) % 3];
                 let risk = [None, Some(Risk::None), Some(Risk::Sensitive)][usize::from(c / 3) % 3];
-                if world.act(Action::ClassifyTool { tool: tool_at(a, b), effect, risk }) {
+                if world.commit(Action::ClassifyTool { tool: tool_at(a, b), effect, risk }) {
                     self.classified.insert(tool_at(a, b), (effect, risk));
                 }
             }
             _ => {
                 let types = (c % 3 != 0).then(|| types(&[client_type(c), client_type(c / 4)]));
-                world.act(Action::SetToolClientTypes { tool: tool_at(a, b), types });
+                world.commit(Action::SetToolClientTypes { tool: tool_at(a, b), types });
             }
         }
     }
@@ -209,32 +209,32 @@ impl Case {
                     ToolsetContent::Chosen(self.approved(c))
                 };
                 let label = Label::new("A set");
-                self.world.act(Action::CreateToolset { toolset: toolset(pick(&SETS, a)), label, content });
+                self.world.commit(Action::CreateToolset { toolset: toolset(pick(&SETS, a)), label, content });
             }
             11 => {
                 let tools = self.approved(c);
-                self.world.act(Action::SetToolsetTools { toolset: toolset(pick(&SETS, a)), tools });
+                self.world.commit(Action::SetToolsetTools { toolset: toolset(pick(&SETS, a)), tools });
             }
             12 => {
-                world.act(Action::DeleteToolset { toolset: toolset(pick(&SETS, a)) });
+                world.commit(Action::DeleteToolset { toolset: toolset(pick(&SETS, a)) });
             }
             13 => {
                 let spec = ProfileSpec::new(Label::new("A profile")).with_visibility(visibility(b, c));
                 let profile = profile(pick(&PROFILES, a));
-                if !world.act(Action::CreateProfile { profile: profile.clone(), spec: spec.clone() }) {
-                    world.act(Action::ChangeProfile { profile, spec });
+                if !world.commit(Action::CreateProfile { profile: profile.clone(), spec: spec.clone() }) {
+                    world.commit(Action::ChangeProfile { profile, spec });
                 }
             }
             14 => {
-                world.act(Action::DeleteProfile { profile: profile(pick(&PROFILES, a)) });
+                world.commit(Action::DeleteProfile { profile: profile(pick(&PROFILES, a)) });
             }
             15 => {
                 let binding = ToolsetBinding { toolset: toolset(pick(&SETS, b)), rules: Vec::new() };
-                world.act(Action::BindToolset { profile: profile(pick(&PROFILES, a)), binding });
+                world.commit(Action::BindToolset { profile: profile(pick(&PROFILES, a)), binding });
             }
             _ => {
                 let (profile, toolset) = (profile(pick(&PROFILES, a)), toolset(pick(&SETS, b)));
-                world.act(Action::UnbindToolset { profile, toolset });
+                world.commit(Action::UnbindToolset { profile, toolset });
             }
         }
     }
@@ -246,13 +246,13 @@ impl Case {
             17 => {
                 let until = (c % 3 != 0).then(|| world.now.plus(std::time::Duration::from_secs(u64::from(c))));
                 let (grant, profile) = (grant(pick(&GRANTS, c)), profile(pick(&PROFILES, b)));
-                world.act(Action::GrantProfile { grant, profile, grantee: grantee(a, c), until });
+                world.commit(Action::GrantProfile { grant, profile, grantee: grantee(a, c), until });
             }
             18 => {
-                world.act(Action::RevokeGrant { grant: grant(pick(&GRANTS, a)) });
+                world.commit(Action::RevokeGrant { grant: grant(pick(&GRANTS, a)) });
             }
             19 => {
-                world.act(Action::SetClient {
+                world.commit(Action::SetClient {
                     client: client(pick(&CLIENTS, a)),
                     label: Label::new("A client"),
                     client_type: (b % 4 != 3).then(|| client_type(b)),
@@ -262,7 +262,7 @@ impl Case {
             20 => {
                 let client = client(pick(&CLIENTS, a));
                 let action = if b % 2 == 0 { Action::CloseClient { client } } else { Action::ReopenClient { client } };
-                world.act(action);
+                world.commit(action);
             }
             21 | 22 => {
                 let scope = match a % 16 {
@@ -273,14 +273,14 @@ impl Case {
                     _ => KillScope::Tool(tool_at(b, c)),
                 };
                 // Released twice as often as thrown, so that the world does not stand still.
-                world.act(if op == 22 && c % 2 == 0 { Action::Kill { scope } } else { Action::Release { scope } });
+                world.commit(if op == 22 && c % 2 == 0 { Action::Kill { scope } } else { Action::Release { scope } });
             }
             23 => {
                 let (server, person) = (server(pick(&SERVERS, a)), user(pick(&USERS, b)));
                 let owner = CredentialOwner::User(person.clone());
                 let facts = CredentialFacts::new();
                 if c % 5 == 0 {
-                    world.act(Action::NoteRefusedCredential { server, user: person, version: u64::from(c) });
+                    world.commit(Action::NoteRefusedCredential { server, user: person, version: u64::from(c) });
                     return;
                 }
                 let action = if c % 3 == 0 {
@@ -291,7 +291,7 @@ impl Case {
                 world.act_as(&mcp_govern_core::Actor::new(person, []), action);
             }
             _ => {
-                world.act(Action::OffboardUser { user: user(pick(&USERS, a)) });
+                world.commit(Action::OffboardUser { user: user(pick(&USERS, a)) });
             }
         }
     }

@@ -86,24 +86,24 @@ proptest! {
 
     #[test]
     fn admission_and_listing_equal_their_restatement(
-        acts in choices(40),
+        commits in choices(40),
         freshness in prop_oneof![8 => Just(Freshness::Fresh), 1 => Just(Freshness::Stale), 1 => Just(Freshness::Unreadable)],
     ) {
         let mut case = Case::new();
-        for act in acts {
-            case.run(act);
+        for commit in commits {
+            case.run(commit);
         }
         let followed = Arc::clone(&case.world.snapshot);
         compare(&case, &followed, freshness)?;
     }
 
     #[test]
-    fn a_snapshot_that_follows_the_acts_equals_one_built_from_the_state(
-        acts in choices(20),
+    fn a_snapshot_that_follows_the_commits_equals_one_built_from_the_state(
+        commits in choices(20),
     ) {
         let mut case = Case::new();
-        for (turn, act) in acts.into_iter().enumerate() {
-            case.run(act);
+        for (turn, commit) in commits.into_iter().enumerate() {
+            case.run(commit);
             let world = &case.world;
             let built = Arc::new(Snapshot::build(&world.state, &world.loaded));
             prop_assert_eq!(built.head(), world.snapshot.head());
@@ -119,7 +119,7 @@ proptest! {
                         }
                     }).collect()
                 };
-                prop_assert_eq!(answers(&world.snapshot, &one), answers(&built, &other), "{:?} after {:?}", who, act);
+                prop_assert_eq!(answers(&world.snapshot, &one), answers(&built, &other), "{:?} after {:?}", who, commit);
                 let list = |snapshot: &Arc<Snapshot>, caller: &Caller| -> Vec<_> {
                     let list = snapshot.list(caller, &world.moment());
                     list.iter().map(|l| (snapshot.view(l.tool).unwrap().id().clone(), l.visibility)).collect()

@@ -38,7 +38,7 @@ impl World {
     }
 
     /// Carries a command out as the owner; `false` when it is refused.
-    pub(crate) fn act(&mut self, action: Action) -> bool {
+    pub(crate) fn commit(&mut self, action: Action) -> bool {
         self.act_as(&owner(), action)
     }
 
@@ -48,9 +48,9 @@ impl World {
         let command = Command::new(CommandId::new(format!("c{}", self.commands)).unwrap(), action);
         match decide(&self.state, &command, actor, self.now) {
             Ok(Decided::Events(events)) => {
-                let act = self.state.act(&command, actor, self.now, events);
-                self.state.apply(&act);
-                self.snapshot = Arc::new(self.snapshot.after(&self.state, &act, &self.loaded));
+                let commit = self.state.commit(&command, actor, self.now, events);
+                self.state.apply(&commit);
+                self.snapshot = Arc::new(self.snapshot.after(&self.state, &commit, &self.loaded));
                 true
             }
             Ok(Decided::AlreadyDone(_)) => true,
@@ -62,7 +62,7 @@ impl World {
     #[track_caller]
     pub(crate) fn must(&mut self, action: Action) {
         let text = format!("{action:?}");
-        assert!(self.act(action), "refused: {text}");
+        assert!(self.commit(action), "refused: {text}");
     }
 
     #[track_caller]

@@ -37,13 +37,13 @@ async fn a_blueprint_leads_from_nothing_to_a_call_and_changes_nothing_the_second
     let planned = world.governor.plan(&owner(), &blueprint()).unwrap();
     assert!(!planned.is_empty() && world.governor.revision().0 == 0);
     let applied = world.governor.apply(&owner(), &blueprint()).await.unwrap();
-    assert!(applied.synced.iter().any(|synced| synced.server == server()) && !applied.acts.is_empty());
+    assert!(applied.synced.iter().any(|synced| synced.server == server()) && !applied.commits.is_empty());
     world.governor.set_shared_credential(&owner(), &server(), key(KEY), Probe::Required).await.unwrap();
     world.call("ann", "list_pages").await.unwrap();
     world.call("ann", "create_page").await.unwrap_err();
     let head = world.governor.journal_head();
     let again = world.governor.apply(&owner(), &blueprint()).await.unwrap();
-    assert!(again.acts.is_empty() && again.synced.is_empty());
+    assert!(again.commits.is_empty() && again.synced.is_empty());
     assert_eq!(world.governor.journal_head(), head);
     assert!(world.governor.state().credential(&server(), &CredentialOwner::Shared).is_some());
 }
@@ -64,18 +64,18 @@ async fn a_blueprint_that_is_overtaken_by_others_is_planned_anew() {
     let node = async |stores: &FaultyStores| World::node(stores.clone(), Vendor::new(release_one()), |b| b).await;
     let (one, two) = (node(&slow).await, node(&swift).await);
     let (by, document) = (owner(), blueprint());
-    two.act(Action::RegisterServer { server: server(), spec: spec() }).await;
+    two.commit(Action::RegisterServer { server: server(), spec: spec() }).await;
     one.governor.reached(two.governor.revision()).await.unwrap();
 
-    // While the first act of the plan is on its way, somebody makes a toolset of the same id.
-    one.faults().acts_wait.store(true, Ordering::SeqCst);
+    // While the first commit of the plan is on its way, somebody makes a toolset of the same id.
+    one.faults().commits_wait.store(true, Ordering::SeqCst);
     let toolset = ToolsetId::new("readers").unwrap();
     let by_hand = async {
-        one.faults().acts_arrived.0.acquire().await.unwrap().forget();
+        one.faults().commits_arrived.0.acquire().await.unwrap().forget();
         let content = ToolsetContent::Maintained(Follows::new(server()).with_up_to(Effect::Read));
-        two.act(Action::CreateToolset { toolset: toolset.clone(), label: Label::new("Others"), content }).await;
-        one.faults().acts_wait.store(false, Ordering::SeqCst);
-        one.faults().acts_go.0.add_permits(1);
+        two.commit(Action::CreateToolset { toolset: toolset.clone(), label: Label::new("Others"), content }).await;
+        one.faults().commits_wait.store(false, Ordering::SeqCst);
+        one.faults().commits_go.0.add_permits(1);
     };
     let (applied, ()) = tokio::join!(one.governor.apply(&by, &document), by_hand);
     applied.unwrap();
@@ -88,7 +88,7 @@ async fn a_command_of_a_blueprint_that_is_refused_again_is_told() {
     let world = World::bare(FaultyStores::default(), |builder| builder).await;
     let taken = spec().with_base_url("https://other.acme.test".parse().unwrap());
     let other = ServerId::new("other").unwrap();
-    world.act(Action::RegisterServer { server: other, spec: taken }).await;
+    world.commit(Action::RegisterServer { server: other, spec: taken }).await;
     // The prefix is another server's, and stays that.
     let error = world.governor.apply(&owner(), &blueprint()).await.unwrap_err();
     assert!(error.to_string().contains("acme"), "{error}");

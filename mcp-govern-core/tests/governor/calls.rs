@@ -55,7 +55,7 @@ async fn the_digest_on_record_is_that_of_what_is_sent_and_of_a_denial_that_of_wh
     let world = World::open().await;
     let rule = ArgumentRule::new("page_id", Constraint::Fixed(json!("p7")));
     let binding = ToolsetBinding { toolset: ToolsetId::new("all").unwrap(), rules: vec![rule] };
-    world.act(Action::BindToolset { profile: ProfileId::new("staff").unwrap(), binding }).await;
+    world.commit(Action::BindToolset { profile: ProfileId::new("staff").unwrap(), binding }).await;
     let call = async |arguments: Value| {
         let arguments = arguments.as_object().unwrap().clone();
         world.governor.call(&principal("ann"), CallRequest::new("acme_list_pages").with_arguments(arguments)).await
@@ -86,7 +86,7 @@ async fn rules_records_and_previews_see_what_was_meant() {
     let labels = Constraint::Subset(vec![json!("a"), json!("b")]);
     let rule = ArgumentRule::new("labels", labels).with_absent_allowed();
     let binding = ToolsetBinding { toolset: ToolsetId::new("all").unwrap(), rules: vec![rule] };
-    world.act(Action::BindToolset { profile: ProfileId::new("staff").unwrap(), binding }).await;
+    world.commit(Action::BindToolset { profile: ProfileId::new("staff").unwrap(), binding }).await;
     let request = |labels: &str| {
         let arguments = json!({"page_id": "p1", "labels": labels, "draft": "true", "email": null, "token": null});
         CallRequest::new("acme_create_page").with_arguments(arguments.as_object().unwrap().clone())
@@ -183,7 +183,7 @@ async fn a_vendor_that_fails_is_reported_and_on_record_with_what_is_known_of_sen
 async fn a_grant_that_expires_during_a_call_lets_it_finish_and_denies_the_next() {
     let world = World::open().await;
     let until = Timestamp::from_millis(START).plus(DAY);
-    world.act(grant("bea", "bea", Some(until))).await;
+    world.commit(grant("bea", "bea", Some(until))).await;
     world.vendor.will(Turn::Wait);
     let running = world.start("bea", "list_pages");
     world.vendor.arrival().await;
@@ -197,7 +197,7 @@ async fn a_grant_that_expires_during_a_call_lets_it_finish_and_denies_the_next()
 async fn an_expired_grant_stays_expired_when_the_clock_jumps_back() {
     let world = World::open().await;
     let start = Timestamp::from_millis(START);
-    world.act(grant("bea", "bea", Some(start.plus(DAY)))).await;
+    world.commit(grant("bea", "bea", Some(start.plus(DAY)))).await;
     world.call("bea", "list_pages").await.unwrap();
     world.clock.advance(DAY);
     let denied = world.governor.explain(&principal("bea"), "acme_list_pages").unwrap().denied;
@@ -214,7 +214,7 @@ async fn a_tool_that_is_disabled_during_a_call_lets_it_finish_and_denies_the_nex
     world.vendor.will(Turn::Wait);
     let running = world.start("ann", "list_pages");
     world.vendor.arrival().await;
-    world.act(Action::DisableTools { tools: BTreeSet::from([tool("list_pages")]) }).await;
+    world.commit(Action::DisableTools { tools: BTreeSet::from([tool("list_pages")]) }).await;
     assert_eq!(code(&world.call("ann", "list_pages").await), "tool_disabled");
     assert_eq!(code(&world.call("ann", "tidy_pages").await), "tool_disabled");
     world.vendor.go.add_permits(1);
@@ -222,12 +222,12 @@ async fn a_tool_that_is_disabled_during_a_call_lets_it_finish_and_denies_the_nex
 }
 
 #[tokio::test]
-async fn what_an_act_changes_counts_for_the_next_call() {
+async fn what_a_commit_changes_counts_for_the_next_call() {
     let world = World::open().await;
     for _ in 0..20 {
-        world.act(grant("bea", "bea", None)).await;
+        world.commit(grant("bea", "bea", None)).await;
         world.call("bea", "list_pages").await.unwrap();
-        world.act(Action::RevokeGrant { grant: mcp_govern_core::GrantId::new("grant-bea").unwrap() }).await;
+        world.commit(Action::RevokeGrant { grant: mcp_govern_core::GrantId::new("grant-bea").unwrap() }).await;
         world.call("bea", "list_pages").await.unwrap_err();
     }
 }
@@ -236,14 +236,14 @@ async fn what_an_act_changes_counts_for_the_next_call() {
 async fn a_definition_that_changed_between_review_and_approval_is_not_approved() {
     let world = World::open().await;
     let seen = world.governor.state().tools()[&tool("list_pages")].digest();
-    world.act(Action::ResetTools { tools: BTreeSet::from([tool("list_pages")]) }).await;
+    world.commit(Action::ResetTools { tools: BTreeSet::from([tool("list_pages")]) }).await;
     world.vendor.release(super::vendor::release_two());
     world.governor.sync(&owner(), &super::world::server()).await.unwrap();
     let approve = |digest| Action::ApproveTools { tools: [(tool("list_pages"), digest)].into() };
-    let refused = world.try_act(approve(seen)).await.unwrap_err();
+    let refused = world.try_commit(approve(seen)).await.unwrap_err();
     assert_eq!(refused.kind(), mcp_govern_core::governor::GovernErrorKind::Conflict, "{refused}");
     assert_eq!(code(&world.call("ann", "list_pages").await), "tool_pending");
-    world.act(approve(world.governor.state().tools()[&tool("list_pages")].digest())).await;
+    world.commit(approve(world.governor.state().tools()[&tool("list_pages")].digest())).await;
     world.call("ann", "list_pages").await.unwrap();
 }
 

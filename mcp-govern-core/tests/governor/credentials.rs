@@ -61,7 +61,7 @@ async fn without_a_credential_nothing_is_sent_and_the_caller_is_told_what_to_do(
 #[tokio::test]
 async fn each_person_calls_with_the_own_account() {
     let world = per_user(|builder| builder).await;
-    world.act(super::world::grant("bea", "bea", None)).await;
+    world.commit(super::world::grant("bea", "bea", None)).await;
     world.governor.connect(&person("ann"), &server(), key("key-of-ann"), Probe::Required).await.unwrap();
     world.call("ann", "list_pages").await.unwrap();
     assert_eq!(code(&world.call("bea", "list_pages").await), "credential_missing");
@@ -141,11 +141,11 @@ async fn a_rotated_credential_counts_for_the_next_call_and_the_running_one_finis
 async fn another_base_url_needs_another_credential_and_the_old_one_is_gone() {
     let world = World::open().await;
     let moved = spec().with_base_url("https://evil.test".parse().unwrap());
-    world.act(Action::ChangeServer { server: server(), spec: moved }).await;
+    world.commit(Action::ChangeServer { server: server(), spec: moved }).await;
     assert_eq!(code(&world.call("ann", "list_pages").await), "credential_missing");
     assert_eq!(in_vault(&world).await, 0);
     // Back again: it stays gone.
-    world.act(Action::ChangeServer { server: server(), spec: spec() }).await;
+    world.commit(Action::ChangeServer { server: server(), spec: spec() }).await;
     assert_eq!(code(&world.call("ann", "list_pages").await), "credential_missing");
     assert!(world.vendor.seen().is_empty());
     world.governor.set_shared_credential(&owner(), &server(), key("new"), Probe::Skip).await.unwrap();
@@ -160,7 +160,7 @@ async fn a_removed_credential_and_a_removed_server_leave_nothing_in_the_vault() 
     assert_eq!(code(&world.call("ann", "list_pages").await), "credential_missing");
     world.governor.set_shared_credential(&owner(), &server(), key("again"), Probe::Skip).await.unwrap();
     world.call("ann", "list_pages").await.unwrap();
-    world.act(Action::RemoveServer { server: server() }).await;
+    world.commit(Action::RemoveServer { server: server() }).await;
     assert_eq!(in_vault(&world).await, 0);
 }
 
@@ -171,7 +171,7 @@ async fn off_boarding_takes_the_secrets_out_of_the_vault_at_last_also_when_the_v
         world.governor.connect(&person(name), &server(), key(name), Probe::Skip).await.unwrap();
     }
     world.faults().deletes_fail.store(1, Ordering::SeqCst);
-    world.act(Action::OffboardUser { user: user("ann") }).await;
+    world.commit(Action::OffboardUser { user: user("ann") }).await;
     assert_eq!(in_vault(&world).await, 2, "the vault was away");
     world.call("ann", "list_pages").await.unwrap_err();
     // The driver tries again by itself.
@@ -187,7 +187,7 @@ async fn secrets_that_an_earlier_life_left_behind_are_taken_out_when_a_governor_
     world.governor.connect(&person("ann"), &server(), key("ann"), Probe::Skip).await.unwrap();
     world.governor.connect(&person("bea"), &server(), key("bea"), Probe::Skip).await.unwrap();
     world.faults().deletes_fail.store(usize::MAX, Ordering::SeqCst);
-    world.act(Action::OffboardUser { user: user("ann") }).await;
+    world.commit(Action::OffboardUser { user: user("ann") }).await;
     world.driver.abort();
     assert_eq!(in_vault(&world).await, 2);
     world.faults().deletes_fail.store(0, Ordering::SeqCst);
@@ -397,10 +397,10 @@ async fn what_a_call_had_done_before_its_account_was_refused_is_told() {
 async fn a_refusal_of_an_account_that_was_replaced_meanwhile_does_not_concern_the_new_one() {
     let world = per_user(|builder| builder).await;
     world.governor.connect(&person("ann"), &server(), key("old"), Probe::Skip).await.unwrap();
-    world.act(Action::NoteRefusedCredential { server: server(), user: user("ann"), version: 1 }).await;
+    world.commit(Action::NoteRefusedCredential { server: server(), user: user("ann"), version: 1 }).await;
     assert_eq!(code(&world.call("ann", "list_pages").await), "credential_unusable");
     world.governor.connect(&person("ann"), &server(), key("new"), Probe::Skip).await.unwrap();
-    let late = world.act(Action::NoteRefusedCredential { server: server(), user: user("ann"), version: 1 }).await;
+    let late = world.commit(Action::NoteRefusedCredential { server: server(), user: user("ann"), version: 1 }).await;
     assert!(late.events.is_empty());
     world.call("ann", "list_pages").await.unwrap();
     assert_eq!(keys_seen(&world), ["new"]);

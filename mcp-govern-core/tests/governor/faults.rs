@@ -11,12 +11,12 @@ use std::{
 use async_trait::async_trait;
 use mcp_govern_core::{
     Credential, TenantId,
-    journal::{Head, Revision, StoredAct},
+    journal::{Head, Revision, StoredCommit},
     memory::MemoryStores,
     ports::{
-        AppendError, AuditCursor, AuditFilter, AuditHead, AuditLog, AuditPage, Freshness, Journal, Lease, LeaseGuard,
-        StoreError, StoreErrorKind, StoredRecord, Stores, TenantStores, Vault, VaultEntry, VaultError, VaultKey,
-        WriterId,
+        AppendError, AuditCursor, AuditFilter, AuditHead, AuditLog, AuditPage, Journal, JournalUpdates, Lease,
+        LeaseGuard, StoreError, StoreErrorKind, StoredRecord, Stores, TenantStores, Vault, VaultEntry, VaultError,
+        VaultKey, WriterId,
     },
 };
 use tokio::sync::Semaphore;
@@ -24,14 +24,14 @@ use tokio::sync::Semaphore;
 /// What fails, and how often.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
-    /// So many appends of acts are written, and the acknowledgement is lost.
-    pub(crate) act_acks_lost: AtomicUsize,
-    /// So many appends of acts are lost before they are written.
-    pub(crate) acts_lost: AtomicUsize,
-    /// While set, appends of acts wait: each says so and needs a permit.
-    pub(crate) acts_wait: AtomicBool,
-    pub(crate) acts_arrived: Semaphore0,
-    pub(crate) acts_go: Semaphore0,
+    /// So many appends of commits are written, and the acknowledgement is lost.
+    pub(crate) commit_acks_lost: AtomicUsize,
+    /// So many appends of commits are lost before they are written.
+    pub(crate) commits_lost: AtomicUsize,
+    /// While set, appends of commits wait: each says so and needs a permit.
+    pub(crate) commits_wait: AtomicBool,
+    pub(crate) commits_arrived: Semaphore0,
+    pub(crate) commits_go: Semaphore0,
     /// So many reads of the journal fail.
     pub(crate) reads_fail: AtomicUsize,
     /// The journal cannot be followed; told by [`Faults::lose_journal`].
@@ -127,27 +127,27 @@ struct FaultyJournal(Arc<dyn Journal>, Arc<Faults>);
 
 #[async_trait]
 impl Journal for FaultyJournal {
-    fn freshness(&self) -> Freshness {
-        self.0.freshness()
+    fn updates(&self) -> JournalUpdates {
+        self.0.updates()
     }
 
     async fn head(&self) -> Result<Head, StoreError> {
         self.0.head().await
     }
 
-    async fn append(&self, expected: Head, act: &StoredAct) -> Result<Head, AppendError> {
-        if self.1.acts_wait.load(Ordering::SeqCst) {
-            self.1.acts_arrived.0.add_permits(1);
-            self.1.acts_go.0.acquire().await.unwrap().forget();
+    async fn append(&self, expected: Head, commit: &StoredCommit) -> Result<Head, AppendError> {
+        if self.1.commits_wait.load(Ordering::SeqCst) {
+            self.1.commits_arrived.0.add_permits(1);
+            self.1.commits_go.0.acquire().await.unwrap().forget();
         }
-        if happens(&self.1.acts_lost) {
+        if happens(&self.1.commits_lost) {
             return Err(unknown().into());
         }
-        let head = self.0.append(expected, act).await?;
-        if happens(&self.1.act_acks_lost) { Err(unknown().into()) } else { Ok(head) }
+        let head = self.0.append(expected, commit).await?;
+        if happens(&self.1.commit_acks_lost) { Err(unknown().into()) } else { Ok(head) }
     }
 
-    async fn read(&self, after: Revision, limit: usize) -> Result<Vec<StoredAct>, StoreError> {
+    async fn read(&self, after: Revision, limit: usize) -> Result<Vec<StoredCommit>, StoreError> {
         if self.1.journal_lost.load(Ordering::SeqCst) || happens(&self.1.reads_fail) {
             return Err(unavailable());
         }

@@ -2,7 +2,7 @@
 
 use mcp_govern_core::{
     Governor,
-    governor::{Acts, Driver, Probe},
+    governor::{Commits, Driver, Probe},
     ports::AuditFilter,
 };
 
@@ -16,14 +16,14 @@ fn shared<T: Send + Sync + 'static>() {}
 async fn every_public_future_is_send() {
     shared::<Governor>();
     shared::<Driver>();
-    shared::<Acts>();
+    shared::<Commits>();
     let world = World::open().await;
     let governor = &world.governor;
     let (actor, server, principal) = (owner(), server(), principal("ann"));
     let shared_owner = mcp_govern_core::CredentialOwner::Shared;
     let blueprint: mcp_govern_core::blueprint::Blueprint = serde_json::from_str("{}").unwrap();
     send(Governor::builder(super::world::tenant()).open());
-    send(governor.act(&actor, command("a", mcp_govern_core::journal::Action::ActivateGovernance)));
+    send(governor.commit(&actor, command("a", mcp_govern_core::journal::Action::ActivateGovernance)));
     send(governor.sync(&actor, &server));
     send(governor.reload(&server));
     send(governor.set_shared_credential(&actor, &server, key("k"), Probe::Skip));

@@ -23,13 +23,13 @@ async fn a_node_that_ends_in_order_puts_the_end_of_its_chain_on_record() {
     world.governor.close().await;
     let head = world.governor.audit_heads().await.unwrap().into_iter().find(|(of, _)| *of == writer).unwrap().1;
     assert_eq!(world.governor.state().audit_anchors().get(&writer), Some(&head));
-    let acts = world.stores.memory.tenant(&super::world::tenant()).journal;
-    let last = acts.read(mcp_govern_core::journal::Revision(world.governor.revision().0 - 1), 1).await.unwrap();
-    let act: mcp_govern_core::journal::Act = serde_json::from_slice(last[0].bytes()).unwrap();
+    let commits = world.stores.memory.tenant(&super::world::tenant()).journal;
+    let last = commits.read(mcp_govern_core::journal::Revision(world.governor.revision().0 - 1), 1).await.unwrap();
+    let commit: mcp_govern_core::journal::Commit = serde_json::from_slice(last[0].bytes()).unwrap();
     assert!(
-        matches!(&act.events[..], [Event::AuditAnchored(event), Event::JournalSealed(_)] if event.writer == writer)
+        matches!(&commit.events[..], [Event::AuditAnchored(event), Event::JournalSealed(_)] if event.writer == writer)
     );
-    assert_eq!(act.actor.user.to_string(), "driver (mcp-govern)");
+    assert_eq!(commit.actor.user.to_string(), "driver (mcp-govern)");
     world.assert_intact().await;
 }
 
@@ -49,17 +49,17 @@ async fn what_the_journal_knows_of_a_chain_is_verified_without_being_asked() {
     world.call("ann", "list_pages").await.unwrap();
     let known = WriterId::new("gone").unwrap();
     let head = AuditHead { sequence: 7, hash: Digest::of_bytes(b"record 7") };
-    world.act(Action::AnchorAudit { heads: BTreeMap::from([(known.clone(), head)]) }).await;
+    world.commit(Action::AnchorAudit { heads: BTreeMap::from([(known.clone(), head)]) }).await;
     let found: BTreeMap<_, _> = world.governor.verify_audit(&owner(), &[]).await.unwrap().into_iter().collect();
     let broken = found[&known].broken.as_ref().unwrap();
     assert_eq!((broken.sequence, broken.kind), (1, BreakKind::Truncated));
     assert!(found[&world.governor.status().writer].is_intact());
     // An anchor is for ever: it goes on, and never says something else of the same record.
     let back = AuditHead { sequence: 6, ..head };
-    let acted = world.act(Action::AnchorAudit { heads: BTreeMap::from([(known.clone(), back)]) }).await;
-    assert!(acted.events.is_empty());
+    let committed = world.commit(Action::AnchorAudit { heads: BTreeMap::from([(known.clone(), back)]) }).await;
+    assert!(committed.events.is_empty());
     let other = AuditHead { hash: Digest::of_bytes(b"another"), ..head };
-    let refused = world.try_act(Action::AnchorAudit { heads: BTreeMap::from([(known, other)]) }).await.unwrap_err();
+    let refused = world.try_commit(Action::AnchorAudit { heads: BTreeMap::from([(known, other)]) }).await.unwrap_err();
     assert_eq!(refused.kind(), GovernErrorKind::NotPossible);
 }
 
@@ -92,12 +92,12 @@ async fn the_chains_of_every_node_are_anchored_in_their_time() {
         World::open_with(super::world::spec(), |builder| builder.with_audit_anchors_every(Duration::ZERO)).await;
     world.call("ann", "list_pages").await.unwrap();
     let writer = world.governor.status().writer;
-    // Each act is a moment at which the driver looks what is due.
+    // Each commit is a moment at which the driver looks what is due.
     for number in 0..10_000 {
         if world.governor.state().audit_anchors().contains_key(&writer) {
             return world.assert_intact().await;
         }
-        world.act(super::world::grant(&format!("g{number}"), "bob", None)).await;
+        world.commit(super::world::grant(&format!("g{number}"), "bob", None)).await;
         tokio::task::yield_now().await;
     }
     panic!("nothing was anchored");

@@ -34,13 +34,13 @@ async fn each_kill_switch_stops_the_calls_that_it_names_in_flight_and_denies_the
         world.vendor.will(Turn::Wait);
         let running = world.start("ann", name);
         world.vendor.arrival().await;
-        world.act(Action::Kill { scope: scope.clone() }).await;
+        world.commit(Action::Kill { scope: scope.clone() }).await;
         // The vendor never answers: only the kill switch can end the call.
         let ended = running.await.unwrap();
         assert_eq!(code(&ended), "call_killed", "{scope}");
         assert_eq!(ended.unwrap_err().sent(), Sent::Maybe);
         assert_eq!(code(&world.call("ann", name).await), next);
-        world.act(Action::Release { scope }).await;
+        world.commit(Action::Release { scope }).await;
         world.call("ann", name).await.unwrap();
         assert_eq!(world.closed_outcomes().await[0], killed(Sent::Maybe));
         world.assert_intact().await;
@@ -53,9 +53,9 @@ async fn a_kill_switch_of_something_else_lets_a_call_finish() {
     world.vendor.will(Turn::Wait);
     let running = world.start("ann", "list_pages");
     world.vendor.arrival().await;
-    world.act(Action::Kill { scope: KillScope::Tool(tool("delete_page")) }).await;
-    world.act(Action::Kill { scope: KillScope::Client(ClientId::new("local", "other").unwrap()) }).await;
-    world.act(Action::Kill { scope: KillScope::User(user("bea")) }).await;
+    world.commit(Action::Kill { scope: KillScope::Tool(tool("delete_page")) }).await;
+    world.commit(Action::Kill { scope: KillScope::Client(ClientId::new("local", "other").unwrap()) }).await;
+    world.commit(Action::Kill { scope: KillScope::User(user("bea")) }).await;
     world.vendor.go.add_permits(1);
     running.await.unwrap().unwrap();
 }
@@ -66,7 +66,7 @@ async fn a_person_who_holds_everything_by_a_group_is_stopped_and_others_of_the_g
     let world = World::open().await;
     let grantee = Grantee::Group(GroupId::new("engineers").unwrap());
     let (grant, profile) = (GrantId::new("by-group").unwrap(), ProfileId::new("staff").unwrap());
-    world.act(Action::GrantProfile { grant, profile, grantee, until: None }).await;
+    world.commit(Action::GrantProfile { grant, profile, grantee, until: None }).await;
     let call = async |who: &str, through: &str| {
         let client = ClientId::new("local", through).unwrap();
         let principal = Principal::new(user(who), client).with_groups([GroupId::new("engineers").unwrap()]);
@@ -74,14 +74,14 @@ async fn a_person_who_holds_everything_by_a_group_is_stopped_and_others_of_the_g
         world.governor.call(&principal, request).await
     };
     call("zed", "desktop").await.unwrap();
-    world.act(Action::Kill { scope: KillScope::User(user("zed")) }).await;
+    world.commit(Action::Kill { scope: KillScope::User(user("zed")) }).await;
     for through in ["desktop", "another"] {
         let denied = call("zed", through).await;
         assert_eq!(code(&denied), "user_killed");
         assert!(denied.unwrap_err().to_string().contains("every call of yours"));
     }
     call("yve", "desktop").await.unwrap();
-    world.act(Action::Release { scope: KillScope::User(user("zed")) }).await;
+    world.commit(Action::Release { scope: KillScope::User(user("zed")) }).await;
     call("zed", "another").await.unwrap();
 }
 
@@ -92,8 +92,8 @@ async fn a_kill_switch_that_is_released_at_once_has_stopped_the_calls_in_flight(
     let running = world.start("ann", "list_pages");
     world.vendor.arrival().await;
     // The call's task does not run between these two.
-    world.act(Action::Kill { scope: KillScope::Tenant }).await;
-    world.act(Action::Release { scope: KillScope::Tenant }).await;
+    world.commit(Action::Kill { scope: KillScope::Tenant }).await;
+    world.commit(Action::Release { scope: KillScope::Tenant }).await;
     assert_eq!(code(&running.await.unwrap()), "call_killed");
     world.call("ann", "list_pages").await.unwrap();
 }
@@ -106,8 +106,8 @@ async fn a_kill_between_admission_and_sending_stops_the_call() {
     let running = world.start("ann", "list_pages");
     // The call was admitted and waits for its intent to be durable.
     faults.records_arrived.0.acquire().await.unwrap().forget();
-    world.act(Action::Kill { scope: KillScope::Tool(tool("list_pages")) }).await;
-    world.act(Action::Release { scope: KillScope::Tool(tool("list_pages")) }).await;
+    world.commit(Action::Kill { scope: KillScope::Tool(tool("list_pages")) }).await;
+    world.commit(Action::Release { scope: KillScope::Tool(tool("list_pages")) }).await;
     faults.records_wait.store(false, Ordering::SeqCst);
     faults.records_go.0.add_permits(1);
     assert_eq!(code(&running.await.unwrap()), "call_killed");
@@ -121,7 +121,7 @@ async fn a_call_that_is_killed_before_it_sends_has_sent_nothing() {
     world.vendor.will(Turn::WaitBeforeSending);
     let running = world.start("ann", "create_page");
     world.vendor.arrival().await;
-    world.act(Action::Kill { scope: KillScope::Server(server()) }).await;
+    world.commit(Action::Kill { scope: KillScope::Server(server()) }).await;
     assert_eq!(code(&running.await.unwrap()), "call_killed");
     assert!(world.vendor.seen().is_empty());
     assert_eq!(world.closed_outcomes().await, [killed(Sent::No)]);
@@ -135,7 +135,7 @@ async fn a_kill_between_two_exchanges_keeps_the_second_from_being_sent() {
     world.vendor.arrival().await;
     // Both are there when the call's task runs again: the answer of the vendor, and the kill.
     world.vendor.go.add_permits(1);
-    world.act(Action::Kill { scope: KillScope::Tenant }).await;
+    world.commit(Action::Kill { scope: KillScope::Tenant }).await;
     let ended = running.await.unwrap().unwrap_err();
     assert!(matches!(ended.failure(), CallFailure::Denied(denial) if denial.code() == DenialCode::CallKilled));
     assert_eq!(world.vendor.seen().len(), 1);
@@ -148,7 +148,7 @@ async fn a_server_that_is_removed_during_a_call_lets_it_finish() {
     world.vendor.will(Turn::Wait);
     let running = world.start("ann", "list_pages");
     world.vendor.arrival().await;
-    world.act(Action::RemoveServer { server: server() }).await;
+    world.commit(Action::RemoveServer { server: server() }).await;
     world.vendor.go.add_permits(1);
     running.await.unwrap().unwrap();
     assert_eq!(code(&world.call("ann", "list_pages").await), "unknown_tool");

@@ -19,7 +19,7 @@ async fn a_list_holds_what_can_be_called_ordered_by_name() {
     let names: Vec<_> = world.governor.list(&principal("ann")).unwrap().into_iter().map(|tool| tool.name).collect();
     assert_eq!(names, ["acme_create_page", "acme_delete_page", "acme_list_pages", "acme_tidy_pages"]);
     assert!(world.governor.list(&principal("bob")).unwrap().is_empty());
-    world.act(Action::DisableTools { tools: [tool("list_pages")].into() }).await;
+    world.commit(Action::DisableTools { tools: [tool("list_pages")].into() }).await;
     let names: Vec<_> = world.governor.list(&principal("ann")).unwrap().into_iter().map(|tool| tool.name).collect();
     assert_eq!(names, ["acme_create_page", "acme_delete_page"], "the recipe goes with the tool that it uses");
 }
@@ -55,7 +55,7 @@ async fn a_page_of_a_listing_is_that_stretch_of_the_whole_list() {
     assert_eq!(names(listing.after(Some("acme_d")).collect()), all[1..]);
     assert!(listing.contains("acme_tidy_pages") && !listing.contains("acme_tidy"));
     // What happens meanwhile is in the next listing.
-    world.act(Action::DisableTools { tools: [tool("create_page")].into() }).await;
+    world.commit(Action::DisableTools { tools: [tool("create_page")].into() }).await;
     assert!(listing.contains("acme_create_page"));
     assert!(!world.governor.listing(&ann).unwrap().contains("acme_create_page"));
 }
@@ -64,9 +64,9 @@ async fn a_page_of_a_listing_is_that_stretch_of_the_whole_list() {
 async fn a_tool_that_can_be_asked_for_comes_with_the_remedy_that_a_call_would_get() {
     let world = World::open().await;
     let spec = ProfileSpec::new(Label::new("Staff")).with_visibility(ProfileVisibility::Everyone);
-    world.act(Action::ChangeProfile { profile: ProfileId::new("staff").unwrap(), spec }).await;
+    world.commit(Action::ChangeProfile { profile: ProfileId::new("staff").unwrap(), spec }).await;
     let settings = world.governor.state().settings().clone().with_list_requestable(RequestableTools::Listed);
-    world.act(Action::ChangeSettings { settings }).await;
+    world.commit(Action::ChangeSettings { settings }).await;
     let listed = world.governor.list(&principal("bob")).unwrap();
     assert!(!listed.is_empty());
     for tool in listed {
@@ -82,7 +82,7 @@ async fn the_schema_is_narrowed_by_the_rules_that_a_call_is_held_to() {
     let world = World::open().await;
     let rules = vec![ArgumentRule::new("page_id", Constraint::OneOf(vec![json!("p1"), json!("p2")]))];
     let binding = ToolsetBinding { toolset: ToolsetId::new("all").unwrap(), rules };
-    world.act(Action::BindToolset { profile: ProfileId::new("staff").unwrap(), binding }).await;
+    world.commit(Action::BindToolset { profile: ProfileId::new("staff").unwrap(), binding }).await;
     let described = world.governor.describe(&principal("ann"), "acme_list_pages").unwrap();
     assert_eq!(described.input_schema["properties"]["page_id"]["enum"], json!(["p1", "p2"]));
     world.call("ann", "list_pages").await.unwrap();
@@ -109,11 +109,11 @@ async fn a_rule_that_follows_from_the_configuration_holds_like_one_of_the_row() 
     // A binding narrows it further and cannot widen it.
     let rules = vec![ArgumentRule::new("page_id", Constraint::OneOf(vec![json!("p2"), json!("p3")]))];
     let binding = ToolsetBinding { toolset: ToolsetId::new("all").unwrap(), rules };
-    world.act(Action::BindToolset { profile: ProfileId::new("staff").unwrap(), binding }).await;
+    world.commit(Action::BindToolset { profile: ProfileId::new("staff").unwrap(), binding }).await;
     assert_eq!(shown(&world), json!(["p2"]));
     assert_eq!((asks(&world, "p1").await, asks(&world, "p3").await), ("rule_violated", "rule_violated"));
     // The configuration is changed: the tools are the same, and nobody need review them again.
-    world.act(Action::ChangeServer { server: server(), spec: spec().with_config("pages", "p3,p4") }).await;
+    world.commit(Action::ChangeServer { server: server(), spec: spec().with_config("pages", "p3,p4") }).await;
     world.governor.sync(&owner(), &server()).await.unwrap();
     assert_eq!(shown(&world), json!(["p3"]));
     assert_eq!((asks(&world, "p2").await, asks(&world, "p3").await), ("rule_violated", "ok"));
@@ -141,7 +141,7 @@ async fn a_tool_that_is_not_listed_is_described_as_a_call_would_answer() {
     let hidden = world.governor.describe(&principal("bob"), "acme_list_pages").unwrap_err();
     let none = world.governor.describe(&principal("bob"), "acme_nothing").unwrap_err();
     assert_eq!(hidden, none);
-    world.act(Action::DisableTools { tools: [tool("list_pages")].into() }).await;
+    world.commit(Action::DisableTools { tools: [tool("list_pages")].into() }).await;
     let disabled = world.governor.describe(&principal("ann"), tool("list_pages")).unwrap_err();
     assert_eq!(disabled.code(), DenialCode::ToolDisabled);
 }
@@ -187,7 +187,7 @@ async fn an_explanation_tells_whether_there_is_a_credential() {
     let there = world.governor.explain(&principal("ann"), "acme_list_pages").unwrap();
     assert_eq!((there.denied, credential(there).result), (None, CheckResult::Passed));
     let owner = CredentialOwner::Shared;
-    world.act(Action::RemoveCredential { server: server(), owner }).await;
+    world.commit(Action::RemoveCredential { server: server(), owner }).await;
     let missing = world.governor.explain(&principal("ann"), "acme_list_pages").unwrap();
     assert_eq!(missing.denied.map(DenialCode::as_str), Some(code(&world.call("ann", "list_pages").await)));
     assert!(credential(missing).detail.contains("the shared credential for server `acme` is not there yet"));
@@ -203,8 +203,8 @@ async fn what_is_listed_can_be_called_and_what_is_not_listed_cannot() {
     let world = World::open().await;
     let tools: BTreeMap<_, _> =
         world.governor.state().tools().iter().map(|(id, tool)| (id.clone(), tool.digest())).collect();
-    world.act(Action::DisableTools { tools: [tool("create_page")].into() }).await;
-    world.act(Action::ResetTools { tools: [tool("delete_page")].into() }).await;
+    world.commit(Action::DisableTools { tools: [tool("create_page")].into() }).await;
+    world.commit(Action::ResetTools { tools: [tool("delete_page")].into() }).await;
     for who in ["ann", "bob"] {
         let listed: Vec<_> = world.governor.list(&principal(who)).unwrap().into_iter().map(|tool| tool.id).collect();
         for id in tools.keys() {
@@ -221,18 +221,18 @@ async fn a_list_states_the_effect_that_counts() {
     let effect = || world.governor.describe(&principal("ann"), "acme_list_pages").unwrap().effect;
     assert_eq!(effect(), Effect::Read);
     let effect_of = Some(Effect::Destructive);
-    world.act(Action::ClassifyTool { tool: tool("list_pages"), effect: effect_of, risk: None }).await;
+    world.commit(Action::ClassifyTool { tool: tool("list_pages"), effect: effect_of, risk: None }).await;
     assert_eq!(effect(), Effect::Destructive);
 }
 
 #[tokio::test]
-async fn whoever_follows_lists_is_woken_by_acts_and_by_definitions_that_were_loaded() {
+async fn whoever_follows_lists_is_woken_by_commits_and_by_definitions_that_were_loaded() {
     let world = World::open().await;
     let before = world.governor.generation();
     world.governor.reload(&server()).await.unwrap();
     let loaded = world.governor.changed(before).await.unwrap();
     assert_ne!(loaded, before);
-    world.act(Action::DisableTools { tools: [tool("list_pages")].into() }).await;
+    world.commit(Action::DisableTools { tools: [tool("list_pages")].into() }).await;
     assert_ne!(world.governor.changed(loaded).await.unwrap(), loaded);
     let now = world.governor.generation();
     world.governor.close().await;

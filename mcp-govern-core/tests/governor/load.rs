@@ -86,14 +86,14 @@ async fn once_a_kill_switch_has_been_thrown_no_new_call_reaches_the_vendor() {
         })
         .collect();
     for round in 0..20 {
-        world.act(Action::Kill { scope: KillScope::Tenant }).await;
+        world.commit(Action::Kill { scope: KillScope::Tenant }).await;
         let then = world.vendor.seen().len();
         for _ in 0..50 {
             assert!(call(&world.governor, "ann", "list_pages").await.is_err());
         }
         // A call may have been told that it may send, and not have sent yet, when the switch was thrown: one for each caller.
         assert!(world.vendor.seen().len() <= then + CALLERS, "round {round}");
-        world.act(Action::Release { scope: KillScope::Tenant }).await;
+        world.commit(Action::Release { scope: KillScope::Tenant }).await;
         call(&world.governor, "ann", "list_pages").await.unwrap();
     }
     stop.store(true, Ordering::SeqCst);

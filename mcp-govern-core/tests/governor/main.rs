@@ -2,10 +2,10 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests fail the test")]
 
-mod acts;
 mod audit;
 mod blueprint;
 mod calls;
+mod commits;
 mod credentials;
 mod faults;
 mod futures;

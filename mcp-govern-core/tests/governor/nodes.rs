@@ -37,8 +37,8 @@ async fn during_a_rolling_upgrade_both_releases_work_each_under_what_was_reviewe
     let old = World::open().await;
     let coming = Arc::new(release_two());
     let digest = coming.tool(tool("list_pages").name()).unwrap().digest().unwrap();
-    old.act(Action::StageCatalogue { server: server(), catalogue: coming }).await;
-    old.act(Action::ApproveTools { tools: BTreeMap::from([(tool("list_pages"), digest)]) }).await;
+    old.commit(Action::StageCatalogue { server: server(), catalogue: coming }).await;
+    old.commit(Action::ApproveTools { tools: BTreeMap::from([(tool("list_pages"), digest)]) }).await;
     let new = newer_node(&old).await;
     old.call("ann", "list_pages").await.unwrap();
     new.call("ann", "list_pages").await.unwrap();
@@ -106,7 +106,7 @@ async fn a_kill_switch_that_is_thrown_on_one_node_stops_the_calls_on_the_other()
     two.vendor.will(Turn::Wait);
     let running = two.start("ann", "list_pages");
     two.vendor.arrival().await;
-    one.act(Action::Kill { scope: KillScope::Tenant }).await;
+    one.commit(Action::Kill { scope: KillScope::Tenant }).await;
     assert_eq!(code(&running.await.unwrap()), "call_killed");
 }
 
@@ -133,7 +133,7 @@ async fn at_work(world: &World, nodes: usize) {
 
 async fn looks_again(world: &World, at: &str) {
     world.clock.advance(Duration::from_secs(11));
-    world.act(grant(at, at, None)).await;
+    world.commit(grant(at, at, None)).await;
 }
 
 #[tokio::test]
@@ -189,7 +189,7 @@ async fn nodes_are_counted_although_the_clock_of_one_is_ahead_or_set_back() {
     knows_of(&one, 1).await;
     let ahead = World::bare(one.stores.clone(), |builder| builder).await;
     ahead.clock.advance(Duration::from_hours(24));
-    ahead.act(grant("bea", "bea", None)).await;
+    ahead.commit(grant("bea", "bea", None)).await;
     // The rules' time of this node is a day ahead from now on, and stands still.
     one.governor.reached(ahead.governor.revision()).await.unwrap();
     looks_again(&one, "carl").await;
@@ -197,7 +197,7 @@ async fn nodes_are_counted_although_the_clock_of_one_is_ahead_or_set_back() {
     ahead.governor.close().await;
     at_work(&one, 1).await;
     one.clock.set(mcp_govern_core::Timestamp::from_millis(super::world::START));
-    one.act(grant("dora", "dora", None)).await;
+    one.commit(grant("dora", "dora", None)).await;
     knows_of(&one, 1).await;
 }
 
@@ -219,7 +219,7 @@ async fn a_person_who_is_stopped_on_one_node_is_stopped_on_the_other() {
     two.vendor.will(Turn::Wait);
     let running = two.start("ann", "list_pages");
     two.vendor.arrival().await;
-    let thrown = one.act(Action::Kill { scope: KillScope::User(user("ann")) }).await;
+    let thrown = one.commit(Action::Kill { scope: KillScope::User(user("ann")) }).await;
     assert_eq!(code(&running.await.unwrap()), "call_killed");
     two.governor.reached(thrown.revision).await.unwrap();
     assert_eq!(code(&two.call("ann", "list_pages").await), "user_killed");
@@ -230,7 +230,7 @@ async fn servers_that_are_registered_on_one_node_are_open_on_the_other() {
     let one = World::bare(FaultyStores::default(), |builder| builder).await;
     let two = World::bare(one.stores.clone(), |builder| builder).await;
     let spec = super::world::spec().with_new_tools(NewToolState::Approved);
-    one.act(Action::RegisterServer { server: server(), spec }).await;
+    one.commit(Action::RegisterServer { server: server(), spec }).await;
     let synced = one.governor.sync(&owner(), &server()).await.unwrap();
     two.governor.reached(synced.revision).await.unwrap();
     let probe = two.governor.sync(&owner(), &server()).await.unwrap();
@@ -304,7 +304,7 @@ async fn a_journal_out_of_reach_stops_calls_once_the_rules_are_too_old_and_not_b
 #[tokio::test]
 async fn a_governor_that_opens_later_stands_where_the_others_stand() {
     let world = World::open().await;
-    world.act(grant("bea", "bea", None)).await;
+    world.commit(grant("bea", "bea", None)).await;
     let later = World::bare(world.stores.clone(), |builder| builder).await;
     assert_eq!(later.governor.journal_head(), world.governor.journal_head());
     later.call("bea", "list_pages").await.unwrap();
@@ -360,7 +360,7 @@ async fn a_follower_of_its_own_sees_what_others_do_and_ends_with_its_driver() {
     let following = tokio::spawn(driver.take_follower().unwrap().with_journal(journal).run());
     let driver = tokio::spawn(driver.run());
     call(&governor, "ann", "list_pages").await.unwrap();
-    world.act(Action::Kill { scope: KillScope::Tenant }).await;
+    world.commit(Action::Kill { scope: KillScope::Tenant }).await;
     governor.reached(world.governor.revision()).await.unwrap();
     assert_eq!(code(&call(&governor, "ann", "list_pages").await), "tenant_killed");
     governor.close().await;

@@ -9,8 +9,8 @@ use std::{
 use mcp_govern_core::{
     Actor, CommandId, Governor, Role, TenantId, Timestamp,
     audit::{AuditChain, AuditKey, AuditRecord, AuditSegment, BreakKind, Verification, Verifier, WriterMark},
-    governor::{ActOutcome, GovernErrorKind},
-    journal::{ActError, Action, Command, Event},
+    governor::{CommitOutcome, GovernErrorKind},
+    journal::{Action, Command, CommitError, Event},
     memory::MemoryHeadKeeper,
     ports::{AuditHead, HeadKeeper as _, StoredRecord, WriterId},
 };
@@ -69,8 +69,8 @@ async fn a_dropped_segment_is_on_record_and_the_rest_is_verified_after_it() {
     let segment = world.seal(&writer).await.unwrap();
     assert_eq!(world.chain(&writer).await.len(), before.len(), "sealing changes nothing");
     let through = segment.header().through;
-    let acted = world.governor.drop_audit_segment(&owner(), id("drop-1"), &segment).await.unwrap();
-    assert!(matches!(&acted.events[..], [Event::AuditSegmentDropped(event), ..]
+    let committed = world.governor.drop_audit_segment(&owner(), id("drop-1"), &segment).await.unwrap();
+    assert!(matches!(&committed.events[..], [Event::AuditSegmentDropped(event), ..]
         if event.writer == writer && event.sequence == through.sequence && event.export == segment.digest()));
     let rest = world.chain(&writer).await;
     assert!(!rest.is_empty() && rest[0].sequence == through.sequence + 1);
@@ -87,8 +87,8 @@ async fn a_dropped_segment_is_on_record_and_the_rest_is_verified_after_it() {
     // The calls go on, and a second time nothing happens.
     world.call("ann", "list_pages").await.unwrap();
     let again = world.governor.drop_audit_segment(&owner(), id("drop-2"), &segment).await.unwrap();
-    assert_eq!(again.outcome, ActOutcome::Unchanged);
-    // A node that opens later follows it, and finds what was taken away without an act.
+    assert_eq!(again.outcome, CommitOutcome::Unchanged);
+    // A node that opens later follows it, and finds what was taken away without a commit.
     let later = World::bare(world.stores.clone(), |builder| builder).await;
     assert!(later.found(&writer).await.is_intact());
     let next = head(&rest[0]);
@@ -199,25 +199,28 @@ async fn a_deletion_that_failed_is_done_later_and_verification_does_not_mind() {
         if later.chain(&writer).await.is_empty() {
             return assert!(later.found(&writer).await.is_intact());
         }
-        later.act(super::world::grant(&format!("g{number}"), "bob", None)).await;
+        later.commit(super::world::grant(&format!("g{number}"), "bob", None)).await;
         tokio::task::yield_now().await;
     }
     panic!("it was never deleted");
 }
 
 #[tokio::test]
-async fn records_dropped_by_an_act_without_a_seal_are_found() {
+async fn records_dropped_by_a_commit_without_a_seal_are_found() {
     let (_world, writer, next) = ended().await;
-    // Whoever can write the store needs no key for an act of their own, and the nodes follow it.
+    // Whoever can write the store needs no key for a commit of their own, and the nodes follow it.
     let keyless = Governor::builder(tenant()).with_stores(next.stores.clone());
     let (keyless, _driver) = keyless.open().await.unwrap();
     let segment = next.seal(&writer).await.unwrap();
     let (after, through, export) = (AuditHead::EMPTY, segment.header().through, segment.digest());
     let action = Action::DropAuditSegment { writer: writer.clone(), after, through, export };
-    let acted = keyless.act(&owner(), Command::new(id("drop-1"), action)).await.unwrap();
-    next.governor.reached(acted.revision).await.unwrap();
+    let committed = keyless.commit(&owner(), Command::new(id("drop-1"), action)).await.unwrap();
+    next.governor.reached(committed.revision).await.unwrap();
     let found = next.governor.verify_journal(&owner(), None).await.unwrap();
-    assert!(matches!(found.broken, Some(ActError::Seal { revision, .. }) if revision == acted.revision), "{found:?}");
+    assert!(
+        matches!(found.broken, Some(CommitError::Seal { revision, .. }) if revision == committed.revision),
+        "{found:?}"
+    );
     assert_eq!(
         keyless.seal_audit_segment(&owner(), &writer, LATER).await.unwrap_err().kind(),
         GovernErrorKind::NotPossible
@@ -296,8 +299,8 @@ async fn what_another_node_drops_while_one_verifies_breaks_no_chain() {
     let builder = Governor::builder(tenant()).with_stores(next.stores.clone()).with_audit_key(audit_key());
     let (looking, _driver) = builder.open().await.unwrap();
     let segment = next.seal(&writer).await.unwrap();
-    let acted = next.governor.drop_audit_segment(&owner(), id("drop-1"), &segment).await.unwrap();
-    assert!(looking.revision() < acted.revision, "it followed");
+    let committed = next.governor.drop_audit_segment(&owner(), id("drop-1"), &segment).await.unwrap();
+    assert!(looking.revision() < committed.revision, "it followed");
     let found: BTreeMap<_, _> = looking.verify_audit(&owner(), &[]).await.unwrap().into_iter().collect();
     assert!(found[&writer].is_intact(), "{:?}", found[&writer]);
     assert_eq!(found[&writer].after, segment.header().through);

@@ -6,7 +6,7 @@ use mcp_govern_core::{
     Role, TenantId,
     audit::{AuditKey, BreakKind, KeptCheck},
     governor::{Driver, GovernError, GovernErrorKind, Governor, GovernorBuilder},
-    journal::{Act, Event, Head, Revision},
+    journal::{Commit, Event, Head, Revision},
     memory::MemoryHeadKeeper,
     ports::{HeadKeeper, KeptHeads},
 };
@@ -25,13 +25,13 @@ async fn kept() -> (World, Arc<MemoryHeadKeeper>) {
     (world, keeper)
 }
 
-/// The stores as they were: so many acts, and so many records of each chain.
-async fn earlier(world: &World, acts: usize, records: usize) -> FaultyStores {
+/// The stores as they were: so many commits, and so many records of each chain.
+async fn earlier(world: &World, commits: usize, records: usize) -> FaultyStores {
     let (now, then) = (world.stores.memory.tenant(&tenant()), FaultyStores::default());
     let back = then.memory.tenant(&tenant());
     let mut head = Head::EMPTY;
-    for act in now.journal.read(Revision::ZERO, acts).await.unwrap() {
-        head = back.journal.append(head, &act).await.unwrap();
+    for commit in now.journal.read(Revision::ZERO, commits).await.unwrap() {
+        head = back.journal.append(head, &commit).await.unwrap();
     }
     for writer in now.audit.writers().await.unwrap() {
         let kept = now.audit.read(&writer, 0, records).await.unwrap();
@@ -56,7 +56,7 @@ async fn refused(stores: &FaultyStores, keeper: &Arc<MemoryHeadKeeper>) -> Strin
 }
 
 #[tokio::test]
-async fn heads_are_kept_after_the_act_and_a_crash_between_leaves_them_behind() {
+async fn heads_are_kept_after_the_commit_and_a_crash_between_leaves_them_behind() {
     let (world, keeper) = kept().await;
     let last = keeper.last().await.unwrap().unwrap();
     assert!(last.is_sealed_by(&audit_key()) && last.tenant == tenant());
@@ -64,10 +64,10 @@ async fn heads_are_kept_after_the_act_and_a_crash_between_leaves_them_behind() {
     let heads: BTreeMap<_, _> = world.governor.audit_heads().await.unwrap().into_iter().collect();
     assert_eq!(last.audit, heads);
     assert_eq!(world.governor.status().kept.map(|(revision, _)| revision), Some(last.journal.revision));
-    // An act, and the process is gone before it is kept.
+    // A commit, and the process is gone before it is kept.
     let (crashed, _driver) = open(&world.stores, &keeper, |builder| builder).await.unwrap();
-    let act = super::world::command("late", grant("late", "bob", None));
-    crashed.act(&owner(), act).await.unwrap();
+    let commit = super::world::command("late", grant("late", "bob", None));
+    crashed.commit(&owner(), commit).await.unwrap();
     assert_eq!(keeper.last().await.unwrap().unwrap(), last);
     let (next, _driver) = open(&world.stores, &keeper, |builder| builder).await.unwrap();
     assert!(next.revision() > last.journal.revision);
@@ -76,14 +76,14 @@ async fn heads_are_kept_after_the_act_and_a_crash_between_leaves_them_behind() {
 }
 
 #[tokio::test]
-async fn a_driver_keeps_the_heads_after_every_act_that_its_node_learns_of() {
+async fn a_driver_keeps_the_heads_after_every_commit_that_its_node_learns_of() {
     let keeper = Arc::new(MemoryHeadKeeper::new());
     let world = World::open_with(super::world::spec(), |builder| builder.with_head_keeper(keeper.clone())).await;
     // What another node does is learned, too.
     let other = World::bare(world.stores.clone(), |builder| builder).await;
-    let acted = other.act(grant("bob", "bob", None)).await;
+    let committed = other.commit(grant("bob", "bob", None)).await;
     for _ in 0..1_000_000 {
-        if keeper.last().await.unwrap().is_some_and(|kept| kept.journal.revision >= acted.revision) {
+        if keeper.last().await.unwrap().is_some_and(|kept| kept.journal.revision >= committed.revision) {
             return;
         }
         tokio::task::yield_now().await;
@@ -119,10 +119,10 @@ async fn a_store_of_an_earlier_moment_that_has_grown_since_is_another_one() {
     let stores = earlier(&world, usize::try_from(known.0).unwrap() - 3, usize::MAX).await;
     let grown = World::bare(stores.clone(), |builder| builder).await;
     for number in 0..5 {
-        grown.act(grant(&format!("g{number}"), "bob", None)).await;
+        grown.commit(grant(&format!("g{number}"), "bob", None)).await;
     }
     let told = refused(&stores, &keeper).await;
-    assert!(told.contains(&format!("revision {known} of the journal is another act")), "{told}");
+    assert!(told.contains(&format!("revision {known} of the journal is another commit")), "{told}");
 }
 
 #[tokio::test]
@@ -150,12 +150,12 @@ async fn what_is_accepted_is_on_record_with_its_reason_and_is_what_is_known_from
     assert_eq!(refused.kind(), GovernErrorKind::NotAllowed);
     let accept = |builder: GovernorBuilder| builder.accepting_rollback(owner(), "the backup of Monday");
     let (next, _driver) = open(&stores, &keeper, accept).await.unwrap();
-    let acts = stores.memory.tenant(&tenant()).journal.read(Revision::ZERO, usize::MAX).await.unwrap();
-    let act: Act = serde_json::from_slice(acts.last().unwrap().bytes()).unwrap();
-    let found = acts[acts.len() - 2].head();
-    assert_eq!(act.reason.as_deref(), Some("the backup of Monday"));
+    let commits = stores.memory.tenant(&tenant()).journal.read(Revision::ZERO, usize::MAX).await.unwrap();
+    let commit: Commit = serde_json::from_slice(commits.last().unwrap().bytes()).unwrap();
+    let found = commits[commits.len() - 2].head();
+    assert_eq!(commit.reason.as_deref(), Some("the backup of Monday"));
     assert!(
-        matches!(&act.events[..], [Event::RollbackAccepted(event)] if event.known == known && event.found == found)
+        matches!(&commit.events[..], [Event::RollbackAccepted(event)] if event.known == known && event.found == found)
     );
     assert_eq!(keeper.last().await.unwrap().unwrap().journal, next.journal_head());
     let revision = next.revision();
@@ -187,7 +187,7 @@ async fn heads_that_were_changed_or_are_of_another_key_or_tenant_are_not_believe
     assert_eq!(error.kind(), GovernErrorKind::Invalid, "{error}");
 }
 
-/// Whenever it is asked, another node acts before the answer is used.
+/// Whenever it is asked, another node commits before the answer is used.
 #[derive(Debug)]
 struct Busy(Arc<MemoryHeadKeeper>, Governor);
 
@@ -197,7 +197,7 @@ impl HeadKeeper for Busy {
         let last = self.0.last().await?;
         let id = mcp_govern_core::CommandId::random().unwrap();
         let action = grant(&format!("busy-{}", self.1.revision()), "bob", None);
-        self.1.act(&owner(), mcp_govern_core::journal::Command::new(id, action)).await.unwrap();
+        self.1.commit(&owner(), mcp_govern_core::journal::Command::new(id, action)).await.unwrap();
         self.1.keep_heads().await.unwrap();
         Ok(last)
     }
@@ -234,7 +234,7 @@ async fn without_an_audit_key_heads_are_compared_and_not_kept() {
         Governor::builder(tenant()).with_stores(stores.clone()).with_head_keeper(keeper.clone()).open()
     };
     let (node, _driver) = keyless(&world.stores).await.unwrap();
-    node.act(&owner(), super::world::command("late", grant("late", "bob", None))).await.unwrap();
+    node.commit(&owner(), super::world::command("late", grant("late", "bob", None))).await.unwrap();
     node.keep_heads().await.unwrap();
     assert_eq!(keeper.last().await.unwrap().unwrap(), kept);
     let error = keyless(&earlier(&world, 3, 1).await).await.expect_err("it opened");

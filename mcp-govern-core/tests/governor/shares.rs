@@ -16,7 +16,7 @@ use super::{
 
 async fn world(limits: CallLimits) -> World {
     let world = World::open_with(spec(), |builder| builder.with_call_limits(limits)).await;
-    world.act(grant("bea", "bea", None)).await;
+    world.commit(grant("bea", "bea", None)).await;
     world
 }
 

@@ -141,7 +141,7 @@ impl Provider for Acme {
 
     fn open(&self, server: &ServerConfig) -> Result<Arc<dyn ToolServer>, ProviderError> {
         if server.spec.config.contains_key("broken") {
-            return Err(ProviderError::new(ProviderErrorKind::Config, "`broken` is no setting of Acme"));
+            return Err(ProviderError::new(ProviderErrorKind::Config, "`broken` is not a setting of Acme"));
         }
         let pages = server.spec.config.get("pages").map(|pages| pages.split(',').map(Value::from).collect());
         Ok(Arc::new(AcmeServer { vendor: self.vendor.clone(), pages }))

@@ -7,7 +7,9 @@ use mcp_govern_core::{
     ManualClock, Principal, ProfileId, ProfileSpec, ProviderId, Role, Secret, ServerId, ServerSpec, Settings, TenantId,
     Timestamp, ToolId, ToolPrefix, ToolsetBinding, ToolsetContent, ToolsetEntry, ToolsetId, UserId,
     audit::{AuditRecord, CallResult},
-    governor::{Acted, CallError, CallLimits, CallRequest, CallSuccess, GovernError, Governor, GovernorBuilder, Probe},
+    governor::{
+        CallError, CallLimits, CallRequest, CallSuccess, Committed, GovernError, Governor, GovernorBuilder, Probe,
+    },
     journal::{Action, Command, ToolState},
     ports::{AuditFilter, StoredRecord},
 };
@@ -139,8 +141,8 @@ impl World {
     async fn furnish(&self, spec: ServerSpec) {
         let per_user = spec.sharing == CredentialSharing::PerUser;
         let settings = Settings::default().with_unmatched_client(ClientType::Personal);
-        self.act(Action::ChangeSettings { settings }).await;
-        self.act(Action::RegisterServer { server: server(), spec }).await;
+        self.commit(Action::ChangeSettings { settings }).await;
+        self.commit(Action::RegisterServer { server: server(), spec }).await;
         self.governor.sync(&owner(), &server()).await.unwrap();
         if !per_user {
             self.governor.set_shared_credential(&owner(), &server(), key(KEY), Probe::Skip).await.unwrap();
@@ -149,23 +151,24 @@ impl World {
         let staff = ProfileId::new("staff").unwrap();
         let toolset = ToolsetId::new("all").unwrap();
         let chosen = self.governor.state().tools().keys().map(|id| (id.clone(), ToolsetEntry::default())).collect();
-        self.act(Action::CreateToolset {
+        self.commit(Action::CreateToolset {
             toolset: toolset.clone(),
             label: Label::new("All"),
             content: ToolsetContent::Chosen(chosen),
         })
         .await;
-        self.act(Action::CreateProfile { profile: staff.clone(), spec: ProfileSpec::new(Label::new("Staff")) }).await;
+        self.commit(Action::CreateProfile { profile: staff.clone(), spec: ProfileSpec::new(Label::new("Staff")) })
+            .await;
         let binding = ToolsetBinding { toolset, rules: Vec::new() };
-        self.act(Action::BindToolset { profile: staff, binding }).await;
-        self.act(grant("ann", "ann", None)).await;
-        self.act(Action::ActivateGovernance).await;
+        self.commit(Action::BindToolset { profile: staff, binding }).await;
+        self.commit(grant("ann", "ann", None)).await;
+        self.commit(Action::ActivateGovernance).await;
     }
 
     pub(crate) async fn approve_all(&self) {
         let tools: BTreeMap<_, _> =
             self.governor.state().tools().iter().map(|(id, tool)| (id.clone(), tool.digest())).collect();
-        self.act(Action::ApproveTools { tools }).await;
+        self.commit(Action::ApproveTools { tools }).await;
     }
 
     /// Approves what waits for review.
@@ -174,16 +177,16 @@ impl World {
         let pending = state.tools().iter().filter(|(_, tool)| tool.state() == ToolState::PendingReview);
         let tools: BTreeMap<_, _> = pending.map(|(id, tool)| (id.clone(), tool.digest())).collect();
         drop(state);
-        self.act(Action::ApproveTools { tools }).await;
+        self.commit(Action::ApproveTools { tools }).await;
     }
 
-    pub(crate) async fn try_act(&self, action: Action) -> Result<Acted, GovernError> {
+    pub(crate) async fn try_commit(&self, action: Action) -> Result<Committed, GovernError> {
         let number = self.next.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-        self.governor.act(&owner(), command(&format!("w{number}-{}", action.name()), action)).await
+        self.governor.commit(&owner(), command(&format!("w{number}-{}", action.name()), action)).await
     }
 
-    pub(crate) async fn act(&self, action: Action) -> Acted {
-        self.try_act(action).await.unwrap()
+    pub(crate) async fn commit(&self, action: Action) -> Committed {
+        self.try_commit(action).await.unwrap()
     }
 
     pub(crate) async fn call(&self, who: &str, name: &str) -> Result<CallSuccess, CallError> {

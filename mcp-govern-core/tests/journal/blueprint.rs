@@ -120,10 +120,10 @@ fn a_blueprint_leads_from_nothing_to_what_it_says() {
 fn applying_a_blueprint_twice_changes_nothing() {
     let mut world = World::new();
     apply(&mut world, &blueprint(TEXT));
-    let acts = world.acts.len();
+    let commits = world.commits.len();
     assert!(plan(&world, &blueprint(TEXT)).steps().is_empty());
     assert!(apply(&mut world, &blueprint(TEXT)).is_empty());
-    assert_eq!(world.acts.len(), acts);
+    assert_eq!(world.commits.len(), commits);
     // Also when what is not named is removed: all of this is named.
     let strict = blueprint(TEXT).with_unnamed(Unnamed::Remove);
     assert!(plan(&world, &strict).is_empty());

@@ -6,7 +6,7 @@ use mcp_govern_core::{
     Actor, ArgumentRule, Binding, Constraint, CredentialFacts, CredentialOwner, CredentialSharing, Digest, Effect,
     Label, NewToolState, RequestPolicy, ServerSpec, ToolDefinition, ToolName, ToolsetBinding,
     journal::{
-        Action, Event, PinSource, RefusalKind, Standing, ToolState,
+        Action, EffectiveAccess, Event, PinSource, RefusalKind, ToolState,
         migration::{Loss, Migration, MoveOutcome, RulePlace, ToolMove, migration},
     },
 };
@@ -267,16 +267,16 @@ fn an_approval_ahead_names_a_server_and_no_current_definition() {
 fn an_approval_ahead_is_shown_as_one_that_widens_access() {
     let mut world = World::new();
     world.with_status();
-    let before = Standing::of(&world.state, world.now());
+    let before = EffectiveAccess::of(&world.state, world.now());
     world.does(&admin(), pin(&[("status/get_page", of_next("get_page"))]));
-    let changes = before.changes_to(&Standing::of(&world.state, world.now()));
+    let changes = before.changes_to(&EffectiveAccess::of(&world.state, world.now()));
     assert_eq!(changes.len(), 1, "{changes:?}");
     assert!(changes[0].widens && changes[0].what.contains("without a further look"), "{changes:?}");
     assert_eq!(changes[0].tools, [tool("status/get_page")]);
     // To leave an edition widens nothing.
-    let before = Standing::of(&world.state, world.now());
+    let before = EffectiveAccess::of(&world.state, world.now());
     world.does(&admin(), change(next_spec()));
-    assert!(before.changes_to(&Standing::of(&world.state, world.now())).iter().all(|change| !change.widens));
+    assert!(before.changes_to(&EffectiveAccess::of(&world.state, world.now())).iter().all(|change| !change.widens));
 }
 
 fn check(world: &World) -> Migration {

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, fs, path::PathBuf};
 use mcp_govern_core::{
     Digest, Label, ProfileSpec, ToolDefinition,
     journal::{
-        ActError, Action, CHECKPOINT_FORM, Command, Decided, Event, Head, KillScope, Revision, State, StoredAct,
+        Action, CHECKPOINT_FORM, Command, CommitError, Decided, Event, Head, KillScope, Revision, State, StoredCommit,
         ToolState, decide,
     },
 };
@@ -14,10 +14,10 @@ use serde_json::{Value, json};
 
 use crate::support::*;
 
-/// The hash of the last act of the golden journal: it covers every byte of every act.
+/// The hash of the last commit of the golden journal: it covers every byte of every commit.
 const HEAD: &str = "sha256:70be22fba3cbb3410f92fa2227128c64b544551e11985da065ff27475ab3195e";
 
-/// The hash of the last act of its continuation.
+/// The hash of the last commit of its continuation.
 const HEAD_CONTINUED: &str = "sha256:8cd4eeb0ea74fb52a527d7269ea9f67fdf08314b0627a307c60e9b232257b51a";
 
 fn golden(file: &str) -> String {
@@ -29,21 +29,21 @@ fn file_of(tag: &str) -> String {
     format!("{}.json", tag.strip_suffix(".v1").unwrap())
 }
 
-fn journal() -> Vec<StoredAct> {
-    acts("journal.jsonl", 1)
+fn journal() -> Vec<StoredCommit> {
+    commits("journal.jsonl", 1)
 }
 
-/// What a later release wrote behind [`journal`]: acts that hold digests of their commands.
-fn journal_continued() -> Vec<StoredAct> {
-    acts("journal_continued.jsonl", 21)
+/// What a later release wrote behind [`journal`]: commits that hold digests of their commands.
+fn journal_continued() -> Vec<StoredCommit> {
+    commits("journal_continued.jsonl", 21)
 }
 
-fn acts(file: &str, first: u64) -> Vec<StoredAct> {
+fn commits(file: &str, first: u64) -> Vec<StoredCommit> {
     let text = golden(file);
     let lines = (first..).zip(text.lines());
     lines
         .map(|(number, line)| {
-            StoredAct::from_parts(Revision(number), Digest::of_bytes(line.as_bytes()), line.as_bytes())
+            StoredCommit::from_parts(Revision(number), Digest::of_bytes(line.as_bytes()), line.as_bytes())
         })
         .collect()
 }
@@ -123,17 +123,17 @@ fn an_event_of_a_newer_version_makes_the_state_unreadable() {
         (r#""roles":["owner","user"]"#, r#""roles":["owner","emperor","user"]"#),
     ] {
         let mut state = State::new();
-        let acts = journal();
-        for act in &acts[..3] {
-            state.follow(act).unwrap();
+        let commits = journal();
+        for commit in &commits[..3] {
+            state.follow(commit).unwrap();
         }
         let before = picture(&state);
-        let text = String::from_utf8(acts[3].bytes().to_vec()).unwrap();
+        let text = String::from_utf8(commits[3].bytes().to_vec()).unwrap();
         let newer = text.replacen(from, to, 1);
         assert_ne!(newer, text, "`{from}` is not there");
-        let stored = StoredAct::from_parts(Revision(4), Digest::of_bytes(newer.as_bytes()), newer.into_bytes());
+        let stored = StoredCommit::from_parts(Revision(4), Digest::of_bytes(newer.as_bytes()), newer.into_bytes());
         let error = state.follow(&stored).unwrap_err();
-        assert!(matches!(error, ActError::Unreadable { revision: Revision(4), .. }), "{to}: {error}");
+        assert!(matches!(error, CommitError::Unreadable { revision: Revision(4), .. }), "{to}: {error}");
         assert_eq!(picture(&state), before);
     }
 }
@@ -162,8 +162,8 @@ fn an_unknown_field_anywhere_within_an_event_is_refused() {
 fn a_journal_of_version_1_is_followed_and_written_back_byte_for_byte() {
     let mut state = State::new();
     for stored in journal() {
-        let act = state.follow(&stored).unwrap();
-        assert_eq!(StoredAct::seal(&act).unwrap(), stored);
+        let commit = state.follow(&stored).unwrap();
+        assert_eq!(StoredCommit::seal(&commit).unwrap(), stored);
     }
     assert_eq!(state.head(), Head { revision: Revision(20), hash: HEAD.parse().unwrap() });
     assert!(state.is_activated());
@@ -176,15 +176,15 @@ fn a_journal_of_version_1_is_followed_and_written_back_byte_for_byte() {
 }
 
 #[test]
-fn acts_with_digests_of_their_commands_are_followed_and_written_back_byte_for_byte() {
+fn commits_with_digests_of_their_commands_are_followed_and_written_back_byte_for_byte() {
     let mut state = State::new();
     for stored in journal() {
         state.follow(&stored).unwrap();
     }
     for stored in journal_continued() {
-        let act = state.follow(&stored).unwrap();
-        assert!(act.command.is_some());
-        assert_eq!(StoredAct::seal(&act).unwrap(), stored);
+        let commit = state.follow(&stored).unwrap();
+        assert!(commit.command.is_some());
+        assert_eq!(StoredCommit::seal(&commit).unwrap(), stored);
     }
     assert_eq!(state.head(), Head { revision: Revision(23), hash: HEAD_CONTINUED.parse().unwrap() });
     let release = Command::new(id("cmd-22"), Action::Kill { scope: KillScope::Tenant });
@@ -209,10 +209,10 @@ fn the_digest_of_a_command_is_what_it_was_in_version_1() {
         let command = Command::new(id(id_of), action);
         let at = state.last_at().plus(std::time::Duration::from_secs(60));
         let Ok(Decided::Events(events)) = decide(&state, &command, &owner(), at) else { panic!("{id_of}") };
-        let act = state.act(&command, &owner(), at, events);
-        written.push_str(std::str::from_utf8(StoredAct::seal(&act).unwrap().bytes()).unwrap());
+        let commit = state.commit(&command, &owner(), at, events);
+        written.push_str(std::str::from_utf8(StoredCommit::seal(&commit).unwrap().bytes()).unwrap());
         written.push('\n');
-        state.apply(&act);
+        state.apply(&commit);
     }
     assert_eq!(written, golden("journal_continued.jsonl"));
 }
@@ -228,7 +228,7 @@ fn the_form_of_a_checkpoint_is_what_its_number_says() {
     }
     let bytes = state.to_checkpoint().unwrap();
     assert_eq!((CHECKPOINT_FORM, Digest::of_bytes(&bytes).to_string().as_str()), CHECKPOINT);
-    assert!(State::from_checkpoint(Head::EMPTY, &bytes).is_err(), "it was taken for the state after another act");
+    assert!(State::from_checkpoint(Head::EMPTY, &bytes).is_err(), "it was taken for the state after another commit");
     for spoiled in [&bytes[..bytes.len() - 1], b"{}", b"", b"[]"] {
         assert!(State::from_checkpoint(state.head(), spoiled).is_err());
     }

@@ -1,4 +1,4 @@
-//! Nobody gives oneself access: not in one act, and not in several.
+//! Nobody gives oneself access: not in one commit, and not in several.
 
 use std::time::Duration;
 
@@ -303,7 +303,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
-    fn nobody_obtains_a_profile_by_ones_own_acts_alone(
+    fn nobody_obtains_a_profile_by_ones_own_commits_alone(
         tries in proptest::collection::vec(tries(), 1..=4),
     ) {
         let mut world = World::new();

@@ -4,8 +4,8 @@ use mcp_govern_core::{
     Actor, ClientId, ClientType, CommandId, CredentialFacts, CredentialOwner, Digest, Follows, Grantee, Label,
     ProfileSpec, ProfileVisibility, RequestPolicy, Role, Settings, Timestamp, ToolsetBinding, ToolsetContent,
     journal::{
-        Act, ActError, Action, Command, Decided, Head, KillScope, Refusal, RefusalKind, Revision, State, StoredAct,
-        decide,
+        Action, Command, Commit, CommitError, Decided, Head, KillScope, Refusal, RefusalKind, Revision, State,
+        StoredCommit, decide,
     },
     ports::{AuditHead, WriterId},
 };
@@ -171,16 +171,16 @@ proptest! {
     fn replaying_a_journal_gives_the_same_state(commands in commands()) {
         let world = history(commands);
         let (mut replayed, mut folded) = (State::new(), State::new());
-        for act in &world.acts {
-            let stored = StoredAct::seal(act).unwrap();
+        for commit in &world.commits {
+            let stored = StoredCommit::seal(commit).unwrap();
             // A store keeps bytes: nothing else may be needed to come to the same state.
-            let stored = StoredAct::from_parts(stored.revision(), stored.hash(), stored.bytes().to_vec());
-            prop_assert_eq!(&replayed.follow(&stored).unwrap(), act);
-            folded.apply(act);
+            let stored = StoredCommit::from_parts(stored.revision(), stored.hash(), stored.bytes().to_vec());
+            prop_assert_eq!(&replayed.follow(&stored).unwrap(), commit);
+            folded.apply(commit);
         }
         prop_assert_eq!(picture(&replayed), picture(&world.state));
         prop_assert_eq!(picture(&folded), picture(&world.state));
-        prop_assert_eq!(replayed.head().revision, Revision(world.acts.len() as u64));
+        prop_assert_eq!(replayed.head().revision, Revision(world.commits.len() as u64));
     }
 
     #[test]
@@ -190,24 +190,24 @@ proptest! {
         let mut read = State::from_checkpoint(world.state.head(), &bytes).unwrap();
         prop_assert_eq!(picture(&read), picture(&world.state));
         prop_assert_eq!(read.to_checkpoint().unwrap(), bytes);
-        let mixed = world.state_of_older_acts(|number| number % 2 == 0);
+        let mixed = world.state_of_older_commits(|number| number % 2 == 0);
         let mixed = State::from_checkpoint(mixed.head(), &mixed.to_checkpoint().unwrap()).unwrap();
         for state in [&read, &mixed] {
-            for (act, (actor, command)) in world.acts.iter().zip(&world.sent) {
-                prop_assert_eq!(state.command(&act.command_id), Some(act.revision));
+            for (commit, (actor, command)) in world.commits.iter().zip(&world.sent) {
+                prop_assert_eq!(state.command(&commit.command_id), Some(commit.revision));
                 let again = decide(state, command, actor, world.now());
-                prop_assert_eq!(again, Ok(Decided::AlreadyDone(act.revision)));
+                prop_assert_eq!(again, Ok(Decided::AlreadyDone(commit.revision)));
             }
         }
         // And it goes on from there as the state does that it was written from.
         let mut world = world;
-        let known = world.acts.len();
+        let known = world.commits.len();
         for ((actor, action), seconds) in more {
             world.pass(seconds);
             let _ = world.send(&actor, action);
         }
-        for act in &world.acts[known..] {
-            read.follow(&StoredAct::seal(act).unwrap()).unwrap();
+        for commit in &world.commits[known..] {
+            read.follow(&StoredCommit::seal(commit).unwrap()).unwrap();
         }
         prop_assert_eq!(picture(&read), picture(&world.state));
     }
@@ -215,11 +215,11 @@ proptest! {
     #[test]
     fn a_repeated_command_answers_already_done(commands in commands()) {
         let world = history(commands);
-        let older = world.state_of_older_acts(|_| true);
-        for (act, (actor, command)) in world.acts.iter().zip(&world.sent) {
+        let older = world.state_of_older_commits(|_| true);
+        for (commit, (actor, command)) in world.commits.iter().zip(&world.sent) {
             let again = command.clone().with_reason("once more");
             for state in [&world.state, &older] {
-                prop_assert_eq!(decide(state, &again, actor, world.now()), Ok(Decided::AlreadyDone(act.revision)));
+                prop_assert_eq!(decide(state, &again, actor, world.now()), Ok(Decided::AlreadyDone(commit.revision)));
             }
         }
     }
@@ -230,27 +230,27 @@ proptest! {
         (someone, other) in actions(),
     ) {
         let world = history(commands);
-        let older = world.state_of_older_acts(|_| true);
-        for (act, (actor, command)) in world.acts.iter().zip(&world.sent) {
-            let another = Command::new(act.command_id.clone(), other.clone());
+        let older = world.state_of_older_commits(|_| true);
+        for (commit, (actor, command)) in world.commits.iter().zip(&world.sent) {
+            let another = Command::new(commit.command_id.clone(), other.clone());
             let same_sender = someone.user() == actor.user();
             let tried = [
                 (&world.state, &another, &someone, same_sender && other == command.action),
                 (&world.state, command, &someone, same_sender),
-                // Of an older act only the kind of the action is known.
+                // Of an older commit only the kind of the action is known.
                 (&older, &another, &someone, same_sender && other.name() == command.action.name()),
                 (&older, command, &someone, same_sender),
             ];
             for (state, command, actor, is_the_same) in tried {
                 let decided = decide(state, command, actor, world.now());
                 match decided.as_ref().map_err(Refusal::kind) {
-                    Ok(Decided::AlreadyDone(revision)) => prop_assert!(is_the_same && *revision == act.revision),
+                    Ok(Decided::AlreadyDone(revision)) => prop_assert!(is_the_same && *revision == commit.revision),
                     // Rights come first, whatever the id.
                     Err(RefusalKind::NotAllowed) => {}
                     Err(RefusalKind::CommandIdUsed) => {
                         prop_assert!(!is_the_same);
                         let message = decided.unwrap_err().to_string();
-                        prop_assert!(message.contains(&format!("at revision {}", act.revision)), "{}", message);
+                        prop_assert!(message.contains(&format!("at revision {}", commit.revision)), "{}", message);
                     }
                     otherwise => prop_assert!(false, "{:?}", otherwise),
                 }
@@ -264,25 +264,25 @@ proptest! {
         let command = Command::new(id("last"), action);
         if let Ok(Decided::Events(events)) = decide(&world.state, &command, &actor, world.now()) {
             prop_assert!(!events.is_empty());
-            let act = world.state.act(&command, &actor, world.now(), events);
-            world.state.apply(&act);
-            let done = Ok(Decided::AlreadyDone(act.revision));
+            let commit = world.state.commit(&command, &actor, world.now(), events);
+            world.state.apply(&commit);
+            let done = Ok(Decided::AlreadyDone(commit.revision));
             prop_assert_eq!(decide(&world.state, &command, &actor, world.now()), done);
         }
     }
 
     #[test]
-    fn acts_never_go_back_in_time(commands in commands()) {
+    fn commits_never_go_back_in_time(commands in commands()) {
         let world = history(commands);
-        prop_assert!(world.acts.windows(2).all(|pair| pair[0].at <= pair[1].at));
+        prop_assert!(world.commits.windows(2).all(|pair| pair[0].at <= pair[1].at));
     }
 
     #[test]
-    fn an_act_of_another_history_is_taken_in_without_a_panic(one in commands(), two in commands()) {
+    fn a_commit_of_another_history_is_taken_in_without_a_panic(one in commands(), two in commands()) {
         let mut world = history(one);
-        for act in history(two).acts {
+        for commit in history(two).commits {
             let head = Head { revision: world.state.head().revision.next(), hash: world.state.head().hash };
-            world.state.apply_stored(&act, head);
+            world.state.apply_stored(&commit, head);
         }
     }
 }
@@ -295,50 +295,50 @@ fn deciding_asks_neither_clock_nor_chance() {
     assert_eq!(decided(), decided());
 }
 
-fn sealed(world: &World) -> Vec<StoredAct> {
-    world.acts.iter().map(|act| StoredAct::seal(act).unwrap()).collect()
+fn sealed(world: &World) -> Vec<StoredCommit> {
+    world.commits.iter().map(|commit| StoredCommit::seal(commit).unwrap()).collect()
 }
 
 #[test]
-fn an_act_that_was_changed_left_out_or_swapped_is_not_followed() {
+fn a_commit_that_was_changed_left_out_or_swapped_is_not_followed() {
     let world = history(Vec::new());
-    let acts = sealed(&world);
-    let mut bytes = acts[0].bytes().to_vec();
+    let commits = sealed(&world);
+    let mut bytes = commits[0].bytes().to_vec();
     let at = bytes.iter().position(|byte| *byte == b'a').unwrap();
     bytes[at] = b'b';
-    let changed = StoredAct::from_parts(acts[0].revision(), acts[0].hash(), bytes);
+    let changed = StoredCommit::from_parts(commits[0].revision(), commits[0].hash(), bytes);
     let mut state = State::new();
-    assert!(matches!(state.follow(&changed), Err(ActError::Tampered { .. })));
-    assert!(matches!(state.follow(&acts[1]), Err(ActError::Broken { .. })));
-    state.follow(&acts[0]).unwrap();
-    assert!(matches!(state.follow(&acts[0]), Err(ActError::Broken { .. })));
-    assert_eq!(state.head(), acts[0].head(), "a refused act leaves the state as it was");
-    state.follow(&acts[1]).unwrap();
+    assert!(matches!(state.follow(&changed), Err(CommitError::Tampered { .. })));
+    assert!(matches!(state.follow(&commits[1]), Err(CommitError::Broken { .. })));
+    state.follow(&commits[0]).unwrap();
+    assert!(matches!(state.follow(&commits[0]), Err(CommitError::Broken { .. })));
+    assert_eq!(state.head(), commits[0].head(), "a refused commit leaves the state as it was");
+    state.follow(&commits[1]).unwrap();
 }
 
 #[test]
-fn an_act_under_a_rewritten_predecessor_is_not_followed() {
+fn a_commit_under_a_rewritten_predecessor_is_not_followed() {
     let world = history(Vec::new());
-    let acts = sealed(&world);
-    let mut other: Act = world.acts[0].clone();
+    let commits = sealed(&world);
+    let mut other: Commit = world.commits[0].clone();
     other.reason = Some("rewritten".to_owned());
-    let rewritten = StoredAct::seal(&other).unwrap();
+    let rewritten = StoredCommit::seal(&other).unwrap();
     let mut state = State::new();
     state.follow(&rewritten).unwrap();
-    assert!(matches!(state.follow(&acts[1]), Err(ActError::Broken { .. })));
+    assert!(matches!(state.follow(&commits[1]), Err(CommitError::Broken { .. })));
 }
 
 #[test]
-fn two_admins_who_decide_at_once_make_acts_of_which_one_fits() {
+fn two_admins_who_decide_at_once_make_commits_of_which_one_fits() {
     let world = history(Vec::new());
     let decided = |actor: &Actor, id_of: &str, action: Action| {
         let command = Command::new(CommandId::new(id_of).unwrap(), action);
         let Decided::Events(events) = decide(&world.state, &command, actor, world.now()).unwrap() else { panic!() };
-        StoredAct::seal(&world.state.act(&command, actor, world.now(), events)).unwrap()
+        StoredCommit::seal(&world.state.commit(&command, actor, world.now(), events)).unwrap()
     };
     let one = decided(&admin(), "one", Action::PauseServer { server: id("alpha") });
     let two = decided(&owner(), "two", Action::RemoveServer { server: id("alpha") });
     let mut state = world.state.clone();
     state.follow(&one).unwrap();
-    assert!(matches!(state.follow(&two), Err(ActError::Broken { .. })));
+    assert!(matches!(state.follow(&two), Err(CommitError::Broken { .. })));
 }

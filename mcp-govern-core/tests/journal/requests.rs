@@ -42,7 +42,7 @@ fn step(approvers: &[&str], quorum: u32) -> ApprovalStep {
 }
 
 #[test]
-fn an_automatic_profile_is_granted_in_the_act_of_asking() {
+fn an_automatic_profile_is_granted_in_the_commit_of_asking() {
     let mut world = world(RequestPolicy::automatic().with_longest(Duration::from_secs(3600)));
     let events = world.does(&someone("ann"), ask("r1"));
     assert!(matches!(events.as_slice(), [Event::AccessRequested(_), Event::ProfileGranted(_)]), "{events:?}");
@@ -276,8 +276,8 @@ fn a_request_for_longer_than_time_lasts_still_makes_a_journal_that_can_be_read()
     world.does(&someone("ann"), ask_for("r1", None, Some(u64::MAX)));
     assert_eq!(world.state.grants()["r1"].until(), Some(Timestamp::MAX));
     let mut replayed = mcp_govern_core::journal::State::new();
-    for act in &world.acts {
-        replayed.follow(&mcp_govern_core::journal::StoredAct::seal(act).unwrap()).unwrap();
+    for commit in &world.commits {
+        replayed.follow(&mcp_govern_core::journal::StoredCommit::seal(commit).unwrap()).unwrap();
     }
     assert_eq!(picture(&replayed), picture(&world.state));
 }

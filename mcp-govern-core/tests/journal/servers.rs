@@ -225,7 +225,7 @@ fn texts_are_bounded_and_hold_no_control_characters() {
 }
 
 #[test]
-fn an_act_is_never_before_the_act_before() {
+fn a_commit_is_never_before_the_commit_before() {
     let mut world = World::new();
     world.does(&admin(), register("status", spec("status")));
     let first = world.state.last_at();

@@ -6,7 +6,7 @@ use mcp_govern_core::{
     Actor, Annotations, ArgumentRule, Binding, Catalogue, CatalogueVersion, CommandId, Digest, Effect, Grantee, Label,
     Location, OperationBinding, ProfileSpec, ProfileVisibility, RequestPolicy, Risk, Role, ServerSpec, Timestamp,
     ToolDefinition, ToolId, ToolsetBinding, ToolsetContent, ToolsetEntry, UserId,
-    journal::{Act, Action, Command, Decided, Event, Refusal, RefusalKind, State, Tool, decide},
+    journal::{Action, Command, Commit, Decided, Event, Refusal, RefusalKind, State, Tool, decide},
 };
 use serde_json::json;
 
@@ -16,15 +16,15 @@ pub(crate) const NOON: i64 = 1_795_262_400_000;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct World {
     pub(crate) state: State,
-    pub(crate) acts: Vec<Act>,
-    /// What each act came of.
+    pub(crate) commits: Vec<Commit>,
+    /// What each commit came of.
     pub(crate) sent: Vec<(Actor, Command)>,
     now: i64,
 }
 
 impl World {
     pub(crate) fn new() -> Self {
-        Self { state: State::new(), acts: Vec::new(), sent: Vec::new(), now: NOON }
+        Self { state: State::new(), commits: Vec::new(), sent: Vec::new(), now: NOON }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -37,7 +37,7 @@ impl World {
 
     /// Decides and, if it is carried out, applies. An answer without events means that it already held.
     pub(crate) fn send(&mut self, actor: &Actor, action: Action) -> Result<Vec<Event>, Refusal> {
-        let id = CommandId::new(format!("cmd-{}", self.acts.len())).unwrap();
+        let id = CommandId::new(format!("cmd-{}", self.commits.len())).unwrap();
         self.send_command(actor, &Command::new(id, action))
     }
 
@@ -45,9 +45,9 @@ impl World {
         match decide(&self.state, command, actor, self.now())? {
             Decided::AlreadyDone(_) => Ok(Vec::new()),
             Decided::Events(events) => {
-                let act = self.state.act(command, actor, self.now(), events.clone());
-                self.state.apply(&act);
-                self.acts.push(act);
+                let commit = self.state.commit(command, actor, self.now(), events.clone());
+                self.state.apply(&commit);
+                self.commits.push(commit);
                 self.sent.push((actor.clone(), command.clone()));
                 Ok(events)
             }
@@ -77,14 +77,14 @@ impl World {
         assert!(refusal.message().contains(words), "{name}: {refusal}");
     }
 
-    /// The state as releases left it that wrote no digests of commands into the acts of which `older` holds.
-    pub(crate) fn state_of_older_acts(&self, older: impl Fn(usize) -> bool) -> State {
+    /// The state as releases left it that wrote no digests of commands into the commits of which `older` holds.
+    pub(crate) fn state_of_older_commits(&self, older: impl Fn(usize) -> bool) -> State {
         let mut state = State::new();
-        for (number, act) in self.acts.iter().enumerate() {
-            let mut act = act.clone();
-            act.previous = state.head().hash;
-            act.command = act.command.filter(|_| !older(number));
-            state.apply(&act);
+        for (number, commit) in self.commits.iter().enumerate() {
+            let mut commit = commit.clone();
+            commit.previous = state.head().hash;
+            commit.command = commit.command.filter(|_| !older(number));
+            state.apply(&commit);
         }
         state
     }

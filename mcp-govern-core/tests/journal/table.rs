@@ -314,12 +314,12 @@ fn commands_are_allowed_exactly_where_the_table_says() {
     }
 }
 
-/// Whatever it was, also where the act is one of a release that wrote no digest; its name stands in what the digest covers.
+/// Whatever it was, also where the commit is one of a release that wrote no digest; its name stands in what the digest covers.
 #[test]
 fn every_command_that_was_carried_out_is_known_again_and_no_other_under_its_id() {
     let world = world();
     for (name, _) in expected() {
-        // Of an older act only the kind of its action is known: this is of another one.
+        // Of an older commit only the kind of its action is known: this is of another one.
         let other = if name == "delete_profile" {
             Action::DeleteToolset { toolset: id("readers") }
         } else {
@@ -355,7 +355,7 @@ fn every_command_that_was_carried_out_is_known_again_and_no_other_under_its_id()
             let revision = world.state.head().revision;
             let command = &world.sent.last().unwrap().1;
             let another = Command::new(command.id.clone(), other.clone());
-            for state in [&world.state, &world.state_of_older_acts(|_| true)] {
+            for state in [&world.state, &world.state_of_older_commits(|_| true)] {
                 let again = decide(state, command, &mia, world.now());
                 assert_eq!(again, Ok(Decided::AlreadyDone(revision)), "{role} {action:?}");
                 for (other, command) in

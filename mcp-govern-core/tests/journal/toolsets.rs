@@ -1,6 +1,6 @@
 use mcp_govern_core::{
     ArgumentRule, Constraint, Effect, Follows, Label, RequestPolicy, Risk, ToolsetBinding, ToolsetContent,
-    journal::{Action, Gain, RefusalKind, ToolState, gains},
+    journal::{Action, Impact, RefusalKind, ToolState, impact},
 };
 use serde_json::json;
 
@@ -19,8 +19,8 @@ fn maintained(up_to: Option<Effect>) -> ToolsetContent {
     ToolsetContent::Maintained(up_to.map_or(follows.clone(), |most| follows.with_up_to(most)))
 }
 
-fn pairs(gains: Vec<Gain>) -> Vec<(String, String)> {
-    gains.into_iter().map(|gain| (gain.toolset.to_string(), gain.tool.to_string())).collect()
+fn pairs(impact: Vec<Impact>) -> Vec<(String, String)> {
+    impact.into_iter().map(|gain| (gain.toolset.to_string(), gain.tool.to_string())).collect()
 }
 
 #[test]
@@ -130,8 +130,8 @@ fn whoever_approves_a_tool_is_shown_who_gains_it() {
     world.sync("status", 2, tools);
     assert_eq!(world.tool("status/list_pages").state(), ToolState::PendingReview);
     let new = [tool("status/list_pages"), tool("status/purge"), tool("status/none")];
-    assert_eq!(pairs(gains(&world.state, &new)), [("reads".to_owned(), "status/list_pages".to_owned())]);
-    let known = gains(&world.state, [&tool("status/get_page")]);
+    assert_eq!(pairs(impact(&world.state, &new)), [("reads".to_owned(), "status/list_pages".to_owned())]);
+    let known = impact(&world.state, [&tool("status/get_page")]);
     assert_eq!(known.iter().map(|gain| gain.toolset.as_str()).collect::<Vec<_>>(), ["readers", "reads"]);
     assert!(known.iter().all(|gain| gain.profile.as_str() == "on-call"));
 }

@@ -8,7 +8,7 @@ use crate::{
     header::header_matches,
     plan::{ErrorPlan, MOST_READ, RemedyRule},
     pointer::Pointer,
-    redact::Scrubber,
+    redact::Redactor,
     text::one_line,
 };
 
@@ -33,12 +33,12 @@ pub(crate) fn read(
     status: StatusCode,
     headers: &HeaderMap,
     body: &[u8],
-    scrubber: Scrubber<'_>,
+    redactor: Redactor<'_>,
 ) -> Refusal {
     // Nobody reads a sentence beyond this, and an answer that counts as an error here may have come as a good one.
     let body = String::from_utf8_lossy(body.get(..MOST_READ).unwrap_or(body));
     let json = serde_json::from_str::<serde::de::IgnoredAny>(&body).is_ok();
-    let clean = |text: String, longest: usize| one_line(&scrubber.clean(text), longest);
+    let clean = |text: String, longest: usize| one_line(&redactor.clean(text), longest);
     let mut vendor = VendorError::new();
     vendor.status = Some(status.as_u16());
     if json {

@@ -20,7 +20,7 @@ fn plan() -> ErrorPlan {
 
 fn read_body(status: u16, body: &str, remedies: &[RemedyRule]) -> Refusal {
     let status = StatusCode::from_u16(status).unwrap();
-    read(&plan(), remedies, false, status, &HeaderMap::new(), body.as_bytes(), Scrubber::new(None))
+    read(&plan(), remedies, false, status, &HeaderMap::new(), body.as_bytes(), Redactor::new(None))
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn the_first_remedy_whose_marks_are_all_there_is_told() {
         let mut headers = HeaderMap::new();
         header.map(|value| headers.insert("x-kind", HeaderValue::from_static(value)));
         let body = format!(r#"{{"message":"{message}","code":40301}}"#);
-        read(&plan(), &rules, false, StatusCode::FORBIDDEN, &headers, body.as_bytes(), Scrubber::new(None))
+        read(&plan(), &rules, false, StatusCode::FORBIDDEN, &headers, body.as_bytes(), Redactor::new(None))
     };
     assert!(read("Use an API Integration", None).text.ends_with("Use an API Integration. key"));
     assert!(read("other.", None).text.ends_with("other. right"));
@@ -120,8 +120,8 @@ fn a_message_is_one_bounded_line_and_repeats_no_secret() {
     let body = format!("{{\"message\":\"key tops3cret bad\\r\\nX: {}\"}}", "x".repeat(5_000));
     let credential = Credential::new(AuthMethodId::new("api_key").unwrap());
     let credential = credential.with_field("api_key", Secret::new("tops3cret"));
-    let scrubber = Scrubber::new(Some(&credential));
-    let refusal = read(&plan(), &[], false, StatusCode::UNAUTHORIZED, &HeaderMap::new(), body.as_bytes(), scrubber);
+    let redactor = Redactor::new(Some(&credential));
+    let refusal = read(&plan(), &[], false, StatusCode::UNAUTHORIZED, &HeaderMap::new(), body.as_bytes(), redactor);
     assert!(refusal.text.chars().count() < 1_100 && !refusal.text.contains('\n'));
     assert!(refusal.text.contains("key *** bad") && !refusal.text.contains("tops3cret"));
 }

@@ -21,7 +21,7 @@ pub(crate) use self::trim::{Trimmed, trim};
 use self::{fields::Chosen, said::said, values::holds_at_most};
 use crate::{
     plan::{Accepts, ListPlan, Row, Shape},
-    redact::Scrubber,
+    redact::Redactor,
     steps,
     text::one_line,
 };
@@ -73,7 +73,7 @@ pub(crate) fn decode(
     status: StatusCode,
     headers: &HeaderMap,
     body: &[u8],
-    scrubber: Scrubber<'_>,
+    redactor: Redactor<'_>,
     kept: Kept<'_>,
 ) -> Result<Decoded, String> {
     let blank = body.iter().all(u8::is_ascii_whitespace);
@@ -83,14 +83,14 @@ pub(crate) fn decode(
     match row.accepts {
         Accepts::Json | Accepts::Anything => {
             if let Err(fault) = check_form(row, headers, body) {
-                return no_json(row, status, headers, body, scrubber, kept, &fault);
+                return no_json(row, status, headers, body, redactor, kept, &fault);
             }
             if !holds_at_most(body, kept.values) {
                 let most = kept.values;
                 return Err(format!("sent more than {most} values, which is the most that is read; ask for less"));
             }
             let mut text = Cow::Borrowed(text_of(body)?);
-            if let Some(clean) = scrubber.scrub(&text) {
+            if let Some(clean) = redactor.redacts(&text) {
                 text = Cow::Owned(clean);
             }
             let mut is_narrowed = false;
@@ -100,7 +100,7 @@ pub(crate) fn decode(
             decode_json(row, arguments, &text).map(|decoded| Decoded { is_narrowed, ..decoded })
         }
         Accepts::Text => {
-            let text = scrubber.clean(String::from_utf8_lossy(body).into_owned());
+            let text = redactor.clean(String::from_utf8_lossy(body).into_owned());
             match row.definition.effect {
                 Effect::Read => raw(&json!({ "text": text })),
                 Effect::Write | Effect::Destructive => done(status, Some(text)),
@@ -108,7 +108,7 @@ pub(crate) fn decode(
         }
         Accepts::Bytes => {
             let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-            let kind = kind.map(|kind| scrubber.clean(kind.to_owned()));
+            let kind = kind.map(|kind| redactor.clean(kind.to_owned()));
             raw(&json!({ "content_type": kind, "base64": BASE64_STANDARD.encode(body) }))
         }
     }
@@ -135,13 +135,13 @@ fn no_json(
     status: StatusCode,
     headers: &HeaderMap,
     body: &[u8],
-    scrubber: Scrubber<'_>,
+    redactor: Redactor<'_>,
     kept: Kept<'_>,
     fault: &str,
 ) -> Result<Decoded, String> {
     // Of words it cannot be told what lies within a limit, or which of them are secret: they are not shown then.
     let may_be_shown = row.output.secrets.is_empty() && matches!(kept.filter.keep(row, "null"), Ok(None));
-    let words = |longest| said(headers, body, scrubber, longest).filter(|_| may_be_shown);
+    let words = |longest| said(headers, body, redactor, longest).filter(|_| may_be_shown);
     if row.accepts == Accepts::Anything && row.definition.effect != Effect::Read {
         return done(status, words(LONGEST_RESULT));
     }

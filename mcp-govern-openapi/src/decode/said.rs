@@ -4,11 +4,11 @@ use std::borrow::Cow;
 
 use http::{HeaderMap, header};
 
-use crate::{plan::MOST_READ, redact::Scrubber, steps, text::one_line};
+use crate::{plan::MOST_READ, redact::Redactor, steps, text::one_line};
 
 /// The words of a body: a text as it is, a page without its tags, the credential masked in every form. Nothing where there are
 /// none, or where the body is something other than a text.
-pub(super) fn said(headers: &HeaderMap, body: &[u8], scrubber: Scrubber<'_>, longest: usize) -> Option<String> {
+pub(super) fn said(headers: &HeaderMap, body: &[u8], redactor: Redactor<'_>, longest: usize) -> Option<String> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("text/plain");
     let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let is_text = kind.starts_with("text/") || ["json", "xml", "html"].iter().any(|part| kind.ends_with(part));
@@ -16,12 +16,12 @@ pub(super) fn said(headers: &HeaderMap, body: &[u8], scrubber: Scrubber<'_>, lon
         return None;
     }
     let text = str::from_utf8(body).ok()?;
-    let text = scrubber.scrub(text).map_or(Cow::Borrowed(text), Cow::Owned);
+    let text = redactor.redacts(text).map_or(Cow::Borrowed(text), Cow::Owned);
     let most = (0..=MOST_READ.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
     let text = text.get(..most).unwrap_or_default().trim();
     let is_page = kind.ends_with("html") || kind.ends_with("xml") || text.starts_with('<');
     // What a tag divided may be one word without it: the credential is looked for once more.
-    let text = if is_page { scrubber.clean(without_tags(text)) } else { text.to_owned() };
+    let text = if is_page { redactor.clean(without_tags(text)) } else { text.to_owned() };
     let line = one_line(text.split_whitespace().collect::<Vec<_>>().join(" ").as_str(), longest);
     (!line.is_empty()).then_some(line)
 }
@@ -76,7 +76,7 @@ mod tests {
     fn told(kind: &'static str, body: &[u8], longest: usize) -> Option<String> {
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-        said(&headers, body, Scrubber::new(None), longest)
+        said(&headers, body, Redactor::new(None), longest)
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub(crate) fn read(
     let root = schemas.root_of(schema)?;
     let array_suffix = root.get("x-array-suffix").and_then(Value::as_str).unwrap_or_default().to_owned();
     let kind = if let BodyKind::Form { .. } = kind { BodyKind::Form { array_suffix } } else { kind };
-    let media = HeaderValue::from_str(media).map_err(|_| format!("`{media}` is no media type"))?;
+    let media = HeaderValue::from_str(media).map_err(|_| format!("`{media}` is not a media type"))?;
     let plan = |kind, content_type| BodyPlan {
         kind,
         content_type,
@@ -155,7 +155,7 @@ impl Reader<'_> {
             (Some(of), _) => Ok(PartKind::FileName { of: of.to_owned() }),
             (None, Some("base64")) if multipart => {
                 let content_type = text("contentMediaType").unwrap_or("application/octet-stream").to_owned();
-                HeaderValue::from_str(&content_type).map_err(|_| format!("`{content_type}` is no media type"))?;
+                HeaderValue::from_str(&content_type).map_err(|_| format!("`{content_type}` is not a media type"))?;
                 Ok(PartKind::File { content_type })
             }
             (None, Some(other)) if multipart => Err(format!("`contentEncoding: {other}` is not supported")),

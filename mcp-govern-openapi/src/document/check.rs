@@ -37,7 +37,7 @@ impl Check {
         let check = Self { rule, when, text: stated.text.clone() };
         let named = check.rule.names().into_iter().chain(check.when.iter().map(|(name, _)| name.as_str()));
         match named.into_iter().find(|name| !arguments.all.contains(name)) {
-            Some(name) => Err(format!("a check names `{name}`, which is no argument")),
+            Some(name) => Err(format!("a check names `{name}`, which is not an argument")),
             None => Ok(check),
         }
     }

@@ -17,7 +17,7 @@ pub(super) fn repeat_of(govern: &OperationGovern, method: &Method, known: &dyn F
     match &govern.idempotent {
         Some(IdempotentGovern::Always(true)) => Ok(Repeat::Always),
         Some(IdempotentGovern::With { with }) if known(with) => Ok(Repeat::With(with.clone())),
-        Some(IdempotentGovern::With { with }) => Err(format!("`idempotent` names `{with}`, which is no argument")),
+        Some(IdempotentGovern::With { with }) => Err(format!("`idempotent` names `{with}`, which is not an argument")),
         None if govern.effect == Some(Effect::Read) || *method == Method::GET => Ok(Repeat::Always),
         Some(IdempotentGovern::Always(false)) | None => Ok(Repeat::Never),
     }

@@ -152,7 +152,7 @@ pub(super) fn absent(
     let mut absent = BTreeMap::new();
     for (id, reason) in stated {
         match first.ids.get(&to_snake(id)) {
-            None => faults.push("x-govern.absent", format!("`{id}` is no operation of the first edition")),
+            None => faults.push("x-govern.absent", format!("`{id}` is not an operation of the first edition")),
             Some(name) if document.row(name).is_some() => {
                 faults.push("x-govern.absent", format!("`{id}` is an operation of this document"));
             }

@@ -13,7 +13,7 @@ use crate::plan::EndsNow;
 pub(super) fn read(govern: &OperationGovern, arguments: &[Argument]) -> Checked<Vec<EndsNow>> {
     let moment = |name: &String| {
         let argument = arguments.iter().find(|argument| argument.name == *name);
-        let argument = argument.ok_or_else(|| format!("`ends_now` names `{name}`, which is no argument"))?;
+        let argument = argument.ok_or_else(|| format!("`ends_now` names `{name}`, which is not an argument"))?;
         match argument.schema.get("format").and_then(Value::as_str) {
             Some("date-time") => Ok(name.clone()),
             _ => Err(format!("`ends_now` names `{name}`, whose format is not `date-time`")),

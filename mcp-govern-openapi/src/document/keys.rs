@@ -15,7 +15,7 @@ impl Keys {
                 return Err(format!("`keys_of` names `{stands_for}`, which is an argument of the operation itself"));
             }
             let argument = arguments.iter_mut().find(|argument| argument.name == *name);
-            let argument = argument.ok_or_else(|| format!("`keys_of` names `{name}`, which is no argument"))?;
+            let argument = argument.ok_or_else(|| format!("`keys_of` names `{name}`, which is not an argument"))?;
             argument.schema.insert(KEYS_OF.to_owned(), Value::from(stands_for.as_str()));
             keys.stand_for.push(stands_for.clone());
         }

@@ -108,7 +108,7 @@ impl Document {
     ) -> Result<Self, Fault> {
         let at = |place: &'static str| move |message: String| Fault { place: place.to_owned(), message };
         let mode = if foreign.is_some() { Faulty::LeftOut } else { Faulty::Refused };
-        let object = root.as_object().ok_or("is no object".to_owned()).map_err(at("document"))?;
+        let object = root.as_object().ok_or("is not an object".to_owned()).map_err(at("document"))?;
         check_version(object).map_err(at("openapi"))?;
         let govern: DocumentGovern = govern::read(object).map_err(at("document"))?;
         let version = version(&govern, first).map_err(at("x-govern"))?;
@@ -219,12 +219,12 @@ impl Document {
     fn check_row(&self, row: &Row) -> Checked<()> {
         for header in &row.config_headers {
             if !self.schemes.config.iter().any(|rule| rule.name == header.key) {
-                return Err(format!("`x-config: {}` is no configuration of a security scheme", header.key));
+                return Err(format!("`x-config: {}` is not a configuration of a security scheme", header.key));
             }
             if let Some(method) = &header.when
                 && self.info.auth_method(method).is_none()
             {
-                return Err(format!("`x-when: {method}` is no auth method"));
+                return Err(format!("`x-when: {method}` is not an auth method"));
             }
         }
         for segment in row.path.config() {
@@ -236,12 +236,14 @@ impl Document {
             }
         }
         if let Some(read) = &row.keys.replaces {
-            let asked = self.row(read).ok_or_else(|| format!("`replaces` names `{read}`, which is no operation"))?;
+            let asked =
+                self.row(read).ok_or_else(|| format!("`replaces` names `{read}`, which is not an operation"))?;
             check_replaces(row, asked)?;
         }
         let Some(poll) = &row.poll else { return Ok(()) };
-        let asked =
-            self.row(&poll.row).ok_or_else(|| format!("`async.poll` names `{}`, which is no operation", poll.row))?;
+        let asked = self
+            .row(&poll.row)
+            .ok_or_else(|| format!("`async.poll` names `{}`, which is not an operation", poll.row))?;
         if asked.definition.effect != Effect::Read || asked.poll.is_some() {
             return Err(format!("`async.poll: {}` must be a plain read", poll.row));
         }
@@ -257,7 +259,7 @@ impl Document {
     /// A part of the path must be there for every auth method with which the row can be called.
     fn check_segment(&self, row: &Row, key: &str) -> Checked<()> {
         if !self.schemes.config.iter().any(|rule| rule.name == key) {
-            return Err(format!("`x-config: {key}` is no configuration of a security scheme or of the document"));
+            return Err(format!("`x-config: {key}` is not a configuration of a security scheme or of the document"));
         }
         let callable = self.schemes.methods.iter().filter(|method| row.is_open_to(&self.schemes.list, &method.id));
         let needed = |method: &AuthMethodId| {
@@ -279,7 +281,7 @@ fn check_replaces(row: &Row, asked: &Row) -> Checked<()> {
         return Err(format!("`replaces: {name}` must be a plain read"));
     }
     if let Some(missing) = asked.required.iter().find(|argument| !row.takes(argument)) {
-        return Err(format!("`replaces: {name}` needs `{missing}`, which is no argument here"));
+        return Err(format!("`replaces: {name}` needs `{missing}`, which is not an argument here"));
     }
     let tells = |argument: &String| asked.keep.iter().any(|keep| keep.argument == *argument);
     match row.keys.stand_for.iter().find(|argument| !tells(argument)) {
@@ -317,8 +319,8 @@ fn check_version(object: &Map<String, Value>) -> Checked<()> {
     match object.get("openapi").map(Value::as_str) {
         Some(Some(version)) if version == "3.1" || version.starts_with("3.1.") => Ok(()),
         Some(Some(version)) => Err(format!("`openapi: {version}` is not supported: expected 3.1")),
-        Some(None) => Err("is no text: write `openapi: \"3.1.0\"`".to_owned()),
-        None => Err("is missing: this is no OpenAPI document".to_owned()),
+        Some(None) => Err("is not a text: write `openapi: \"3.1.0\"`".to_owned()),
+        None => Err("is missing: this is not an OpenAPI document".to_owned()),
     }
 }
 

@@ -64,7 +64,7 @@ pub(crate) fn argument_name(vendor: &str, stated: Option<&str>) -> Checked<Strin
         return Ok(name);
     }
     Err(format!(
-        "`{name}` is no argument name: expected a-z, 0-9 and `_`, starting with a letter; give one with `x-argument`"
+        "`{name}` is not an argument name: expected a-z, 0-9 and `_`, starting with a letter; give one with `x-argument`"
     ))
 }
 

@@ -197,7 +197,7 @@ fn fixed_headers(
     if headers.iter().all(|(name, _)| name != header::ACCEPT) {
         let json = matches!(responses.accepts, Accepts::Json | Accepts::Anything);
         let accept = if json { "application/json" } else { responses.media.as_str() };
-        let accept = HeaderValue::from_str(accept).map_err(|_| format!("`{accept}` is no media type"))?;
+        let accept = HeaderValue::from_str(accept).map_err(|_| format!("`{accept}` is not a media type"))?;
         headers.insert(0, (header::ACCEPT, accept));
     }
     Ok(headers)
@@ -348,11 +348,11 @@ type Security = (Vec<Vec<usize>>, Vec<String>, Vec<String>);
 
 fn security_of(shared: Shared<'_>, node: &Map<String, Value>, origin: Option<&Origin>) -> Checked<Security> {
     let Some(stated) = node.get("security").or(shared.security) else { return Ok(Security::default()) };
-    let stated = stated.as_array().ok_or("`security` is no list")?;
+    let stated = stated.as_array().ok_or("`security` is not a list")?;
     let mut security = Security::default();
     let mut unsupported = None;
     for alternative in stated {
-        let alternative = alternative.as_object().ok_or("`security` holds something that is no object")?;
+        let alternative = alternative.as_object().ok_or("`security` holds something that is not an object")?;
         if let Some(fault) = shared.schemes.unsupported(alternative.keys()) {
             unsupported = Some(fault);
             continue;

@@ -74,7 +74,7 @@ fn list_plan(items: &str, page: Option<&PageGovern>, arguments: &mut [Argument])
     };
     for name in [&page.page, &page.size, &page.offset, &page.limit, &page.cursor].into_iter().flatten() {
         if arguments.iter().all(|argument| argument.name != *name) {
-            return Err(format!("`page` names `{name}`, which is no argument"));
+            return Err(format!("`page` names `{name}`, which is not an argument"));
         }
     }
     if let Some(argument) = size.and_then(|size| arguments.iter_mut().find(|argument| argument.name == *size)) {

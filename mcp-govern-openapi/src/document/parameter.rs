@@ -68,7 +68,7 @@ impl Parameters {
     ) -> Checked<Self> {
         let mut all: Vec<Cow<'a, Map<String, Value>>> = Vec::new();
         for list in [of_path, of_operation].into_iter().flatten() {
-            let list = list.as_array().ok_or("`parameters` is no list")?;
+            let list = list.as_array().ok_or("`parameters` is not a list")?;
             let mut own: Vec<Cow<'a, Map<String, Value>>> = Vec::new();
             for node in list {
                 let parameter = components.object(node)?;
@@ -194,7 +194,7 @@ impl Parameters {
     }
 
     fn add_config(&mut self, name: &str, location: &str, key: &Value, parameter: &Map<String, Value>) -> Checked<()> {
-        let key = key.as_str().ok_or_else(|| format!("`x-config: {}` is no text", short(key)))?;
+        let key = key.as_str().ok_or_else(|| format!("`x-config: {}` is not a text", short(key)))?;
         match location {
             "header" => {}
             "path" if parameter.contains_key("x-when") => return Err("`x-when` works for headers only".to_owned()),
@@ -207,7 +207,7 @@ impl Parameters {
         let when = match parameter.get("x-when") {
             None => None,
             Some(Value::String(method)) => Some(AuthMethodId::new(method).map_err(|error| error.to_string())?),
-            Some(other) => return Err(format!("`x-when: {}` is no text", short(other))),
+            Some(other) => return Err(format!("`x-when: {}` is not a text", short(other))),
         };
         let required = parameter.get("required") == Some(&Value::Bool(true));
         self.config.push(ConfigHeader {

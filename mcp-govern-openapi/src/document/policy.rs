@@ -108,7 +108,7 @@ fn remedy(stated: &RemedyGovern) -> Checked<RemedyRule> {
     let kind = stated.kind.as_deref().map(|word| {
         kind_from_word(word).ok_or_else(|| {
             format!(
-                "`remedies`: `{word}` is no kind: expected invalid, unauthorized, forbidden, plan_limit, not_found, gone, \
+                "`remedies`: `{word}` is not a kind: expected invalid, unauthorized, forbidden, plan_limit, not_found, gone, \
                  conflict, already_done, not_ready, rate_limited, vendor_failure, rejected or config"
             )
         })

@@ -59,9 +59,9 @@ pub(super) fn read(
 
 fn plan(document: &Document, naming: &Naming, stated: &ProbeGovern) -> Checked<ProbePlan> {
     let name = naming.referred(&stated.operation)?;
-    let row = document.row(&name).ok_or_else(|| format!("`{name}` is no operation"))?;
+    let row = document.row(&name).ok_or_else(|| format!("`{name}` is not an operation"))?;
     if row.definition.effect != Effect::Read {
-        return Err(format!("`{name}` is no read"));
+        return Err(format!("`{name}` is not a read"));
     }
     let scopes = &document.scopes.rules;
     let filled = |argument: &&String| {

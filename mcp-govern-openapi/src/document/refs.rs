@@ -30,7 +30,7 @@ impl<'a> Components<'a> {
             format!("`$ref: {reference}` is not supported: expected a place of this document, `#/components/<section>/<name>`")
         })?;
         let pointer = percent_decode_str(pointer).decode_utf8();
-        let pointer = pointer.map_err(|_| format!("`$ref: {reference}` is no text once it is decoded"))?;
+        let pointer = pointer.map_err(|_| format!("`$ref: {reference}` is not a text once it is decoded"))?;
         self.root.pointer(&pointer).ok_or_else(|| format!("`$ref: {reference}` points to nothing"))
     }
 
@@ -48,12 +48,12 @@ impl<'a> Components<'a> {
                 owned.extend(beside);
                 return Ok(Cow::Owned(owned));
             };
-            let reference = reference.as_str().ok_or("`$ref` is no text")?;
+            let reference = reference.as_str().ok_or("`$ref` is not a text")?;
             for (key, value) in node.iter().filter(|(key, _)| *key != "$ref") {
                 beside.entry(key.clone()).or_insert_with(|| value.clone());
             }
             let target = self.target(reference)?;
-            node = target.as_object().ok_or_else(|| format!("`{reference}` is no object"))?;
+            node = target.as_object().ok_or_else(|| format!("`{reference}` is not an object"))?;
         }
         Err("`$ref` leads in a circle".to_owned())
     }
@@ -117,7 +117,7 @@ mod tests {
             ("#A", "not supported"),
             ("#/paths/~1x", "points to nothing"),
             ("#/components/schemas/A/items", "points to nothing"),
-            ("#/components/schemas/%FF", "is no text"),
+            ("#/components/schemas/%FF", "is not a text"),
             ("#/components/schemas/B", "points to nothing"),
             ("#/components/schemas/A", "circle"),
         ] {

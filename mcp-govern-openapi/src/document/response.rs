@@ -29,7 +29,7 @@ impl Responses {
         let empty = Map::new();
         let all = match node {
             None => &empty,
-            Some(node) => node.as_object().ok_or("`responses` is no object")?,
+            Some(node) => node.as_object().ok_or("`responses` is not an object")?,
         };
         for (status, node) in all.iter().filter(|(status, _)| status.starts_with('2')) {
             let response = components.object(node).map_err(|fault| format!("`responses.{status}`: {fault}"))?;

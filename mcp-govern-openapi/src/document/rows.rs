@@ -39,12 +39,12 @@ pub(super) fn operations<'a>(
     foreign: Option<&ForeignDocument>,
     faults: &mut Faults,
 ) -> Checked<Vec<Found<'a>>> {
-    let paths = object.get("paths").ok_or("is missing")?.as_object().ok_or("is no object")?;
+    let paths = object.get("paths").ok_or("is missing")?.as_object().ok_or("is not an object")?;
     let mut found = Vec::new();
     let mut labels = Vec::new();
     for (path, item) in paths {
         let Some(item) = item.as_object() else {
-            faults.push(path, "is no object");
+            faults.push(path, "is not an object");
             continue;
         };
         for (key, node) in item {

@@ -18,7 +18,11 @@ impl Scopes {
     pub(crate) fn read(govern: &DocumentGovern, schemes: &Schemes) -> Checked<Self> {
         let configured = |config: &str, format: FieldFormat, word: &str| {
             let found = schemes.config.iter().any(|rule| rule.name == config && rule.format == Some(format));
-            if found { Ok(()) } else { Err(format!("`config: {config}` is no configuration of the format `{word}`")) }
+            if found {
+                Ok(())
+            } else {
+                Err(format!("`config: {config}` is not a configuration of the format `{word}`"))
+            }
         };
         let mut scopes = Self::default();
         for stated in &govern.scopes {

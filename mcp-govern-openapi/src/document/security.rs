@@ -26,7 +26,7 @@ impl Schemes {
     ) -> Checked<Self> {
         let mut schemes = Self::default();
         let Some(all) = document.pointer("/components/securitySchemes") else { return Ok(schemes) };
-        let all = all.as_object().ok_or("`components.securitySchemes` is no object")?;
+        let all = all.as_object().ok_or("`components.securitySchemes` is not an object")?;
         let mut names: Vec<&String> = all.keys().collect();
         names.sort_by_key(|name| preferred.iter().position(|other| other == *name).unwrap_or(usize::MAX));
         for name in names {
@@ -69,7 +69,7 @@ impl Schemes {
         self.list
             .iter()
             .position(|s| s.name == name)
-            .ok_or_else(|| format!("`security` names `{name}`, which is no scheme"))
+            .ok_or_else(|| format!("`security` names `{name}`, which is not a scheme"))
     }
 
     fn add(

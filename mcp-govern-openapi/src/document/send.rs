@@ -29,7 +29,7 @@ pub(super) fn read(
             return Err(if fixed {
                 format!("`send` names `{name}`, which is fixed: it is sent with every call already")
             } else {
-                format!("`send` names `{name}`, which is no argument")
+                format!("`send` names `{name}`, which is not an argument")
             });
         };
         argument.schema.insert("default".to_owned(), value.clone());

@@ -13,7 +13,7 @@ impl Servers {
     pub(crate) fn read(object: &Map<String, Value>) -> Checked<Self> {
         let mut servers = Self::default();
         let Some(list) = object.get("servers") else { return Ok(servers) };
-        for (index, server) in list.as_array().ok_or("is no list")?.iter().enumerate() {
+        for (index, server) in list.as_array().ok_or("is not a list")?.iter().enumerate() {
             let text = |key: &str| server.get(key).and_then(Value::as_str);
             let url = text("url").ok_or("has an entry without `url`")?;
             let base = match base(url, server.get("variables")) {
@@ -37,7 +37,7 @@ fn base(url: &str, variables: Option<&Value>) -> Checked<Url> {
     let filled = fill(url, variables)?;
     let base = Url::parse(&filled).map_err(|error| match error {
         url::ParseError::RelativeUrlWithoutBase => "is relative".to_owned(),
-        error => format!("is no URL: {error}"),
+        error => format!("is not a URL: {error}"),
     })?;
     check_base(&base)?;
     Ok(base)

@@ -35,7 +35,7 @@ pub fn merge_documents<'a>(texts: impl IntoIterator<Item = (&'a str, &'a str)>) 
     let mut merged = Merged::default();
     for (file, text) in texts {
         let Value::Object(mut document) = parse_yaml(file, text)? else {
-            return Err(clash(file, "the document is no object with the keys of OpenAPI"));
+            return Err(clash(file, "the document is not an object with the keys of OpenAPI"));
         };
         fill_paths(&mut document).map_err(|fault| clash(file, fault.to_string()))?;
         if !document.contains_key("openapi") {
@@ -122,7 +122,7 @@ impl Merged {
             ("components", Value::Object(sections)) => sections.into_iter().try_for_each(|(section, members)| {
                 let place = format!("components.{section}");
                 let Value::Object(members) = members else {
-                    return Err(clash(file, format!("`{place}` is no object")));
+                    return Err(clash(file, format!("`{place}` is not an object")));
                 };
                 join(self.components.entry(section).or_default(), members, file, &place)
             }),
@@ -142,7 +142,7 @@ impl Merged {
 
     fn path(&mut self, file: &str, path: String, item: Value) -> Result<(), DocumentError> {
         let Value::Object(mut item) = item else {
-            return Err(clash(file, format!("`{path}` is no object")));
+            return Err(clash(file, format!("`{path}` is not an object")));
         };
         for operation in item.values_mut().filter_map(Value::as_object_mut) {
             operation.insert(FILE_KEY.to_owned(), Value::from(file));

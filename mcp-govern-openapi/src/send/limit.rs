@@ -21,37 +21,37 @@ use crate::plan::Rate;
 #[derive(Debug, Default)]
 pub(crate) struct Limiter {
     hasher: RandomState,
-    lanes: Mutex<HashMap<LaneKey, Lane>>,
+    lanes: Mutex<HashMap<RateBucketKey, RateBucket>>,
 }
 
 /// A credential at an address, in one rate domain.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct LaneKey {
+pub(crate) struct RateBucketKey {
     credential: u64,
     domain: Arc<str>,
 }
 
 #[derive(Debug, Default)]
-struct Lane {
+struct RateBucket {
     /// When and for whom the requests of the current window were sent, in order.
     sent: VecDeque<(Instant, Person)>,
     /// How many of them each person has.
     shares: HashMap<Person, usize>,
-    /// The vendor asked for silence until then.
+    /// The vendor asked for cool-down until then.
     blocked: Option<Instant>,
     used: Option<Instant>,
     turns: Turns,
 }
 
-/// What a request in a lane is asked with.
+/// What a request in a rate bucket is asked with.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wish<'a> {
-    pub(crate) key: &'a LaneKey,
+    pub(crate) key: &'a RateBucketKey,
     pub(crate) rate: Option<Rate>,
     pub(crate) person: Person,
 }
 
-/// The state of a request that has come to a lane.
+/// The state of a request that has come to a rate bucket.
 #[derive(Debug)]
 pub(crate) enum Joined<'a> {
     /// It may be sent now.
@@ -75,7 +75,7 @@ pub(crate) struct Place<'a> {
 #[derive(Debug)]
 pub(crate) struct Turn<'a> {
     limiter: &'a Limiter,
-    key: &'a LaneKey,
+    key: &'a RateBucketKey,
     person: Person,
     at: Instant,
     counted: bool,
@@ -90,14 +90,14 @@ const MARGIN: Duration = Duration::from_millis(100);
 const TIMES_THE_FREE: usize = 3;
 
 impl Limiter {
-    /// The lane of a credential (by the headers that it fills) at a base URL.
-    pub(crate) fn key(&self, base: &str, credential: &[(HeaderName, HeaderValue)], domain: &Arc<str>) -> LaneKey {
+    /// The rate bucket of a credential (by the headers that it fills) at a base URL.
+    pub(crate) fn key(&self, base: &str, credential: &[(HeaderName, HeaderValue)], domain: &Arc<str>) -> RateBucketKey {
         let mut hasher = self.hasher.build_hasher();
         base.hash(&mut hasher);
         for (_, value) in credential {
             value.as_bytes().hash(&mut hasher);
         }
-        LaneKey { credential: hasher.finish(), domain: domain.clone() }
+        RateBucketKey { credential: hasher.finish(), domain: domain.clone() }
     }
 
     /// A person, as lanes tell people apart.
@@ -105,7 +105,7 @@ impl Limiter {
         user.map(|user| self.hasher.hash_one(user))
     }
 
-    /// Comes to the lane with a request.
+    /// Comes to the rate bucket with a request.
     pub(crate) fn join<'a>(&'a self, wish: Wish<'a>, now: Instant) -> Joined<'a> {
         let mut lanes = self.lock();
         if !lanes.contains_key(wish.key) {
@@ -115,44 +115,46 @@ impl Limiter {
             }
             make_room(&mut lanes, now);
         }
-        let lane = lanes.entry(wish.key.clone()).or_default();
-        lane.used = Some(now);
-        lane.forget(wish.rate, now);
+        let rate_bucket = lanes.entry(wish.key.clone()).or_default();
+        rate_bucket.used = Some(now);
+        rate_bucket.forget(wish.rate, now);
         // Those who wait while there is room are those who have had their share.
-        let others_first =
-            lane.turns.first_of_each().any(|ticket| lane.free_at(wish.rate, ticket.person(), 0, now) <= now);
-        let own_first = lane.turns.own_ahead(wish.person, None) > 0;
-        if !others_first && !own_first && lane.free_at(wish.rate, wish.person, 0, now) <= now {
-            return Joined::Turn(lane.send(self, wish, now));
+        let others_first = rate_bucket
+            .turns
+            .first_of_each()
+            .any(|ticket| rate_bucket.free_at(wish.rate, ticket.person(), 0, now) <= now);
+        let own_first = rate_bucket.turns.own_ahead(wish.person, None) > 0;
+        if !others_first && !own_first && rate_bucket.free_at(wish.rate, wish.person, 0, now) <= now {
+            return Joined::Turn(rate_bucket.send(self, wish, now));
         }
-        match lane.turns.join(wish.person) {
+        match rate_bucket.turns.join(wish.person) {
             Some(ticket) => Joined::Waiting(Place { limiter: self, wish, ticket, had_its_turn: false }),
-            None => Joined::Crowded(lane.expected(wish, None, now)),
+            None => Joined::Crowded(rate_bucket.expected(wish, None, now)),
         }
     }
 
     /// When one more request would have its turn, as things stand.
     pub(crate) fn expected(&self, wish: Wish<'_>, now: Instant) -> Instant {
-        self.lock().get_mut(wish.key).map_or(now, |lane| lane.expected(wish, None, now))
+        self.lock().get_mut(wish.key).map_or(now, |rate_bucket| rate_bucket.expected(wish, None, now))
     }
 
-    /// The vendor asked to wait: no request of this lane is sent before `until`.
-    pub(crate) fn block(&self, key: &LaneKey, until: Instant, now: Instant) {
+    /// The vendor asked to wait: no request of this rate bucket is sent before `until`.
+    pub(crate) fn block(&self, key: &RateBucketKey, until: Instant, now: Instant) {
         let mut lanes = self.lock();
         if !lanes.contains_key(key) {
             make_room(&mut lanes, now);
         }
-        let lane = lanes.entry(key.clone()).or_default();
-        lane.used = Some(now);
-        lane.blocked = Some(lane.blocked.map_or(until, |there| there.max(until)));
+        let rate_bucket = lanes.entry(key.clone()).or_default();
+        rate_bucket.used = Some(now);
+        rate_bucket.blocked = Some(rate_bucket.blocked.map_or(until, |there| there.max(until)));
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<LaneKey, Lane>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<RateBucketKey, RateBucket>> {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Lane {
+impl RateBucket {
     /// What has left the window is forgotten.
     fn forget(&mut self, rate: Option<Rate>, now: Instant) {
         let Some(rate) = rate else { return };
@@ -162,7 +164,7 @@ impl Lane {
         }
     }
 
-    /// When the person may send, with so many requests before, as far as the vendor's rate and silence and the person's share go.
+    /// When the person may send, with so many requests before, as far as the vendor's rate and cool-down and the person's share go.
     fn free_at(&self, rate: Option<Rate>, person: Person, before: usize, now: Instant) -> Instant {
         let silent = self.blocked.map_or(now, |until| until.max(now));
         let Some(rate) = rate else { return silent };
@@ -234,7 +236,7 @@ impl<'a> Place<'a> {
     /// When its turn comes, as things stand. Others may give their places back, and those who come later have their turns too.
     pub(crate) fn expected(&self, now: Instant) -> Instant {
         let mut lanes = self.limiter.lock();
-        lanes.get_mut(self.wish.key).map_or(now, |lane| lane.expected(self.wish, Some(&self.ticket), now))
+        lanes.get_mut(self.wish.key).map_or(now, |rate_bucket| rate_bucket.expected(self.wish, Some(&self.ticket), now))
     }
 
     /// Waits for the turn.
@@ -253,20 +255,20 @@ impl<'a> Place<'a> {
     fn look(&mut self, now: Instant) -> Result<Turn<'a>, Option<Instant>> {
         let Wish { key, rate, person } = self.wish;
         let mut lanes = self.limiter.lock();
-        // INVARIANT: a lane in which somebody waits is kept (`a_lane_in_which_somebody_waits_is_kept`).
-        let lane = lanes.entry(key.clone()).or_default();
-        lane.forget(rate, now);
-        let firsts: Vec<_> = lane.turns.first_of_each().cloned().collect();
+        // INVARIANT: a rate bucket in which somebody waits is kept (`a_lane_in_which_somebody_waits_is_kept`).
+        let rate_bucket = lanes.entry(key.clone()).or_default();
+        rate_bucket.forget(rate, now);
+        let firsts: Vec<_> = rate_bucket.turns.first_of_each().cloned().collect();
         for first in &firsts {
-            let at = lane.free_at(rate, first.person(), 0, now);
+            let at = rate_bucket.free_at(rate, first.person(), 0, now);
             if Arc::ptr_eq(first, &self.ticket) {
                 if at > now {
                     return Err(Some(at));
                 }
-                lane.turns.had(person);
+                rate_bucket.turns.had(person);
                 self.had_its_turn = true;
-                let turn = lane.send(self.limiter, self.wish, now);
-                lane.ring();
+                let turn = rate_bucket.send(self.limiter, self.wish, now);
+                rate_bucket.ring();
                 return Ok(turn);
             }
             // Whose turn is before this one, and who may send: that one rings.
@@ -281,10 +283,10 @@ impl<'a> Place<'a> {
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         if !self.had_its_turn
-            && let Some(lane) = self.limiter.lock().get_mut(self.wish.key)
+            && let Some(rate_bucket) = self.limiter.lock().get_mut(self.wish.key)
         {
-            lane.turns.leave(&self.ticket);
-            lane.ring();
+            rate_bucket.turns.leave(&self.ticket);
+            rate_bucket.ring();
         }
     }
 }
@@ -299,24 +301,27 @@ impl Turn<'_> {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         if self.counted
-            && let Some(lane) = self.limiter.lock().get_mut(self.key)
-            && let Some(index) = lane.sent.iter().rposition(|sent| *sent == (self.at, self.person))
+            && let Some(rate_bucket) = self.limiter.lock().get_mut(self.key)
+            && let Some(index) = rate_bucket.sent.iter().rposition(|sent| *sent == (self.at, self.person))
         {
-            lane.sent.remove(index);
-            lane.give_back(self.person);
-            lane.ring();
+            rate_bucket.sent.remove(index);
+            rate_bucket.give_back(self.person);
+            rate_bucket.ring();
         }
     }
 }
 
-fn make_room(lanes: &mut HashMap<LaneKey, Lane>, now: Instant) {
+fn make_room(lanes: &mut HashMap<RateBucketKey, RateBucket>, now: Instant) {
     if lanes.len() < MOST_LANES {
         return;
     }
-    let waits = |lane: &Lane| !lane.turns.is_empty();
-    lanes.retain(|_, lane| waits(lane) || lane.blocked.is_some_and(|until| until > now) || !lane.sent.is_empty());
+    let waits = |rate_bucket: &RateBucket| !rate_bucket.turns.is_empty();
+    lanes.retain(|_, rate_bucket| {
+        waits(rate_bucket) || rate_bucket.blocked.is_some_and(|until| until > now) || !rate_bucket.sent.is_empty()
+    });
     while lanes.len() >= MOST_LANES {
-        let idle = lanes.iter().filter(|(_, lane)| !waits(lane)).min_by_key(|(_, lane)| lane.used);
+        let idle =
+            lanes.iter().filter(|(_, rate_bucket)| !waits(rate_bucket)).min_by_key(|(_, rate_bucket)| rate_bucket.used);
         let Some(idle) = idle.map(|(key, _)| key.clone()) else { return };
         lanes.remove(&idle);
     }

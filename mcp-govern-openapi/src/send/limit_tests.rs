@@ -10,12 +10,12 @@ fn rate(requests: usize, seconds: u64) -> Option<Rate> {
     Some(Rate { requests, per: Duration::from_secs(seconds) })
 }
 
-fn key(limiter: &Limiter, secret: &str, domain: &str) -> LaneKey {
+fn key(limiter: &Limiter, secret: &str, domain: &str) -> RateBucketKey {
     let credential = (http::header::AUTHORIZATION, HeaderValue::from_str(secret).unwrap());
     limiter.key("https://x", &[credential], &Arc::from(domain))
 }
 
-fn wish(key: &LaneKey, rate: Option<Rate>, person: u64) -> Wish<'_> {
+fn wish(key: &RateBucketKey, rate: Option<Rate>, person: u64) -> Wish<'_> {
     Wish { key, rate, person: Some(person) }
 }
 
@@ -70,7 +70,7 @@ async fn a_turn_that_is_not_used_is_given_back_to_whoever_waits() {
     drop(unused);
     assert_eq!(next.await, start);
     drop(place(&limiter, wish(&key, rate(1, 9), 1)));
-    assert!(limiter.lock().values().all(|lane| lane.turns.is_empty()));
+    assert!(limiter.lock().values().all(|rate_bucket| rate_bucket.turns.is_empty()));
 }
 
 #[tokio::test(start_paused = true)]

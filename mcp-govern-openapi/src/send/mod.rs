@@ -21,7 +21,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 pub(crate) use self::{
     attempt::unrepeated,
-    limit::{LaneKey, Limiter},
+    limit::{Limiter, RateBucketKey},
     retry::Permission,
 };
 use self::{
@@ -34,7 +34,7 @@ use self::{
 use crate::{
     limits::Limits,
     plan::{MOST_READ, Policy, Rate, Throttle},
-    redact::Scrubber,
+    redact::Redactor,
     text::one_line,
     transport::Transport,
 };
@@ -46,8 +46,8 @@ pub(crate) struct Sender<'a> {
     pub(crate) limiter: &'a Limiter,
     pub(crate) limits: &'a Limits,
     pub(crate) policy: &'a Policy,
-    pub(crate) scrubber: Scrubber<'a>,
-    /// Who takes turns with others for a place in the lane.
+    pub(crate) redactor: Redactor<'a>,
+    /// Who takes turns with others for a place in the rate bucket.
     pub(crate) person: Person,
 }
 
@@ -62,7 +62,7 @@ pub(crate) struct Outgoing<'a> {
     /// The path template, for records: it holds no value of an argument.
     pub(crate) template: &'a Arc<str>,
     pub(crate) permission: Permission,
-    pub(crate) lane: LaneKey,
+    pub(crate) rate_bucket: RateBucketKey,
     pub(crate) rate: Option<Rate>,
 }
 
@@ -79,7 +79,7 @@ pub(crate) struct Answer {
     pub(crate) unrepeated: Option<String>,
 }
 
-/// A lane is silent no longer than this, whatever a vendor asks for: after it, one call may ask again.
+/// A rate bucket is silent no longer than this, whatever a vendor asks for: after it, one call may ask again.
 const LONGEST_SILENCE: Duration = Duration::from_secs(15 * 60);
 
 /// Room for the headers that a transport adds, so that the map need not grow.
@@ -149,7 +149,9 @@ impl Sender<'_> {
     /// When to try again, if that is right.
     fn next(&self, out: &Outgoing<'_>, outcome: &Attempt, state: &State) -> Option<Instant> {
         let (ending, wait) = match outcome {
-            Attempt::Answered(answer) => (Ending::Answered(answer.status, answer.throttle), self.silence(out, answer)),
+            Attempt::Answered(answer) => {
+                (Ending::Answered(answer.status, answer.throttle), self.cool_down(out, answer))
+            }
             Attempt::Broken(fault) => (Ending::Broken(fault.sent()), None),
             Attempt::Final(..) => return None,
         };
@@ -186,7 +188,7 @@ impl Sender<'_> {
         }
     }
 
-    /// Waits for a turn in the lane, unless it would come too late.
+    /// Waits for a turn in the rate bucket, unless it would come too late.
     async fn turn<'a>(
         &'a self,
         out: &'a Outgoing<'_>,
@@ -194,7 +196,7 @@ impl Sender<'_> {
         state: &State,
     ) -> Result<Turn<'a>, ProviderError> {
         let (now, deadline) = (Instant::now(), bell.deadline());
-        let wish = Wish { key: &out.lane, rate: out.rate, person: self.person };
+        let wish = Wish { key: &out.rate_bucket, rate: out.rate, person: self.person };
         let no_room = |at: Instant| {
             let wait = at.saturating_duration_since(Instant::now());
             state.limited(wait, "the rate limit leaves no room for this call")
@@ -220,8 +222,8 @@ impl Sender<'_> {
         }
     }
 
-    /// Remembers that the vendor asked for silence; the pause that follows from it for this call.
-    fn silence(&self, out: &Outgoing<'_>, answer: &Head) -> Option<Duration> {
+    /// Remembers that the vendor asked for cool-down; the pause that follows from it for this call.
+    fn cool_down(&self, out: &Outgoing<'_>, answer: &Head) -> Option<Duration> {
         if answer.throttle == Throttle::No {
             // One operation that is out of order says nothing about the others.
             let out_of_order = answer.status == StatusCode::SERVICE_UNAVAILABLE;
@@ -229,7 +231,7 @@ impl Sender<'_> {
         }
         let wait = self.policy.wait(&answer.headers, SystemTime::now()).or_else(|| self.policy.wait_default())?;
         let now = Instant::now();
-        self.limiter.block(&out.lane, now + wait.min(LONGEST_SILENCE), now);
+        self.limiter.block(&out.rate_bucket, now + wait.min(LONGEST_SILENCE), now);
         Some(wait)
     }
 
@@ -286,7 +288,7 @@ impl Sender<'_> {
         state.exchange.received_bytes = u64::try_from(body.len()).unwrap_or(u64::MAX);
         let text = if succeeded { "" } else { std::str::from_utf8(&body).unwrap_or_default() };
         state.exchange.request_id =
-            self.policy.errors.request_id(&head.headers, text).map(|id| one_line(&self.scrubber.clean(id), 120));
+            self.policy.errors.request_id(&head.headers, text).map(|id| one_line(&self.redactor.clean(id), 120));
         let throttle = self.policy.throttle(head.status);
         Attempt::Answered(Head { status: head.status, headers: head.headers, body, throttle })
     }
@@ -340,7 +342,7 @@ mod tests {
         let out = Outgoing {
             method: &Method::GET,
             uri: Uri::from_static("https://x/"),
-            lane: limiter.key("https://x", &headers, &Arc::from("default")),
+            rate_bucket: limiter.key("https://x", &headers, &Arc::from("default")),
             headers,
             body: Bytes::new(),
             template: &template,

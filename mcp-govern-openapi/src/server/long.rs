@@ -14,7 +14,7 @@ use super::{
 use crate::{
     decode::{Decoded, Kept, Trimmed, decode, trim},
     plan::{Paging, Row},
-    redact::Scrubber,
+    redact::Redactor,
     send::Answer,
 };
 
@@ -41,7 +41,7 @@ impl OpenApiServer {
         let Answer { status, headers, body, .. } = answer;
         if body.len() <= LONG {
             let kept = Kept { filter: &Seen { reach: &self.reach, rules }, values };
-            return decode(row, arguments, status, &headers, &body, Scrubber::new(credential), kept).map_err(wrong);
+            return decode(row, arguments, status, &headers, &body, Redactor::new(credential), kept).map_err(wrong);
         }
         let (shared, reach, name) = (Arc::clone(&self.shared), Arc::clone(&self.reach), row.name.clone());
         let (arguments, rules, credential) = (arguments.clone(), rules.clone(), credential.cloned());
@@ -49,7 +49,7 @@ impl OpenApiServer {
         let work = move || {
             let row = shared.document.row(&name).ok_or_else(|| format!("answered `{name}`, which is not known"))?;
             let kept = Kept { filter: &Seen { reach: &reach, rules: &rules }, values };
-            decode(row, &arguments, status, &headers, &body, Scrubber::new(credential.as_ref()), kept)
+            decode(row, &arguments, status, &headers, &body, Redactor::new(credential.as_ref()), kept)
         };
         self.shared.aside.run(length, deadline, work).await.map_err(told)?.map_err(wrong)
     }

@@ -95,10 +95,10 @@ impl Shared {
             let Some(rule) = rules.iter().find(|rule| rule.name == *name) else {
                 let known: Vec<String> = rules.iter().map(|rule| format!("`{}`", rule.name)).collect();
                 let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-                return Err(config(format!("`{name}` is no configuration of this provider: expected {known}")));
+                return Err(config(format!("`{name}` is not a configuration of this provider: expected {known}")));
             };
             if rule.format == Some(FieldFormat::Email) && !is_email(value) {
-                return Err(config(format!("`{name}` is no e-mail address")));
+                return Err(config(format!("`{name}` is not an e-mail address")));
             }
             if let Some(pattern) = rule.pattern.as_ref().filter(|pattern| !pattern.is_match(value)) {
                 return Err(config(format!("`{name}` does not match `{}`", pattern.as_str())));
@@ -131,7 +131,7 @@ impl Shared {
     }
 
     /// The tools with where they go, where a document of others or the configuration decides it: another destination is another tool.
-    /// Where the operator's row names the base URL, to change it is an act.
+    /// Where the operator's row names the base URL, to change it is a commit.
     fn going_to(
         &self,
         base: &Url,

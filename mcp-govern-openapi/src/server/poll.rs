@@ -13,7 +13,7 @@ use crate::{
     decode::KeptText,
     header::header_matches,
     plan::{Pending, PollPlan, Row},
-    redact::Scrubber,
+    redact::Redactor,
     send::{Answer, later},
     text::one_line,
 };
@@ -37,8 +37,8 @@ impl OpenApiServer {
             return pending(plan, None, note, exchanges);
         };
         let arguments = Map::from_iter([(plan.argument.clone(), Value::from(id.as_str()))]);
-        let scrubber = Scrubber::new(cx.credential);
-        let shown = scrubber.clean(id);
+        let redactor = Redactor::new(cx.credential);
+        let shown = redactor.clean(id);
         // The vendor has accepted the request by now: that nobody may ask what became of it does not undo it.
         let arguments = match self.hold(asked, Cow::Owned(arguments), rules) {
             Ok(arguments) => arguments,
@@ -71,7 +71,7 @@ impl OpenApiServer {
                 }
                 Ok(answer) => {
                     exchanges.push(answer.exchange.clone());
-                    match outcome(plan, &answer, scrubber) {
+                    match outcome(plan, &answer, redactor) {
                         Outcome::Pending => {}
                         Outcome::Applied(text) => {
                             let kept = self.reach.keep(asked, rules, &text);
@@ -79,7 +79,7 @@ impl OpenApiServer {
                         }
                         Outcome::Failed(why) => return Err(self.rejected(row, why, exchanges)),
                         Outcome::Unknown => {
-                            let text = self.refusal(asked, answer, scrubber).to_string();
+                            let text = self.refusal(asked, answer, redactor).to_string();
                             break format!("The outcome could not be asked for ({text}).");
                         }
                     }
@@ -114,7 +114,7 @@ enum Outcome {
     Unknown,
 }
 
-fn outcome(plan: &PollPlan, answer: &Answer, scrubber: Scrubber<'_>) -> Outcome {
+fn outcome(plan: &PollPlan, answer: &Answer, redactor: Redactor<'_>) -> Outcome {
     if is_pending(&plan.pending, answer.status, &answer.headers) {
         return Outcome::Pending;
     }
@@ -122,7 +122,7 @@ fn outcome(plan: &PollPlan, answer: &Answer, scrubber: Scrubber<'_>) -> Outcome 
     if !answer.status.is_success() || answer.body.len() > LONG {
         return Outcome::Unknown;
     }
-    let text = scrubber.clean(String::from_utf8_lossy(&answer.body).into_owned());
+    let text = redactor.clean(String::from_utf8_lossy(&answer.body).into_owned());
     match plan.success.value(&text) {
         Some(Value::Bool(true)) => Outcome::Applied(text),
         Some(Value::Bool(false)) => {

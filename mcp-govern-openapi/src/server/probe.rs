@@ -13,7 +13,7 @@ use super::{OpenApiServer, authorize::Scheme, held::Held, reach::Seen};
 use crate::{
     decode::{Kept, decode},
     plan::{Fact, ProbePlan, Row},
-    redact::Scrubber,
+    redact::Redactor,
     send::Answer,
     text::one_line,
 };
@@ -24,7 +24,7 @@ const LONGEST_FACT: usize = 200;
 /// Facts that say whom the vendor sees, the best one first.
 const IDENTITY: [&str; 7] = ["authorized_as", "user_email", "email", "user_name", "user", "account", "organization"];
 
-/// A probe is an act of the people who govern, with arguments that the document states: it is within the server's limits, and no rule
+/// A probe is a commit of the people who govern, with arguments that the document states: it is within the server's limits, and no rule
 /// of a caller's path applies to it.
 static NO_CALL: LazyLock<CallRules> = LazyLock::new(CallRules::default);
 
@@ -114,7 +114,7 @@ impl OpenApiServer {
         remarks: &mut Vec<String>,
     ) {
         let cx = CallContext::new(&NoObserver).with_credential(Some(credential));
-        let scrubber = Scrubber::new(Some(credential));
+        let redactor = Redactor::new(Some(credential));
         for plan in self.plans(credential).filter(|plan| plan.more) {
             let Some(row) = self.shared.document.row(&plan.row) else { continue };
             // Where the configuration does not fill it in there is nothing to ask.
@@ -125,9 +125,9 @@ impl OpenApiServer {
             let scheme = plan.scheme.map_or(Scheme::Own, Scheme::Only);
             let told = match self.request(row, &arguments, &cx, scheme, deadline).await {
                 Ok(answer) if answer.status.is_success() => {
-                    self.learn(plan, row, &arguments, &answer, scrubber, facts).map(|told| remarks.extend(told))
+                    self.learn(plan, row, &arguments, &answer, redactor, facts).map(|told| remarks.extend(told))
                 }
-                Ok(answer) => Err(self.refusal(row, answer, scrubber)),
+                Ok(answer) => Err(self.refusal(row, answer, redactor)),
                 Err(error) => Err(error),
             };
             remarks.extend(told.err().map(|error| error.to_string()));
@@ -141,7 +141,7 @@ impl OpenApiServer {
         row: &Row,
         arguments: &Held<'_>,
         answer: &Answer,
-        scrubber: Scrubber<'_>,
+        redactor: Redactor<'_>,
         facts: &mut CredentialFacts,
     ) -> Result<Vec<String>, ProviderError> {
         // A page with status 200, such as a network's login page, proves nothing about a key.
@@ -155,7 +155,7 @@ impl OpenApiServer {
         }
         let seen = Seen { reach: &self.reach, rules: &NO_CALL };
         let kept = Kept { filter: &seen, values: self.shared.limits.response_values };
-        decode(row, arguments.as_map(), status, headers, body, scrubber, kept).map_err(broken)?;
+        decode(row, arguments.as_map(), status, headers, body, redactor, kept).map_err(broken)?;
         let text = String::from_utf8_lossy(&answer.body);
         let missing = self.reach.missing(row, &text);
         let remarks = missing.iter().map(|(argument, value)| {
@@ -166,7 +166,7 @@ impl OpenApiServer {
             self.reach.keep(row, &NO_CALL, &text).map_err(broken)?.map_or_else(|| text.into_owned(), |kept| kept.text);
         for (name, fact) in &plan.facts {
             if let Some(value) = fact.text(&text).filter(|value| !value.is_empty()) {
-                facts.more.insert(name.clone(), one_line(&scrubber.clean(value), LONGEST_FACT));
+                facts.more.insert(name.clone(), one_line(&redactor.clean(value), LONGEST_FACT));
             }
         }
         facts.scopes.extend(plan.grants.iter().cloned());
@@ -190,7 +190,7 @@ impl OpenApiServer {
         remarks: &mut Vec<String>,
     ) -> Result<Verdict, ProviderError> {
         let cx = CallContext::new(&NoObserver).with_credential(Some(credential));
-        let scrubber = Scrubber::new(Some(credential));
+        let redactor = Redactor::new(Some(credential));
         let mut limited = None;
         let mut unsettled = None;
         for plan in plans {
@@ -209,10 +209,10 @@ impl OpenApiServer {
                 answer => answer?,
             };
             if answer.status.is_success() {
-                remarks.extend(self.learn(plan, row, &arguments, &answer, scrubber, facts)?);
+                remarks.extend(self.learn(plan, row, &arguments, &answer, redactor, facts)?);
                 return Ok(Verdict::Accepted);
             }
-            let refusal = self.refusal(row, answer, scrubber);
+            let refusal = self.refusal(row, answer, redactor);
             match refusal.kind() {
                 ProviderErrorKind::Unauthorized => return Ok(Verdict::Rejected(refusal.to_string())),
                 ProviderErrorKind::Forbidden | ProviderErrorKind::PlanLimit => limited = Some(refusal.to_string()),

@@ -9,13 +9,13 @@ use super::OpenApiServer;
 use crate::{
     decode::error,
     plan::{LONGEST_WAIT, Row, Throttle},
-    redact::Scrubber,
+    redact::Redactor,
     send::{Answer, seconds, unrepeated},
 };
 
 impl OpenApiServer {
     /// An answer that is not a success becomes an error that says what to do.
-    pub(crate) fn refusal(&self, row: &Row, answer: Answer, scrubber: Scrubber<'_>) -> ProviderError {
+    pub(crate) fn refusal(&self, row: &Row, answer: Answer, redactor: Redactor<'_>) -> ProviderError {
         let policy = &self.shared.document.policy;
         let throttled = answer.throttle != Throttle::No;
         let (headers, status): (&HeaderMap, _) = (&answer.headers, answer.status);
@@ -23,9 +23,9 @@ impl OpenApiServer {
         let plan = &policy.errors;
         let mut refusal = if status == StatusCode::NOT_FOUND && names_nothing(row) {
             let remedies = [error::nothing_there(&self.base)];
-            error::read(plan, &remedies, throttled, status, headers, &answer.body, scrubber)
+            error::read(plan, &remedies, throttled, status, headers, &answer.body, redactor)
         } else {
-            error::read(plan, remedies, throttled, status, headers, &answer.body, scrubber)
+            error::read(plan, remedies, throttled, status, headers, &answer.body, redactor)
         };
         let title = &self.shared.document.info.title;
         let mut text = format!("`{}`: {title} {}", row.name, refusal.text);

@@ -9,7 +9,7 @@ use super::{OpenApiServer, authorize::Scheme, held::Held, invalid};
 use crate::{
     bind::{BoundRequest, Site, bind, instead, judge},
     plan::Row,
-    redact::Scrubber,
+    redact::Redactor,
     send::{Answer, Outgoing, Permission, Sender},
 };
 
@@ -33,7 +33,7 @@ impl OpenApiServer {
             limiter: &self.shared.limiter,
             limits: &self.shared.limits,
             policy: &self.shared.document.policy,
-            scrubber: Scrubber::new(cx.credential),
+            redactor: Redactor::new(cx.credential),
             person: self.shared.limiter.person(cx.user),
         };
         // Boxed: two pieces of memory that an allocator has at hand cost less than a large one that it has to look for.
@@ -54,7 +54,7 @@ impl OpenApiServer {
         self.authorize(row, credential, scheme, &mut bound.headers)?;
         let secrets = bound.headers.get(others..).unwrap_or_default();
         let site = self.site_of(row, arguments).map_err(|text| invalid(row, text))?;
-        let lane = self.shared.limiter.key(site.base, secrets, &row.rate_domain);
+        let rate_bucket = self.shared.limiter.key(site.base, secrets, &row.rate_domain);
         let body = bound.body();
         let uri = Uri::try_from(bound.url).map_err(|_| invalid(row, "the address of the request would be too long"))?;
         Ok(Outgoing {
@@ -64,7 +64,7 @@ impl OpenApiServer {
             body,
             template: row.path.template(),
             permission: Permission { repeat: row.repeat.allows(arguments), throttled: row.throttled },
-            lane,
+            rate_bucket,
             rate: self.shared.document.policy.rates.get(&row.rate_domain).copied(),
         })
     }

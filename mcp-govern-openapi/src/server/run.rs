@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use super::{OpenApiServer, RowResult, authorize::Scheme, held::Held};
-use crate::{plan::Row, redact::Scrubber};
+use crate::{plan::Row, redact::Redactor};
 
 impl OpenApiServer {
     /// Runs a row to its end, polling included. What of the answer `rules` do not allow is left out.
@@ -46,13 +46,13 @@ impl OpenApiServer {
         cx: &CallContext<'_>,
         deadline: Instant,
     ) -> Result<RowResult, ProviderError> {
-        let scrubber = Scrubber::new(cx.credential);
+        let redactor = Redactor::new(cx.credential);
         let answer = match self.request(row, arguments, cx, Scheme::Own, deadline).await {
             Ok(answer) => answer,
             Err(error) => return Err(unsettled(row, error)),
         };
         if !answer.status.is_success() {
-            return Err(unsettled(row, self.refusal(row, answer, scrubber)));
+            return Err(unsettled(row, self.refusal(row, answer, redactor)));
         }
         let mut notes: Vec<String> = self.shared.document.policy.warnings(&answer.headers).map(str::to_owned).collect();
         if let (Some(plan), StatusCode::ACCEPTED) = (&row.poll, answer.status) {

@@ -113,7 +113,7 @@ fn every_fault_names_its_operation() {
         ("operationId: get_status", "operationId: list_pets", "the name `list_pets` is taken"),
         ("operationId: get_status", "description2: x", "has no `operationId`"),
         ("operationId: get_status", "operationId: état", "tool name"),
-        ("      security: []\n", "      security: [{other: []}]\n", "`other`, which is no scheme"),
+        ("      security: []\n", "      security: [{other: []}]\n", "`other`, which is not a scheme"),
         ("      security: []\n", "      servers: []\n", "`servers`"),
         ("      x-govern: {effect: read}\n", "      x-govern: {efect: read}\n", "efect"),
         ("      x-govern: {effect: read}\n", "      x-govern: {effect: read, page: {style: none}}\n", "`page` needs"),
@@ -124,7 +124,7 @@ fn every_fault_names_its_operation() {
         (
             "      x-govern: {effect: read}\n",
             "      x-govern: {effect: read, idempotent: {with: a}}\n",
-            "`a`, which is no argument",
+            "`a`, which is not an argument",
         ),
         (
             "      x-govern: {effect: read}\n",
@@ -146,9 +146,9 @@ fn every_fault_names_its_operation() {
         assert!(error.contains(part) && error.contains("GET /status"), "{to}: {error}");
     }
     for (send, part) in [
-        ("nothing: 1", "`send` names `nothing`, which is no argument"),
-        ("bornOn: x", "`send` names `bornOn`, which is no argument"),
-        ("type: x", "`send` names `type`, which is no argument"),
+        ("nothing: 1", "`send` names `nothing`, which is not an argument"),
+        ("bornOn: x", "`send` names `bornOn`, which is not an argument"),
+        ("type: x", "`send` names `type`, which is not an argument"),
         ("kind: x", "`send` names `kind`, which is fixed"),
         ("name: x", "`send` of `name`: the argument is required"),
         ("note: 1", "`send` of `note`: the argument must be of type string"),
@@ -183,8 +183,8 @@ fn every_fault_names_its_operation() {
 fn faults_of_the_whole_document_are_named_too() {
     for (from, to, part) in [
         ("openapi: 3.1.0", "openapi: 3.0.3", "3.0.3"),
-        ("openapi: 3.1.0", "swagger: '2.0'", "no OpenAPI document"),
-        ("openapi: 3.1.0", "openapi: 3.1", "is no text"),
+        ("openapi: 3.1.0", "swagger: '2.0'", "not an OpenAPI document"),
+        ("openapi: 3.1.0", "openapi: 3.1", "is not a text"),
         ("title: Pet Shop", "title2: Pet Shop", "no `title`"),
         ("catalogue: 3", "catalogue: 0", "1 or higher"),
         ("catalogue: 3", "catalog: 3", "catalog"),
@@ -199,16 +199,16 @@ fn faults_of_the_whole_document_are_named_too() {
         ),
         ("type: apiKey, in: header", "type: apiKey, in: query", "in: query"),
         ("X-Client: governed", "Cookie: a", "Cookie"),
-        ("  catalogue: 3", "  probe: [{operation: get_nothing}]", "`get_nothing` is no operation"),
+        ("  catalogue: 3", "  probe: [{operation: get_nothing}]", "`get_nothing` is not an operation"),
         ("  catalogue: 3", "  probe: [{operation: get_pet}]", "needs the argument `pet_id`"),
-        ("  catalogue: 3", "  probe: [{operation: create_pet, arguments: {name: a}}]", "is no read"),
+        ("  catalogue: 3", "  probe: [{operation: create_pet, arguments: {name: a}}]", "is not a read"),
     ] {
         let error = faulty(from, to);
         assert!(error.contains(part), "{to}: {error}");
     }
     assert_eq!(load("{").unwrap_err().kind(), crate::DocumentErrorKind::Syntax);
     assert_eq!(load("a: [").unwrap_err().kind(), crate::DocumentErrorKind::Syntax);
-    assert!(load("[]").unwrap_err().to_string().contains("no object"));
+    assert!(load("[]").unwrap_err().to_string().contains("not an object"));
     assert!(OpenApiProvider::builder().build().unwrap_err().to_string().contains("no document"));
 }
 
@@ -246,7 +246,7 @@ fn a_server_row_must_fit_its_provider() {
         (good.clone().with_base_url("http://pets.example".parse().unwrap()), "plain http"),
         (good.clone().with_base_url("https://u:p@pets.example".parse().unwrap()), "user name"),
         (good.clone().with_base_url("https://pets.example/?a=b".parse().unwrap()), "query"),
-        (good.clone().with_config("actor", "a"), "`actor` is no configuration"),
+        (good.clone().with_config("actor", "a"), "`actor` is not a configuration"),
         (method, "no auth method `oauth`: expected `api_key`"),
         (other, "`other`"),
     ] {

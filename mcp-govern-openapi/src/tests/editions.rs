@@ -241,7 +241,7 @@ fn what_contradicts_the_first_edition_is_an_error_unless_it_is_stated() {
         (
             "absent: {listHeartbeats:",
             "absent: {listTeams: x, listHeartbeats:",
-            "`listTeams` is no operation of the first",
+            "`listTeams` is not an operation of the first",
         ),
         (
             "absent: {listHeartbeats:",
@@ -256,7 +256,7 @@ fn what_contradicts_the_first_edition_is_an_error_unless_it_is_stated() {
             "  config: [{required: false, name: cloud_id,",
             "is not required with the auth method",
         ),
-        ("x-config: cloud_id", "x-config: cloud", "`x-config: cloud` is no configuration"),
+        ("x-config: cloud_id", "x-config: cloud", "`x-config: cloud` is not a configuration"),
     ] {
         let document = CLOUD.replace(from, to);
         assert_ne!(document, CLOUD, "{from}");

@@ -12,7 +12,7 @@ use crate::{
     bind::{bind, with_sent},
     decode::{Kept, decode, error, trim},
     plan::{Row, Shape},
-    redact::Scrubber,
+    redact::Redactor,
     server::reach::{Reach, Seen},
 };
 
@@ -158,13 +158,13 @@ fn fuzz_answers() {
         ])
         .run(|input| {
             let credential = credential();
-            let scrubber = Scrubber::new(Some(&credential));
+            let redactor = Redactor::new(Some(&credential));
             let headers = HeaderMap::new();
             let (reach, rules) = (Reach::default(), CallRules::default());
             let outcomes = ["list_pets", "get_pet", "get_status", "create_pet"].map(|tool| {
                 let row = row(tool);
                 let kept = Kept { filter: &Seen { reach: &reach, rules: &rules }, values: 2_000 };
-                let work = || decode(row, &Map::new(), StatusCode::OK, &headers, input, scrubber, kept);
+                let work = || decode(row, &Map::new(), StatusCode::OK, &headers, input, redactor, kept);
                 let (decoded, steps) = steps::counted(work);
                 assert_in_proportion(steps, input.len(), 80, "decoding");
                 let Ok(decoded) = decoded else { return 1 };
@@ -198,7 +198,7 @@ fn fuzz_answers() {
                     StatusCode::BAD_REQUEST,
                     &headers,
                     input,
-                    scrubber,
+                    redactor,
                 )
             };
             let (refusal, steps) = steps::counted(work);

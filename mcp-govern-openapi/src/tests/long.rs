@@ -10,7 +10,7 @@ use crate::{
     bind::bind,
     decode::{Kept, decode},
     plan::Row,
-    redact::Scrubber,
+    redact::Redactor,
     server::reach::{Reach, Seen},
 };
 
@@ -79,14 +79,14 @@ fn decoding_takes_steps_that_grow_as_the_answer_does() {
     let (reach, rules) = (Reach::default(), CallRules::default());
     let work = |tool: &str, body: &Value| {
         let kept = Kept { filter: &Seen { reach: &reach, rules: &rules }, values: usize::MAX };
-        let scrubber = Scrubber::new(Some(&credential));
+        let redactor = Redactor::new(Some(&credential));
         decode(
             row(&server, tool),
             &Map::new(),
             StatusCode::OK,
             &HeaderMap::new(),
             body.to_string().as_bytes(),
-            scrubber,
+            redactor,
             kept,
         )
     };

@@ -201,7 +201,7 @@ async fn a_range_with_a_start_alone_ends_now_and_is_held_to_what_the_vendor_answ
     let filled: Vec<_> = operation.fixed.iter().map(|fixed| (fixed.name.as_str(), fixed.value.clone())).collect();
     assert_eq!(filled, [("until", json!({"argument": "since", "value": "now"}))]);
     for (wrong, part) in
-        [("start: sinze", "`sinze`, which is no argument"), ("start: day", "format is not `date-time`")]
+        [("start: sinze", "`sinze`, which is not an argument"), ("start: day", "format is not `date-time`")]
     {
         let error = builder(&LOG.replace("start: since", wrong), &script).build().unwrap_err();
         assert!(error.to_string().contains(part), "{error}");

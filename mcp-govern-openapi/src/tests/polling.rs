@@ -133,7 +133,7 @@ fn a_helper_is_no_tool() {
 #[test]
 fn a_poll_must_name_a_read_that_the_id_alone_can_ask() {
     for (from, to, part) in [
-        ("poll: get_request", "poll: get_nothing", "no operation"),
+        ("poll: get_request", "poll: get_nothing", "not an operation"),
         ("argument: request_id", "argument: id", "askable with `id`"),
         ("poll: get_request", "poll: close_alert", "plain read"),
         ("every_ms: 500", "every_ms: 0", "every_ms"),

@@ -166,7 +166,7 @@ async fn open(rules: &[(Place, ArgumentRule)]) -> (Arc<Desk>, Harness) {
             binding: ToolsetBinding { toolset: "chosen".parse().unwrap(), rules: of(Place::Binding) },
         },
     ] {
-        harness.act(action).await.unwrap();
+        harness.commit(action).await.unwrap();
     }
     (desk, harness)
 }
@@ -296,10 +296,10 @@ async fn a_rule_that_denies_tools_without_its_argument_denies_recipes_over_them(
 #[test]
 fn keys_that_stand_for_nothing_are_a_fault_of_the_document() {
     for (from, to, part) in [
-        ("keys_of: {seen: page}", "keys_of: {sean: page}", "`sean`, which is no argument"),
+        ("keys_of: {seen: page}", "keys_of: {sean: page}", "`sean`, which is not an argument"),
         ("keys_of: {seen: page}", "keys_of: {seen: pega}", "`pega`, which is an argument of no operation"),
         ("keys_of: {seen: page}", "keys_of: {seen: seen}", "an argument of the operation itself"),
-        ("replaces: get_rights", "replaces: get_wrongs", "`get_wrongs`, which is no operation"),
+        ("replaces: get_rights", "replaces: get_wrongs", "`get_wrongs`, which is not an operation"),
         ("replaces: get_rights", "replaces: note_visits", "must be a plain read"),
         ("replaces: get_rights", "replaces: get_page", "needs `page`"),
         ("keys_of: {pages: page}, replaces", "replaces", "needs `keys_of`"),

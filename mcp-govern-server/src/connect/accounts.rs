@@ -7,11 +7,11 @@ use axum::{
     response::{IntoResponse as _, Redirect, Response},
 };
 use http::StatusCode;
-use mcp_govern_core::{Actor, Secret, UserId, governor::Connection, journal::CredentialStanding};
+use mcp_govern_core::{Actor, Secret, UserId, governor::Connection, journal::CredentialStatus};
 
 use super::{
     pages::{self, Page, TOKEN, escape},
-    routes::{ConnectDoor, FORM, Shown, Who, parameter},
+    routes::{ConnectIngress, FORM, Shown, Who, parameter},
 };
 use crate::{
     http::{read_body, take_bearer},
@@ -19,16 +19,16 @@ use crate::{
 };
 
 /// The person looks at the connected accounts.
-pub(super) async fn look(State(door): State<Arc<ConnectDoor>>, request: Request) -> Response {
-    door.looked(request).await.unwrap_or_else(Shown::into_response)
+pub(super) async fn look(State(ingress): State<Arc<ConnectIngress>>, request: Request) -> Response {
+    ingress.looked(request).await.unwrap_or_else(Shown::into_response)
 }
 
 /// The person says who it is, or disconnects an account.
-pub(super) async fn change(State(door): State<Arc<ConnectDoor>>, request: Request) -> Response {
-    door.changed(request).await.unwrap_or_else(Shown::into_response)
+pub(super) async fn change(State(ingress): State<Arc<ConnectIngress>>, request: Request) -> Response {
+    ingress.changed(request).await.unwrap_or_else(Shown::into_response)
 }
 
-impl ConnectDoor {
+impl ConnectIngress {
     async fn looked(&self, request: Request) -> Result<Response, Shown> {
         let (mut parts, _) = request.into_parts();
         let _ = take_bearer(&mut parts.headers);
@@ -136,12 +136,12 @@ impl ConnectDoor {
             fact(&format!("It may: {}.", scopes.join(", ")));
         }
         fact(&format!("Connected at {}.", connection.at));
-        match connection.standing {
-            CredentialStanding::InUse => {}
-            CredentialStanding::Expired => {
+        match connection.status {
+            CredentialStatus::InUse => {}
+            CredentialStatus::Expired => {
                 fact("Your permission has ended: call a tool in your AI client to connect it again.");
             }
-            CredentialStanding::Refused => {
+            CredentialStatus::Refused => {
                 fact("The vendor no longer accepts it: call a tool in your AI client to connect it again.");
             }
         }

@@ -8,10 +8,10 @@ use subtle::ConstantTimeEq;
 
 use super::{
     pending::hashed,
-    routes::{ConnectDoor, Shown},
+    routes::{ConnectIngress, Shown},
 };
 
-impl ConnectDoor {
+impl ConnectIngress {
     /// The browser that comes back must be the one that began.
     pub(super) fn must_be_the_browser(&self, headers: &HeaderMap, state: &str, began: &str) -> Result<(), Shown> {
         let shown = Self::cookie(headers, &self.state_cookie(state)).map(|cookie| hashed(&cookie)).unwrap_or_default();

@@ -34,7 +34,7 @@ pub use self::{
 };
 pub(crate) use self::{
     link::Connector,
-    routes::{ConnectDoor, routes},
+    routes::{ConnectIngress, routes},
     state::{Answered, QUESTION},
 };
 

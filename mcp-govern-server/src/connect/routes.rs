@@ -24,24 +24,24 @@ use super::{
     sign_in,
 };
 use crate::{
-    http::{BodyLimits, Door, read_body, take_bearer},
+    http::{BodyLimits, Ingress, read_body, take_bearer},
     identity::{AuthError, AuthErrorKind},
     metrics::Metrics,
     seal::random_text,
 };
 
 /// How long the vendor may take to answer us.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The form has two short fields.
-pub(super) const FORM: BodyLimits = BodyLimits { bytes: 32 * 1024, patience: Duration::from_secs(10) };
+pub(super) const FORM: BodyLimits = BodyLimits { bytes: 32 * 1024, timeout: Duration::from_secs(10) };
 
 /// What the pages need.
 #[derive(Debug)]
-pub(crate) struct ConnectDoor {
+pub(crate) struct ConnectIngress {
     pub(crate) governor: Governor,
     pub(crate) metrics: Metrics,
-    pub(crate) door: Arc<Door>,
+    pub(crate) ingress: Arc<Ingress>,
     pub(crate) connector: Connector,
 }
 
@@ -81,8 +81,8 @@ impl From<Response> for Shown {
 }
 
 /// The routes of the pages.
-pub(crate) fn routes(door: Arc<ConnectDoor>) -> Router {
-    let path = door.connector.path().to_owned();
+pub(crate) fn routes(ingress: Arc<ConnectIngress>) -> Router {
+    let path = ingress.connector.path().to_owned();
     Router::new()
         .route(&path, get(open).post(go_on))
         .route(&format!("{path}/callback/{{server}}"), get(callback))
@@ -90,7 +90,7 @@ pub(crate) fn routes(door: Arc<ConnectDoor>) -> Router {
         .route(&format!("{path}/signed-in"), get(sign_in::signed_in))
         .route(&format!("{path}/accounts"), get(accounts::look).post(accounts::change))
         .route(&format!("{path}/style.css"), get(style))
-        .with_state(door)
+        .with_state(ingress)
 }
 
 async fn style() -> Response {
@@ -98,22 +98,26 @@ async fn style() -> Response {
 }
 
 /// The person opens the link. Nothing happens yet: programs open links too, to show what is behind them.
-async fn open(State(door): State<Arc<ConnectDoor>>, request: Request) -> Response {
-    door.opened(request).await.unwrap_or_else(Shown::into_response)
+async fn open(State(ingress): State<Arc<ConnectIngress>>, request: Request) -> Response {
+    ingress.opened(request).await.unwrap_or_else(Shown::into_response)
 }
 
 /// The person goes on: the link is used up, and the browser sent to the vendor.
-async fn go_on(State(door): State<Arc<ConnectDoor>>, request: Request) -> Response {
-    door.went_on(request).await.unwrap_or_else(Shown::into_response)
+async fn go_on(State(ingress): State<Arc<ConnectIngress>>, request: Request) -> Response {
+    ingress.went_on(request).await.unwrap_or_else(Shown::into_response)
 }
 
 /// The vendor sends the browser back.
-async fn callback(State(door): State<Arc<ConnectDoor>>, Path(server): Path<String>, request: Request) -> Response {
+async fn callback(
+    State(ingress): State<Arc<ConnectIngress>>,
+    Path(server): Path<String>,
+    request: Request,
+) -> Response {
     let (parts, _) = request.into_parts();
-    door.came_back(&server, &parts).await.unwrap_or_else(Shown::into_response)
+    ingress.came_back(&server, &parts).await.unwrap_or_else(Shown::into_response)
 }
 
-impl ConnectDoor {
+impl ConnectIngress {
     async fn opened(&self, request: Request) -> Result<Response, Shown> {
         let (mut parts, _) = request.into_parts();
         let _ = take_bearer(&mut parts.headers);
@@ -303,7 +307,7 @@ impl ConnectDoor {
     /// there is nothing to go by.
     pub(super) async fn visitor(&self, parts: &Parts, token: Option<&Secret>) -> Result<Who, Shown> {
         if let Some(visitors) = &self.connector.config.visitors {
-            return match visitors.identify(&self.door.presented(parts)).await {
+            return match visitors.identify(&self.ingress.presented(parts)).await {
                 Ok(Visitor::Known(user)) => Ok(Who::Person(user)),
                 Ok(Visitor::SignIn(url)) => Err(Redirect::to(url.as_str()).into_response().into()),
                 Ok(Visitor::Unknown) => Err(self.problem(
@@ -317,11 +321,11 @@ impl ConnectDoor {
         if self.connector.sign_in().is_some() {
             return Ok(self.session(&parts.headers).map_or(Who::SignsIn, Who::Person));
         }
-        match self.door.identify(parts, token).await {
+        match self.ingress.identify(parts, token).await {
             Ok((identity, _)) => Ok(Who::Person(identity.user)),
             Err(error) => {
                 if token.is_some() {
-                    self.door.turned_away(&error, parts);
+                    self.ingress.turned_away(&error, parts);
                 }
                 if error.kind() == AuthErrorKind::Unavailable {
                     Err(self.cannot_tell(&error))
@@ -365,7 +369,7 @@ impl ConnectDoor {
     }
 
     async fn in_time<T>(&self, work: impl Future<Output = Result<T, ConnectError>>) -> Result<T, Shown> {
-        let error = match tokio::time::timeout(PATIENCE, work).await {
+        let error = match tokio::time::timeout(TIMEOUT, work).await {
             Ok(Ok(done)) => return Ok(done),
             Ok(Err(error)) => error,
             Err(_) => ConnectError::new(ConnectErrorKind::Unavailable, "the sign-in did not answer in time"),

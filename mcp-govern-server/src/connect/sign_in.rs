@@ -20,7 +20,7 @@ use super::{
     AuthorizationGrant, AuthorizeRequest, ConnectError, ConnectErrorKind,
     pages::{self, Page},
     pending::hashed,
-    routes::{ConnectDoor, PATIENCE, Shown, parameter},
+    routes::{ConnectIngress, Shown, TIMEOUT, parameter},
 };
 use crate::{
     cleaned,
@@ -56,17 +56,17 @@ const KIND: &str = "sign-in";
 const COOKIE: &str = "mcp-connect-session";
 
 /// The person goes on to sign in.
-pub(super) async fn begin(State(door): State<Arc<ConnectDoor>>, request: Request) -> Response {
-    door.begins_to_sign_in(request).await.unwrap_or_else(Shown::into_response)
+pub(super) async fn begin(State(ingress): State<Arc<ConnectIngress>>, request: Request) -> Response {
+    ingress.begins_to_sign_in(request).await.unwrap_or_else(Shown::into_response)
 }
 
 /// The sign-in sends the browser back.
-pub(super) async fn signed_in(State(door): State<Arc<ConnectDoor>>, request: Request) -> Response {
+pub(super) async fn signed_in(State(ingress): State<Arc<ConnectIngress>>, request: Request) -> Response {
     let (parts, _) = request.into_parts();
-    door.came_back_signed_in(&parts).await.unwrap_or_else(Shown::into_response)
+    ingress.came_back_signed_in(&parts).await.unwrap_or_else(Shown::into_response)
 }
 
-impl ConnectDoor {
+impl ConnectIngress {
     /// The first page of a link, for a browser in which no person is signed in.
     pub(super) fn ask_to_sign_in(&self, title: &str, asked: &str, warning: &str, link: &str) -> Response {
         let Some(sign_in) = self.connector.sign_in() else { return self.used_up().into_response() };
@@ -98,7 +98,7 @@ impl ConnectDoor {
             code_challenge: hashed(&verifier),
             nonce: Some(nonce.clone()),
         };
-        let url = match tokio::time::timeout(PATIENCE, sign_in.authorize(request)).await {
+        let url = match tokio::time::timeout(TIMEOUT, sign_in.authorize(request)).await {
             Ok(Ok(url)) => url,
             Ok(Err(error)) => return Err(self.not_signed_in(&error, &link)),
             Err(_) => return Err(self.not_signed_in(&late(), &link)),
@@ -160,7 +160,7 @@ impl ConnectDoor {
             issuer: parameter(query, "iss"),
             nonce: Some(pending.nonce.clone()),
         };
-        match tokio::time::timeout(PATIENCE, sign_in.identify(grant)).await {
+        match tokio::time::timeout(TIMEOUT, sign_in.identify(grant)).await {
             Ok(Ok(user)) => Ok(user),
             Ok(Err(error)) => Err(self.not_signed_in(&error, &pending.link)),
             Err(_) => Err(self.not_signed_in(&late(), &pending.link)),

@@ -19,7 +19,7 @@ const WAIT: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BodyLimits {
     pub(crate) bytes: usize,
-    pub(crate) patience: Duration,
+    pub(crate) timeout: Duration,
 }
 
 /// Room for the bodies of all requests that are under way, a part of it for each person.
@@ -59,7 +59,7 @@ pub(crate) async fn read_body(body: Body, limits: BodyLimits) -> Result<Bytes, R
     if announced > u64::try_from(limits.bytes).unwrap_or(u64::MAX) {
         return Err(too_long(limits));
     }
-    match tokio::time::timeout(limits.patience, Limited::new(body, limits.bytes).collect()).await {
+    match tokio::time::timeout(limits.timeout, Limited::new(body, limits.bytes).collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => Err(too_long(limits)),
         Ok(Err(_)) => Err((StatusCode::BAD_REQUEST, "the body broke off").into_response()),
@@ -81,7 +81,7 @@ mod tests {
 
     use super::*;
 
-    const LIMITS: BodyLimits = BodyLimits { bytes: 10, patience: Duration::from_millis(10) };
+    const LIMITS: BodyLimits = BodyLimits { bytes: 10, timeout: Duration::from_millis(10) };
 
     #[tokio::test]
     async fn a_body_is_read_up_to_the_limit() {

@@ -7,9 +7,9 @@ mod aside;
 mod body;
 mod challenge;
 mod connection;
-mod door;
 mod health;
 mod held;
+mod ingress;
 mod metadata;
 mod origins;
 mod seldom;
@@ -20,8 +20,8 @@ mod version;
 pub(crate) use self::{
     addressing::{Addressing, Audience, Hints},
     body::{BodyLimits, BodyRoom, read_body},
-    door::{Door, entrance, take_bearer},
     health::{Readiness, health, metrics},
+    ingress::{Ingress, entrance, take_bearer},
     metadata::{MetadataUrls, identifier, metadata},
     origins::Origins,
     seldom::SeldomEach,

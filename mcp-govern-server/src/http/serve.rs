@@ -49,7 +49,7 @@ pub(crate) struct ServeLimits {
     /// How many of them one address may have; further ones are closed at once.
     pub(crate) per_address: usize,
     /// How long a connection may take for the head of its next request, or be idle.
-    pub(crate) head_patience: Duration,
+    pub(crate) head_timeout: Duration,
     /// How long an answer may wait for the peer to read on.
     pub(crate) write: Duration,
     /// How old a connection may become of which no request was authenticated.
@@ -184,7 +184,7 @@ impl Serving {
         let mut serving = pin!(
             http1::Builder::new()
                 .timer(TokioTimer::new())
-                .header_read_timeout(self.limits.head_patience)
+                .header_read_timeout(self.limits.head_timeout)
                 .max_buf_size(BUFFER)
                 .serve_connection(io, answer)
         );
@@ -289,7 +289,7 @@ mod tests {
     const LIMITS: ServeLimits = ServeLimits {
         connections: 100,
         per_address: 2,
-        head_patience: Duration::from_secs(30),
+        head_timeout: Duration::from_secs(30),
         write: Duration::from_secs(20),
         stranger: Duration::from_secs(60),
         stranger_requests: 1000,
@@ -343,7 +343,7 @@ mod tests {
             let began = Instant::now();
             while began.elapsed() < LIMITS.stranger * 3 && ask(&mut stream, "/").await.is_some() {
                 // Never idle for long enough to be closed for that.
-                tokio::time::sleep(LIMITS.head_patience / 2).await;
+                tokio::time::sleep(LIMITS.head_timeout / 2).await;
             }
             assert_eq!(began.elapsed() < LIMITS.stranger * 2, ends, "{path}");
             assert_eq!(served.is_finished(), ends, "{path}");

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use self::verbatim::{Mark, Slot, is_plain};
 
 tokio::task_local! {
-    /// Who sends the request that this task serves. Set by the door, after authentication.
+    /// Who sends the request that this task serves. Set by the ingress, after authentication.
     pub(crate) static CURRENT: Arc<Caller>;
 }
 

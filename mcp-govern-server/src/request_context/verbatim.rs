@@ -2,7 +2,7 @@
 //!
 //! The protocol library holds a result as a tree of values. To build that tree from the vendor's text and to write it out again costs more than
 //! the rest of an answer, and digits are lost on the way. Where a text can go out as it is, a mark goes through the library instead, and
-//! the door puts the text in its place.
+//! the ingress puts the text in its place.
 
 use std::{
     fmt,

@@ -16,7 +16,7 @@ async fn guarded(world: &World) {
     policy.justification = mcp_govern_core::Justification::Required;
     policy.longest_seconds = Some(8 * 3_600);
     let spec = ProfileSpec::new(Label::new("Wanted")).with_visibility(ProfileVisibility::Everyone).with_policy(policy);
-    world.act(Action::ChangeProfile { profile: ProfileId::new(WANTED).unwrap(), spec }).await;
+    world.commit(Action::ChangeProfile { profile: ProfileId::new(WANTED).unwrap(), spec }).await;
 }
 
 async fn ask(world: &World, name: &str, arguments: Value) -> Value {
@@ -61,7 +61,7 @@ async fn what_is_denied_can_be_asked_for_approved_beside_and_called() {
     drop(state);
     let approve = Action::ApproveRequest { request: id, grant: GrantId::new("eves").unwrap() };
     let bob = Actor::new(user("bob"), []);
-    world.governor.act(&bob, Command::new(CommandId::random().unwrap(), approve)).await.unwrap();
+    world.governor.commit(&bob, Command::new(CommandId::random().unwrap(), approve)).await.unwrap();
     // The model is told, and calls.
     let told = ask(&world, "eve", json!({})).await;
     let requests = told["structuredContent"]["requests"].as_array().unwrap();
@@ -130,7 +130,7 @@ async fn who_can_ask_for_nothing_has_no_such_tool() {
     assert_eq!(world.call("eve", "request_access", json!({"profile": WANTED})).await.error(), unknown);
     let world = World::new().await;
     world
-        .act(Action::ChangeProfile {
+        .commit(Action::ChangeProfile {
             profile: ProfileId::new(WANTED).unwrap(),
             spec: ProfileSpec::new(Label::new("Wanted")),
         })
@@ -151,7 +151,7 @@ async fn a_profile_that_is_held_without_end_is_not_offered_and_one_that_ends_is(
             grantee: Grantee::User(user("eve")),
             until: until.map(|until| until.parse().unwrap()),
         };
-        world.act(action).await;
+        world.commit(action).await;
         let client = mcp_govern_core::ClientId::new("idp", "desktop").unwrap();
         let principal = mcp_govern_core::Principal::new(user("eve"), client);
         let profiles = world.governor.requestable_profiles(&principal).unwrap();
@@ -167,7 +167,7 @@ async fn a_request_that_was_denied_can_be_made_anew() {
     let first = ask(&world, "eve", wish.clone()).await["structuredContent"]["request"]["request"].clone();
     let id = RequestId::new(first.as_str().unwrap()).unwrap();
     let deny = Command::new(CommandId::random().unwrap(), Action::DenyRequest { request: id });
-    world.governor.act(&Actor::new(user("bob"), []), deny).await.unwrap();
+    world.governor.commit(&Actor::new(user("bob"), []), deny).await.unwrap();
     assert!(text(&ask(&world, "eve", json!({})).await).contains("was denied"));
     let second = ask(&world, "eve", wish).await["structuredContent"]["request"].clone();
     assert_ne!(second["request"], first);

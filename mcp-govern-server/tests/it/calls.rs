@@ -207,7 +207,7 @@ async fn a_kill_switch_stops_a_call_that_runs_and_the_client_reads_why() {
     let app = world.app.clone();
     let call = tokio::spawn(async move { crate::world::send_to(&app, request).await });
     world.vendor.hanging.notified().await;
-    world.act(Action::Kill { scope: KillScope::Tool("acme/hang".parse().unwrap()) }).await;
+    world.commit(Action::Kill { scope: KillScope::Tool("acme/hang".parse().unwrap()) }).await;
     let result = call.await.unwrap().result();
     assert_eq!(result["isError"], true);
     assert_eq!(result["structuredContent"]["denial"]["code"], "call_killed");
@@ -244,7 +244,7 @@ async fn many_calls_of_many_people_never_mix() {
 }
 
 #[tokio::test]
-async fn a_model_is_warned_wherever_the_vendor_may_have_acted() {
+async fn a_model_is_warned_wherever_the_vendor_may_have_committed() {
     let world = World::new().await;
     let mut calls = 0;
     for (told, stated, sent) in [

@@ -61,7 +61,7 @@ async fn rules_on_sources_see_through_trusted_proxies_alone() {
     let world = World::with(|builder| builder.with_trusted_proxies(proxies)).await;
     let mut settings = Settings::default().with_unmatched_client(ClientType::Personal);
     settings.sources = vec!["198.51.100.0/24".parse().unwrap()];
-    world.act(Action::ChangeSettings { settings }).await;
+    world.commit(Action::ChangeSettings { settings }).await;
     let code = async |peer: [u8; 4], forwarded: Option<&str>| {
         let params = json!({"name": "acme_free", "arguments": {}});
         let mut request = modern(Some(&token("ada")), "tools/call", params);
@@ -84,7 +84,7 @@ async fn a_client_that_no_rule_knows_is_told_so() {
     let world = World::new().await;
     let rule: ClientRule =
         serde_json::from_value(json!({"client": {"exactly": "another"}, "type": "personal"})).unwrap();
-    world.act(Action::ChangeSettings { settings: Settings::default().with_client_rules([rule]) }).await;
+    world.commit(Action::ChangeSettings { settings: Settings::default().with_client_rules([rule]) }).await;
     let result = world.call("ada", "acme_free", json!({})).await.result();
     assert_eq!(result["structuredContent"]["denial"]["code"], "client_unknown");
 }

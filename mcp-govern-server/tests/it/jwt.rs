@@ -145,7 +145,7 @@ impl Scene {
         };
         let builder = McpServer::builder(ready.governor.clone(), authenticator, PUBLIC.parse().unwrap());
         let world = ready.serve(builder);
-        world.act(grant).await;
+        world.commit(grant).await;
         Self { world, issuer, key, clock }
     }
 

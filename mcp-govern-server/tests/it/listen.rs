@@ -86,15 +86,15 @@ fn grant(id: &str, profile: &str, name: &str, until: Option<mcp_govern_core::Tim
 async fn only_those_are_told_whose_own_list_has_changed() {
     let world = World::new().await;
     let (mut ada, mut eve) = (Stream::open(&world.app, "ada").await, Stream::open(&world.app, "eve").await);
-    world.act(grant("eve-desk", "desk", "eve", None)).await;
+    world.commit(grant("eve-desk", "desk", "eve", None)).await;
     let told = eve.next().await.unwrap();
     assert_eq!(told["method"], CHANGED);
     assert_eq!(told["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"], 1);
     // Nobody's list.
     let label = mcp_govern_core::Label::new("Empty");
     let content = mcp_govern_core::ToolsetContent::Chosen(std::collections::BTreeMap::new());
-    world.act(Action::CreateToolset { toolset: "empty".try_into().unwrap(), label, content }).await;
-    world.act(Action::DisableTools { tools: BTreeSet::from(["own/mine".parse().unwrap()]) }).await;
+    world.commit(Action::CreateToolset { toolset: "empty".try_into().unwrap(), label, content }).await;
+    world.commit(Action::DisableTools { tools: BTreeSet::from(["own/mine".parse().unwrap()]) }).await;
     assert_eq!(ada.next().await.unwrap()["method"], CHANGED);
     world.server.close();
     // Nothing that was not hers.
@@ -128,19 +128,19 @@ async fn a_stream_ends_with_the_proof_of_identity() {
 }
 
 #[tokio::test]
-async fn a_grant_that_ends_is_told_though_nobody_acted() {
+async fn a_grant_that_ends_is_told_though_nobody_committed() {
     let clock = Arc::new(ManualClock::new(SystemClock.now()));
     let ready = Governed::new(|builder| builder.with_clock(clock.clone())).await;
     let builder = McpServer::builder(ready.governor.clone(), crate::world::tokens(), PUBLIC.parse().unwrap());
     let world = ready.serve(builder.with_list_recheck(Duration::from_millis(10)));
-    world.act(grant("eve-desk", "desk", "eve", Some(clock.now().plus(Duration::from_secs(600))))).await;
+    world.commit(grant("eve-desk", "desk", "eve", Some(clock.now().plus(Duration::from_secs(600))))).await;
     let mut eve = Stream::open(&world.app, "eve").await;
     clock.advance(Duration::from_secs(601));
     assert_eq!(eve.next().await.unwrap()["method"], CHANGED);
 }
 
 #[tokio::test]
-async fn definitions_that_are_loaded_without_an_act_are_told_of_too() {
+async fn definitions_that_are_loaded_without_a_commit_are_told_of_too() {
     let ready = Governed::new(|builder| builder).await;
     let vendor = Arc::clone(&ready.vendor);
     let builder = McpServer::builder(ready.governor.clone(), crate::world::tokens(), PUBLIC.parse().unwrap());
@@ -196,7 +196,7 @@ async fn a_stream_ends_when_its_token_is_taken_back() {
         let mut ada = Stream::open_for(&world.app, "ada", told).await;
         if told {
             // It is looked at again and again, and goes on.
-            world.act(Action::DisableTools { tools: BTreeSet::from(["own/mine".parse().unwrap()]) }).await;
+            world.commit(Action::DisableTools { tools: BTreeSet::from(["own/mine".parse().unwrap()]) }).await;
             assert_eq!(ada.next().await.unwrap()["method"], CHANGED);
         }
         revocable.0.store(true, Ordering::SeqCst);
@@ -211,16 +211,16 @@ async fn a_stream_is_neither_opened_nor_kept_where_the_caller_may_not_come_in() 
         || modern(Some(&token("ada")), "subscriptions/listen", json!({"notifications": {"toolsListChanged": true}}));
     let killed = Action::Kill { scope: KillScope::Tenant };
     let ada = Stream::open(&world.app, "ada").await;
-    world.act(killed).await;
+    world.commit(killed).await;
     assert_eq!(ada.rest().await, ["result"]);
     let refused = world.send(open()).await;
     assert!(refused.text().contains("tenant_killed"), "{}", refused.text());
-    world.act(Action::Release { scope: KillScope::Tenant }).await;
+    world.commit(Action::Release { scope: KillScope::Tenant }).await;
     // The same by where the caller comes from.
     let ada = Stream::open(&world.app, "ada").await;
     let mut settings = Settings::default().with_unmatched_client(ClientType::Personal);
     settings.sources = vec!["198.51.100.0/24".parse().unwrap()];
-    world.act(Action::ChangeSettings { settings }).await;
+    world.commit(Action::ChangeSettings { settings }).await;
     assert_eq!(ada.rest().await, ["result"]);
     let refused = world.send(open()).await;
     assert!(refused.text().contains("source_not_allowed"), "{}", refused.text());

@@ -73,7 +73,7 @@ async fn a_tool_is_shown_as_governance_classifies_it() {
         effect: Some(mcp_govern_core::Effect::Destructive),
         risk: None,
     };
-    world.act(classify).await;
+    world.commit(classify).await;
     let tools = world.modern("ada", "tools/list", json!({})).await.result();
     let free = tools["tools"].as_array().unwrap().iter().find(|tool| tool["name"] == "acme_free").unwrap();
     assert_eq!(hints(free), (false, true, false));
@@ -123,7 +123,7 @@ async fn pages_hold_every_tool_once_also_when_the_list_changes_meanwhile() {
         params = json!({ "cursor": cursor });
         if seen.len() == 3 {
             // A tool that was shown goes; nothing that follows is left out for it.
-            world.act(Action::DisableTools { tools: BTreeSet::from(["acme/echo".parse().unwrap()]) }).await;
+            world.commit(Action::DisableTools { tools: BTreeSet::from(["acme/echo".parse().unwrap()]) }).await;
         }
     }
     assert_eq!(seen.len(), 12, "{seen:?}");
@@ -153,7 +153,7 @@ async fn a_cursor_is_good_for_the_one_who_got_it_alone() {
 #[tokio::test]
 async fn a_caller_whom_nothing_is_open_to_is_told_why_and_gets_no_empty_list() {
     let world = World::new().await;
-    world.act(Action::Kill { scope: KillScope::Tenant }).await;
+    world.commit(Action::Kill { scope: KillScope::Tenant }).await;
     let error = world.modern("ada", "tools/list", json!({})).await.error();
     assert_eq!(error["code"], -31_000);
     assert_eq!(error["data"]["code"], "tenant_killed");

@@ -153,7 +153,7 @@ async fn the_routes_stand_beside_the_applications_own() {
     assert_eq!(send_to(&app, get("/elsewhere")).await.status, StatusCode::NOT_FOUND);
     let listed = send_to(&app, modern(Some(&token("ada")), "tools/list", json!({}))).await.result();
     assert_eq!(listed["tools"].as_array().unwrap().len(), 12);
-    // The application's own routes are not behind the server's door, and the server's are.
+    // The application's own routes are not behind the server's ingress, and the server's are.
     assert_eq!(send_to(&app, modern(None, "tools/list", json!({}))).await.status, StatusCode::UNAUTHORIZED);
 }
 

@@ -52,12 +52,12 @@ async fn a_refusal_is_a_result_with_code_and_remedy() {
 async fn every_later_refusal_is_a_result_too() {
     let world = World::new().await;
     let code = |answer: crate::world::Answer| answer.result()["_meta"]["io.github.mcp-govern/denial"]["code"].clone();
-    world.act(Action::PauseServer { server: "acme".try_into().unwrap() }).await;
+    world.commit(Action::PauseServer { server: "acme".try_into().unwrap() }).await;
     assert_eq!(code(world.call("ada", "acme_free", json!({})).await), "server_paused");
-    world.act(Action::ResumeServer { server: "acme".try_into().unwrap() }).await;
-    world.act(Action::ResetTools { tools: BTreeSet::from(["acme/free".parse().unwrap()]) }).await;
+    world.commit(Action::ResumeServer { server: "acme".try_into().unwrap() }).await;
+    world.commit(Action::ResetTools { tools: BTreeSet::from(["acme/free".parse().unwrap()]) }).await;
     assert_eq!(code(world.call("ada", "acme_free", json!({})).await), "tool_pending");
-    world.act(Action::Kill { scope: KillScope::Tenant }).await;
+    world.commit(Action::Kill { scope: KillScope::Tenant }).await;
     assert_eq!(code(world.call("ada", "acme_echo", json!({"text": "x"})).await), "tenant_killed");
 }
 

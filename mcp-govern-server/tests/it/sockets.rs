@@ -124,7 +124,7 @@ async fn a_real_client_lists_and_calls_in_both_eras() {
 
 #[tokio::test]
 async fn a_connection_that_sends_no_head_is_closed() {
-    let served = Served::new(|builder| builder.with_idle_patience(Duration::from_millis(50))).await;
+    let served = Served::new(|builder| builder.with_idle_timeout(Duration::from_millis(50))).await;
     for begin in ["", "POST /mcp HTTP/1.1\r\nhost:"] {
         let mut stream = served.connect().await;
         stream.write_all(begin.as_bytes()).await.unwrap();
@@ -150,7 +150,7 @@ async fn a_connection_that_sends_no_head_is_closed() {
 
 #[tokio::test]
 async fn a_body_that_comes_too_slowly_is_given_up() {
-    let served = Served::new(|builder| builder.with_body_patience(Duration::from_millis(50))).await;
+    let served = Served::new(|builder| builder.with_body_timeout(Duration::from_millis(50))).await;
     let mut stream = served.connect().await;
     let (head, body) = served.call("acme_free");
     stream.write_all(head.as_bytes()).await.unwrap();

@@ -80,7 +80,7 @@ async fn a_handshake_client_on_a_pipe_is_told_of_changes() {
     client.shake_hands("2025-11-25").await;
     // The list is looked at once before the change, so that there is something to compare.
     client.ask(&message("tools/list", json!({}))).await;
-    world.act(Action::DisableTools { tools: BTreeSet::from(["acme/echo".parse().unwrap()]) }).await;
+    world.commit(Action::DisableTools { tools: BTreeSet::from(["acme/echo".parse().unwrap()]) }).await;
     assert_eq!(client.next().await["method"], "notifications/tools/list_changed");
 }
 

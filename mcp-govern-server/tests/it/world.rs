@@ -131,8 +131,8 @@ impl World {
         panic!("the outcome was never recorded");
     }
 
-    pub(crate) async fn act(&self, action: Action) {
-        self.governor.act(&owner(), Command::new(CommandId::random().unwrap(), action)).await.unwrap();
+    pub(crate) async fn commit(&self, action: Action) {
+        self.governor.commit(&owner(), Command::new(CommandId::random().unwrap(), action)).await.unwrap();
     }
 
     /// Sends a request as if from this machine.

@@ -1,10 +1,10 @@
-//! Opening a tenant of 100,000 users and 400,000 grants, each an act of its own: from every act, and from a checkpoint.
+//! Opening a tenant of 100,000 users and 400,000 grants, each a commit of its own: from every commit, and from a checkpoint.
 
 use std::{path::Path, sync::Arc, time::Instant};
 
 use mcp_govern_core::{
     Actor, CommandId, Governor, GrantId, Grantee, Label, ProfileId, ProfileSpec, Role, Timestamp, UserId,
-    journal::{Action, CHECKPOINT_FORM, Command, Decided, State, StoredAct, decide},
+    journal::{Action, CHECKPOINT_FORM, Command, Decided, State, StoredCommit, decide},
     ports::{Journal, Stores as _, TenantStores},
 };
 use mcp_govern_store::{IntegrityCheck, SqliteOptions, SqliteStores, VaultKeys};
@@ -24,18 +24,18 @@ pub(crate) async fn open(folder: &Path) -> Value {
     };
     let opened = stores().await.open(&tenant()).await.unwrap();
     fill(&path, &*opened.journal).await;
-    let (replayed, acts) = timed(stores().await).await;
+    let (replayed, commits) = timed(stores().await).await;
     let bytes = keep(&opened).await;
     let (restored, again) = timed(stores().await).await;
-    assert_eq!((acts, again), (USERS * PROFILES + PROFILES, acts));
+    assert_eq!((commits, again), (USERS * PROFILES + PROFILES, commits));
     json!({
-        "sqlite, opened from 400,004 acts, s": round(replayed),
+        "sqlite, opened from 400,004 commits, s": round(replayed),
         "sqlite, opened from a checkpoint of 100,000 users and 400,000 grants, s (at most 2)": round(restored),
         "sqlite, checkpoint, MB": bytes / 1_000_000,
     })
 }
 
-/// Opens a governor; how long it took, and how many acts it holds.
+/// Opens a governor; how long it took, and how many commits it holds.
 async fn timed(stores: SqliteStores) -> (f64, usize) {
     let began = Instant::now();
     let (governor, driver) = Governor::builder(tenant()).with_stores(stores).open().await.unwrap();
@@ -69,7 +69,7 @@ async fn keep(stores: &TenantStores) -> usize {
     checkpoints.latest(CHECKPOINT_FORM).await.unwrap().unwrap().bytes().len()
 }
 
-/// The acts, written in one transaction: one by one, each would wait for the disk.
+/// The commits, written in one transaction: one by one, each would wait for the disk.
 async fn fill(path: &Path, journal: &dyn Journal) {
     let mut state = State::new();
     let mut connection = SqliteConnection::connect(&format!("sqlite://{}", path.display())).await.unwrap();
@@ -105,9 +105,9 @@ async fn write(connection: &mut SqliteConnection, state: &mut State, action: Act
     let command = Command::new(CommandId::random().unwrap(), action);
     let now = Timestamp::from_millis(1_795_000_000_000);
     let Decided::Events(events) = decide(state, &command, &admin, now).unwrap() else { panic!("nothing is new in it") };
-    let act = state.act(&command, &admin, now, events);
-    let stored = StoredAct::seal(&act).unwrap();
-    state.apply_stored(&act, stored.head());
+    let commit = state.commit(&command, &admin, now, events);
+    let stored = StoredCommit::seal(&commit).unwrap();
+    state.apply_stored(&commit, stored.head());
     sqlx::query("INSERT INTO act (tenant, revision, hash, bytes) VALUES (1, ?, ?, ?)")
         .bind(i64::try_from(stored.revision().0).unwrap())
         .bind(stored.hash().as_bytes().as_slice())

@@ -31,7 +31,7 @@ impl PostgresAuditLog {
         let insert = sqlx::query("INSERT INTO writer (tenant, name) VALUES ($1, $2) ON CONFLICT DO NOTHING")
             .bind(self.tenant)
             .bind(writer.as_str());
-        let insert = within(lent.patience, insert.execute(lent.connection())).await;
+        let insert = within(lent.timeout, insert.execute(lent.connection())).await;
         lent.settle(insert).map(|_| ())
     }
 }
@@ -43,7 +43,7 @@ impl AuditLog for PostgresAuditLog {
         let read = sqlx::query_as("SELECT sequence, hash FROM writer WHERE tenant = $1 AND name = $2")
             .bind(self.tenant)
             .bind(writer.as_str());
-        let read = within(lent.patience, read.fetch_optional(lent.connection())).await;
+        let read = within(lent.timeout, read.fetch_optional(lent.connection())).await;
         rows::audit_head(lent.settle(read)?)
     }
 
@@ -82,7 +82,7 @@ impl AuditLog for PostgresAuditLog {
         .bind(column(records, |record| record.server.as_ref().map(ServerId::as_str)))
         .bind(column(records, |record| record.tool.as_ref().map(ToString::to_string)))
         .bind(column(records, |record| record.code.map(DenialCode::as_str)));
-        let append = within(lent.patience, append.execute(lent.connection())).await;
+        let append = within(lent.timeout, append.execute(lent.connection())).await;
         match lent.settle(append)?.rows_affected() {
             0 => Err(rows::moved_on(writer, expected)),
             _ => Ok(()),
@@ -100,7 +100,7 @@ impl AuditLog for PostgresAuditLog {
         .bind(writer.as_str())
         .bind(rows::column(after))
         .bind(rows::limit(limit));
-        let read = within(lent.patience, read.fetch_all(lent.connection())).await;
+        let read = within(lent.timeout, read.fetch_all(lent.connection())).await;
         lent.settle(read)?.iter().map(|row| record(row)?.read()).collect()
     }
 
@@ -110,7 +110,7 @@ impl AuditLog for PostgresAuditLog {
             "SELECT name, sequence, hash FROM writer WHERE tenant = $1 AND sequence > 0 ORDER BY name COLLATE \"C\"",
         )
         .bind(self.tenant);
-        let read = within(lent.patience, read.fetch_all(lent.connection())).await;
+        let read = within(lent.timeout, read.fetch_all(lent.connection())).await;
         let heads: Vec<(String, i64, Vec<u8>)> = lent.settle(read)?;
         heads.into_iter().map(rows::writer_head).collect()
     }
@@ -121,7 +121,7 @@ impl AuditLog for PostgresAuditLog {
             "SELECT name FROM writer WHERE tenant = $1 AND sequence > 0 ORDER BY name COLLATE \"C\"",
         )
         .bind(self.tenant);
-        let read = within(lent.patience, read.fetch_all(lent.connection())).await;
+        let read = within(lent.timeout, read.fetch_all(lent.connection())).await;
         let names: Vec<String> = lent.settle(read)?;
         names.iter().map(|name| rows::writer(name)).collect()
     }
@@ -141,7 +141,7 @@ impl AuditLog for PostgresAuditLog {
         .bind(writer.as_str())
         .bind(rows::column(through.sequence))
         .bind(through.hash.as_bytes().as_slice());
-        let dropped = within(lent.patience, dropped.fetch_one(lent.connection())).await;
+        let dropped = within(lent.timeout, dropped.fetch_one(lent.connection())).await;
         let (chains, old, gone): (i64, i64, i64) = lent.settle(dropped)?;
         if chains == 0 || old != gone {
             return Err(rows::not_held(writer, through));
@@ -161,7 +161,7 @@ impl AuditLog for PostgresAuditLog {
         }
         let mut lent = self.database.lend(Access::Read, LOOKING).await?;
         let mut query = query(self.tenant, filter, before, limit);
-        let found = within(lent.patience, query.build().fetch_all(lent.connection())).await;
+        let found = within(lent.timeout, query.build().fetch_all(lent.connection())).await;
         let found = lent.settle(found)?;
         let read = |row: &PgRow| {
             let name: &str = row.try_get("name").map_err(|error| unreachable(error, LOOKING))?;

@@ -34,7 +34,7 @@ impl PostgresCheckpoints {
             .bind(self.tenant)
             .bind(i64::from(checkpoint.form()))
             .bind(rows::column(head.revision.0));
-        let delete = within(lent.patience, delete.execute(lent.connection())).await;
+        let delete = within(lent.timeout, delete.execute(lent.connection())).await;
         lent.check(delete)?;
         let insert = sqlx::query_scalar(
             "INSERT INTO checkpoint (tenant, form, revision, hash, parts) \
@@ -46,7 +46,7 @@ impl PostgresCheckpoints {
         .bind(self.tenant)
         .bind(rows::column(head.revision.0))
         .bind(head.hash.as_bytes().as_slice());
-        let insert = within(lent.patience, insert.fetch_optional(lent.connection())).await;
+        let insert = within(lent.timeout, insert.fetch_optional(lent.connection())).await;
         lent.check(insert)
     }
 
@@ -60,7 +60,7 @@ impl PostgresCheckpoints {
             .bind(part)
             .bind(sealed.key)
             .bind(sealed.bytes);
-            let insert = within(lent.patience, insert.execute(lent.connection())).await;
+            let insert = within(lent.timeout, insert.execute(lent.connection())).await;
             lent.check(insert)?;
         }
         Ok(())
@@ -73,12 +73,12 @@ impl PostgresCheckpoints {
         )
         .bind(self.tenant)
         .bind(i64::from(form));
-        let sweep = within(lent.patience, sweep.execute(lent.connection())).await;
+        let sweep = within(lent.timeout, sweep.execute(lent.connection())).await;
         lent.check(sweep).map(|_| ())
     }
 
     async fn step(lent: &mut Lent, statement: &'static str) -> Result<(), StoreError> {
-        let step = within(lent.patience, sqlx::query(statement).execute(lent.connection())).await;
+        let step = within(lent.timeout, sqlx::query(statement).execute(lent.connection())).await;
         lent.check(step).map(|_| ())
     }
 
@@ -87,7 +87,7 @@ impl PostgresCheckpoints {
         let read =
             sqlx::query_as("SELECT sealed_with, sealed FROM checkpoint_part WHERE checkpoint = $1 ORDER BY part")
                 .bind(id);
-        let read = within(lent.patience, read.fetch_all(lent.connection())).await;
+        let read = within(lent.timeout, read.fetch_all(lent.connection())).await;
         lent.settle(read)
     }
 }
@@ -107,7 +107,7 @@ impl Checkpoints for PostgresCheckpoints {
         )
         .bind(self.tenant)
         .bind(i64::from(form));
-        let read = within(lent.patience, read.fetch_all(lent.connection())).await;
+        let read = within(lent.timeout, read.fetch_all(lent.connection())).await;
         let found: Vec<(i64, i64, Vec<u8>, i64)> = lent.settle(read)?;
         for (id, revision, hash, parts) in found {
             let head = rows::head((revision, hash))?;
@@ -128,7 +128,7 @@ impl Checkpoints for PostgresCheckpoints {
         )
         .bind(self.tenant)
         .bind(i64::from(form));
-        let read = within(lent.patience, read.fetch_optional(lent.connection())).await;
+        let read = within(lent.timeout, read.fetch_optional(lent.connection())).await;
         let found: Option<(i64, Vec<u8>)> = lent.settle(read)?;
         found.map(rows::head).transpose()
     }
@@ -141,7 +141,7 @@ impl Checkpoints for PostgresCheckpoints {
         };
         self.insert_parts(&mut lent, id, checkpoint).await?;
         self.sweep(&mut lent, checkpoint.form()).await?;
-        let commit = within(lent.patience, sqlx::query("COMMIT").execute(lent.connection())).await;
+        let commit = within(lent.timeout, sqlx::query("COMMIT").execute(lent.connection())).await;
         lent.settle(commit).map(|_| ())
     }
 }

@@ -54,7 +54,7 @@ struct Refusals(Arc<Mutex<Option<String>>>);
 #[derive(Debug, Clone)]
 struct Session {
     schema: String,
-    patience: Duration,
+    timeout: Duration,
 }
 
 /// How a URL is connected to: encrypted and verified, unless it may be otherwise.
@@ -70,26 +70,26 @@ pub(crate) fn check(url: &str, plaintext: Plaintext) -> Result<(), StoreError> {
 
 impl Database {
     pub(crate) async fn connect(url: &str, options: PostgresOptions) -> Result<Self, StoreError> {
-        let PostgresOptions { keys: _, missing, clock, poll, patience, connections, schema, plaintext } = options;
+        let PostgresOptions { keys: _, missing, clock, poll, timeout, connections, schema, plaintext } = options;
         check_schema(&schema)?;
         let connect = options_of(url, plaintext)?;
-        let session = Session { schema: schema.clone(), patience };
+        let session = Session { schema: schema.clone(), timeout };
         // Making the tables may take longer than an operation, and so may waiting for another node that makes them.
-        tokio::time::timeout(patience.saturating_mul(6), prepare(&connect, &session, missing))
+        tokio::time::timeout(timeout.saturating_mul(6), prepare(&connect, &session, missing))
             .await
             .map_err(|_| StoreError::new(StoreErrorKind::Unavailable, "opening the stores took too long"))??;
         let (lost, refusals) = (Lost::default(), Refusals::default());
         let pool = pool(&session, &lost, &refusals, connections.saturating_add(1)).connect_lazy_with(connect);
         let revisions = Arc::new(Revisions::default());
-        let listening = Listening::start(pool.clone(), schema.clone(), Arc::clone(&revisions), poll, patience);
+        let listening = Listening::start(pool.clone(), schema.clone(), Arc::clone(&revisions), poll, timeout);
         Ok(Self { pool, session, lost, refusals, poll, schema, revisions, clock, _listening: listening })
     }
 
     /// Lends a connection for one operation.
     pub(crate) async fn lend(&self, access: Access, doing: &'static str) -> Result<Lent, StoreError> {
         let connection = self.pool.acquire().await.map_err(|error| self.refusals.explain(error, doing))?;
-        let (patience, lost) = (self.session.patience, self.lost.clone());
-        Ok(Lent { connection, access, doing, patience, lost, end: End::Open })
+        let (timeout, lost) = (self.session.timeout, self.lost.clone());
+        Ok(Lent { connection, access, doing, timeout, lost, end: End::Open })
     }
 
     /// The time that the caller has set, if any; the database's own otherwise.
@@ -106,10 +106,10 @@ impl Database {
              ON CONFLICT DO NOTHING",
         )
         .bind(tenant.as_str());
-        let made = within(lent.patience, made.execute(lent.connection())).await;
+        let made = within(lent.timeout, made.execute(lent.connection())).await;
         lent.check(made)?;
         let read = sqlx::query_scalar("SELECT id FROM tenant WHERE name = $1").bind(tenant.as_str());
-        let read = within(lent.patience, read.fetch_one(lent.connection())).await;
+        let read = within(lent.timeout, read.fetch_one(lent.connection())).await;
         lent.settle(read)
     }
 
@@ -132,7 +132,7 @@ pub(crate) struct Lent {
     connection: PoolConnection<Postgres>,
     access: Access,
     doing: &'static str,
-    pub(crate) patience: Duration,
+    pub(crate) timeout: Duration,
     lost: Lost,
     end: End,
 }
@@ -191,11 +191,11 @@ impl Drop for Lent {
 
 /// What comes of a piece of work, or an error like that of a connection that does not answer.
 pub(crate) async fn within<T>(
-    patience: Duration,
+    timeout: Duration,
     work: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, sqlx::Error> {
     // The server gives up earlier by itself and says so; this is for one that cannot be reached any more.
-    match tokio::time::timeout(patience.saturating_mul(2), work).await {
+    match tokio::time::timeout(timeout.saturating_mul(2), work).await {
         Ok(done) => done,
         Err(_) => Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())),
     }
@@ -246,8 +246,8 @@ impl Session {
         )
         .bind(&self.schema)
         .bind(millis(statement))
-        .bind(millis(self.patience / 2))
-        .bind(millis(self.patience.saturating_mul(2)))
+        .bind(millis(self.timeout / 2))
+        .bind(millis(self.timeout.saturating_mul(2)))
         .fetch_one(connection)
         .await?;
         match read_only.as_str() {
@@ -261,7 +261,7 @@ fn pool(session: &Session, lost: &Lost, refusals: &Refusals, connections: u32) -
     let (session, lost, refusals) = (session.clone(), lost.clone(), refusals.clone());
     PgPoolOptions::new()
         .max_connections(connections)
-        .acquire_timeout(session.patience)
+        .acquire_timeout(session.timeout)
         .test_before_acquire(false)
         .before_acquire(move |connection, PoolConnectionMetadata { idle_for, .. }| {
             let concerned = lost.concerns(idle_for);
@@ -275,7 +275,7 @@ fn pool(session: &Session, lost: &Lost, refusals: &Refusals, connections: u32) -
         .after_connect(move |connection, _| {
             let (session, refusals) = (session.clone(), refusals.clone());
             Box::pin(async move {
-                let begun = session.begin(connection, session.patience).await;
+                let begun = session.begin(connection, session.timeout).await;
                 refusals.note(&begun);
                 begun
             })

@@ -5,8 +5,8 @@ use std::{
 
 use async_trait::async_trait;
 use mcp_govern_core::{
-    journal::{Head, Revision, StoredAct},
-    ports::{AppendError, Freshness, Journal, StoreError, StoreErrorKind},
+    journal::{Head, Revision, StoredCommit},
+    ports::{AppendError, Journal, JournalUpdates, StoreError, StoreErrorKind},
 };
 use tokio::sync::watch;
 
@@ -64,49 +64,49 @@ impl PostgresJournal {
 
 #[async_trait]
 impl Journal for PostgresJournal {
-    fn freshness(&self) -> Freshness {
-        Freshness::Confirmed
+    fn updates(&self) -> JournalUpdates {
+        JournalUpdates::Confirmed
     }
 
     async fn head(&self) -> Result<Head, StoreError> {
         let mut lent = self.database.lend(Access::Read, "reading the journal's head").await?;
         let read = sqlx::query_as("SELECT revision, hash FROM tenant WHERE id = $1").bind(self.tenant);
-        let read = within(lent.patience, read.fetch_one(lent.connection())).await;
+        let read = within(lent.timeout, read.fetch_one(lent.connection())).await;
         let head: (i64, Vec<u8>) = lent.settle(read)?;
         rows::head(head)
     }
 
     /// One statement: the row of the tenant is what two appends meet on, and the notification goes out with the commit.
-    async fn append(&self, expected: Head, act: &StoredAct) -> Result<Head, AppendError> {
-        if act.revision() != expected.revision.next() {
-            let message = format!("act {} was given where {} is due", act.revision(), expected.revision.next());
+    async fn append(&self, expected: Head, commit: &StoredCommit) -> Result<Head, AppendError> {
+        if commit.revision() != expected.revision.next() {
+            let message = format!("commit {} was given where {} is due", commit.revision(), expected.revision.next());
             return Err(StoreError::new(StoreErrorKind::Conflict, message).into());
         }
-        let hash = act.hash();
-        let mut lent = self.database.lend(Access::Write, "appending an act").await?;
+        let hash = commit.hash();
+        let mut lent = self.database.lend(Access::Write, "appending a commit").await?;
         let append = sqlx::query_scalar(
             "WITH moved AS (UPDATE tenant SET revision = $1, hash = $2 WHERE id = $3 AND revision = $4 AND hash = $5 \
              RETURNING id), \
              added AS (INSERT INTO act (tenant, revision, hash, bytes) SELECT id, $1, $2, $6 FROM moved RETURNING tenant) \
              SELECT pg_notify($7, tenant || ':' || $1)::text FROM added",
         )
-        .bind(rows::column(act.revision().0))
+        .bind(rows::column(commit.revision().0))
         .bind(hash.as_bytes().as_slice())
         .bind(self.tenant)
         .bind(rows::column(expected.revision.0))
         .bind(expected.hash.as_bytes().as_slice())
-        .bind(&**act.bytes())
+        .bind(&**commit.bytes())
         .bind(&self.database.schema);
-        let append = within(lent.patience, append.fetch_optional(lent.connection())).await;
+        let append = within(lent.timeout, append.fetch_optional(lent.connection())).await;
         let appended: Option<String> = lent.settle(append)?;
         if appended.is_none() {
             return Err(AppendError::Conflict(self.head().await?));
         }
-        announce(&self.announced, act.revision().0);
-        Ok(act.head())
+        announce(&self.announced, commit.revision().0);
+        Ok(commit.head())
     }
 
-    async fn read(&self, after: Revision, limit: usize) -> Result<Vec<StoredAct>, StoreError> {
+    async fn read(&self, after: Revision, limit: usize) -> Result<Vec<StoredCommit>, StoreError> {
         if limit == 0 {
             return Ok(Vec::new());
         }
@@ -119,8 +119,8 @@ impl Journal for PostgresJournal {
         .bind(rows::column(after.0))
         .bind(self.tenant)
         .bind(rows::limit(limit));
-        let read = within(lent.patience, read.fetch_all(lent.connection())).await;
-        rows::acts(lent.settle(read)?, after)
+        let read = within(lent.timeout, read.fetch_all(lent.connection())).await;
+        rows::commits(lent.settle(read)?, after)
     }
 
     async fn changed(&self, after: Revision) -> Result<(), StoreError> {

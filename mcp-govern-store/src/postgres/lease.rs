@@ -50,7 +50,7 @@ impl Lease for PostgresLease {
         .bind(holder.0.as_slice())
         .bind(database.now())
         .bind(longest(ttl));
-        let take = within(lent.patience, take.execute(lent.connection())).await;
+        let take = within(lent.timeout, take.execute(lent.connection())).await;
         if lent.settle(take)?.rows_affected() == 0 {
             return Ok(None);
         }
@@ -66,7 +66,7 @@ impl Lease for PostgresLease {
         .bind(tenant)
         .bind(prefix)
         .bind(database.now());
-        let count = within(lent.patience, count.fetch_one(lent.connection())).await;
+        let count = within(lent.timeout, count.fetch_one(lent.connection())).await;
         let held: i64 = lent.settle(count)?;
         Ok(usize::try_from(held).unwrap_or_default())
     }
@@ -87,7 +87,7 @@ impl LeaseRows for Rows {
                 .bind(self.tenant)
                 .bind(name)
                 .bind(holder.0.as_slice());
-        let extend = within(lent.patience, extend.execute(lent.connection())).await;
+        let extend = within(lent.timeout, extend.execute(lent.connection())).await;
         Ok(lent.settle(extend)?.rows_affected() == 1)
     }
 
@@ -97,7 +97,7 @@ impl LeaseRows for Rows {
             .bind(self.tenant)
             .bind(name)
             .bind(holder.0.as_slice());
-        let delete = within(lent.patience, delete.execute(lent.connection())).await;
+        let delete = within(lent.timeout, delete.execute(lent.connection())).await;
         lent.settle(delete).map(|_| ())
     }
 }

@@ -1,9 +1,9 @@
-//! Hears of acts from the database the moment they are appended.
+//! Hears of commits from the database the moment they are appended.
 
 use std::{sync::Arc, time::Duration};
 
 use sqlx::{Executor as _, PgPool, postgres::PgListener};
-use tokio::{task::JoinHandle, time::timeout};
+use tokio::{task::JoinHandle, time};
 
 use crate::revisions::{Revisions, announce};
 
@@ -20,19 +20,19 @@ impl Listening {
         channel: String,
         revisions: Arc<Revisions>,
         pause: Duration,
-        patience: Duration,
+        timeout: Duration,
     ) -> Self {
         Self(tokio::spawn(async move {
             loop {
-                if let Err(error) = listen(&pool, &channel, &revisions, patience).await {
-                    tracing::warn!(%error, "acts of other nodes are found by polling only until the database answers again");
+                if let Err(error) = listen(&pool, &channel, &revisions, timeout).await {
+                    tracing::warn!(%error, "commits of other nodes are found by polling only until the database answers again");
                 }
                 if pool.is_closed() {
                     return;
                 }
                 // Whatever came while nobody listened: everybody looks for himself.
                 revisions.wake_all();
-                tokio::time::sleep(pause).await;
+                time::sleep(pause).await;
             }
         }))
     }
@@ -45,13 +45,13 @@ impl Drop for Listening {
 }
 
 /// Until the connection is lost.
-async fn listen(pool: &PgPool, channel: &str, revisions: &Revisions, patience: Duration) -> Result<(), sqlx::Error> {
+async fn listen(pool: &PgPool, channel: &str, revisions: &Revisions, timeout: Duration) -> Result<(), sqlx::Error> {
     let mut listener = PgListener::connect_with(pool).await?;
     listener.eager_reconnect(false);
     listener.listen(channel).await?;
     revisions.wake_all();
     loop {
-        match timeout(SILENCE, listener.try_recv()).await {
+        match time::timeout(SILENCE, listener.try_recv()).await {
             Ok(Ok(Some(notification))) => {
                 if let Some((tenant, revision)) = read(notification.payload()) {
                     announce(&revisions.of(tenant), revision);
@@ -59,7 +59,7 @@ async fn listen(pool: &PgPool, channel: &str, revisions: &Revisions, patience: D
             }
             Ok(Ok(None)) => return Ok(()),
             Ok(Err(error)) => return Err(error),
-            Err(_) => match timeout(patience, listener.execute("SELECT 1")).await {
+            Err(_) => match time::timeout(timeout, listener.execute("SELECT 1")).await {
                 Ok(answer) => {
                     answer?;
                 }
@@ -69,7 +69,7 @@ async fn listen(pool: &PgPool, channel: &str, revisions: &Revisions, patience: D
     }
 }
 
-/// A notification's text: the tenant's number and the revision of the act.
+/// A notification's text: the tenant's number and the revision of the commit.
 fn read(payload: &str) -> Option<(i64, u64)> {
     let (tenant, revision) = payload.split_once(':')?;
     Some((tenant.parse().ok()?, revision.parse().ok()?))

@@ -33,7 +33,7 @@ impl PostgresOneTime {
              (SELECT tenant, key FROM one_time WHERE ends <= millis($1) LIMIT 100 FOR UPDATE SKIP LOCKED)",
         )
         .bind(self.database.now());
-        let sweep = within(lent.patience, sweep.execute(lent.connection())).await;
+        let sweep = within(lent.timeout, sweep.execute(lent.connection())).await;
         lent.settle(sweep).map(|_| ())
     }
 }
@@ -55,7 +55,7 @@ impl OneTime for PostgresOneTime {
         .bind(sealed.bytes)
         .bind(self.database.now())
         .bind(rows::millis(ttl).min(i64::MAX / 2));
-        let put = within(lent.patience, put.execute(lent.connection())).await;
+        let put = within(lent.timeout, put.execute(lent.connection())).await;
         match lent.settle(put)?.rows_affected() {
             0 => Err(in_use()),
             _ => Ok(()),
@@ -70,7 +70,7 @@ impl OneTime for PostgresOneTime {
         .bind(self.tenant)
         .bind(OneTimeSealer::column(key))
         .bind(self.database.now());
-        let take = within(lent.patience, take.fetch_optional(lent.connection())).await;
+        let take = within(lent.timeout, take.fetch_optional(lent.connection())).await;
         let taken: Option<(String, Vec<u8>, bool)> = lent.settle(take)?;
         taken
             .filter(|(_, _, alive)| *alive)

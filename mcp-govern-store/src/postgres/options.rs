@@ -14,7 +14,7 @@ pub struct PostgresOptions {
     pub(crate) missing: MissingStore,
     pub(crate) clock: Option<Arc<dyn Clock>>,
     pub(crate) poll: Duration,
-    pub(crate) patience: Duration,
+    pub(crate) timeout: Duration,
     pub(crate) connections: u32,
     pub(crate) schema: String,
     pub(crate) plaintext: Plaintext,
@@ -34,7 +34,7 @@ impl PostgresOptions {
             missing: MissingStore::Create,
             clock: None,
             poll: Duration::from_millis(500),
-            patience: Duration::from_secs(5),
+            timeout: Duration::from_secs(5),
             connections: 8,
             schema: "mcp_govern".to_owned(),
             plaintext: Plaintext::default(),
@@ -56,7 +56,7 @@ impl PostgresOptions {
         self
     }
 
-    /// With another interval at which the acts of other nodes are looked for, and the own rules confirmed to be current;
+    /// With another interval at which the commits of other nodes are looked for, and the own rules confirmed to be current;
     /// 500 ms by default. It is the net behind the database's notifications, which wake readers at once.
     #[must_use]
     pub fn with_poll(mut self, interval: Duration) -> Self {
@@ -66,8 +66,8 @@ impl PostgresOptions {
 
     /// With another time that one operation may take, the wait for a connection or a lock included; 5 s by default.
     #[must_use]
-    pub fn with_patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
         self
     }
 
@@ -96,13 +96,13 @@ impl PostgresOptions {
 
 impl fmt::Debug for PostgresOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { keys, missing, clock, poll, patience, connections, schema, plaintext } = self;
+        let Self { keys, missing, clock, poll, timeout, connections, schema, plaintext } = self;
         f.debug_struct("PostgresOptions")
             .field("keys", keys)
             .field("missing", missing)
             .field("clock", clock)
             .field("poll", poll)
-            .field("patience", patience)
+            .field("timeout", timeout)
             .field("connections", connections)
             .field("schema", schema)
             .field("plaintext", plaintext)

@@ -24,7 +24,7 @@ impl Space for PostgresSpace {
     async fn space(&self) -> Result<StoreSpace, StoreError> {
         let mut lent = self.0.lend(Access::Read, "measuring the database").await?;
         let size = sqlx::query_scalar("SELECT pg_database_size(current_database())");
-        let size = within(lent.patience, size.fetch_one(lent.connection())).await;
+        let size = within(lent.timeout, size.fetch_one(lent.connection())).await;
         Ok(StoreSpace::new(rows::number(lent.settle(size)?, "the size of a database")?))
     }
 }

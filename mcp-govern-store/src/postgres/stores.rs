@@ -29,7 +29,7 @@ use crate::{
 /// `on` for these connections. With `on` nothing acknowledged is lost in a crash of the server. A standby that is promoted
 /// has all of it only where it is synchronous.
 ///
-/// Acts of other nodes are heard of by `LISTEN`, which needs connections of one's own or a pooler in session mode.
+/// Commits of other nodes are heard of by `LISTEN`, which needs connections of one's own or a pooler in session mode.
 ///
 /// Clones share everything. Within a tokio runtime.
 #[derive(Debug, Clone)]
@@ -60,7 +60,7 @@ impl PostgresStores {
     pub async fn tenants(&self) -> Result<Vec<TenantId>, StoreError> {
         let mut lent = self.database.lend(Access::Read, "reading the tenants").await?;
         let read = sqlx::query_scalar("SELECT name FROM tenant ORDER BY name COLLATE \"C\"");
-        let read = within(lent.patience, read.fetch_all(lent.connection())).await;
+        let read = within(lent.timeout, read.fetch_all(lent.connection())).await;
         let names: Vec<String> = lent.settle(read)?;
         names.iter().map(|name| rows::tenant(name)).collect()
     }

@@ -11,7 +11,7 @@ use super::{
     fault::Access,
 };
 use crate::{
-    credential::{CredentialSealer, KeyColumns, SealedColumns, SealedEntry, Standing, listed},
+    credential::{CredentialSealer, KeptVersion, KeyColumns, SealedColumns, SealedEntry, listed},
     reseal::{Fate, Resealed},
     rows,
     seal::Sealed,
@@ -30,7 +30,7 @@ impl PostgresVault {
         Self { database, tenant, sealer }
     }
 
-    async fn standing(&self, key: &KeyColumns) -> Result<Standing, StoreError> {
+    async fn kept_version(&self, key: &KeyColumns) -> Result<KeptVersion, StoreError> {
         let mut lent = self.database.lend(Access::Read, "reading the version of a credential").await?;
         let read = sqlx::query_as(
             "SELECT version, sealed IS NULL FROM credential \
@@ -40,12 +40,17 @@ impl PostgresVault {
         .bind(&key.server)
         .bind(&key.owner)
         .bind(&key.origin);
-        let read = within(lent.patience, read.fetch_optional(lent.connection())).await;
-        Standing::read(lent.settle(read)?)
+        let read = within(lent.timeout, read.fetch_optional(lent.connection())).await;
+        KeptVersion::read(lent.settle(read)?)
     }
 
     /// Whether what stood is still there, and the next version has taken its place.
-    async fn write_next(&self, key: &KeyColumns, standing: Standing, sealed: &Sealed) -> Result<bool, StoreError> {
+    async fn write_next(
+        &self,
+        key: &KeyColumns,
+        kept_version: KeptVersion,
+        sealed: &Sealed,
+    ) -> Result<bool, StoreError> {
         let mut lent = self.database.lend(Access::Write, "putting a credential").await?;
         let write = sqlx::query(
             "INSERT INTO credential (tenant, server, owner, origin, version, sealed_with, sealed) \
@@ -58,11 +63,11 @@ impl PostgresVault {
         .bind(&key.server)
         .bind(&key.owner)
         .bind(&key.origin)
-        .bind(rows::column(standing.next()))
+        .bind(rows::column(kept_version.next()))
         .bind(&sealed.key)
         .bind(&sealed.bytes)
-        .bind(standing.current() == 0);
-        let write = within(lent.patience, write.execute(lent.connection())).await;
+        .bind(kept_version.current() == 0);
+        let write = within(lent.timeout, write.execute(lent.connection())).await;
         Ok(lent.settle(write)?.rows_affected() == 1)
     }
 
@@ -76,7 +81,7 @@ impl PostgresVault {
         .bind(&key.server)
         .bind(&key.owner)
         .bind(&key.origin);
-        let read = within(lent.patience, read.fetch_optional(lent.connection())).await;
+        let read = within(lent.timeout, read.fetch_optional(lent.connection())).await;
         let columns: Option<SealedColumns> = lent.settle(read)?;
         columns.map(SealedEntry::read).transpose()
     }
@@ -88,7 +93,7 @@ impl PostgresVault {
              ORDER BY server COLLATE \"C\", owner COLLATE \"C\", origin COLLATE \"C\"",
         )
         .bind(self.tenant);
-        let read = within(lent.patience, read.fetch_all(lent.connection())).await;
+        let read = within(lent.timeout, read.fetch_all(lent.connection())).await;
         lent.settle(read)?.into_iter().map(listed).collect()
     }
 
@@ -109,7 +114,7 @@ impl PostgresVault {
         .bind(&key.origin)
         .bind(rows::column(read.version))
         .bind(&read.sealed.bytes);
-        let replace = within(lent.patience, replace.execute(lent.connection())).await;
+        let replace = within(lent.timeout, replace.execute(lent.connection())).await;
         Ok(lent.settle(replace)?.rows_affected() == 1)
     }
 
@@ -136,13 +141,13 @@ impl Vault for PostgresVault {
     async fn put(&self, key: &VaultKey, expected: u64, credential: &Credential) -> Result<u64, VaultError> {
         let key = KeyColumns::of(key)?;
         loop {
-            let standing = self.standing(&key).await?;
-            if standing.current() != expected {
-                return Err(VaultError::Conflict(standing.current()));
+            let kept_version = self.kept_version(&key).await?;
+            if kept_version.current() != expected {
+                return Err(VaultError::Conflict(kept_version.current()));
             }
-            let sealed = self.sealer.seal(&key, standing.next(), credential)?;
-            if self.write_next(&key, standing, &sealed).await? {
-                return Ok(standing.next());
+            let sealed = self.sealer.seal(&key, kept_version.next(), credential)?;
+            if self.write_next(&key, kept_version, &sealed).await? {
+                return Ok(kept_version.next());
             }
             // Somebody was faster between the two statements: most often this ends in a conflict now.
         }
@@ -176,7 +181,7 @@ impl Vault for PostgresVault {
         .bind(&key.server)
         .bind(&key.owner)
         .bind(&key.origin);
-        let delete = within(lent.patience, delete.execute(lent.connection())).await;
+        let delete = within(lent.timeout, delete.execute(lent.connection())).await;
         lent.settle(delete)?;
         Ok(())
     }

@@ -58,7 +58,7 @@ impl Database {
         let connect = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(false)
-            .busy_timeout(options.patience)
+            .busy_timeout(options.timeout)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
@@ -74,7 +74,7 @@ impl Database {
         };
         let pool = || {
             SqlitePoolOptions::new()
-                .acquire_timeout(options.patience.saturating_add(options.patience))
+                .acquire_timeout(options.timeout.saturating_add(options.timeout))
                 .idle_timeout(None)
                 .max_lifetime(None)
                 .test_before_acquire(false)
@@ -91,7 +91,7 @@ impl Database {
             largest: options.largest,
             connect,
         };
-        database.prepare(options.integrity, options.patience, crashed).await.map_err(|error| at(path, error))?;
+        database.prepare(options.integrity, options.timeout, crashed).await.map_err(|error| at(path, error))?;
         Ok(database)
     }
 
@@ -172,8 +172,8 @@ impl Database {
 
     /// The connection that writes, for the first time. While another process turns a new file into one with a write-ahead log, or
     /// the last one folds the log into the file, SQLite says at once that it is locked and does not wait.
-    async fn first(&self, patience: Duration) -> Result<PoolConnection<Sqlite>, sqlx::Error> {
-        let until = Instant::now() + patience;
+    async fn first(&self, timeout: Duration) -> Result<PoolConnection<Sqlite>, sqlx::Error> {
+        let until = Instant::now() + timeout;
         loop {
             match self.writer.acquire().await {
                 Err(error) if fault::is_locked(&error) && Instant::now() < until => sleep(PAUSE).await,
@@ -182,9 +182,9 @@ impl Database {
         }
     }
 
-    async fn prepare(&self, integrity: IntegrityCheck, patience: Duration, crashed: bool) -> Result<(), StoreError> {
+    async fn prepare(&self, integrity: IntegrityCheck, timeout: Duration, crashed: bool) -> Result<(), StoreError> {
         const DOING: &str = "opening the store";
-        let mut connection = self.first(patience).await.map_err(failed(DOING))?;
+        let mut connection = self.first(timeout).await.map_err(failed(DOING))?;
         let mode: String =
             sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut *connection).await.map_err(failed(DOING))?;
         if mode != "wal" {

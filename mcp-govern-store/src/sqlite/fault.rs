@@ -130,8 +130,8 @@ mod tests {
         let lost = || sqlx::Error::WorkerCrashed;
         assert_eq!(fault(lost(), Stage::Before, "reading").kind(), StoreErrorKind::Unavailable);
         assert_eq!(fault(lost(), Stage::Commit, "writing").kind(), StoreErrorKind::Unknown);
-        let error = fault(sqlx::Error::PoolTimedOut, Stage::Commit, "writing an act");
-        assert_eq!(error.to_string(), "writing an act: no connection became free in time");
+        let error = fault(sqlx::Error::PoolTimedOut, Stage::Commit, "writing a commit");
+        assert_eq!(error.to_string(), "writing a commit: no connection became free in time");
     }
 
     #[test]

@@ -2,8 +2,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use mcp_govern_core::{
-    journal::{Head, Revision, StoredAct},
-    ports::{AppendError, Freshness, Journal, StoreError, StoreErrorKind},
+    journal::{Head, Revision, StoredCommit},
+    ports::{AppendError, Journal, JournalUpdates, StoreError, StoreErrorKind},
 };
 use tokio::sync::watch;
 
@@ -56,8 +56,8 @@ impl SqliteJournal {
 
 #[async_trait]
 impl Journal for SqliteJournal {
-    fn freshness(&self) -> Freshness {
-        Freshness::Confirmed
+    fn updates(&self) -> JournalUpdates {
+        JournalUpdates::Confirmed
     }
 
     async fn head(&self) -> Result<Head, StoreError> {
@@ -69,15 +69,15 @@ impl Journal for SqliteJournal {
         rows::head(head)
     }
 
-    async fn append(&self, expected: Head, act: &StoredAct) -> Result<Head, AppendError> {
-        if act.revision() != expected.revision.next() {
-            let message = format!("act {} was given where {} is due", act.revision(), expected.revision.next());
+    async fn append(&self, expected: Head, commit: &StoredCommit) -> Result<Head, AppendError> {
+        if commit.revision() != expected.revision.next() {
+            let message = format!("commit {} was given where {} is due", commit.revision(), expected.revision.next());
             return Err(StoreError::new(StoreErrorKind::Conflict, message).into());
         }
-        let mut write = self.database.write("appending an act").await?;
+        let mut write = self.database.write("appending a commit").await?;
         let moved = sqlx::query("UPDATE tenant SET revision = ?, hash = ? WHERE id = ? AND revision = ? AND hash = ?")
-            .bind(rows::column(act.revision().0))
-            .bind(act.hash().as_bytes().as_slice())
+            .bind(rows::column(commit.revision().0))
+            .bind(commit.hash().as_bytes().as_slice())
             .bind(self.tenant)
             .bind(rows::column(expected.revision.0))
             .bind(expected.hash.as_bytes().as_slice())
@@ -90,22 +90,22 @@ impl Journal for SqliteJournal {
         }
         sqlx::query("INSERT INTO act (tenant, revision, hash, bytes) VALUES (?, ?, ?, ?)")
             .bind(self.tenant)
-            .bind(rows::column(act.revision().0))
-            .bind(act.hash().as_bytes().as_slice())
-            .bind(act.bytes().to_vec())
+            .bind(rows::column(commit.revision().0))
+            .bind(commit.hash().as_bytes().as_slice())
+            .bind(commit.bytes().to_vec())
             .execute(write.connection())
             .await
             .map_err(write.failed())?;
         write.commit().await?;
-        announce(&self.announced, act.revision().0);
-        Ok(act.head())
+        announce(&self.announced, commit.revision().0);
+        Ok(commit.head())
     }
 
-    async fn read(&self, after: Revision, limit: usize) -> Result<Vec<StoredAct>, StoreError> {
+    async fn read(&self, after: Revision, limit: usize) -> Result<Vec<StoredCommit>, StoreError> {
         if limit == 0 {
             return Ok(Vec::new());
         }
-        let rows: Vec<rows::ActColumns> = sqlx::query_as(
+        let rows: Vec<rows::CommitColumns> = sqlx::query_as(
             "SELECT tenant.revision, act.revision, act.hash, act.bytes FROM tenant \
              LEFT JOIN act ON act.tenant = tenant.id AND act.revision > ? \
              WHERE tenant.id = ? ORDER BY act.revision LIMIT ?",
@@ -116,7 +116,7 @@ impl Journal for SqliteJournal {
         .fetch_all(&self.database.readers)
         .await
         .map_err(failed("reading the journal"))?;
-        rows::acts(rows, after)
+        rows::commits(rows, after)
     }
 
     async fn changed(&self, after: Revision) -> Result<(), StoreError> {

@@ -23,7 +23,7 @@ pub struct SqliteOptions {
     pub(crate) missing: MissingStore,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) poll: Duration,
-    pub(crate) patience: Duration,
+    pub(crate) timeout: Duration,
     pub(crate) integrity: IntegrityCheck,
     pub(crate) largest: Option<u64>,
     pub(crate) readers: u32,
@@ -43,7 +43,7 @@ impl SqliteOptions {
             missing: MissingStore::Create,
             clock: SteadyClock::start(),
             poll: Duration::from_millis(100),
-            patience: Duration::from_secs(5),
+            timeout: Duration::from_secs(5),
             integrity: IntegrityCheck::default(),
             largest: None,
             readers: 4,
@@ -65,7 +65,7 @@ impl SqliteOptions {
         self
     }
 
-    /// With another interval at which the acts of other processes are looked for; 100 ms by default. Acts of this process
+    /// With another interval at which the commits of other processes are looked for; 100 ms by default. Commits of this process
     /// wake their readers at once.
     #[must_use]
     pub fn with_poll(mut self, interval: Duration) -> Self {
@@ -75,8 +75,8 @@ impl SqliteOptions {
 
     /// With another time that a write waits while another process writes; 5 s by default.
     #[must_use]
-    pub fn with_patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
         self
     }
 
@@ -105,13 +105,13 @@ impl SqliteOptions {
 
 impl fmt::Debug for SqliteOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { keys, missing, clock, poll, patience, integrity, largest, readers } = self;
+        let Self { keys, missing, clock, poll, timeout, integrity, largest, readers } = self;
         f.debug_struct("SqliteOptions")
             .field("keys", keys)
             .field("missing", missing)
             .field("clock", clock)
             .field("poll", poll)
-            .field("patience", patience)
+            .field("timeout", timeout)
             .field("integrity", integrity)
             .field("largest", largest)
             .field("readers", readers)

@@ -17,9 +17,9 @@ use crate::{
 
 /// The stores of any number of tenants in one SQLite file, on a local disk.
 ///
-/// What was acknowledged is on the disk: every act and every batch of audit records is one transaction in the write-ahead
+/// What was acknowledged is on the disk: every commit and every batch of audit records is one transaction in the write-ahead
 /// log, synced before it is answered (`journal_mode = WAL`, `synchronous = FULL`). Several processes may use the file at the
-/// same time; acts of another process are noticed within the poll interval. Not for network file systems.
+/// same time; commits of another process are noticed within the poll interval. Not for network file systems.
 ///
 /// Clones share everything. Within a tokio runtime.
 #[derive(Debug, Clone)]

@@ -11,7 +11,7 @@ use super::{
     fault::failed,
 };
 use crate::{
-    credential::{CredentialSealer, KeyColumns, SealedColumns, SealedEntry, Standing, listed},
+    credential::{CredentialSealer, KeptVersion, KeyColumns, SealedColumns, SealedEntry, listed},
     reseal::{Fate, Resealed},
     rows,
     seal::Sealed,
@@ -31,7 +31,7 @@ impl SqliteVault {
     }
 
     /// The value under a key, as the transaction sees it.
-    async fn standing(&self, write: &mut Write, key: &KeyColumns) -> Result<Standing, StoreError> {
+    async fn kept_version(&self, write: &mut Write, key: &KeyColumns) -> Result<KeptVersion, StoreError> {
         let row: Option<(i64, bool)> = sqlx::query_as(
             "SELECT version, sealed IS NULL FROM credential \
              WHERE tenant = ? AND server = ? AND owner = ? AND origin = ?",
@@ -43,7 +43,7 @@ impl SqliteVault {
         .fetch_optional(write.connection())
         .await
         .map_err(write.failed())?;
-        Standing::read(row)
+        KeptVersion::read(row)
     }
 
     async fn write_next(
@@ -146,12 +146,12 @@ impl Vault for SqliteVault {
     async fn put(&self, key: &VaultKey, expected: u64, credential: &Credential) -> Result<u64, VaultError> {
         let key = KeyColumns::of(key)?;
         let mut write = self.database.write("putting a credential").await?;
-        let standing = self.standing(&mut write, &key).await?;
-        if standing.current() != expected {
+        let kept_version = self.kept_version(&mut write, &key).await?;
+        if kept_version.current() != expected {
             write.roll_back().await?;
-            return Err(VaultError::Conflict(standing.current()));
+            return Err(VaultError::Conflict(kept_version.current()));
         }
-        let version = standing.next();
+        let version = kept_version.next();
         let sealed = self.sealer.seal(&key, version, credential)?;
         self.write_next(&mut write, &key, version, &sealed).await?;
         write.commit().await?;

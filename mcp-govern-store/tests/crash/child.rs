@@ -8,19 +8,19 @@ use mcp_govern_core::{
 };
 use mcp_govern_store::{SqliteOptions, SqliteStores, VaultKeys};
 
-use crate::chains::{Chain, act, tenant};
+use crate::chains::{Chain, commit, tenant};
 
 /// Until it is killed.
 pub(crate) async fn work(folder: &Path) {
     let keys = VaultKeys::from_file(folder.join("vault.keys")).unwrap();
     let stores =
-        SqliteStores::open(folder.join("store.db"), SqliteOptions::new(keys).with_patience(Duration::from_mins(1)))
+        SqliteStores::open(folder.join("store.db"), SqliteOptions::new(keys).with_timeout(Duration::from_mins(1)))
             .await
             .unwrap();
     let tenant_stores = stores.open(&tenant()).await.unwrap();
     let checkpoints = tenant_stores.checkpoints.clone().unwrap();
     tokio::join!(
-        acts(&tenant_stores, &*checkpoints),
+        commits(&tenant_stores, &*checkpoints),
         records(&tenant_stores, 1),
         records(&tenant_stores, 2),
         secrets(&tenant_stores),
@@ -28,20 +28,20 @@ pub(crate) async fn work(folder: &Path) {
     );
 }
 
-async fn acts(stores: &TenantStores, checkpoints: &dyn Checkpoints) {
+async fn commits(stores: &TenantStores, checkpoints: &dyn Checkpoints) {
     let mut head = stores.journal.head().await.unwrap();
     loop {
-        let act = act(head, &format!("p-{}", std::process::id()));
-        match stores.journal.append(head, &act).await {
+        let commit = commit(head, &format!("p-{}", std::process::id()));
+        match stores.journal.append(head, &commit).await {
             Ok(new) => {
                 head = new;
-                say(format_args!("act {} {}", head.revision, head.hash));
+                say(format_args!("commit {} {}", head.revision, head.hash));
             }
             Err(AppendError::Conflict(new)) => head = new,
             Err(error) => panic!("{error}"),
         }
         if head.revision.0 % 16 == 0 {
-            checkpoints.put(&Checkpoint::new(head, 1, act.bytes().clone())).await.unwrap();
+            checkpoints.put(&Checkpoint::new(head, 1, commit.bytes().clone())).await.unwrap();
             say(format_args!("checkpoint {} {}", head.revision, head.hash));
         }
     }

@@ -18,7 +18,7 @@ use crate::{
 
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
-    acts: BTreeMap<u64, String>,
+    commits: BTreeMap<u64, String>,
     checkpoint: u64,
     records: BTreeMap<String, BTreeMap<u64, String>>,
     secret: u64,
@@ -34,8 +34,8 @@ impl Ledger {
         let words: Vec<&str> = line.split(' ').collect();
         let number = |word: &str| word.parse::<u64>().unwrap();
         match words.as_slice() {
-            ["act", revision, hash] if hash.len() == 71 => {
-                self.acts.insert(number(revision), (*hash).to_owned());
+            ["commit", revision, hash] if hash.len() == 71 => {
+                self.commits.insert(number(revision), (*hash).to_owned());
             }
             ["checkpoint", revision, hash] if hash.len() == 71 => self.checkpoint = number(revision),
             ["record", writer, sequence, hash] if hash.len() == 71 => {
@@ -56,9 +56,13 @@ impl Ledger {
     pub(crate) async fn hold(&mut self, stores: &SqliteStores, round: u32) {
         let opened = stores.open(&tenant()).await.unwrap();
         let journal = whole_journal(&*opened.journal).await;
-        for (revision, hash) in &self.acts {
-            let act = usize::try_from(revision - 1).ok().and_then(|index| journal.get(index));
-            assert_eq!(act.map(|act| act.hash().to_string()).as_ref(), Some(hash), "round {round}: act {revision}");
+        for (revision, hash) in &self.commits {
+            let commit = usize::try_from(revision - 1).ok().and_then(|index| journal.get(index));
+            assert_eq!(
+                commit.map(|commit| commit.hash().to_string()).as_ref(),
+                Some(hash),
+                "round {round}: commit {revision}"
+            );
         }
         let checkpoint = opened.checkpoints.as_ref().unwrap().latest(1).await.unwrap();
         let checkpoint = checkpoint.map_or(Revision::ZERO, |checkpoint| checkpoint.head().revision);
@@ -116,10 +120,10 @@ impl Ledger {
 
 impl fmt::Display for Ledger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (acts, records, secret) = (self.acts.len(), self.recorded, self.secret);
+        let (commits, records, secret) = (self.commits.len(), self.recorded, self.secret);
         write!(
             f,
-            "{acts} acts, {records} audit records in {} chains, {secret} versions of a secret",
+            "{commits} commits, {records} audit records in {} chains, {secret} versions of a secret",
             self.records.len()
         )
     }

@@ -70,7 +70,7 @@ async fn kill_and_look(rounds: u32) {
 
 /// As long as a machine that is busy with other work may need.
 fn patient(keys: &VaultKeys) -> SqliteOptions {
-    SqliteOptions::new(keys.clone()).with_patience(std::time::Duration::from_mins(1))
+    SqliteOptions::new(keys.clone()).with_timeout(std::time::Duration::from_mins(1))
 }
 
 /// Starts a process that works on the file and kills it after it has acknowledged so many things.

@@ -2,8 +2,8 @@
 
 use mcp_govern_core::{
     Actor, Role, TenantId, Timestamp, UserId,
-    audit::{AuditChain, AuditRecord, Verification, Verifier, verify_acts},
-    journal::{Act, Head, StoredAct},
+    audit::{AuditChain, AuditRecord, Verification, Verifier, verify_commits},
+    journal::{Commit, Head, StoredCommit},
     ports::{AuditHead, AuditLog, Journal, StoreError, StoredRecord, WriterId},
 };
 use serde_json::{Value, json};
@@ -13,10 +13,10 @@ pub(crate) fn tenant() -> TenantId {
     TenantId::new("acme").unwrap()
 }
 
-/// The act after `head`; `name` makes it another one than a rival's.
-pub(crate) fn act(head: Head, name: &str) -> StoredAct {
+/// The commit after `head`; `name` makes it another one than a rival's.
+pub(crate) fn commit(head: Head, name: &str) -> StoredCommit {
     let owner = Actor::new(UserId::new("local", "ada").unwrap(), [Role::Owner]);
-    let act: Act = serde_json::from_value(json!({
+    let commit: Commit = serde_json::from_value(json!({
         "revision": head.revision.next(),
         "previous": head.hash,
         "command_id": format!("{name}-{}", head.revision),
@@ -26,37 +26,37 @@ pub(crate) fn act(head: Head, name: &str) -> StoredAct {
         "events": [{"event": "governance_activated.v1", "data": {}}],
     }))
     .unwrap();
-    StoredAct::seal(&act).unwrap()
+    StoredCommit::seal(&commit).unwrap()
 }
 
-/// Appends `count` acts; answers them.
-pub(crate) async fn grow(journal: &dyn Journal, count: usize) -> Vec<StoredAct> {
+/// Appends `count` commits; answers them.
+pub(crate) async fn grow(journal: &dyn Journal, count: usize) -> Vec<StoredCommit> {
     let mut head = journal.head().await.unwrap();
-    let mut acts = Vec::new();
+    let mut commits = Vec::new();
     for _ in 0..count {
-        let act = act(head, "grow");
-        head = journal.append(head, &act).await.unwrap();
-        acts.push(act);
+        let commit = commit(head, "grow");
+        head = journal.append(head, &commit).await.unwrap();
+        commits.push(commit);
     }
-    acts
+    commits
 }
 
 /// Reads the whole journal and verifies it against its head.
-pub(crate) async fn whole_journal(journal: &dyn Journal) -> Vec<StoredAct> {
+pub(crate) async fn whole_journal(journal: &dyn Journal) -> Vec<StoredCommit> {
     let head = journal.head().await.unwrap();
-    let mut acts: Vec<StoredAct> = Vec::new();
+    let mut commits: Vec<StoredCommit> = Vec::new();
     loop {
-        let after = acts.last().map_or(Head::EMPTY, StoredAct::head).revision;
+        let after = commits.last().map_or(Head::EMPTY, StoredCommit::head).revision;
         let page = journal.read(after, 17).await.unwrap();
         if page.is_empty() {
             break;
         }
-        acts.extend(page);
+        commits.extend(page);
     }
-    let found = verify_acts(&acts, Head::EMPTY, Some(head));
+    let found = verify_commits(&commits, Head::EMPTY, Some(head));
     assert!(found.is_intact(), "{found:?}");
     assert!(found.head.revision >= head.revision);
-    acts
+    commits
 }
 
 /// A chain that grows by one kind of record after the other.

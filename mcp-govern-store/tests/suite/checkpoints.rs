@@ -13,7 +13,7 @@ use crate::{
 
 on_every_store!(
     the_newest_checkpoint_of_a_form_is_found_on_every_node,
-    a_checkpoint_of_no_act_is_refused,
+    a_checkpoint_of_no_commit_is_refused,
     a_checkpoint_that_was_forged_is_passed_over,
     a_checkpoint_that_was_not_finished_is_none,
     two_checkpoints_are_kept,
@@ -24,11 +24,11 @@ const MEGABYTE: usize = 1 << 20;
 
 async fn the_newest_checkpoint_of_a_form_is_found_on_every_node(site: Site) {
     let (node, other) = (site.node().await, site.node().await);
-    let acts = grow(&*node.acme().await.journal, 4).await;
+    let commits = grow(&*node.acme().await.journal, 4).await;
     let (here, there) = (node.checkpoints(&tenant()).await, other.checkpoints(&tenant()).await);
     assert_eq!(here.latest(1).await.unwrap(), None);
-    let old = Checkpoint::new(acts[1].head(), 1, b"state after two".as_slice());
-    let large = Checkpoint::new(acts[2].head(), 1, vec![7; 3 * MEGABYTE + 5]);
+    let old = Checkpoint::new(commits[1].head(), 1, b"state after two".as_slice());
+    let large = Checkpoint::new(commits[2].head(), 1, vec![7; 3 * MEGABYTE + 5]);
     here.put(&old).await.unwrap();
     assert_eq!(there.latest(1).await.unwrap(), Some(old));
     here.put(&large).await.unwrap();
@@ -37,18 +37,18 @@ async fn the_newest_checkpoint_of_a_form_is_found_on_every_node(site: Site) {
     assert_eq!(there.newest(1).await.unwrap(), Some(large.head()));
     // A release with a new form replays, and leaves the others theirs until it has written its own.
     assert_eq!((there.latest(2).await.unwrap(), there.newest(2).await.unwrap()), (None, None));
-    let newer = Checkpoint::new(acts[3].head(), 2, b"in a new form".as_slice());
+    let newer = Checkpoint::new(commits[3].head(), 2, b"in a new form".as_slice());
     there.put(&newer).await.unwrap();
     assert_eq!(here.latest(2).await.unwrap(), Some(newer));
     assert_eq!(here.latest(1).await.unwrap(), Some(large));
 }
 
-async fn a_checkpoint_of_no_act_is_refused(site: Site) {
+async fn a_checkpoint_of_no_commit_is_refused(site: Site) {
     let node = site.node().await;
-    let acts = grow(&*node.acme().await.journal, 2).await;
+    let commits = grow(&*node.acme().await.journal, 2).await;
     let checkpoints = node.checkpoints(&tenant()).await;
-    let forged = Head { hash: Digest::of_bytes(b"another"), ..acts[1].head() };
-    let ahead = Head { revision: acts[1].revision().next(), ..acts[1].head() };
+    let forged = Head { hash: Digest::of_bytes(b"another"), ..commits[1].head() };
+    let ahead = Head { revision: commits[1].revision().next(), ..commits[1].head() };
     for head in [Head::EMPTY, forged, ahead] {
         let error = checkpoints.put(&Checkpoint::new(head, 1, b"x".as_slice())).await.unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Conflict);
@@ -58,10 +58,12 @@ async fn a_checkpoint_of_no_act_is_refused(site: Site) {
 
 async fn a_checkpoint_that_was_forged_is_passed_over(site: Site) {
     let node = site.node().await;
-    let acts = grow(&*node.acme().await.journal, 3).await;
+    let commits = grow(&*node.acme().await.journal, 3).await;
     let checkpoints = node.checkpoints(&tenant()).await;
-    let (old, new) =
-        (Checkpoint::new(acts[0].head(), 1, b"old".as_slice()), Checkpoint::new(acts[1].head(), 1, b"new".as_slice()));
+    let (old, new) = (
+        Checkpoint::new(commits[0].head(), 1, b"old".as_slice()),
+        Checkpoint::new(commits[1].head(), 1, b"new".as_slice()),
+    );
     checkpoints.put(&old).await.unwrap();
     checkpoints.put(&new).await.unwrap();
     let stranger = site.node_with(&VaultKeys::generate().unwrap()).await;
@@ -82,14 +84,14 @@ async fn a_checkpoint_that_was_forged_is_passed_over(site: Site) {
         .await,
         1
     );
-    assert_eq!(checkpoints.latest(1).await.unwrap(), None, "and is no checkpoint of another act");
+    assert_eq!(checkpoints.latest(1).await.unwrap(), None, "and is no checkpoint of another commit");
 }
 
 async fn a_checkpoint_that_was_not_finished_is_none(site: Site) {
     let node = site.node().await;
-    let acts = grow(&*node.acme().await.journal, 3).await;
+    let commits = grow(&*node.acme().await.journal, 3).await;
     let checkpoints = node.checkpoints(&tenant()).await;
-    let [old, cut, new] = [0, 1, 2].map(|place| Checkpoint::new(acts[place].head(), 1, vec![7; 2 * MEGABYTE]));
+    let [old, cut, new] = [0, 1, 2].map(|place| Checkpoint::new(commits[place].head(), 1, vec![7; 2 * MEGABYTE]));
     checkpoints.put(&old).await.unwrap();
     checkpoints.put(&cut).await.unwrap();
     let last = "DELETE FROM checkpoint_part WHERE part = 1 AND \
@@ -107,21 +109,21 @@ async fn a_checkpoint_that_was_not_finished_is_none(site: Site) {
 
 async fn two_checkpoints_are_kept(site: Site) {
     let node = site.node().await;
-    let acts = grow(&*node.acme().await.journal, 6).await;
+    let commits = grow(&*node.acme().await.journal, 6).await;
     let checkpoints = node.checkpoints(&tenant()).await;
-    for act in &acts {
-        checkpoints.put(&Checkpoint::new(act.head(), 1, act.bytes().clone())).await.unwrap();
+    for commit in &commits {
+        checkpoints.put(&Checkpoint::new(commit.head(), 1, commit.bytes().clone())).await.unwrap();
     }
     assert_eq!(site.sql("DELETE FROM checkpoint WHERE revision = 6").await, 1);
-    assert_eq!(checkpoints.latest(1).await.unwrap().unwrap().head(), acts[4].head());
+    assert_eq!(checkpoints.latest(1).await.unwrap().unwrap().head(), commits[4].head());
     assert_eq!(site.sql("DELETE FROM checkpoint").await, 1);
     assert_eq!(site.sql("DELETE FROM checkpoint_part").await, 0, "no part stays behind");
 }
 
 async fn the_checkpoints_of_another_tenant_are_not_found(site: Site) {
     let node = site.node().await;
-    let acts = grow(&*node.acme().await.journal, 1).await;
-    let checkpoint = Checkpoint::new(acts[0].head(), 1, b"ours".as_slice());
+    let commits = grow(&*node.acme().await.journal, 1).await;
+    let checkpoint = Checkpoint::new(commits[0].head(), 1, b"ours".as_slice());
     node.checkpoints(&tenant()).await.put(&checkpoint).await.unwrap();
     let other = node.checkpoints(&"other".parse().unwrap()).await;
     assert_eq!(other.latest(1).await.unwrap(), None);

@@ -81,7 +81,7 @@ fn a_busy_runtime_of_calls_keeps_the_rules_fresh_and_hides_no_kill_switch(site: 
     let since = Instant::now();
     others.block_on(async {
         let other = start(stores().await, &Vendor::new()).await;
-        other.act(Action::Kill { scope: KillScope::Tenant }).await.unwrap();
+        other.commit(Action::Kill { scope: KillScope::Tenant }).await.unwrap();
         let killed = other.governor.revision();
         tokio::time::timeout(Duration::from_secs(90), node.governor.reached(killed)).await.unwrap().unwrap();
         // Long after the last word that anything on the busy runtime can have had from the journal.

@@ -6,8 +6,8 @@ use mcp_govern_conformance::Harness;
 use mcp_govern_core::{
     CredentialOwner, ManualClock, TenantId, Timestamp, ToolId,
     audit::BreakKind,
-    governor::{ActOutcome, Acted, GovernError, GovernErrorKind},
-    journal::{Act, ActError, Action, CHECKPOINT_FORM, KillScope, Revision, StoredAct},
+    governor::{CommitOutcome, Committed, GovernError, GovernErrorKind},
+    journal::{Action, CHECKPOINT_FORM, Commit, CommitError, KillScope, Revision, StoredCommit},
     ports::Stores,
 };
 use serde_json::json;
@@ -15,22 +15,22 @@ use serde_json::json;
 use crate::{
     nodes::{Running, TENANT, Vendor, admin, denied, furnish, grant, start, start_with},
     on_every_store,
-    site::{PATIENCE, Site, until},
+    site::{Site, TIMEOUT, until},
 };
 
 on_every_store!(
     what_was_approved_yesterday_is_approved_today,
     a_kill_switch_on_one_node_stops_the_calls_on_the_other,
-    of_two_nodes_that_act_at_once_both_are_done_and_of_one_thing_one_wins,
+    of_two_nodes_that_commit_at_once_both_are_done_and_of_one_thing_one_wins,
     a_revoked_grant_denies_the_next_call_on_every_node,
     the_newest_records_removed_with_their_head_are_found_by_the_journal,
-    the_newest_acts_removed_with_their_head_are_found_by_the_audit,
+    the_newest_commits_removed_with_their_head_are_found_by_the_audit,
     a_call_that_was_under_way_in_a_crash_is_listed_as_unknown,
     a_node_opens_from_a_checkpoint_and_goes_on_from_there,
     a_checkpoint_that_is_of_no_use_is_passed_over,
     a_secret_that_an_earlier_life_left_behind_is_taken_away_also_after_a_checkpoint,
-    an_act_that_is_gone_from_the_middle_is_found_and_everything_denied,
-    an_act_of_a_newer_release_opens_closed_and_says_why,
+    a_commit_that_is_gone_from_the_middle_is_found_and_everything_denied,
+    a_commit_of_a_newer_release_opens_closed_and_says_why,
     a_grant_that_has_ended_stays_ended_when_the_clock_jumps_back,
     two_tenants_of_one_store_do_not_touch,
     a_node_without_vault_keys_governs_and_opens_no_secret,
@@ -77,32 +77,33 @@ async fn a_kill_switch_on_one_node_stops_the_calls_on_the_other(site: Site) {
         vendor.wait();
         let under_way = two.begin();
         vendor.arrival().await;
-        one.act(Action::Kill { scope: scope.clone() }).await.unwrap();
-        let stopped = tokio::time::timeout(PATIENCE, under_way).await.expect("it is stopped").unwrap();
+        one.commit(Action::Kill { scope: scope.clone() }).await.unwrap();
+        let stopped = tokio::time::timeout(TIMEOUT, under_way).await.expect("it is stopped").unwrap();
         assert_eq!(denied(&stopped), "call_killed");
         assert!(matches!(denied(&two.call().await), "tenant_killed" | "tool_killed"));
         vendor.go();
-        let released = one.act(Action::Release { scope }).await.unwrap();
+        let released = one.commit(Action::Release { scope }).await.unwrap();
         two.governor.reached(released.revision).await.unwrap();
     }
     two.call().await.unwrap();
 }
 
-async fn of_two_nodes_that_act_at_once_both_are_done_and_of_one_thing_one_wins(site: Site) {
+async fn of_two_nodes_that_commit_at_once_both_are_done_and_of_one_thing_one_wins(site: Site) {
     let (vendor, one) = first(&site).await;
     let two = start(stores(&site).await, &vendor).await;
     let before = one.governor.revision().0;
     for round in 0..10 {
         let (left, right, same) = (format!("l{round}"), format!("r{round}"), format!("same{round}"));
-        let (left, right) = tokio::join!(one.act(grant(&left, None)), two.act(grant(&right, None)));
+        let (left, right) = tokio::join!(one.commit(grant(&left, None)), two.commit(grant(&right, None)));
         assert_ne!(left.unwrap().revision, right.unwrap().revision);
-        let (left, right) = tokio::join!(one.act(grant(&same, None)), two.act(grant(&same, None)));
-        let won =
-            |acted: &Result<Acted, GovernError>| acted.as_ref().is_ok_and(|acted| acted.outcome == ActOutcome::Done);
+        let (left, right) = tokio::join!(one.commit(grant(&same, None)), two.commit(grant(&same, None)));
+        let won = |committed: &Result<Committed, GovernError>| {
+            committed.as_ref().is_ok_and(|committed| committed.outcome == CommitOutcome::Done)
+        };
         assert!(won(&left) != won(&right), "{left:?} {right:?}");
     }
     until(async || (one.governor.revision() == two.governor.revision()).then_some(())).await;
-    assert_eq!(one.governor.revision().0, before + 30, "as many acts as were done, and no act twice");
+    assert_eq!(one.governor.revision().0, before + 30, "as many commits as were done, and no commit twice");
     assert_eq!(one.governor.journal_head(), two.governor.journal_head());
     one.assert_intact(0).await;
 }
@@ -110,10 +111,10 @@ async fn of_two_nodes_that_act_at_once_both_are_done_and_of_one_thing_one_wins(s
 async fn a_revoked_grant_denies_the_next_call_on_every_node(site: Site) {
     let (vendor, one) = first(&site).await;
     let two = start(stores(&site).await, &vendor).await;
-    one.act(grant("ann", None)).await.unwrap();
+    one.commit(grant("ann", None)).await.unwrap();
     two.governor.reached(one.governor.revision()).await.unwrap();
     two.call_as("ann").await.unwrap();
-    let revoked = two.act(Action::RevokeGrant { grant: "ann".parse().unwrap() }).await.unwrap();
+    let revoked = two.commit(Action::RevokeGrant { grant: "ann".parse().unwrap() }).await.unwrap();
     // Whoever holds nothing is told of nothing.
     assert_eq!(denied(&two.call_as("ann").await), "unknown_tool");
     one.governor.reached(revoked.revision).await.unwrap();
@@ -124,7 +125,7 @@ async fn the_newest_records_removed_with_their_head_are_found_by_the_journal(sit
     let (vendor, node) = first(&site).await;
     let writer = node.governor.status().writer;
     node.call().await.unwrap();
-    // Opened, intent, outcome, closed; the end of the chain is an act of the journal.
+    // Opened, intent, outcome, closed; the end of the chain is a commit of the journal.
     node.governor.close().await;
     assert_eq!(node.governor.state().audit_anchors()[&writer].sequence, 4);
     for (removed, rewritten, first_missing) in [
@@ -147,10 +148,10 @@ async fn the_newest_records_removed_with_their_head_are_found_by_the_journal(sit
     }
 }
 
-async fn the_newest_acts_removed_with_their_head_are_found_by_the_audit(site: Site) {
+async fn the_newest_commits_removed_with_their_head_are_found_by_the_audit(site: Site) {
     let (vendor, node) = first(&site).await;
-    node.act(grant("ann", None)).await.unwrap();
-    node.act(grant("bob", None)).await.unwrap();
+    node.commit(grant("ann", None)).await.unwrap();
+    node.commit(grant("bob", None)).await.unwrap();
     // A node that opens says in its chain where the journal stands.
     let head = node.governor.journal_head();
     let other = start(stores(&site).await, &vendor).await;
@@ -167,7 +168,7 @@ async fn the_newest_acts_removed_with_their_head_are_found_by_the_audit(site: Si
     assert_eq!(next.governor.revision().0, anchored.revision.0 - 3);
     let found = next.governor.verify_journal(&admin(), None).await.unwrap();
     let expected = Revision(anchored.revision.0 - 2);
-    assert_eq!(found.broken, Some(ActError::Broken { revision: head.revision, expected }));
+    assert_eq!(found.broken, Some(CommitError::Broken { revision: head.revision, expected }));
 }
 
 async fn a_call_that_was_under_way_in_a_crash_is_listed_as_unknown(site: Site) {
@@ -194,13 +195,13 @@ async fn a_node_opens_from_a_checkpoint_and_goes_on_from_there(site: Site) {
     let (vendor, _) = first(&site).await;
     let keeper = start_with(stores(&site).await, &vendor, |builder| builder.with_checkpoint_every(10)).await.unwrap();
     for number in 0..25 {
-        keeper.act(grant(&format!("g{number}"), None)).await.unwrap();
+        keeper.commit(grant(&format!("g{number}"), None)).await.unwrap();
     }
     let checkpoints = site.node().await.stores().open(&TENANT.parse().unwrap()).await.unwrap().checkpoints.unwrap();
     let kept = until(async || checkpoints.newest(CHECKPOINT_FORM).await.unwrap()).await;
     let before = keeper.governor.state();
     drop(keeper);
-    // Whoever opened by reading every act would meet this one.
+    // Whoever opened by reading every commit would meet this one.
     assert_eq!(site.sql("UPDATE act SET bytes = hash WHERE revision = 2").await, 1);
     assert!(kept.revision > Revision(2), "{kept:?}");
     let next = start(stores(&site).await, &vendor).await;
@@ -210,7 +211,7 @@ async fn a_node_opens_from_a_checkpoint_and_goes_on_from_there(site: Site) {
     next.call().await.unwrap();
     // A checkpoint hides nothing from verification.
     let found = next.governor.verify_journal(&admin(), None).await.unwrap();
-    assert!(matches!(found.broken, Some(ActError::Tampered { revision: Revision(2) })), "{found:?}");
+    assert!(matches!(found.broken, Some(CommitError::Tampered { revision: Revision(2) })), "{found:?}");
 }
 
 async fn a_checkpoint_that_is_of_no_use_is_passed_over(site: Site) {
@@ -237,24 +238,24 @@ async fn a_secret_that_an_earlier_life_left_behind_is_taken_away_also_after_a_ch
     let (key, _) = tenant.vault.list().await.unwrap().remove(0);
     let secret = tenant.vault.get(&key).await.unwrap().unwrap().credential;
     let server = key.server.clone();
-    node.act(Action::RemoveCredential { server, owner: CredentialOwner::Shared }).await.unwrap();
+    node.commit(Action::RemoveCredential { server, owner: CredentialOwner::Shared }).await.unwrap();
     assert!(tenant.vault.list().await.unwrap().is_empty());
     let checkpoints = tenant.checkpoints.unwrap();
     let removed = node.governor.revision();
-    // A burst of acts, so that no time is waited for until the next checkpoint.
+    // A burst of commits, so that no time is waited for until the next checkpoint.
     for number in 0..12 {
-        node.act(grant(&format!("g{number}"), None)).await.unwrap();
+        node.commit(grant(&format!("g{number}"), None)).await.unwrap();
     }
     until(async || checkpoints.newest(CHECKPOINT_FORM).await.unwrap().filter(|head| head.revision >= removed)).await;
     drop(node);
-    // As if that life had died between the act and the deletion.
+    // As if that life had died between the commit and the deletion.
     tenant.vault.put(&key, 0, &secret).await.unwrap();
     let next = start(stores(&site).await, &vendor).await;
     until(async || tenant.vault.list().await.unwrap().is_empty().then_some(())).await;
     assert_eq!(denied(&next.call().await), "credential_missing");
 }
 
-async fn an_act_that_is_gone_from_the_middle_is_found_and_everything_denied(site: Site) {
+async fn a_commit_that_is_gone_from_the_middle_is_found_and_everything_denied(site: Site) {
     let (vendor, node) = first(&site).await;
     drop(node);
     assert_eq!(site.sql("DELETE FROM act WHERE revision = 4").await, 1);
@@ -263,31 +264,34 @@ async fn an_act_that_is_gone_from_the_middle_is_found_and_everything_denied(site
     assert!(why.contains("revision 4"), "{why}");
     assert_eq!(denied(&next.call().await), "state_unreadable");
     let found = next.governor.verify_journal(&admin(), None).await.unwrap();
-    assert_eq!((found.head.revision, found.broken), (Revision(3), Some(ActError::Missing { revision: Revision(4) })));
+    assert_eq!(
+        (found.head.revision, found.broken),
+        (Revision(3), Some(CommitError::Missing { revision: Revision(4) }))
+    );
 }
 
-async fn an_act_of_a_newer_release_opens_closed_and_says_why(site: Site) {
+async fn a_commit_of_a_newer_release_opens_closed_and_says_why(site: Site) {
     let (vendor, node) = first(&site).await;
     let journal = stores(&site).await.open(&TENANT.parse().unwrap()).await.unwrap().journal;
     let head = journal.head().await.unwrap();
-    let act: Act = serde_json::from_value(json!({
+    let commit: Commit = serde_json::from_value(json!({
         "revision": head.revision.next(), "previous": head.hash, "command_id": "newer",
         "actor": admin().to_recorded(), "at": node.governor.now(), "reason": null,
         "events": [{"event": "governance_activated.v1", "data": {}}],
     }))
     .unwrap();
-    let bytes = String::from_utf8(StoredAct::seal(&act).unwrap().bytes().to_vec()).unwrap();
+    let bytes = String::from_utf8(StoredCommit::seal(&commit).unwrap().bytes().to_vec()).unwrap();
     let bytes = bytes.replace("governance_activated.v1", "governance_activated.v2").into_bytes();
-    let newer = StoredAct::from_parts(act.revision, mcp_govern_core::Digest::of_bytes(&bytes), bytes);
+    let newer = StoredCommit::from_parts(commit.revision, mcp_govern_core::Digest::of_bytes(&bytes), bytes);
     journal.append(head, &newer).await.unwrap();
     let next = start(stores(&site).await, &vendor).await;
-    let why = next.governor.status().unreadable.expect("a newer act is never skipped");
+    let why = next.governor.status().unreadable.expect("a newer commit is never skipped");
     assert!(why.contains("governance_activated.v2"), "{why}");
     for node in [&next, &node] {
         // A node that runs learns of it within its poll interval.
         let called = until(async || Some(node.call().await).filter(Result::is_err)).await;
         assert_eq!(denied(&called), "state_unreadable");
-        let refused = node.act(grant("late", None)).await.unwrap_err();
+        let refused = node.commit(grant("late", None)).await.unwrap_err();
         assert_eq!(refused.kind(), GovernErrorKind::Unreadable);
     }
 }
@@ -302,15 +306,15 @@ async fn a_grant_that_has_ended_stays_ended_when_the_clock_jumps_back(site: Site
         move |builder: mcp_govern_core::governor::GovernorBuilder| builder.with_clock(clock)
     };
     let node = start_with(stores(&site).await, &vendor, at(&clock)).await.unwrap();
-    node.act(grant("ann", Some(noon.plus(Duration::from_mins(1))))).await.unwrap();
+    node.commit(grant("ann", Some(noon.plus(Duration::from_mins(1))))).await.unwrap();
     node.call_as("ann").await.unwrap();
     clock.advance(Duration::from_mins(2));
     assert_eq!(denied(&node.call_as("ann").await), "grant_expired");
-    node.act(grant("bob", None)).await.unwrap();
+    node.commit(grant("bob", None)).await.unwrap();
     clock.set(noon);
     assert_eq!(denied(&node.call_as("ann").await), "grant_expired");
     node.governor.close().await;
-    // Also in a new life: the last act was later.
+    // Also in a new life: the last commit was later.
     let next = start_with(stores(&site).await, &vendor, at(&clock)).await.unwrap();
     assert_eq!(denied(&next.call_as("ann").await), "grant_expired");
     next.call_as("bob").await.unwrap();
@@ -327,7 +331,7 @@ async fn two_tenants_of_one_store_do_not_touch(site: Site) {
     assert!(theirs.state().tools().is_empty() && theirs.revision() == Revision::ZERO);
     let command = mcp_govern_core::CommandId::random().unwrap();
     let kill = Action::Kill { scope: KillScope::Tenant };
-    theirs.act(&admin(), mcp_govern_core::journal::Command::new(command, kill)).await.unwrap();
+    theirs.commit(&admin(), mcp_govern_core::journal::Command::new(command, kill)).await.unwrap();
     let before = ours.governor.revision();
     ours.call().await.unwrap();
     assert_eq!((ours.governor.revision(), theirs.revision()), (before, Revision(1)));
@@ -344,8 +348,8 @@ async fn a_node_without_vault_keys_governs_and_opens_no_secret(site: Site) {
     assert!(without.open(&TENANT.parse().unwrap()).await.unwrap().checkpoints.is_none());
     let command = start(without, &vendor).await;
     assert_eq!(command.governor.journal_head(), node.governor.journal_head());
-    let acted = command.act(grant("ann", None)).await.unwrap();
-    node.governor.reached(acted.revision).await.unwrap();
+    let committed = command.commit(grant("ann", None)).await.unwrap();
+    node.governor.reached(committed.revision).await.unwrap();
     node.call_as("ann").await.unwrap();
     assert_eq!(denied(&command.call_as("ann").await), "credential_unusable");
     assert_eq!(vendor.calls(), 1);

@@ -1,38 +1,38 @@
 use mcp_govern_core::{
     Digest,
-    journal::{Head, Revision, StoredAct},
+    journal::{Head, Revision, StoredCommit},
     ports::{AppendError, StoreErrorKind},
 };
 
 use crate::{
-    chains::{act, grow, tenant, whole_journal},
+    chains::{commit, grow, tenant, whole_journal},
     on_every_store,
-    site::{PATIENCE, Site, until},
+    site::{Site, TIMEOUT, until},
 };
 
 on_every_store!(
-    an_act_is_read_back_byte_for_byte_on_every_node,
+    a_commit_is_read_back_byte_for_byte_on_every_node,
     of_appends_at_the_same_head_one_wins,
     an_append_at_another_head_does_nothing,
     pages_are_whole_and_in_order,
-    an_act_wakes_the_readers_of_every_node,
+    a_commit_wakes_the_readers_of_every_node,
     a_reader_is_told_that_nothing_has_changed,
     the_readers_of_another_tenant_are_left_alone,
     tenants_share_nothing,
     a_dropped_append_leaves_nothing_behind,
-    a_large_act_comes_back_whole,
+    a_large_commit_comes_back_whole,
 );
 
-async fn an_act_is_read_back_byte_for_byte_on_every_node(site: Site) {
+async fn a_commit_is_read_back_byte_for_byte_on_every_node(site: Site) {
     let (one, two) = (site.node().await, site.node().await);
     let (here, there) = (one.acme().await.journal, two.acme().await.journal);
     assert_eq!(here.head().await.unwrap(), Head::EMPTY);
     assert!(here.read(Revision::ZERO, 10).await.unwrap().is_empty());
-    let acts = grow(&*here, 3).await;
-    assert_eq!(there.head().await.unwrap(), acts[2].head());
-    assert_eq!(there.read(Revision::ZERO, 10).await.unwrap(), acts);
+    let commits = grow(&*here, 3).await;
+    assert_eq!(there.head().await.unwrap(), commits[2].head());
+    assert_eq!(there.read(Revision::ZERO, 10).await.unwrap(), commits);
     let after = site.node().await.acme().await.journal;
-    assert_eq!(after.read(Revision(1), 1).await.unwrap(), acts[1..2]);
+    assert_eq!(after.read(Revision(1), 1).await.unwrap(), commits[1..2]);
 }
 
 async fn of_appends_at_the_same_head_one_wins(site: Site) {
@@ -42,8 +42,8 @@ async fn of_appends_at_the_same_head_one_wins(site: Site) {
     for round in 0..10 {
         let rivals = (0..8).map(|rival| {
             let journal = journals[rival % 2].clone();
-            let act = act(head, &format!("rival-{round}-{rival}"));
-            tokio::spawn(async move { journal.append(head, &act).await })
+            let commit = commit(head, &format!("rival-{round}-{rival}"));
+            tokio::spawn(async move { journal.append(head, &commit).await })
         });
         let mut won = Vec::new();
         let mut lost = Vec::new();
@@ -63,35 +63,35 @@ async fn of_appends_at_the_same_head_one_wins(site: Site) {
 
 async fn an_append_at_another_head_does_nothing(site: Site) {
     let journal = site.node().await.acme().await.journal;
-    let acts = grow(&*journal, 2).await;
-    let forged = Head { hash: Digest::of_bytes(b"another"), ..acts[1].head() };
-    for head in [Head::EMPTY, acts[0].head(), forged] {
-        let refused = journal.append(head, &act(head, "late")).await;
-        assert!(matches!(refused, Err(AppendError::Conflict(at)) if at == acts[1].head()), "{refused:?}");
+    let commits = grow(&*journal, 2).await;
+    let forged = Head { hash: Digest::of_bytes(b"another"), ..commits[1].head() };
+    for head in [Head::EMPTY, commits[0].head(), forged] {
+        let refused = journal.append(head, &commit(head, "late")).await;
+        assert!(matches!(refused, Err(AppendError::Conflict(at)) if at == commits[1].head()), "{refused:?}");
     }
-    let gap = act(Head { revision: Revision(5), ..acts[1].head() }, "gap");
-    let refused = journal.append(acts[1].head(), &gap).await;
+    let gap = commit(Head { revision: Revision(5), ..commits[1].head() }, "gap");
+    let refused = journal.append(commits[1].head(), &gap).await;
     assert!(matches!(refused, Err(AppendError::Store(error)) if error.kind() == StoreErrorKind::Conflict));
-    assert_eq!(whole_journal(&*journal).await, acts);
+    assert_eq!(whole_journal(&*journal).await, commits);
 }
 
 async fn pages_are_whole_and_in_order(site: Site) {
     let journal = site.node().await.acme().await.journal;
-    let acts = grow(&*journal, 23).await;
-    let mut read: Vec<StoredAct> = Vec::new();
+    let commits = grow(&*journal, 23).await;
+    let mut read: Vec<StoredCommit> = Vec::new();
     for limit in [5, 1, 7, 100] {
-        let after = read.last().map_or(Revision::ZERO, StoredAct::revision);
+        let after = read.last().map_or(Revision::ZERO, StoredCommit::revision);
         let page = journal.read(after, limit).await.unwrap();
         assert!(page.len() <= limit);
         read.extend(page);
     }
-    assert_eq!(read, acts);
+    assert_eq!(read, commits);
     assert!(journal.read(Revision(23), 10).await.unwrap().is_empty());
     assert!(journal.read(Revision(99), 10).await.unwrap().is_empty());
     assert!(journal.read(Revision::ZERO, 0).await.unwrap().is_empty());
 }
 
-async fn an_act_wakes_the_readers_of_every_node(site: Site) {
+async fn a_commit_wakes_the_readers_of_every_node(site: Site) {
     let (one, two) = (site.node().await, site.node().await);
     let (here, there) = (one.acme().await.journal, two.acme().await.journal);
     for after in 0..3 {
@@ -111,11 +111,11 @@ async fn a_reader_is_told_that_nothing_has_changed(site: Site) {
     let journal = site.node().await.acme().await.journal;
     grow(&*journal, 1).await;
     for _ in 0..3 {
-        let told = tokio::time::timeout(PATIENCE, journal.changed(Revision(1))).await;
+        let told = tokio::time::timeout(TIMEOUT, journal.changed(Revision(1))).await;
         told.expect("it is confirmed at least once per poll interval").unwrap();
     }
-    let known = tokio::time::timeout(PATIENCE, journal.changed(Revision::ZERO)).await;
-    known.expect("an act that is there already is no news to wait for").unwrap();
+    let known = tokio::time::timeout(TIMEOUT, journal.changed(Revision::ZERO)).await;
+    known.expect("a commit that is there already is no news to wait for").unwrap();
 }
 
 async fn the_readers_of_another_tenant_are_left_alone(site: Site) {
@@ -139,23 +139,23 @@ async fn tenants_share_nothing(site: Site) {
 
 async fn a_dropped_append_leaves_nothing_behind(site: Site) {
     let journal = site.node().await.acme().await.journal;
-    for patience in 0..60 {
+    for timeout in 0..60 {
         let head = journal.head().await.unwrap();
-        let act = act(head, &format!("dropped-{patience}"));
+        let commit = commit(head, &format!("dropped-{timeout}"));
         let dropped = async {
-            for _ in 0..patience {
+            for _ in 0..timeout {
                 tokio::task::yield_now().await;
             }
         };
         tokio::select! {
             biased;
-            appended = journal.append(head, &act) => drop(appended.unwrap()),
+            appended = journal.append(head, &commit) => drop(appended.unwrap()),
             () = dropped => {}
         }
         // Whether or not it was done, it was done as a whole, and the next one gets through.
         until(async || {
             let head = journal.head().await.unwrap();
-            let next = crate::chains::act(head, &format!("next-{patience}"));
+            let next = crate::chains::commit(head, &format!("next-{timeout}"));
             match journal.append(head, &next).await {
                 Ok(_) => Some(()),
                 Err(AppendError::Conflict(_)) => None,
@@ -167,13 +167,13 @@ async fn a_dropped_append_leaves_nothing_behind(site: Site) {
     assert!(whole_journal(&*journal).await.len() >= 60);
 }
 
-async fn a_large_act_comes_back_whole(site: Site) {
+async fn a_large_commit_comes_back_whole(site: Site) {
     let journal = site.node().await.acme().await.journal;
-    let act = act(Head::EMPTY, &"x".repeat(50));
-    let mut text: serde_json::Value = serde_json::from_slice(act.bytes()).unwrap();
+    let commit = commit(Head::EMPTY, &"x".repeat(50));
+    let mut text: serde_json::Value = serde_json::from_slice(commit.bytes()).unwrap();
     text["reason"] = "long ".repeat(1_000_000).into();
     let bytes = serde_json::to_vec(&text).unwrap();
-    let large = StoredAct::from_parts(Revision(1), Digest::of_bytes(&bytes), bytes);
+    let large = StoredCommit::from_parts(Revision(1), Digest::of_bytes(&bytes), bytes);
     journal.append(Head::EMPTY, &large).await.unwrap();
     assert_eq!(whole_journal(&*journal).await, [large]);
 }

@@ -17,7 +17,7 @@ use mcp_govern_core::{
     RequestPreview, Role, Secret, SecretField, ServerConfig, ServerSpec, TenantId, Timestamp, ToolName, ToolOutput,
     ToolPrefix, ToolServer, UserId,
     audit::AuditKey,
-    governor::{Acted, CallError, CallLimits, CallRequest, CallSuccess, Follower, GovernError, GovernorBuilder},
+    governor::{CallError, CallLimits, CallRequest, CallSuccess, Committed, Follower, GovernError, GovernorBuilder},
     journal::{Action, Command},
     ports::Stores,
 };
@@ -241,8 +241,8 @@ impl Running {
         tokio::spawn(async move { call(&governor, "person").await })
     }
 
-    pub(crate) async fn act(&self, action: Action) -> Result<Acted, GovernError> {
-        self.governor.act(&admin(), Command::new(CommandId::random().unwrap(), action)).await
+    pub(crate) async fn commit(&self, action: Action) -> Result<Committed, GovernError> {
+        self.governor.commit(&admin(), Command::new(CommandId::random().unwrap(), action)).await
     }
 
     /// That both streams are as they were written, and every call of this and dead nodes has an end, but for so many.

@@ -15,7 +15,7 @@ use stand_ins::postgres::Cluster;
 
 use crate::{
     nodes::{Running, Vendor, denied, furnish, start, start_with},
-    site::{PATIENCE, until},
+    site::{TIMEOUT, until},
 };
 
 /// What a node waits for a store that is away: not long, so that its calls are denied soon.
@@ -26,7 +26,7 @@ const SHORT: Duration = Duration::from_millis(200);
 const AWAY: [&str; 3] = ["record_unavailable", "credential_unusable", "state_stale"];
 
 fn sqlite_options(keys: &VaultKeys) -> SqliteOptions {
-    SqliteOptions::new(keys.clone()).with_patience(PATIENCE).with_poll(Duration::from_millis(20))
+    SqliteOptions::new(keys.clone()).with_timeout(TIMEOUT).with_poll(Duration::from_millis(20))
 }
 
 async fn sqlite(path: &Path, options: SqliteOptions) -> Arc<dyn Stores> {
@@ -96,8 +96,8 @@ async fn while_another_process_holds_the_lock_of_the_file_calls_are_denied_and_g
     let (folder, keys, vendor) = (tempfile::tempdir().unwrap(), VaultKeys::generate().unwrap(), Vendor::new());
     let path = folder.path().join("store.db");
     furnish(sqlite(&path, sqlite_options(&keys)).await, &vendor).await;
-    let node = start_impatient(&vendor, PATIENCE, async || {
-        let stores = SqliteStores::open(&path, sqlite_options(&keys).with_patience(SHORT)).await?;
+    let node = start_impatient(&vendor, TIMEOUT, async || {
+        let stores = SqliteStores::open(&path, sqlite_options(&keys).with_timeout(SHORT)).await?;
         Ok(Arc::new(stores) as Arc<dyn Stores>)
     })
     .await;
@@ -139,7 +139,7 @@ async fn on_a_full_disk_calls_are_denied_and_what_was_said_stays() {
 #[cfg(feature = "postgres")]
 async fn postgres(vendor: &Arc<Vendor>, max_staleness: Duration, url: &str, keys: &VaultKeys) -> Running {
     start_impatient(vendor, max_staleness, async || {
-        let options = PostgresOptions::new(keys.clone()).with_patience(SHORT).with_poll(Duration::from_millis(50));
+        let options = PostgresOptions::new(keys.clone()).with_timeout(SHORT).with_poll(Duration::from_millis(50));
         Ok(Arc::new(PostgresStores::connect(url, options).await?) as Arc<dyn Stores>)
     })
     .await
@@ -150,7 +150,7 @@ async fn postgres(vendor: &Arc<Vendor>, max_staleness: Duration, url: &str, keys
 async fn installed(cluster: &Cluster, keys: &VaultKeys, vendor: &Arc<Vendor>) -> (String, String) {
     let url = cluster.database();
     let patient =
-        PostgresStores::connect(&url, PostgresOptions::new(keys.clone()).with_patience(PATIENCE)).await.unwrap();
+        PostgresStores::connect(&url, PostgresOptions::new(keys.clone()).with_timeout(TIMEOUT)).await.unwrap();
     furnish(Arc::new(patient), vendor).await;
     let name = url.split('?').next().unwrap().rsplit('/').next().unwrap().to_owned();
     (url, name)
@@ -162,7 +162,7 @@ async fn while_postgres_is_restarted_calls_are_denied_and_go_on_after() {
     let (keys, vendor) = (VaultKeys::generate().unwrap(), Vendor::new());
     let Some(cluster) = Cluster::start(&["fsync = on"]) else { return };
     let (url, _) = installed(&cluster, &keys, &vendor).await;
-    let node = postgres(&vendor, PATIENCE, &url, &keys).await;
+    let node = postgres(&vendor, TIMEOUT, &url, &keys).await;
     tokio::task::block_in_place(|| cluster.pg_ctl(&["stop", "-m", "immediate"]));
     denied_until(&node, &vendor, async || tokio::task::block_in_place(|| cluster.pg_ctl(&["start"]))).await;
 }
@@ -174,7 +174,7 @@ async fn while_connections_are_cut_calls_are_denied_and_go_on_after() {
     let Some(cluster) = Cluster::shared() else { return };
     let (_, name) = installed(cluster, &keys, &vendor).await;
     let proxy = Proxy::to(cluster.socket()).await;
-    let node = postgres(&vendor, PATIENCE, &proxy.url(&name), &keys).await;
+    let node = postgres(&vendor, TIMEOUT, &proxy.url(&name), &keys).await;
     proxy.cut(Way::Closed);
     denied_until(&node, &vendor, async || proxy.cut(Way::Open)).await;
 }
@@ -185,7 +185,7 @@ async fn while_somebody_holds_a_lock_in_postgres_calls_are_denied_and_go_on_afte
     let (keys, vendor) = (VaultKeys::generate().unwrap(), Vendor::new());
     let Some(cluster) = Cluster::shared() else { return };
     let (url, _) = installed(cluster, &keys, &vendor).await;
-    let node = postgres(&vendor, PATIENCE, &url, &keys).await;
+    let node = postgres(&vendor, TIMEOUT, &url, &keys).await;
     let mut other = sqlx::PgConnection::connect(&url).await.unwrap();
     for statement in ["BEGIN", "LOCK TABLE mcp_govern.writer IN ACCESS EXCLUSIVE MODE"] {
         sqlx::query(statement).execute(&mut other).await.unwrap();
@@ -206,7 +206,7 @@ async fn serialisation_failures_deny_no_call() {
     let set = format!("ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'");
     sqlx::query(sqlx::AssertSqlSafe(set)).execute(&mut administrator).await.unwrap();
     let patient = async || {
-        let options = PostgresOptions::new(keys.clone()).with_patience(PATIENCE);
+        let options = PostgresOptions::new(keys.clone()).with_timeout(TIMEOUT);
         let stores: Arc<dyn Stores> = Arc::new(PostgresStores::connect(&url, options).await.unwrap());
         start(stores, &vendor).await
     };
@@ -216,7 +216,7 @@ async fn serialisation_failures_deny_no_call() {
         call.await.unwrap().unwrap();
     }
     let (one, two) = (crate::nodes::grant("one", None), crate::nodes::grant("two", None));
-    let (one, two) = tokio::join!(nodes[0].act(one), nodes[1].act(two));
+    let (one, two) = tokio::join!(nodes[0].commit(one), nodes[1].commit(two));
     assert_ne!(one.unwrap().revision, two.unwrap().revision);
     for node in &nodes {
         node.governor.close().await;
@@ -231,7 +231,7 @@ async fn while_a_replica_takes_over_calls_are_denied_and_go_on_after() {
     let Some(primary) = Cluster::start(&["wal_level = replica", "max_wal_senders = 5"]) else { return };
     let (url, name) = installed(&primary, &keys, &vendor).await;
     let proxy = Proxy::to(primary.socket()).await;
-    let node = postgres(&vendor, PATIENCE, &proxy.url(&name), &keys).await;
+    let node = postgres(&vendor, TIMEOUT, &proxy.url(&name), &keys).await;
     let replica = tokio::task::block_in_place(|| primary.replica());
     let mut administrator = sqlx::PgConnection::connect(&url).await.unwrap();
     for statement in ["ALTER SYSTEM SET synchronous_standby_names = 'replica'", "SELECT pg_reload_conf()"] {
@@ -279,7 +279,7 @@ async fn rules_that_cannot_be_confirmed_in_time_stop_calls_in_flight_and_deny_ne
     .await;
     // Nobody answers, and nobody says so.
     proxy.silence();
-    let stopped = tokio::time::timeout(PATIENCE, under_way).await.expect("it is stopped").unwrap();
+    let stopped = tokio::time::timeout(TIMEOUT, under_way).await.expect("it is stopped").unwrap();
     assert_eq!(denied(&stopped), "state_stale");
     assert_eq!(denied(&node.call().await), "state_stale");
     vendor.go();

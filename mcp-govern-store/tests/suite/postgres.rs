@@ -17,9 +17,9 @@ use sqlx::{Connection as _, PgConnection};
 use stand_ins::postgres::Cluster;
 
 use crate::{
-    chains::{Chain, act, grow, tenant, verified, whole_journal},
+    chains::{Chain, commit, grow, tenant, verified, whole_journal},
     proxy::{Proxy, Way},
-    site::{PATIENCE, Site, until},
+    site::{Site, TIMEOUT, until},
 };
 
 const LONG: Duration = Duration::from_hours(1);
@@ -27,14 +27,14 @@ const LONG: Duration = Duration::from_hours(1);
 fn options() -> PostgresOptions {
     PostgresOptions::new(VaultKeys::generate().unwrap())
         .with_poll(Duration::from_millis(50))
-        .with_patience(PATIENCE)
+        .with_timeout(TIMEOUT)
         .with_connections(4)
 }
 
 /// Opens stores that give up soon, however long opening them takes.
-async fn open_impatient(url: &str, patience: Duration) -> (PostgresStores, TenantStores) {
+async fn open_impatient(url: &str, timeout: Duration) -> (PostgresStores, TenantStores) {
     until(async || {
-        let stores = PostgresStores::connect(url, options().with_patience(patience)).await.ok()?;
+        let stores = PostgresStores::connect(url, options().with_timeout(timeout)).await.ok()?;
         let tenant = stores.open(&tenant()).await.ok()?;
         Some((stores, tenant))
     })
@@ -65,14 +65,14 @@ fn name(url: &str) -> String {
 }
 
 #[tokio::test]
-async fn an_act_of_another_node_is_heard_of_without_polling() {
+async fn a_commit_of_another_node_is_heard_of_without_polling() {
     let Some(url) = database() else { return };
     let (_one, here) = open(&url, options()).await;
     let (_two, there) = open(&url, options().with_poll(LONG)).await;
     // The first look is no wait; from then on only a notification can end it.
     for revision in 0..3 {
         let (heard, _) = tokio::join!(
-            tokio::time::timeout(PATIENCE, async {
+            tokio::time::timeout(TIMEOUT, async {
                 while there.journal.head().await.unwrap().revision.0 <= revision {
                     there.journal.changed(Revision(revision)).await.unwrap();
                 }
@@ -84,7 +84,7 @@ async fn an_act_of_another_node_is_heard_of_without_polling() {
 }
 
 #[tokio::test]
-async fn acts_are_found_again_after_the_listener_was_cut_off() {
+async fn commits_are_found_again_after_the_listener_was_cut_off() {
     let Some(url) = database() else { return };
     let (_one, here) = open(&url, options()).await;
     let (_two, there) = open(&url, options()).await;
@@ -95,7 +95,7 @@ async fn acts_are_found_again_after_the_listener_was_cut_off() {
         let append = async {
             until(async || {
                 let head = here.journal.head().await.ok()?;
-                here.journal.append(head, &act(head, "after")).await.ok()
+                here.journal.append(head, &commit(head, "after")).await.ok()
             })
             .await;
         };
@@ -152,17 +152,17 @@ async fn tables_of_a_newer_release_are_refused_and_say_so() {
 async fn a_lock_that_somebody_holds_is_not_waited_for_long() {
     let Some(site) = Site::postgres() else { return };
     let (_stores, tenant) = open(site.url(), options()).await;
-    let acts = grow(&*tenant.journal, 1).await;
+    let commits = grow(&*tenant.journal, 1).await;
     let (_hasty, impatient) = open_impatient(site.url(), Duration::from_millis(400)).await;
     let mut other = administrator(site.url()).await;
     run(&mut other, "BEGIN").await;
     run(&mut other, "SELECT * FROM mcp_govern.tenant FOR UPDATE").await;
-    let refused = impatient.journal.append(acts[0].head(), &act(acts[0].head(), "late")).await;
+    let refused = impatient.journal.append(commits[0].head(), &commit(commits[0].head(), "late")).await;
     assert!(
         matches!(&refused, Err(AppendError::Store(error)) if error.kind() == StoreErrorKind::Unavailable),
         "{refused:?}"
     );
-    assert_eq!(tenant.journal.read(Revision::ZERO, 9).await.unwrap(), acts, "reading goes on");
+    assert_eq!(tenant.journal.read(Revision::ZERO, 9).await.unwrap(), commits, "reading goes on");
     run(&mut other, "ROLLBACK").await;
     grow(&*tenant.journal, 1).await;
     assert_eq!(whole_journal(&*tenant.journal).await.len(), 2);
@@ -178,8 +178,8 @@ async fn a_database_that_is_serializable_by_default_changes_nothing() {
     for round in 0..10 {
         let head = tenant.journal.head().await.unwrap();
         let rivals = (0..4).map(|rival| {
-            let (journal, act) = (tenant.journal.clone(), act(head, &format!("r-{round}-{rival}")));
-            tokio::spawn(async move { journal.append(head, &act).await })
+            let (journal, commit) = (tenant.journal.clone(), commit(head, &format!("r-{round}-{rival}")));
+            tokio::spawn(async move { journal.append(head, &commit).await })
         });
         let mut won = 0;
         for rival in rivals.collect::<Vec<_>>() {
@@ -285,7 +285,7 @@ async fn no_error_of_a_refused_login_shows_the_password() {
 /// acknowledged is there, what was refused as `Unavailable` is not.
 async fn under_load(tenant: TenantStores, disturb: impl AsyncFnOnce(&AtomicU64)) {
     let (stop, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-    let acts = tokio::spawn(load_journal(tenant.journal.clone(), Arc::clone(&stop), Arc::clone(&done)));
+    let commits = tokio::spawn(load_journal(tenant.journal.clone(), Arc::clone(&stop), Arc::clone(&done)));
     let logs: Vec<_> = (0..3)
         .map(|writer| {
             let chain = Chain::new(&format!("w-{writer}"));
@@ -296,8 +296,8 @@ async fn under_load(tenant: TenantStores, disturb: impl AsyncFnOnce(&AtomicU64))
     let after = done.load(Ordering::SeqCst);
     until(async || (done.load(Ordering::SeqCst) > after + 40).then_some(())).await;
     stop.store(true, Ordering::SeqCst);
-    let acts = acts.await.unwrap();
-    assert_eq!(whole_journal(&*tenant.journal).await.last().unwrap().revision(), acts);
+    let commits = commits.await.unwrap();
+    assert_eq!(whole_journal(&*tenant.journal).await.last().unwrap().revision(), commits);
     for log in logs {
         let chain = log.await.unwrap();
         let found = verified(&*tenant.audit, &chain.writer()).await;
@@ -312,15 +312,15 @@ async fn load_journal(journal: Arc<dyn Journal>, stop: Arc<AtomicBool>, done: Ar
     let (mut number, mut late) = (0, Vec::new());
     while !stop.load(Ordering::SeqCst) {
         number += 1;
-        let act = act(head, &format!("load-{number}"));
-        let now = match journal.append(head, &act).await {
+        let commit = commit(head, &format!("load-{number}"));
+        let now = match journal.append(head, &commit).await {
             Ok(new) => new,
             Err(AppendError::Conflict(now)) if late.contains(&now) => now,
             Err(AppendError::Store(error)) => {
                 let now = settled(|| journal.head()).await;
                 match error.kind() {
                     StoreErrorKind::Unavailable => {}
-                    StoreErrorKind::Unknown => late.push(act.head()),
+                    StoreErrorKind::Unknown => late.push(commit.head()),
                     _ => panic!("{error}"),
                 }
                 assert!(now == head || late.contains(&now), "refused, and done all the same: {error}");
@@ -397,19 +397,19 @@ async fn a_server_that_answers_no_more_is_not_waited_for_long() {
     let url = cluster.database();
     let proxy = Proxy::to(cluster.socket()).await;
     let (_direct, patient) = open(&url, options()).await;
-    let acts = grow(&*patient.journal, 1).await;
+    let commits = grow(&*patient.journal, 1).await;
     let (_stores, tenant) = open_impatient(&proxy.url(&name(&url)), Duration::from_millis(300)).await;
     proxy.silence();
-    let late = act(acts[0].head(), "late");
-    let silent = tokio::time::timeout(PATIENCE, tenant.journal.append(acts[0].head(), &late)).await;
+    let late = commit(commits[0].head(), "late");
+    let silent = tokio::time::timeout(TIMEOUT, tenant.journal.append(commits[0].head(), &late)).await;
     let Ok(Err(AppendError::Store(error))) = silent else { panic!("{silent:?}") };
     assert!(matches!(error.kind(), StoreErrorKind::Unknown | StoreErrorKind::Unavailable), "{error}");
-    let read = tokio::time::timeout(PATIENCE, tenant.journal.changed(Revision(1))).await;
+    let read = tokio::time::timeout(TIMEOUT, tenant.journal.changed(Revision(1))).await;
     assert_eq!(read.expect("not for ever").unwrap_err().kind(), StoreErrorKind::Unavailable);
     proxy.cut(Way::Open);
     until(async || {
         let head = tenant.journal.head().await.ok()?;
-        tenant.journal.append(head, &act(head, "again")).await.ok()
+        tenant.journal.append(head, &commit(head, "again")).await.ok()
     })
     .await;
 }

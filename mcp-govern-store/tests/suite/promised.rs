@@ -7,7 +7,7 @@ use mcp_govern_core::{
     Digest, Governor, UserId,
     audit::{AuditKey, AuditRecord, BreakKind, ChainedRecord, JournalVerification, Verification, WriterMark},
     governor::{Driver, GovernError, GovernErrorKind, GovernorBuilder},
-    journal::{Act, Action, Event, Head, Revision, StoredAct},
+    journal::{Action, Commit, Event, Head, Revision, StoredCommit},
     memory::MemoryHeadKeeper,
     ports::{AuditHead, HeadKeeper, KeptHeads, StoredRecord, TenantStores, WriterId},
 };
@@ -38,7 +38,7 @@ use Says::{Found, Unvouched, Vouched};
 /// Everything that a store holds of the record.
 #[derive(Debug, Clone)]
 struct Picture {
-    acts: Vec<StoredAct>,
+    commits: Vec<StoredCommit>,
     chains: BTreeMap<WriterId, Vec<StoredRecord>>,
 }
 
@@ -114,8 +114,8 @@ fn done_behind_the_back() -> Vec<Row> {
             [Found; 3],
             Refused,
         ),
-        ("the bytes of an act are others", Sql(&["UPDATE act SET bytes = hash WHERE revision = 2"]), [Found; 3], Yes),
-        ("an act is gone", Sql(&["DELETE FROM act WHERE revision = 4"]), [Found; 3], Yes),
+        ("the bytes of a commit are others", Sql(&["UPDATE act SET bytes = hash WHERE revision = 2"]), [Found; 3], Yes),
+        ("a commit is gone", Sql(&["DELETE FROM act WHERE revision = 4"]), [Found; 3], Yes),
     ]
 }
 
@@ -130,7 +130,7 @@ fn rewritten() -> Vec<Row> {
         ),
         (
             "the store is empty",
-            Rewritten(|_| Picture { acts: Vec::new(), chains: BTreeMap::new() }),
+            Rewritten(|_| Picture { commits: Vec::new(), chains: BTreeMap::new() }),
             [Unvouched, Unvouched, Found],
             Refused,
         ),
@@ -142,7 +142,9 @@ fn rewritten() -> Vec<Row> {
         ),
         (
             "the same, and the seals are taken away",
-            Rewritten(|story| another_caller(story).with_acts(|act| act.events.retain(|event| !is_seal(event)))),
+            Rewritten(|story| {
+                another_caller(story).with_commits(|commit| commit.events.retain(|event| !is_seal(event)))
+            }),
             [Unvouched, Unvouched, Found],
             Refused,
         ),
@@ -161,11 +163,11 @@ fn rewritten() -> Vec<Row> {
         ),
         ("the MAC of one seal stands in another", Rewritten(mac_copied), [Unvouched, Found, Found], Refused),
         (
-            "an act before the last seal is another, and the journal is chained anew",
+            "a commit before the last seal is another, and the journal is chained anew",
             Rewritten(|story| {
-                story.picture.with_acts(|act| {
-                    if act.revision == Revision(3) {
-                        act.reason = Some("as it was not".to_owned());
+                story.picture.with_commits(|commit| {
+                    if commit.revision == Revision(3) {
+                        commit.reason = Some("as it was not".to_owned());
                     }
                 })
             }),
@@ -179,23 +181,28 @@ fn rewritten() -> Vec<Row> {
 fn younger_than_the_last_seal() -> Vec<Row> {
     vec![
         (
-            "an act after the last seal is another",
-            Rewritten(youngest_act_changed),
+            "a commit after the last seal is another",
+            Rewritten(youngest_commit_changed),
             [Unvouched, Vouched, Found],
             Refused,
         ),
         (
-            "an act after the last seal is gone",
+            "a commit after the last seal is gone",
             Rewritten(|story| {
                 let mut picture = story.picture.clone();
-                picture.acts.pop();
+                picture.commits.pop();
                 picture
             }),
             [Unvouched, Vouched, Found],
             Refused,
         ),
         // The limit: it is followed by the nodes, and stands in the journal for everybody to see.
-        ("an act is appended in the name of somebody", Rewritten(act_appended), [Unvouched, Vouched, Vouched], Yes),
+        (
+            "a commit is appended in the name of somebody",
+            Rewritten(commit_appended),
+            [Unvouched, Vouched, Vouched],
+            Yes,
+        ),
     ]
 }
 
@@ -212,7 +219,7 @@ fn key() -> AuditKey {
 }
 
 impl Story {
-    /// Two nodes after one another, each with calls and an end in order, and then an act that nothing has sealed.
+    /// Two nodes after one another, each with calls and an end in order, and then a commit that nothing has sealed.
     async fn of(site: &Site) -> Self {
         let (vendor, keeper) = (Vendor::new(), Arc::new(MemoryHeadKeeper::new()));
         furnish(site.node().await.into_stores(), &vendor).await;
@@ -220,7 +227,7 @@ impl Story {
         for person in ["ann", "bob"] {
             let stores = site.node().await.into_stores();
             let node = start_with(stores, &vendor, |builder| builder.with_head_keeper(keeper.clone())).await.unwrap();
-            node.act(grant(person, None)).await.unwrap();
+            node.commit(grant(person, None)).await.unwrap();
             node.call().await.unwrap();
             node.call_as(person).await.unwrap();
             node.governor.close().await;
@@ -228,8 +235,8 @@ impl Story {
             earlier.get_or_insert((Picture::of(&tenant_stores(site).await).await, kept));
         }
         let (last, _driver) = open(site, Some(&keeper), true, |builder| builder).await.unwrap();
-        let command = mcp_govern_core::CommandId::new("the-last-act").unwrap();
-        last.act(&admin(), mcp_govern_core::journal::Command::new(command, grant("carl", None))).await.unwrap();
+        let command = mcp_govern_core::CommandId::new("the-last-commit").unwrap();
+        last.commit(&admin(), mcp_govern_core::journal::Command::new(command, grant("carl", None))).await.unwrap();
         last.keep_heads().await.unwrap();
         let picture = Picture::of(&tenant_stores(site).await).await;
         let (earlier, kept_earlier) = earlier.unwrap();
@@ -316,7 +323,7 @@ async fn an_older_file_of_kept_heads_finds_what_was_known_then_and_no_more(site:
     // What was known then must be there.
     let before = site.another();
     let mut picture = story.earlier.clone();
-    picture.acts.pop();
+    picture.commits.pop();
     picture.write_to(&tenant_stores(&before).await).await;
     assert_eq!(says(&before, Some(&older), true).await, Found);
     let error = open(&before, Some(&older), true, |builder| builder).await.map(drop).unwrap_err();
@@ -337,46 +344,46 @@ async fn an_older_file_of_kept_heads_finds_what_was_known_then_and_no_more(site:
 
 impl Picture {
     async fn of(stores: &TenantStores) -> Self {
-        let acts = stores.journal.read(Revision::ZERO, 10_000).await.unwrap();
+        let commits = stores.journal.read(Revision::ZERO, 10_000).await.unwrap();
         let mut chains = BTreeMap::new();
         for writer in stores.audit.writers().await.unwrap() {
             let records = stores.audit.read(&writer, 0, 10_000).await.unwrap();
             chains.insert(writer, records);
         }
-        Self { acts, chains }
+        Self { commits, chains }
     }
 
     /// Writes it into empty stores.
     async fn write_to(&self, stores: &TenantStores) {
         let mut head = Head::EMPTY;
-        for act in &self.acts {
-            head = stores.journal.append(head, act).await.unwrap();
+        for commit in &self.commits {
+            head = stores.journal.append(head, commit).await.unwrap();
         }
         for (writer, records) in &self.chains {
             stores.audit.append(writer, AuditHead::EMPTY, records).await.unwrap();
         }
     }
 
-    /// With every act changed as somebody does who has no key: every hash is right, in both streams.
-    fn with_acts(&self, mut change: impl FnMut(&mut Act)) -> Self {
-        let acts = self.acts.iter().map(|stored| {
-            let mut act: Act = serde_json::from_slice(stored.bytes()).unwrap();
-            change(&mut act);
-            act
+    /// With every commit changed as somebody does who has no key: every hash is right, in both streams.
+    fn with_commits(&self, mut change: impl FnMut(&mut Commit)) -> Self {
+        let commits = self.commits.iter().map(|stored| {
+            let mut commit: Commit = serde_json::from_slice(stored.bytes()).unwrap();
+            change(&mut commit);
+            commit
         });
         let chains = self.chains.iter().map(|(writer, records)| (writer.clone(), opened(records)));
-        chained(acts.collect(), chains.collect())
+        chained(commits.collect(), chains.collect())
     }
 
     /// With every record changed, likewise.
     fn with_records(&self, mut change: impl FnMut(&mut ChainedRecord)) -> Self {
-        let acts = self.acts.iter().map(|stored| serde_json::from_slice(stored.bytes()).unwrap());
+        let commits = self.commits.iter().map(|stored| serde_json::from_slice(stored.bytes()).unwrap());
         let chains = self.chains.iter().map(|(writer, records)| {
             let mut records = opened(records);
             records.iter_mut().for_each(&mut change);
             (writer.clone(), records)
         });
-        chained(acts.collect(), chains.collect())
+        chained(commits.collect(), chains.collect())
     }
 }
 
@@ -385,23 +392,23 @@ fn opened(records: &[StoredRecord]) -> Vec<ChainedRecord> {
 }
 
 /// Chains both streams so that they fit together: each holds heads of the other.
-fn chained(mut acts: Vec<Act>, mut chains: BTreeMap<WriterId, Vec<ChainedRecord>>) -> Picture {
-    let mut picture = Picture { acts: Vec::new(), chains: BTreeMap::new() };
+fn chained(mut commits: Vec<Commit>, mut chains: BTreeMap<WriterId, Vec<ChainedRecord>>) -> Picture {
+    let mut picture = Picture { commits: Vec::new(), chains: BTreeMap::new() };
     // Each names what was before it, so that every round settles one more of the heads.
     for _ in 0..12 {
         let mut head = Head::EMPTY;
-        picture.acts = acts
+        picture.commits = commits
             .iter_mut()
-            .map(|act| {
-                (act.previous, act.revision) = (head.hash, head.revision.next());
-                for event in &mut act.events {
+            .map(|commit| {
+                (commit.previous, commit.revision) = (head.hash, head.revision.next());
+                for event in &mut commit.events {
                     if let Event::AuditAnchored(anchor) = event
                         && let Some(record) = record_at(&picture.chains, &anchor.writer, anchor.sequence)
                     {
                         anchor.hash = record;
                     }
                 }
-                let stored = StoredAct::seal(act).unwrap();
+                let stored = StoredCommit::seal(commit).unwrap();
                 head = stored.head();
                 stored
             })
@@ -411,8 +418,8 @@ fn chained(mut acts: Vec<Act>, mut chains: BTreeMap<WriterId, Vec<ChainedRecord>
             let again = records.iter_mut().map(|record| {
                 record.previous = previous;
                 if let AuditRecord::Mark(WriterMark::Opened { revision, journal }) = &mut record.entry {
-                    let act = picture.acts.iter().find(|act| act.revision() == *revision);
-                    *journal = act.map_or(*journal, StoredAct::hash);
+                    let commit = picture.commits.iter().find(|commit| commit.revision() == *revision);
+                    *journal = commit.map_or(*journal, StoredCommit::hash);
                 }
                 let stored = StoredRecord::seal(record).unwrap();
                 previous = stored.hash;
@@ -440,20 +447,20 @@ fn another_caller(story: &Story) -> Picture {
     })
 }
 
-/// The revision of the newest sealed act.
+/// The revision of the newest sealed commit.
 fn newest_seal(picture: &Picture) -> Revision {
-    let sealed = picture.acts.iter().rev().find(|stored| {
-        let act: Act = serde_json::from_slice(stored.bytes()).unwrap();
-        act.events.iter().any(is_seal)
+    let sealed = picture.commits.iter().rev().find(|stored| {
+        let commit: Commit = serde_json::from_slice(stored.bytes()).unwrap();
+        commit.events.iter().any(is_seal)
     });
     sealed.unwrap().revision()
 }
 
 fn newest_seal_gone(story: &Story) -> Picture {
     let newest = newest_seal(&story.picture);
-    another_caller(story).with_acts(|act| {
-        if act.revision == newest {
-            act.events.retain(|event| !is_seal(event));
+    another_caller(story).with_commits(|commit| {
+        if commit.revision == newest {
+            commit.events.retain(|event| !is_seal(event));
         }
     })
 }
@@ -461,8 +468,8 @@ fn newest_seal_gone(story: &Story) -> Picture {
 /// Somebody writes the journal anew with a governor of theirs: what its seals say is for the key to tell.
 fn sealed_by_somebody(story: &Story) -> Picture {
     let theirs = AuditKey::from_bytes([1; 32]).id();
-    another_caller(story).with_acts(|act| {
-        for event in &mut act.events {
+    another_caller(story).with_commits(|commit| {
+        for event in &mut commit.events {
             if let Event::JournalSealed(seal) = event {
                 seal.key = theirs;
             }
@@ -472,17 +479,17 @@ fn sealed_by_somebody(story: &Story) -> Picture {
 
 fn newest_anchor_gone(story: &Story) -> Picture {
     let newest = newest_seal(&story.picture);
-    story.picture.with_acts(|act| {
-        if act.revision == newest {
-            act.events.retain(|event| !matches!(event, Event::AuditAnchored(_)));
+    story.picture.with_commits(|commit| {
+        if commit.revision == newest {
+            commit.events.retain(|event| !matches!(event, Event::AuditAnchored(_)));
         }
     })
 }
 
 fn mac_copied(story: &Story) -> Picture {
     let mut first = None;
-    story.picture.with_acts(|act| {
-        for event in &mut act.events {
+    story.picture.with_commits(|commit| {
+        for event in &mut commit.events {
             if let Event::JournalSealed(seal) = event {
                 seal.mac = *first.get_or_insert(seal.mac);
             }
@@ -490,26 +497,26 @@ fn mac_copied(story: &Story) -> Picture {
     })
 }
 
-fn youngest_act_changed(story: &Story) -> Picture {
-    let youngest = story.picture.acts.last().unwrap().revision();
-    story.picture.with_acts(|act| {
-        if act.revision == youngest {
-            act.actor.user = UserId::new("harness", "mallory").unwrap();
+fn youngest_commit_changed(story: &Story) -> Picture {
+    let youngest = story.picture.commits.last().unwrap().revision();
+    story.picture.with_commits(|commit| {
+        if commit.revision == youngest {
+            commit.actor.user = UserId::new("harness", "mallory").unwrap();
         }
     })
 }
 
-fn act_appended(story: &Story) -> Picture {
+fn commit_appended(story: &Story) -> Picture {
     let mut picture = story.picture.clone();
-    let last = picture.acts.last().unwrap();
-    let mut act: Act = serde_json::from_slice(last.bytes()).unwrap();
+    let last = picture.commits.last().unwrap();
+    let mut commit: Commit = serde_json::from_slice(last.bytes()).unwrap();
     let head = last.head();
-    (act.revision, act.previous) = (head.revision.next(), head.hash);
-    act.command_id = "one-more".parse().unwrap();
+    (commit.revision, commit.previous) = (head.revision.next(), head.hash);
+    commit.command_id = "one-more".parse().unwrap();
     let Action::GrantProfile { grant, profile, grantee, .. } = grant("eve", None) else { panic!("it is a grant") };
     let granted = json_event(&grant, &profile, &grantee);
-    act.events = vec![granted];
-    picture.acts.push(StoredAct::seal(&act).unwrap());
+    commit.events = vec![granted];
+    picture.commits.push(StoredCommit::seal(&commit).unwrap());
     picture
 }
 

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use crate::chains::tenant;
 
 /// What an operation of a store may take where a test does not wait for it to be refused: a machine may be busy with other work.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Where the stores are, the keys and the clock that all nodes share.
 pub(crate) struct Site {
@@ -76,7 +76,7 @@ impl Site {
                 let options = SqliteOptions::new(keys.clone())
                     .with_clock(self.clock.clone())
                     .with_poll(Duration::from_millis(20))
-                    .with_patience(PATIENCE);
+                    .with_timeout(TIMEOUT);
                 Node::Sqlite(SqliteStores::open(self.file(), options).await.unwrap())
             }
             #[cfg(feature = "postgres")]
@@ -84,7 +84,7 @@ impl Site {
                 let options = PostgresOptions::new(keys.clone())
                     .with_clock(self.clock.clone())
                     .with_poll(Duration::from_millis(50))
-                    .with_patience(PATIENCE)
+                    .with_timeout(TIMEOUT)
                     .with_connections(4);
                 Node::Postgres(PostgresStores::connect(url, options).await.unwrap())
             }

@@ -10,12 +10,12 @@ use mcp_govern_store::{IntegrityCheck, SqliteOptions, SqliteStores, VaultKeys};
 use sqlx::{Connection as _, SqliteConnection};
 
 use crate::{
-    chains::{Chain, act, grow, tenant, verified, whole_journal},
-    site::{PATIENCE, until},
+    chains::{Chain, commit, grow, tenant, verified, whole_journal},
+    site::{TIMEOUT, until},
 };
 
 fn options() -> SqliteOptions {
-    SqliteOptions::new(VaultKeys::generate().unwrap()).with_patience(PATIENCE)
+    SqliteOptions::new(VaultKeys::generate().unwrap()).with_timeout(TIMEOUT)
 }
 
 async fn open(path: &Path, options: SqliteOptions) -> (SqliteStores, TenantStores) {
@@ -32,13 +32,13 @@ async fn refused(path: &Path, options: SqliteOptions) -> StoreError {
 async fn what_was_acknowledged_is_there_after_the_file_was_closed_or_left() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.db");
-    let mut acts = 0;
+    let mut commits = 0;
     for closes in [true, false, true, false] {
         let (stores, tenant) = open(&path, options()).await;
-        assert_eq!(whole_journal(&*tenant.journal).await.len(), acts);
+        assert_eq!(whole_journal(&*tenant.journal).await.len(), commits);
         grow(&*tenant.journal, 5).await;
-        acts += 5;
-        let mut chain = Chain::new(&format!("w-{acts}"));
+        commits += 5;
+        let mut chain = Chain::new(&format!("w-{commits}"));
         chain.append(&*tenant.audit, 10, 1_000).await.unwrap();
         if closes {
             stores.close().await;
@@ -158,7 +158,7 @@ async fn reads_corrupt(path: &Path) -> bool {
         let mut after = Revision::ZERO;
         loop {
             match journal.read(after, 10).await?.last() {
-                Some(act) => after = act.revision(),
+                Some(commit) => after = commit.revision(),
                 None => return Ok::<_, StoreError>(after),
             }
         }
@@ -180,7 +180,7 @@ async fn a_write_that_was_torn_by_a_crash_is_dropped_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.db");
     let (_stores, tenant) = open(&path, options()).await;
-    let acts = grow(&*tenant.journal, 30).await;
+    let commits = grow(&*tenant.journal, 30).await;
     let (file, log) = (std::fs::read(&path).unwrap(), std::fs::read(folder.path().join("store.db-wal")).unwrap());
     // The next write, of which only a part reached the disk: the start of a frame, or a whole frame of other bytes.
     let frame = &log[32..32 + 24 + 4096];
@@ -190,7 +190,7 @@ async fn a_write_that_was_torn_by_a_crash_is_dropped_and_nothing_else() {
         std::fs::write(&copy, &file).unwrap();
         std::fs::write(crashed.path().join("store.db-wal"), [&log, tail].concat()).unwrap();
         let (_stores, tenant) = open(&copy, options()).await;
-        assert_eq!(whole_journal(&*tenant.journal).await, acts);
+        assert_eq!(whole_journal(&*tenant.journal).await, commits);
         grow(&*tenant.journal, 3).await;
     }
 }
@@ -267,10 +267,10 @@ async fn while_another_process_holds_the_file_reads_go_on_and_writes_are_refused
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.db");
     let (_stores, tenant) = open(&path, options()).await;
-    let acts = grow(&*tenant.journal, 2).await;
+    let commits = grow(&*tenant.journal, 2).await;
     // Its writes are refused soon, and however long the machine takes for one, they are refused.
     let (_hasty, impatient) = until(async || {
-        let stores = SqliteStores::open(&path, options().with_patience(Duration::from_millis(50))).await.ok()?;
+        let stores = SqliteStores::open(&path, options().with_timeout(Duration::from_millis(50))).await.ok()?;
         let tenant = stores.open(&crate::chains::tenant()).await.ok()?;
         Some((stores, tenant))
     })
@@ -278,12 +278,12 @@ async fn while_another_process_holds_the_file_reads_go_on_and_writes_are_refused
     let mut other = SqliteConnection::connect(&format!("sqlite://{}", path.display())).await.unwrap();
     sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
     for _ in 0..3 {
-        let refused = impatient.journal.append(acts[1].head(), &act(acts[1].head(), "late")).await;
+        let refused = impatient.journal.append(commits[1].head(), &commit(commits[1].head(), "late")).await;
         assert!(
             matches!(&refused, Err(AppendError::Store(error)) if error.kind() == StoreErrorKind::Unavailable),
             "{refused:?}"
         );
-        assert_eq!(tenant.journal.read(Revision::ZERO, 10).await.unwrap(), acts);
+        assert_eq!(tenant.journal.read(Revision::ZERO, 10).await.unwrap(), commits);
     }
     sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
     grow(&*tenant.journal, 1).await;
@@ -309,13 +309,13 @@ async fn a_backup_is_a_store_of_one_moment() {
 }
 
 #[tokio::test]
-async fn an_act_that_contradicts_the_head_is_corrupt_and_not_a_conflict() {
+async fn a_commit_that_contradicts_the_head_is_corrupt_and_not_a_conflict() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.db");
     let (_stores, tenant) = open(&path, options()).await;
     grow(&*tenant.journal, 2).await;
     change(&path, "UPDATE tenant SET revision = 0, hash = zeroblob(32)").await;
-    let refused = tenant.journal.append(Head::EMPTY, &act(Head::EMPTY, "again")).await;
+    let refused = tenant.journal.append(Head::EMPTY, &commit(Head::EMPTY, "again")).await;
     assert!(
         matches!(&refused, Err(AppendError::Store(error)) if error.kind() == StoreErrorKind::Corrupt),
         "{refused:?}"

@@ -1,8 +1,8 @@
 //! Whatever is changed behind the back of a store is found by the verification of core, or refused before it comes there.
 
 use mcp_govern_core::{
-    audit::{BreakKind, verify_acts},
-    journal::{ActError, Head, Revision},
+    audit::{BreakKind, verify_commits},
+    journal::{CommitError, Head, Revision},
     ports::StoreErrorKind,
 };
 
@@ -18,9 +18,9 @@ on_every_store!(
     reordered_records_are_named,
     the_newest_record_taken_away_is_missed,
     a_record_filed_under_another_person_is_named,
-    a_changed_act_is_named,
-    an_act_taken_out_is_named,
-    the_newest_act_taken_away_is_missed,
+    a_changed_commit_is_named,
+    a_commit_taken_out_is_named,
+    the_newest_commit_taken_away_is_missed,
 );
 
 async fn found(site: &Site, tamper: &'static str) -> (u64, BreakKind) {
@@ -57,26 +57,26 @@ async fn a_record_filed_under_another_person_is_named(site: Site) {
     assert_eq!(found(&site, misfiled).await, (4, BreakKind::Misfiled));
 }
 
-async fn a_changed_act_is_named(site: Site) {
+async fn a_changed_commit_is_named(site: Site) {
     let journal = site.node().await.acme().await.journal;
     grow(&*journal, 6).await;
     site.sql("UPDATE act SET bytes = (SELECT bytes FROM act WHERE revision = 2) WHERE revision = 4").await;
-    let acts = journal.read(Revision::ZERO, 100).await.unwrap();
-    let broken = verify_acts(&acts, Head::EMPTY, None).broken;
-    assert_eq!(broken, Some(ActError::Tampered { revision: Revision(4) }));
+    let commits = journal.read(Revision::ZERO, 100).await.unwrap();
+    let broken = verify_commits(&commits, Head::EMPTY, None).broken;
+    assert_eq!(broken, Some(CommitError::Tampered { revision: Revision(4) }));
 }
 
-async fn an_act_taken_out_is_named(site: Site) {
+async fn a_commit_taken_out_is_named(site: Site) {
     let journal = site.node().await.acme().await.journal;
-    let acts = grow(&*journal, 6).await;
+    let commits = grow(&*journal, 6).await;
     site.sql("DELETE FROM act WHERE revision = 4").await;
-    assert_eq!(journal.read(Revision::ZERO, 100).await.unwrap(), acts[..3]);
+    assert_eq!(journal.read(Revision::ZERO, 100).await.unwrap(), commits[..3]);
     let error = journal.read(Revision(3), 100).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Corrupt);
     assert!(error.to_string().contains("revision 4"), "{error}");
 }
 
-async fn the_newest_act_taken_away_is_missed(site: Site) {
+async fn the_newest_commit_taken_away_is_missed(site: Site) {
     let journal = site.node().await.acme().await.journal;
     grow(&*journal, 6).await;
     site.sql("DELETE FROM act WHERE revision = 6").await;

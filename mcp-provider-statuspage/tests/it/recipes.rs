@@ -454,7 +454,7 @@ async fn disabling_or_killing_an_operation_stops_every_tool_over_it() {
                 } else {
                     Action::DisableTools { tools: [row.clone()].into_iter().collect() }
                 };
-                harness.act(action).await.unwrap();
+                harness.commit(action).await.unwrap();
                 let error = harness.call(recipe, arguments.clone()).await.unwrap_err();
                 assert!(error.code().is_some(), "`{recipe}` without `{row}`: {error}");
                 assert_eq!(vendor.count(), 0, "`{recipe}` without `{row}`");

@@ -56,7 +56,7 @@ async fn open(place: Place, rule: ArgumentRule) -> (StatuspageStandIn, Harness) 
             binding: ToolsetBinding { toolset: "ruled".parse().unwrap(), rules: of(Place::Binding) },
         },
     ] {
-        harness.act(action).await.unwrap();
+        harness.commit(action).await.unwrap();
     }
     (vendor, harness)
 }

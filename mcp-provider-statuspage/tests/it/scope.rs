@@ -213,7 +213,7 @@ async fn another_list_of_pages_counts_at_once_and_needs_no_other_review() {
     assert_eq!((code(PAGE).await, code(SECOND).await), (None, Some(DenialCode::RuleViolated)));
     let server = harness.server().clone();
     harness
-        .act(Action::ChangeServer { server: server.clone(), spec: spec.with_config(PAGE_IDS, SECOND) })
+        .commit(Action::ChangeServer { server: server.clone(), spec: spec.with_config(PAGE_IDS, SECOND) })
         .await
         .unwrap();
     assert!(code(PAGE).await.is_some(), "the page that was taken away is still reached");

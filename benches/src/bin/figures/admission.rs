@@ -98,10 +98,10 @@ fn publishing(tenant: &mut Tenant) -> (f64, f64) {
         let user = number * 499 % tenant.size.users;
         let free = (0..tenant.size.profiles).find(|profile| !tenant.user_profiles[user as usize].contains(profile));
         let Some(profile) = free else { continue };
-        let act = tenant.act(grant(user, profile));
+        let commit = tenant.commit(grant(user, profile));
         // The snapshot before goes away here, too: dropping it is part of the price.
         publishes.push(nanos_each(1, |_| {
-            tenant.snapshot = Arc::new(tenant.snapshot.after(&tenant.state, &act, &tenant.loaded));
+            tenant.snapshot = Arc::new(tenant.snapshot.after(&tenant.state, &commit, &tenant.loaded));
         }));
     }
     (build, median(publishes))

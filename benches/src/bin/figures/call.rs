@@ -32,7 +32,7 @@ const CALLS: u32 = 1_500;
 const ROUNDS: u32 = 9;
 
 /// How long the bare call waits at most, as the governed one does.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 const DOCUMENT: &str = r#"
 openapi: 3.1.0
@@ -139,7 +139,7 @@ async fn block<F: Future<Output = ()>>(call: impl Fn() -> F) -> f64 {
 }
 
 async fn bare_call(client: &reqwest::Client, url: &str) {
-    let request = client.get(url).bearer_auth("key").header("accept", "application/json").timeout(PATIENCE);
+    let request = client.get(url).bearer_auth("key").header("accept", "application/json").timeout(TIMEOUT);
     let answer = request.send().await.expect("an answer");
     assert!(answer.status().is_success());
     let bytes = answer.bytes().await.expect("a body");
@@ -174,20 +174,20 @@ pub(crate) async fn governor(address: SocketAddr) -> (Governor, Principal) {
     let spec = ServerSpec::new(ProviderId::new("stub").expect("an id"), "Stub", prefix, method.clone())
         .with_new_tools(NewToolState::Approved)
         .with_base_url(format!("http://{address}").parse().expect("a URL"));
-    let act = async |action| {
+    let commit = async |action| {
         let id = CommandId::random().expect("random bytes");
-        governor.act(&admin, Command::new(id, action)).await.expect("an act");
+        governor.commit(&admin, Command::new(id, action)).await.expect("a commit");
     };
-    act(Action::ChangeSettings { settings: Settings::default().with_unmatched_client(ClientType::Personal) }).await;
-    act(Action::ActivateGovernance).await;
-    act(Action::RegisterServer { server: server.clone(), spec }).await;
+    commit(Action::ChangeSettings { settings: Settings::default().with_unmatched_client(ClientType::Personal) }).await;
+    commit(Action::ActivateGovernance).await;
+    commit(Action::RegisterServer { server: server.clone(), spec }).await;
     governor.sync(&admin, &server).await.expect("a sync");
     let content = ToolsetContent::Maintained(Follows::new(server.clone()));
-    act(Action::CreateToolset { toolset: toolset.clone(), label: Label::new("All"), content }).await;
-    act(Action::CreateProfile { profile: profile.clone(), spec: ProfileSpec::new(Label::new("All")) }).await;
-    act(Action::BindToolset { profile: profile.clone(), binding: ToolsetBinding { toolset, rules: vec![] } }).await;
+    commit(Action::CreateToolset { toolset: toolset.clone(), label: Label::new("All"), content }).await;
+    commit(Action::CreateProfile { profile: profile.clone(), spec: ProfileSpec::new(Label::new("All")) }).await;
+    commit(Action::BindToolset { profile: profile.clone(), binding: ToolsetBinding { toolset, rules: vec![] } }).await;
     let (grant, grantee) = (GrantId::new("ann").expect("an id"), Grantee::User(user.clone()));
-    act(Action::GrantProfile { grant, profile, grantee, until: None }).await;
+    commit(Action::GrantProfile { grant, profile, grantee, until: None }).await;
     let key = Credential::new(method).with_field("token", Secret::new("key"));
     governor.set_shared_credential(&admin, &server, key, Probe::Skip).await.expect("a credential");
     (governor, Principal::new(user, ClientId::new("bench", "agent").expect("an id")))

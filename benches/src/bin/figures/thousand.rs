@@ -45,7 +45,7 @@ pub(crate) fn figures() -> Vec<Figure> {
     let unchanged = large.sync(&runtime);
     large.things.version.fetch_add(1, Ordering::Relaxed);
     let raised = large.sync(&runtime);
-    assert_eq!(raised.acts, SERVERS as u64, "another version is one act of each server");
+    assert_eq!(raised.commits, SERVERS as u64, "another version is one commit of each server");
     vec![
         Figure::new("open_1350_vs_statuspage", large_each / small_each, 1.5, "times, per tool", {
             let (large, small) = (large_each / 1e3, small_each / 1e3);
@@ -54,9 +54,9 @@ pub(crate) fn figures() -> Vec<Figure> {
         Figure::new("page_of_1350_vs_list", page / list, 1.0 / 10.0, "of the whole list", {
             format!("{:.0} us for a page of {PAGE} against {:.0} us", page / 1e3, list / 1e3)
         }),
-        Figure::new("sync_unchanged_acts", as_f64(unchanged.acts), 0.0, "acts", format!("over {SERVERS} servers")),
-        Figure::new("sync_raised_bytes", as_f64(raised.bytes) / as_f64(raised.acts), 1_024.0, "bytes for each server", {
-            format!("another version and the same {TOOLS} definitions: {} of them are in the acts", raised.definitions)
+        Figure::new("sync_unchanged_commits", as_f64(unchanged.commits), 0.0, "commits", format!("over {SERVERS} servers")),
+        Figure::new("sync_raised_bytes", as_f64(raised.bytes) / as_f64(raised.commits), 1_024.0, "bytes for each server", {
+            format!("another version and the same {TOOLS} definitions: {} of them are in the commits", raised.definitions)
         }),
         Figure::new("sync_raised_definitions", as_f64(raised.definitions), 0.0, "definitions", {
             format!("written by a sync that finds {} tools unchanged", SERVERS * TOOLS)
@@ -66,7 +66,7 @@ pub(crate) fn figures() -> Vec<Figure> {
 
 /// What syncs have written.
 struct Written {
-    acts: u64,
+    commits: u64,
     bytes: u64,
     definitions: u64,
 }
@@ -113,31 +113,31 @@ impl Tenant {
     }
 
     async fn furnish(&self, governor: &Governor) {
-        let act = async |action| {
+        let commit = async |action| {
             let command = Command::new(CommandId::random().expect("random bytes"), action);
-            governor.act(&admin(), command).await.expect("an act")
+            governor.commit(&admin(), command).await.expect("a commit")
         };
-        act(Action::ActivateGovernance).await;
+        commit(Action::ActivateGovernance).await;
         let settings = Settings::default().with_unmatched_client(ClientType::Personal);
-        act(Action::ChangeSettings { settings }).await;
+        commit(Action::ChangeSettings { settings }).await;
         let profile = ProfileId::new("everything").expect("an id");
         let spec = ProfileSpec::new(Label::new("Everything"));
-        act(Action::CreateProfile { profile: profile.clone(), spec }).await;
+        commit(Action::CreateProfile { profile: profile.clone(), spec }).await;
         for number in 0..self.servers {
             let server = server_id(number);
             let prefix = ToolPrefix::new(format!("s{number}")).expect("a prefix");
             let spec = ServerSpec::new("things".parse().expect("an id"), "Things", prefix, method());
             let spec = spec.with_new_tools(NewToolState::Approved);
-            act(Action::RegisterServer { server: server.clone(), spec }).await;
+            commit(Action::RegisterServer { server: server.clone(), spec }).await;
             governor.sync(&admin(), &server).await.expect("a sync");
             let toolset = ToolsetId::new(format!("t{number}")).expect("an id");
             let content = ToolsetContent::Maintained(Follows::new(server));
-            act(Action::CreateToolset { toolset: toolset.clone(), label: Label::new("All"), content }).await;
+            commit(Action::CreateToolset { toolset: toolset.clone(), label: Label::new("All"), content }).await;
             let binding = ToolsetBinding { toolset, rules: Vec::new() };
-            act(Action::BindToolset { profile: profile.clone(), binding }).await;
+            commit(Action::BindToolset { profile: profile.clone(), binding }).await;
         }
         let (grant, grantee) = (GrantId::new("all").expect("an id"), Grantee::User(person().user));
-        act(Action::GrantProfile { grant, profile, grantee, until: None }).await;
+        commit(Action::GrantProfile { grant, profile, grantee, until: None }).await;
     }
 
     /// Nanoseconds of a page and of the whole list.
@@ -175,11 +175,11 @@ impl Tenant {
 
     async fn written_after(&self, revision: Revision) -> Written {
         let journal = self.stores.open(&tenant_id()).await.expect("stores").journal;
-        let acts = journal.read(revision, 1_000).await.expect("acts");
-        let bytes = acts.iter().map(|act| act.bytes().len() as u64).sum();
+        let commits = journal.read(revision, 1_000).await.expect("commits");
+        let bytes = commits.iter().map(|commit| commit.bytes().len() as u64).sum();
         let key = b"\"input_schema\"";
-        let definitions = acts.iter().map(|act| act.bytes().windows(key.len()).filter(|part| part == key).count() as u64);
-        Written { acts: acts.len() as u64, bytes, definitions: definitions.sum() }
+        let definitions = commits.iter().map(|commit| commit.bytes().windows(key.len()).filter(|part| part == key).count() as u64);
+        Written { commits: commits.len() as u64, bytes, definitions: definitions.sum() }
     }
 }
 

@@ -35,7 +35,7 @@ paths:
 }
 
 /// A site with the API, whose tools are all approved, and of which Ann may list the things.
-async fn site(host: &str) -> Site {
+pub(crate) async fn site(host: &str) -> Site {
     let site = Site::new().await;
     site.write("things.yaml", &document(host));
     site.write("things.token", TOKEN);
@@ -65,13 +65,13 @@ async fn faults(gateway: &Gateway) -> Value {
 }
 
 /// A host that answers everything with an empty object, and remembers what it was asked.
-struct Host {
-    url: String,
+pub(crate) struct Host {
+    pub(crate) url: String,
     seen: Arc<Mutex<Vec<String>>>,
 }
 
 impl Host {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let seen: Arc<Mutex<Vec<String>>> = Arc::default();

@@ -43,8 +43,8 @@ impl Operator {
         Self { governor, actor: Actor::new(UserId::new("os", "olga").unwrap(), [Role::Owner]) }
     }
 
-    pub(crate) async fn act(&self, action: Action) {
-        self.governor.act(&self.actor, Command::new(CommandId::random().unwrap(), action)).await.unwrap();
+    pub(crate) async fn commit(&self, action: Action) {
+        self.governor.commit(&self.actor, Command::new(CommandId::random().unwrap(), action)).await.unwrap();
     }
 }
 
@@ -54,7 +54,7 @@ async fn a_kill_switch_thrown_elsewhere_stops_calls_here() {
     let gateway = site.start().await;
     let operator = Operator::beside(&site).await;
     let scope = KillScope::Server(ServerId::new("status").unwrap());
-    operator.act(Action::Kill { scope: scope.clone() }).await;
+    operator.commit(Action::Kill { scope: scope.clone() }).await;
     let line = gateway.logged("another actor changed governance").await;
     assert_eq!((&line["actor"], &line["level"]), (&json!("olga (os)"), &json!("INFO")));
     let killed = async || {
@@ -66,7 +66,7 @@ async fn a_kill_switch_thrown_elsewhere_stops_calls_here() {
     let asked = site.vendor.count();
     gateway.call(ANN, "status_list_pages", json!({})).await;
     assert_eq!(site.vendor.count(), asked, "the vendor was asked all the same");
-    operator.act(Action::Release { scope }).await;
+    operator.commit(Action::Release { scope }).await;
     let released = async || {
         let answer = gateway.call(ANN, "status_list_pages", json!({})).await;
         (answer["result"]["isError"] == false).then_some(())
@@ -82,7 +82,7 @@ async fn what_was_decided_survives_a_kill_and_the_record_verifies() {
     gateway.call(ANN, "status_list_pages", json!({})).await;
     let operator = Operator::beside(&site).await;
     let tool = |name: &str| format!("status/{name}").parse().unwrap();
-    operator.act(Action::DisableTools { tools: [tool("list_components")].into() }).await;
+    operator.commit(Action::DisableTools { tools: [tool("list_components")].into() }).await;
     let hidden = async || (gateway.tools(ANN).await == ["status_list_pages"]).then_some(());
     until("the disabled tool to be gone", hidden).await;
     let revision = operator.governor.state().head().revision;
@@ -94,7 +94,7 @@ async fn what_was_decided_survives_a_kill_and_the_record_verifies() {
     assert_eq!(gateway.tools(ANN).await, ["status_list_pages"]);
     gateway.call(ANN, "status_list_pages", json!({})).await;
     let operator = Operator::beside(&site).await;
-    assert_eq!(operator.governor.state().head().revision, revision, "a second start made acts");
+    assert_eq!(operator.governor.state().head().revision, revision, "a second start made commits");
     gateway.stop().await;
     let chains = operator.governor.verify_audit(&operator.actor, &[]).await.unwrap();
     assert!(chains.len() >= 2 && chains.iter().all(|(_, chain)| chain.is_intact()), "{chains:?}");

@@ -24,7 +24,7 @@ use tokio::{
 };
 
 /// Longer than anything takes here; what waits longer hangs.
-const PATIENCE: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 pub(crate) const ANN: &str = "ann-token-0123456789";
 pub(crate) const BEN: &str = "ben-token-0123456789";
@@ -40,7 +40,7 @@ pub(crate) fn gateway(arguments: &[&str], environment: &[(&str, &str)]) -> Comma
 
 /// Runs the gateway to its end.
 pub(crate) async fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
-    timeout(PATIENCE, gateway(arguments, environment).output()).await.unwrap().unwrap()
+    timeout(TIMEOUT, gateway(arguments, environment).output()).await.unwrap().unwrap()
 }
 
 pub(crate) fn stdout(output: &Output) -> String {
@@ -54,7 +54,7 @@ pub(crate) fn stderr(output: &Output) -> String {
 /// A gateway that runs and has said where.
 pub(crate) struct Gateway {
     child: Child,
-    /// What it said when its door was open.
+    /// What it said when its authenticator was open.
     pub(crate) facts: Value,
     log: Arc<Mutex<Vec<Value>>>,
 }
@@ -86,7 +86,7 @@ impl Gateway {
             }
         });
         let mut told = BufReader::new(child.stdout.take().unwrap()).lines();
-        let Some(first) = timeout(PATIENCE, told.next_line()).await.unwrap().unwrap() else {
+        let Some(first) = timeout(TIMEOUT, told.next_line()).await.unwrap().unwrap() else {
             logging.await.unwrap();
             panic!("it did not start: {:?}", log.lock().unwrap());
         };
@@ -156,7 +156,7 @@ impl Gateway {
 
     /// Waits for the end.
     pub(crate) async fn ended(&mut self) -> ExitStatus {
-        timeout(PATIENCE, self.child.wait()).await.unwrap().unwrap()
+        timeout(TIMEOUT, self.child.wait()).await.unwrap().unwrap()
     }
 
     /// Ends it in order.
@@ -187,7 +187,7 @@ pub(crate) async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>
             tokio::task::yield_now().await;
         }
     };
-    timeout(PATIENCE, asking).await.unwrap_or_else(|_| panic!("{what} never came"))
+    timeout(TIMEOUT, asking).await.unwrap_or_else(|_| panic!("{what} never came"))
 }
 
 pub(crate) fn who() -> ClientConfig {

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Longer than any verb takes here.
-const PATIENCE: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 pub(crate) struct Operator {
     url: String,
@@ -35,7 +35,7 @@ impl Operator {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(arguments).env_clear().env(AS_GOVERN, "1").env("GOVERN_STORE", &self.url);
         command.env("GOVERN_TENANT", self.tenant);
-        timeout(PATIENCE, command.stdin(Stdio::null()).kill_on_drop(true).output()).await.unwrap().unwrap()
+        timeout(TIMEOUT, command.stdin(Stdio::null()).kill_on_drop(true).output()).await.unwrap().unwrap()
     }
 
     /// Runs `govern --json` on the store, and answers its exit code and what it said.
@@ -73,7 +73,7 @@ impl Operator {
         self.done(&["approve", &format!("{tool}@{digest}"), "--yes", "--reason", "seen"]).await
     }
 
-    /// Verifies acts and records, and answers how many chains of records there are.
+    /// Verifies commits and records, and answers how many chains of records there are.
     pub(crate) async fn verify(&self) -> usize {
         let said = self.done(&["audit", "verify"]).await;
         assert_eq!(said["intact"], true, "{said}");

@@ -97,8 +97,8 @@ pub(crate) async fn walk(place: &Place) -> String {
     gateway.stop().await;
     assert_eq!(operator.verify().await, chains);
     assert_eq!(chains, 2, "one for each life");
-    let acts = operator.done(&["audit", "acts", "-n", "100"]).await;
-    assert_eq!(acts.to_string().matches("\"seen\"").count(), 2, "{acts}");
+    let commits = operator.done(&["audit", "commits", "-n", "100"]).await;
+    assert_eq!(commits.to_string().matches("\"seen\"").count(), 2, "{commits}");
     assert_eq!(site.vendor.violations(), Vec::<String>::new());
     format!("listed {} ms after it was approved", listed_after.as_millis())
 }

@@ -13,8 +13,8 @@ use mcp_govern_core::{
 use serde::Serialize;
 
 use super::{
-    act::carry_out,
     args::AheadVerb,
+    commit::carry_out,
     output::{Report, Table, count, or_dash, show},
     session::Session,
 };
@@ -75,7 +75,7 @@ pub(crate) async fn run(
             show(&Ahead { ahead: all.map(|(tool, digest, pin)| Row::of(tool, digest, pin)).collect() }, form, out)?;
             Ok(ExitCode::SUCCESS)
         }
-        Some(AheadVerb::Revoke { tools, act }) => {
+        Some(AheadVerb::Revoke { tools, commit }) => {
             let mut revoked = BTreeMap::new();
             for seen in tools {
                 let mut found = of_tool(&state, &seen.tool).into_iter().filter(|row| seen.digest.names(&row.digest));
@@ -94,7 +94,7 @@ pub(crate) async fn run(
             }
             drop(state);
             let what = format!("take {} ahead back", count(revoked.len(), "approval"));
-            carry_out(session, act, Action::UnpinTools { tools: revoked }, what, form, out).await
+            carry_out(session, commit, Action::UnpinTools { tools: revoked }, what, form, out).await
         }
     }
 }

@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use super::{
     access::write_access,
-    act::{Outcome, UNCONFIRMED},
+    commit::{Outcome, UNCONFIRMED},
     effect::{Effect, Sent, TURNS, consented, never_still, send, unchanged_since},
     output::{Report, plain, show},
     session::Session,

@@ -8,13 +8,13 @@ use std::{
 
 use mcp_govern_core::{
     CredentialOwner, Role, ServerId, Timestamp, UserId,
-    journal::{Action, CredentialStanding, StoredCredential},
+    journal::{Action, CredentialStatus, StoredCredential},
 };
 use serde::Serialize;
 
 use super::{
-    act::carry_out,
     args::CredentialsVerb,
+    commit::carry_out,
     known::{unknown_person, unknown_server},
     output::{Report, Table, or_dash, show},
     session::Session,
@@ -36,7 +36,7 @@ struct Row {
     scopes: BTreeSet<String>,
     expires: Option<Timestamp>,
     at: Timestamp,
-    standing: CredentialStanding,
+    status: CredentialStatus,
 }
 
 /// Lists credentials, or takes one away.
@@ -50,7 +50,7 @@ pub(crate) async fn run(
     match what {
         None => list(session, None, None, form, out).await,
         Some(CredentialsVerb::List { server, user }) => list(session, server.as_ref(), user.as_ref(), form, out).await,
-        Some(CredentialsVerb::Remove { server, user, shared, act }) => {
+        Some(CredentialsVerb::Remove { server, user, shared, commit }) => {
             must_be_known(session, server).await?;
             let (owner, whose) = match user {
                 _ if *shared => (CredentialOwner::Shared, "the shared credential".to_owned()),
@@ -62,7 +62,7 @@ pub(crate) async fn run(
             };
             let what = format!("remove {whose} from server `{server}`");
             let action = Action::RemoveCredential { server: server.clone(), owner };
-            carry_out(session, act, action, what, form, out).await
+            carry_out(session, commit, action, what, form, out).await
         }
     }
 }
@@ -126,15 +126,15 @@ impl Row {
             scopes: facts.scopes.clone(),
             expires: facts.expires,
             at: credential.at(),
-            standing: credential.standing(now),
+            status: credential.status(now),
         }
     }
 
-    fn standing(&self) -> &'static str {
-        match self.standing {
-            CredentialStanding::InUse => "in use",
-            CredentialStanding::Expired => "expired",
-            CredentialStanding::Refused => "refused by the vendor",
+    fn status(&self) -> &'static str {
+        match self.status {
+            CredentialStatus::InUse => "in use",
+            CredentialStatus::Expired => "expired",
+            CredentialStatus::Refused => "refused by the vendor",
         }
     }
 }
@@ -147,7 +147,7 @@ impl Report for Credentials {
                 row.server.to_string(),
                 row.user.clone().unwrap_or_else(|| "shared".to_owned()),
                 or_dash(row.authorized_as.as_ref()),
-                row.standing().to_owned(),
+                row.status().to_owned(),
                 or_dash(row.expires),
                 row.at.to_string(),
             ]);

@@ -9,9 +9,9 @@ use std::{
 use mcp_govern_core::{
     Classification, Digest, Timestamp, ToolDefinition, ToolId,
     journal::{
-        Gain, ToolState,
+        Impact, ToolState,
         drift::{FieldChange, Grade, diff},
-        gains,
+        impact,
     },
 };
 use serde::Serialize;
@@ -56,7 +56,7 @@ struct Diff {
     #[serde(skip_serializing_if = "Option::is_none")]
     differs: Option<String>,
     /// Whose holders can call it once it is approved.
-    gains: Vec<Gain>,
+    impact: Vec<Impact>,
 }
 
 /// Shows a tool as a reviewer needs it.
@@ -103,7 +103,7 @@ pub(crate) fn run(
         changes,
         definition: reviewed.is_none().then(|| Arc::clone(definition)),
         differs: session.differing().remove(id.server()),
-        gains: gains(&state, [id]),
+        impact: impact(&state, [id]),
     };
     show(&shown, form, out)?;
     Ok(ExitCode::SUCCESS)
@@ -133,8 +133,8 @@ impl Report for Diff {
         if let Some(whom) = &self.notifies {
             writeln!(out, "  notifies    {}", plain(whom))?;
         }
-        for gain in &self.gains {
-            writeln!(out, "  reached by  holders of `{}` through toolset `{}`", gain.profile, gain.toolset)?;
+        for impact in &self.impact {
+            writeln!(out, "  reached by  holders of `{}` through toolset `{}`", impact.profile, impact.toolset)?;
         }
         writeln!(out)?;
         if let Some(definition) = &self.definition {

@@ -17,8 +17,8 @@ use serde::Serialize;
 
 use super::{
     access::write_access,
-    act::{Outcome, carry_out},
-    args::{ActArguments, EditionRowArguments},
+    args::{CommitArguments, EditionRowArguments},
+    commit::{Outcome, carry_out},
     effect::{Effect, Sent, TURNS, consented, never_still, send, unchanged_since},
     leaving::Consequences,
     output::{Report, Table, count, or_dash, plain, show},
@@ -88,7 +88,7 @@ pub(crate) async fn check(
     edition: Option<&EditionId>,
     row: &EditionRowArguments,
     approve_ahead: bool,
-    how: &ActArguments,
+    how: &CommitArguments,
     form: Form,
     out: &mut impl Write,
 ) -> Result<ExitCode, Failure> {
@@ -136,7 +136,7 @@ pub(crate) async fn change(
     server: &ServerId,
     edition: &EditionId,
     row: &EditionRowArguments,
-    how: &ActArguments,
+    how: &CommitArguments,
     form: Form,
     out: &mut impl Write,
 ) -> Result<ExitCode, Failure> {
@@ -175,12 +175,12 @@ pub(crate) async fn change(
         drop((state, simulation));
         if !how.dry_run && !events.is_empty() {
             if session.simulates() || consented(shown.as_ref(), &effect, &what, how.yes, form)? {
-                let Sent::Done(acts) = send(session, &commands, moved.revision).await? else {
+                let Sent::Done(commits) = send(session, &commands, moved.revision).await? else {
                     shown = Some(effect);
                     continue;
                 };
                 moved.outcome = Outcome::Done;
-                moved.revision = acts.last().map_or(moved.revision, |acted| acted.revision);
+                moved.revision = commits.last().map_or(moved.revision, |committed| committed.revision);
             } else {
                 moved.outcome = Outcome::ConfirmationNeeded;
             }
@@ -227,7 +227,7 @@ impl Target {
     }
 
     /// The row first: what is discovered then is taken in as that of the edition.
-    fn commands(&self, ids: &(CommandId, CommandId), server: &ServerId, how: &ActArguments) -> [Command; 2] {
+    fn commands(&self, ids: &(CommandId, CommandId), server: &ServerId, how: &CommitArguments) -> [Command; 2] {
         let with_reason = |command: Command| match &how.reason {
             Some(reason) => command.with_reason(reason),
             None => command,

@@ -2,14 +2,14 @@
 
 use mcp_govern_core::{
     Actor, Grantee,
-    governor::{ActOutcome, Acted, GovernError, GovernErrorKind},
-    journal::{AccessChange, Command, Revision, Simulation, Standing, State},
+    governor::{CommitOutcome, Committed, GovernError, GovernErrorKind},
+    journal::{AccessChange, Command, EffectiveAccess, Revision, Simulation, State},
 };
 
-use super::{act::confirmed, known::Unknown, leaving::Consequences, session::Session};
+use super::{commit::confirmed, known::Unknown, leaving::Consequences, session::Session};
 use crate::{failure::Failure, serve::Form};
 
-/// How often commands are tried anew where others act at the same time.
+/// How often commands are tried anew where others commit at the same time.
 pub(crate) const TURNS: usize = 16;
 
 /// What commands lead to for people.
@@ -23,8 +23,8 @@ pub(crate) struct Effect {
     pub(crate) unknown: Vec<Unknown>,
     /// What the commands take away for good: it is asked about.
     pub(crate) consequences: Option<Consequences>,
-    before: Standing,
-    after: Standing,
+    before: EffectiveAccess,
+    after: EffectiveAccess,
 }
 
 impl Effect {
@@ -32,7 +32,7 @@ impl Effect {
     pub(crate) fn of(simulation: &Simulation) -> Self {
         let (before, now) = (simulation.before(), simulation.now());
         let revision = before.head().revision;
-        let (before, after) = (Standing::of(before, now), Standing::of(simulation.state(), now));
+        let (before, after) = (EffectiveAccess::of(before, now), EffectiveAccess::of(simulation.state(), now));
         Self { revision, access: before.changes_to(&after), unknown: Vec::new(), consequences: None, before, after }
     }
 
@@ -43,8 +43,8 @@ impl Effect {
         self.access.iter().any(|change| change.widens && change.who.iter().any(|who| names.contains(who)))
     }
 
-    /// Whether people may do more by it than by the effect that was shown before others acted: more than was shown, or the same by
-    /// another way. What others' acts widen, and would without these commands too, does not count.
+    /// Whether people may do more by it than by the effect that was shown before others committed: more than was shown, or the same by
+    /// another way. What others' commits widen, and would without these commands too, does not count.
     pub(crate) fn goes_beyond(&self, shown: &Self) -> bool {
         let widens = |changes: &[AccessChange]| changes.iter().any(|change| change.widens);
         let further = shown.after.changes_to(&self.after);
@@ -54,7 +54,7 @@ impl Effect {
 }
 
 /// Whether commands may be sent: what they widen was confirmed, and is what was shown. `shown` is the effect that was confirmed
-/// before others acted, where they did.
+/// before others committed, where they did.
 ///
 /// # Errors
 ///
@@ -95,8 +95,8 @@ pub(crate) fn unchanged_since(state: &State, expected: Option<u64>) -> Result<()
 /// What became of commands that were sent.
 pub(crate) enum Sent {
     /// All were carried out.
-    Done(Vec<Acted>),
-    /// Others acted meanwhile. What was done before stays.
+    Done(Vec<Committed>),
+    /// Others committed meanwhile. What was done before stays.
     Overtaken,
 }
 
@@ -105,12 +105,12 @@ pub(crate) async fn send(session: &Session, commands: &[Command], on: Revision) 
     let mut expected = on;
     let mut done = Vec::with_capacity(commands.len());
     for command in commands {
-        match session.act(command.clone().expecting(expected)).await {
-            Ok(acted) => {
-                if acted.outcome == ActOutcome::Done {
-                    expected = acted.revision;
+        match session.commit(command.clone().expecting(expected)).await {
+            Ok(committed) => {
+                if committed.outcome == CommitOutcome::Done {
+                    expected = committed.revision;
                 }
-                done.push(acted);
+                done.push(committed);
             }
             Err(error) if error.kind() == GovernErrorKind::Conflict => return Ok(Sent::Overtaken),
             Err(error) => return Err(error),
@@ -119,7 +119,7 @@ pub(crate) async fn send(session: &Session, commands: &[Command], on: Revision) 
     Ok(Sent::Done(done))
 }
 
-/// Others act all the time.
+/// Others commit all the time.
 pub(crate) fn never_still(what: &str) -> Failure {
     Failure::refused(format!("{what}: others change the rules at the same time, again and again: send it again"))
 }

@@ -8,13 +8,13 @@ use std::{
 
 use mcp_govern_core::{
     CommandId, GrantId, Grantee, ProfileId, RequestId, Timestamp,
-    journal::{Action, Event, Grant, ProfileGranted, Revision, State},
+    journal::{Action, Event, Grant, Revision, State, event::ProfileGranted},
 };
 use serde::Serialize;
 
 use super::{
-    act::carry_out,
-    args::{ActArguments, EndArguments, GranteeArguments, GrantsArguments},
+    args::{CommitArguments, EndArguments, GranteeArguments, GrantsArguments},
+    commit::carry_out,
     known::unknown_person,
     output::{Report, Table, or_dash, show},
     session::Session,
@@ -79,7 +79,7 @@ pub(crate) async fn grant(
     to: &GranteeArguments,
     end: &EndArguments,
     id: Option<&GrantId>,
-    how: &ActArguments,
+    how: &CommitArguments,
     form: Form,
     out: &mut impl Write,
 ) -> Result<ExitCode, Failure> {
@@ -101,7 +101,7 @@ pub(crate) async fn grant(
 pub(crate) async fn revoke(
     session: &Session,
     grant: &GrantId,
-    how: &ActArguments,
+    how: &CommitArguments,
     form: Form,
     out: &mut impl Write,
 ) -> Result<ExitCode, Failure> {
@@ -115,16 +115,16 @@ async fn ending(
     session: &Session,
     grant: &GrantId,
     duration: Duration,
-    how: &ActArguments,
+    how: &CommitArguments,
 ) -> Result<Timestamp, Failure> {
     let revision = how.command_id.as_ref().and_then(|id| session.state().command(id));
     if let Some(revision) = revision {
-        let act = session.governor.subscribe(Revision(revision.0.saturating_sub(1))).next().await?;
-        for event in &act.events {
+        let commit = session.governor.subscribe(Revision(revision.0.saturating_sub(1))).next().await?;
+        for event in &commit.events {
             if let Event::ProfileGranted(ProfileGranted { grant: made, until: Some(until), .. }) = event
                 && made == grant
-                && act.at.plus(duration).since(*until) <= QUESTION
-                && *until <= act.at.plus(duration)
+                && commit.at.plus(duration).since(*until) <= QUESTION
+                && *until <= commit.at.plus(duration)
             {
                 return Ok(*until);
             }
@@ -134,7 +134,7 @@ async fn ending(
 }
 
 /// An id for a new grant. It follows from the command's id, so that a command that is sent again is the same one.
-pub(crate) fn fresh(how: &ActArguments) -> Result<GrantId, Failure> {
+pub(crate) fn fresh(how: &CommitArguments) -> Result<GrantId, Failure> {
     if let Some(id) = &how.command_id {
         return Ok(GrantId::new(id.as_str())?);
     }

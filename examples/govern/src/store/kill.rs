@@ -5,8 +5,8 @@ use std::{io::Write, process::ExitCode};
 use mcp_govern_core::journal::{Action, KillScope};
 
 use super::{
-    act::carry_out,
-    args::{ActArguments, ScopeVerb},
+    args::{CommitArguments, ScopeVerb},
+    commit::carry_out,
     session::Session,
 };
 use crate::{failure::Failure, serve::Form};
@@ -35,12 +35,12 @@ pub(crate) async fn release(
     carry_out(session, how, Action::Release { scope }, what, form, out).await
 }
 
-fn scope_of(scope: &ScopeVerb) -> (KillScope, &ActArguments) {
+fn scope_of(scope: &ScopeVerb) -> (KillScope, &CommitArguments) {
     match scope {
-        ScopeVerb::Tenant { act } => (KillScope::Tenant, act),
-        ScopeVerb::Server { server, act } => (KillScope::Server(server.clone()), act),
-        ScopeVerb::Tool { tool, act } => (KillScope::Tool(tool.clone()), act),
-        ScopeVerb::Client { client, act } => (KillScope::Client(client.clone()), act),
-        ScopeVerb::User { user, act } => (KillScope::User(user.clone()), act),
+        ScopeVerb::Tenant { commit } => (KillScope::Tenant, commit),
+        ScopeVerb::Server { server, commit } => (KillScope::Server(server.clone()), commit),
+        ScopeVerb::Tool { tool, commit } => (KillScope::Tool(tool.clone()), commit),
+        ScopeVerb::Client { client, commit } => (KillScope::Client(client.clone()), commit),
+        ScopeVerb::User { user, commit } => (KillScope::User(user.clone()), commit),
     }
 }

@@ -168,14 +168,14 @@ pub(crate) fn is_about_a_person(action: &Action) -> bool {
 /// Whether a person was off-boarded before. Reads the journal, for a name that is known by nothing else.
 async fn has_left(session: &Session, user: &UserId) -> Result<bool, Failure> {
     let head = session.governor.revision();
-    let mut acts = session.governor.subscribe(Revision::ZERO);
+    let mut commits = session.governor.subscribe(Revision::ZERO);
     let mut at = Revision::ZERO;
     while at < head {
-        let act = acts.next().await?;
-        if act.events.iter().any(|event| matches!(event, Event::UserOffboarded(event) if event.user == *user)) {
+        let commit = commits.next().await?;
+        if commit.events.iter().any(|event| matches!(event, Event::UserOffboarded(event) if event.user == *user)) {
             return Ok(true);
         }
-        at = act.revision;
+        at = commit.revision;
     }
     Ok(false)
 }

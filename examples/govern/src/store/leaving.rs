@@ -1,4 +1,4 @@
-//! What an act takes away for good, and what it leaves: told before it is done, and asked about.
+//! What a commit takes away for good, and what it leaves: told before it is done, and asked about.
 
 use std::{
     collections::BTreeMap,
@@ -13,15 +13,15 @@ use mcp_govern_core::{
 use serde::Serialize;
 
 use super::{
-    act::carry_out,
-    args::ActArguments,
+    args::CommitArguments,
+    commit::carry_out,
     grants::{self, GrantRow},
     output::{count, plain, quoted},
     session::Session,
 };
 use crate::{failure::Failure, serve::Form};
 
-/// What follows from an act besides who may do what.
+/// What follows from a commit besides who may do what.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Consequences {
@@ -84,12 +84,12 @@ struct Stays {
 pub(crate) async fn offboard(
     session: &Session,
     user: &UserId,
-    act: &ActArguments,
+    commit: &CommitArguments,
     form: Form,
     out: &mut impl Write,
 ) -> Result<ExitCode, Failure> {
     let action = Action::OffboardUser { user: user.clone() };
-    carry_out(session, act, action, format!("off-board {user}"), form, out).await
+    carry_out(session, commit, action, format!("off-board {user}"), form, out).await
 }
 
 impl Consequences {

@@ -5,12 +5,12 @@
 //! [`Report`](output::Report), which is a table for people and a line of JSON for machines.
 
 mod access;
-mod act;
 mod ahead;
 mod args;
 mod audit;
 mod backup;
 mod blueprint;
+mod commit;
 mod credentials;
 mod diff;
 mod editions;
@@ -117,28 +117,32 @@ async fn beside(verb: &Verb, session: &Session, form: Form, out: &mut impl Write
     match verb {
         Verb::Status => status::run(session, form, out).await,
         Verb::Servers { what } => servers::run(session, what.as_ref(), form, out).await,
-        Verb::Sync { servers, act } => sync::run(session, servers, act, form, out).await,
+        Verb::Sync { servers, commit } => sync::run(session, servers, commit, form, out).await,
         Verb::Tools(which) => tools::run(session, which, form, out),
         Verb::Diff { tool, to } => diff::run(session, tool, to.as_ref(), form, out),
-        Verb::Approve { tools, from, act } => review::approve(session, tools, from.as_deref(), act, form, out).await,
-        Verb::MigrateCheck { server, edition, row, approve_ahead, act } => {
-            editions::check(session, server, edition.as_ref(), row, *approve_ahead, act, form, out).await
+        Verb::Approve { tools, from, commit } => {
+            review::approve(session, tools, from.as_deref(), commit, form, out).await
+        }
+        Verb::MigrateCheck { server, edition, row, approve_ahead, commit } => {
+            editions::check(session, server, edition.as_ref(), row, *approve_ahead, commit, form, out).await
         }
         Verb::Ahead { what } => ahead::run(session, what.as_ref(), form, out).await,
-        Verb::Disable { tools, act } => review::disable(session, tools, act, form, out).await,
-        Verb::Reset { tools, act } => review::reset(session, tools, act, form, out).await,
+        Verb::Disable { tools, commit } => review::disable(session, tools, commit, form, out).await,
+        Verb::Reset { tools, commit } => review::reset(session, tools, commit, form, out).await,
         Verb::Toolsets { what } => toolsets::run(session, what.as_ref(), form, out).await,
         Verb::Profiles { what } => profiles::run(session, what.as_ref(), form, out).await,
         Verb::Grants(which) => grants::list(session, which, form, out).await,
-        Verb::Grant { profile, to, end, id, act } => {
-            grants::grant(session, profile, to, end, id.as_ref(), act, form, out).await
+        Verb::Grant { profile, to, end, id, commit } => {
+            grants::grant(session, profile, to, end, id.as_ref(), commit, form, out).await
         }
-        Verb::Revoke { grant, act } => grants::revoke(session, grant, act, form, out).await,
-        Verb::Request { profile, duration, act } => requests::ask(session, profile, *duration, act, form, out).await,
+        Verb::Revoke { grant, commit } => grants::revoke(session, grant, commit, form, out).await,
+        Verb::Request { profile, duration, commit } => {
+            requests::ask(session, profile, *duration, commit, form, out).await
+        }
         Verb::Requests { what } => requests::run(session, what.as_ref(), form, out).await,
         Verb::Kill { scope } => kill::kill(session, scope, form, out).await,
         Verb::Unkill { scope } => kill::release(session, scope, form, out).await,
-        Verb::Offboard { user, act } => leaving::offboard(session, user, act, form, out).await,
+        Verb::Offboard { user, commit } => leaving::offboard(session, user, commit, form, out).await,
         Verb::Credentials { what } => credentials::run(session, what.as_ref(), form, out).await,
         Verb::Explain(asked) => explain::run(session, asked, form, out).await,
         Verb::Audit { what } => audit::run(session, what, form, out).await,

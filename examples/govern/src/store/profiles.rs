@@ -12,8 +12,8 @@ use mcp_govern_core::{
 use serde::Serialize;
 
 use super::{
-    act::carry_out,
     args::{ProfilesVerb, label},
+    commit::carry_out,
     grants::{self, GrantRow},
     output::{Report, Table, count, plain, show},
     session::Session,
@@ -62,7 +62,7 @@ pub(crate) async fn run(
 ) -> Result<ExitCode, Failure> {
     session.readable()?;
     let now = session.governor.now();
-    let (act, action, what) = match what {
+    let (commit, action, what) = match what {
         None => {
             let state = session.state();
             let profiles = state.profiles().iter().map(|(id, profile)| Row::of(&state, id, profile, now)).collect();
@@ -83,27 +83,27 @@ pub(crate) async fn run(
             show(&shown, form, out)?;
             return Ok(ExitCode::SUCCESS);
         }
-        Some(ProfilesVerb::Create { profile, title, act }) => {
+        Some(ProfilesVerb::Create { profile, title, commit }) => {
             let spec = ProfileSpec::new(label(title.as_deref(), profile));
-            (act, Action::CreateProfile { profile: profile.clone(), spec }, format!("make profile `{profile}`"))
+            (commit, Action::CreateProfile { profile: profile.clone(), spec }, format!("make profile `{profile}`"))
         }
-        Some(ProfilesVerb::Bind { profile, toolset, act }) => {
+        Some(ProfilesVerb::Bind { profile, toolset, commit }) => {
             // Binding again would take the rules of the binding away.
             let bound = known(&session.state(), profile)?.bindings().get(toolset).cloned();
             let binding = bound.unwrap_or_else(|| ToolsetBinding { toolset: toolset.clone(), rules: Vec::new() });
             let action = Action::BindToolset { profile: profile.clone(), binding };
-            (act, action, format!("bind toolset `{toolset}` to profile `{profile}`"))
+            (commit, action, format!("bind toolset `{toolset}` to profile `{profile}`"))
         }
-        Some(ProfilesVerb::Unbind { profile, toolset, act }) => {
+        Some(ProfilesVerb::Unbind { profile, toolset, commit }) => {
             let action = Action::UnbindToolset { profile: profile.clone(), toolset: toolset.clone() };
-            (act, action, format!("unbind toolset `{toolset}` from profile `{profile}`"))
+            (commit, action, format!("unbind toolset `{toolset}` from profile `{profile}`"))
         }
-        Some(ProfilesVerb::Delete { profile, act }) => {
+        Some(ProfilesVerb::Delete { profile, commit }) => {
             let action = Action::DeleteProfile { profile: profile.clone() };
-            (act, action, format!("delete profile `{profile}`"))
+            (commit, action, format!("delete profile `{profile}`"))
         }
     };
-    carry_out(session, act, action, what, form, out).await
+    carry_out(session, commit, action, what, form, out).await
 }
 
 fn known<'a>(state: &'a State, id: &ProfileId) -> Result<&'a AccessProfile, Failure> {

@@ -13,8 +13,8 @@ use mcp_govern_core::{
 use serde::Serialize;
 
 use super::{
-    act::carry_out,
-    args::{ActArguments, RequestsVerb},
+    args::{CommitArguments, RequestsVerb},
+    commit::carry_out,
     grants::fresh,
     output::{Report, Table, or_dash, plain, show},
     session::Session,
@@ -54,23 +54,23 @@ pub(crate) async fn run(
     out: &mut impl Write,
 ) -> Result<ExitCode, Failure> {
     session.readable()?;
-    let (act, action, what) = match what {
+    let (commit, action, what) = match what {
         None => return list(session, false, form, out),
         Some(RequestsVerb::List { all }) => return list(session, *all, form, out),
-        Some(RequestsVerb::Approve { request, act }) => {
-            let action = Action::ApproveRequest { request: request.clone(), grant: fresh(act)? };
-            (act, action, format!("approve request `{request}`"))
+        Some(RequestsVerb::Approve { request, commit }) => {
+            let action = Action::ApproveRequest { request: request.clone(), grant: fresh(commit)? };
+            (commit, action, format!("approve request `{request}`"))
         }
-        Some(RequestsVerb::Deny { request, act }) => {
+        Some(RequestsVerb::Deny { request, commit }) => {
             let action = Action::DenyRequest { request: request.clone() };
-            (act, action, format!("deny request `{request}`"))
+            (commit, action, format!("deny request `{request}`"))
         }
-        Some(RequestsVerb::Cancel { request, act }) => {
+        Some(RequestsVerb::Cancel { request, commit }) => {
             let action = Action::CancelRequest { request: request.clone() };
-            (act, action, format!("take request `{request}` back"))
+            (commit, action, format!("take request `{request}` back"))
         }
     };
-    carry_out(session, act, action, what, form, out).await
+    carry_out(session, commit, action, what, form, out).await
 }
 
 /// Asks for a profile in the actor's own name. The reason is what the approvers read.
@@ -78,22 +78,22 @@ pub(crate) async fn ask(
     session: &Session,
     profile: &ProfileId,
     duration: Option<Duration>,
-    act: &ActArguments,
+    commit: &CommitArguments,
     form: Form,
     out: &mut impl Write,
 ) -> Result<ExitCode, Failure> {
     session.readable()?;
-    let grant = fresh(act)?;
+    let grant = fresh(commit)?;
     let request = RequestId::new(grant.as_str().replacen("grant-", "request-", 1))?;
     let what = format!("ask for `{profile}` as {}, request `{request}`", session.actor.user());
     let action = Action::RequestAccess {
         request,
         grant,
         profile: profile.clone(),
-        justification: act.reason.clone(),
+        justification: commit.reason.clone(),
         seconds: duration.map(|duration| duration.as_secs()),
     };
-    carry_out(session, act, action, what, form, out).await
+    carry_out(session, commit, action, what, form, out).await
 }
 
 fn list(session: &Session, all: bool, form: Form, out: &mut impl Write) -> Result<ExitCode, Failure> {

@@ -14,7 +14,9 @@ use mcp_govern_core::{
     journal::{Action, State, Tool, ToolState},
 };
 
-use super::{act::carry_out, args::ActArguments, output::count, parse::SeenTool, session::Session, tools::SeenRows};
+use super::{
+    args::CommitArguments, commit::carry_out, output::count, parse::SeenTool, session::Session, tools::SeenRows,
+};
 use crate::{failure::Failure, serve::Form};
 
 /// The fewest digits that name a definition: a person who wants another definition to begin with them tries 2^63 times.
@@ -65,7 +67,7 @@ pub(crate) async fn approve(
     session: &Session,
     seen: &[SeenTool],
     from: Option<&Path>,
-    how: &ActArguments,
+    how: &CommitArguments,
     form: Form,
     out: &mut impl Write,
 ) -> Result<ExitCode, Failure> {
@@ -96,7 +98,7 @@ pub(crate) async fn approve(
 pub(crate) async fn disable(
     session: &Session,
     tools: &[ToolId],
-    how: &ActArguments,
+    how: &CommitArguments,
     form: Form,
     out: &mut impl Write,
 ) -> Result<ExitCode, Failure> {
@@ -109,7 +111,7 @@ pub(crate) async fn disable(
 pub(crate) async fn reset(
     session: &Session,
     tools: &[ToolId],
-    how: &ActArguments,
+    how: &CommitArguments,
     form: Form,
     out: &mut impl Write,
 ) -> Result<ExitCode, Failure> {

@@ -12,8 +12,8 @@ use mcp_govern_core::{
 use serde::Serialize;
 
 use super::{
-    act::carry_out,
     args::ServersVerb,
+    commit::carry_out,
     editions,
     output::{Report, Table, count, or_dash, show},
     session::Session,
@@ -87,16 +87,16 @@ pub(crate) async fn run(
             show(&Servers { servers: state.servers().iter().map(row).collect() }, form, out)?;
             Ok(ExitCode::SUCCESS)
         }
-        Some(ServersVerb::Pause { server, act }) => {
+        Some(ServersVerb::Pause { server, commit }) => {
             let action = Action::PauseServer { server: server.clone() };
-            carry_out(session, act, action, format!("pause server `{server}`"), form, out).await
+            carry_out(session, commit, action, format!("pause server `{server}`"), form, out).await
         }
-        Some(ServersVerb::Edition { server, edition, row, act }) => {
-            editions::change(session, server, edition, row, act, form, out).await
+        Some(ServersVerb::Edition { server, edition, row, commit }) => {
+            editions::change(session, server, edition, row, commit, form, out).await
         }
-        Some(ServersVerb::Resume { server, act }) => {
+        Some(ServersVerb::Resume { server, commit }) => {
             let action = Action::ResumeServer { server: server.clone() };
-            carry_out(session, act, action, format!("let server `{server}` go on"), form, out).await
+            carry_out(session, commit, action, format!("let server `{server}` go on"), form, out).await
         }
     }
 }
@@ -132,7 +132,7 @@ impl Row {
         }
     }
 
-    fn standing(&self) -> &'static str {
+    fn status(&self) -> &'static str {
         match (self.killed, self.paused, self.catalogue) {
             (true, ..) => "KILLED",
             (false, true, _) => "paused",
@@ -162,7 +162,7 @@ impl Report for Servers {
                 row.edition.as_ref().map_or_else(|| row.provider.to_string(), |of| format!("{}/{of}", row.provider)),
                 row.prefix.to_string(),
                 or_dash(row.base_url.as_ref().or(row.destination.as_ref()).or(row.region.as_ref())),
-                row.standing().to_owned(),
+                row.status().to_owned(),
                 row.credential(),
                 row.tools.to_string(),
             ]);

@@ -11,8 +11,8 @@ use example_vendors::{Environment, Vendor};
 use mcp_govern_core::{
     Actor, Catalogue, DiscoverContext, Governor, Provider, ProviderId, ServerConfig, ServerId, ServerSpec, TenantId,
     audit::AuditKey,
-    governor::{Acted, Driver, GovernError, GovernorBuilder},
-    journal::{Act, Command, Event, Revision, Simulation, State},
+    governor::{Committed, GovernError, GovernorBuilder},
+    journal::{Command, Commit, Event, Revision, Simulation, State},
     ports::Stores as _,
 };
 use mcp_govern_openapi::{Fault, OpenApiProvider};
@@ -21,11 +21,11 @@ use mcp_govern_store::{MissingStore, OpenOptions, OpenedStores};
 use super::{args::StoreArguments, place::Place};
 use crate::{failure::Failure, own};
 
-/// How many acts are read at once.
+/// How many commits are read at once.
 const PAGE: usize = 512;
 
 /// How long the tools of a server may take to be discovered.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
+const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// What a store is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,8 +62,6 @@ pub(crate) struct Session {
     opened_at: Revision,
     /// The copy of the state on which commands are tried instead of being sent.
     simulation: Mutex<Option<Simulation>>,
-    /// It never runs: nothing is called here, so that nothing is to be put on record or followed.
-    _driver: Driver,
 }
 
 impl Session {
@@ -104,21 +102,10 @@ impl Session {
             (None, Purpose::Govern) => builder,
         };
         let builder = providers.iter().cloned().fold(builder, GovernorBuilder::with_shared_provider);
-        let (governor, driver) = builder.open().await?;
+        let governor = builder.open_for_commands().await?;
         let opened_at = governor.revision();
         let simulation = Mutex::new(None);
-        Ok(Self {
-            stores,
-            governor,
-            actor,
-            providers,
-            own,
-            audit_key,
-            no_audit_key,
-            opened_at,
-            simulation,
-            _driver: driver,
-        })
+        Ok(Self { stores, governor, actor, audit_key, providers, own, no_audit_key, opened_at, simulation })
     }
 
     /// That the journal can be read in full: what is looked at or changed is true.
@@ -141,11 +128,11 @@ impl Session {
     }
 
     /// Sends a command, or tries it on the copy.
-    pub(crate) async fn act(&self, command: Command) -> Result<Acted, GovernError> {
+    pub(crate) async fn commit(&self, command: Command) -> Result<Committed, GovernError> {
         if let Some(simulation) = &mut *self.copy() {
-            return Acted::simulated(simulation, &command);
+            return Committed::simulated(simulation, &command);
         }
-        self.governor.act(&self.actor, command).await
+        self.governor.commit(&self.actor, command).await
     }
 
     /// From now on commands are tried on a copy of the state, each on what those before it left. Nothing is sent any more.
@@ -182,7 +169,7 @@ impl Session {
             return Ok(());
         }
         Err(Failure::usage(
-            "this is not the audit key of this store: no act is sealed under it, so that no person would be found by it; give the \
+            "this is not the audit key of this store: no commit is sealed under it, so that no person would be found by it; give the \
              key that the nodes have, `--audit-key FILE` or GOVERN_AUDIT_KEY",
         ))
     }
@@ -205,12 +192,12 @@ impl Session {
         let mut after = Revision::ZERO;
         while after < head {
             let page = journal.read(after, PAGE).await?;
-            let Some(last) = page.last().map(mcp_govern_core::journal::StoredAct::revision) else { break };
+            let Some(last) = page.last().map(mcp_govern_core::journal::StoredCommit::revision) else { break };
             for stored in &page {
                 // What cannot be read is found by `audit verify`.
-                let act: Option<Act> = serde_json::from_slice(stored.bytes()).ok();
+                let commit: Option<Commit> = serde_json::from_slice(stored.bytes()).ok();
                 let of_key = |event: &Event| matches!(event, Event::JournalSealed(seal) if seal.key == id);
-                if act.is_some_and(|act| act.events.iter().any(of_key)) {
+                if commit.is_some_and(|commit| commit.events.iter().any(of_key)) {
                     return Ok(true);
                 }
             }
@@ -232,7 +219,7 @@ impl Session {
         let provider = self.provider(&spec.provider).map_err(place)?;
         let config = ServerConfig::new(self.governor.tenant().clone(), server.clone(), spec.clone());
         let opened = provider.open(&config).map_err(|error| place(Failure::Usage(error.to_string())))?;
-        let cx = DiscoverContext::new().with_deadline(Instant::now() + PATIENCE);
+        let cx = DiscoverContext::new().with_deadline(Instant::now() + TIMEOUT);
         opened.discover(cx).await.map_err(|error| place(Failure::NoAnswer(error.to_string())))
     }
 

@@ -24,7 +24,7 @@ use crate::{failure::Failure, serve::Form};
 struct Status {
     tenant: TenantId,
     revision: Revision,
-    last_act: Option<Timestamp>,
+    last_commit: Option<Timestamp>,
     activated: bool,
     /// Why the journal cannot be read in full.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -95,7 +95,7 @@ async fn look(session: &Session) -> Result<Status, Failure> {
     Ok(Status {
         tenant: governor.tenant().clone(),
         revision: state.head().revision,
-        last_act: (state.head().revision != Revision::ZERO).then(|| state.last_at()),
+        last_commit: (state.head().revision != Revision::ZERO).then(|| state.last_at()),
         activated: state.is_activated(),
         unreadable: of_node.unreadable.map(|reason| reason.to_string()),
         kill_switches: state.kills().iter().map(ToString::to_string).collect(),
@@ -133,7 +133,7 @@ impl Report for Status {
         if let Some(reason) = &self.unreadable {
             line("UNREADABLE", format!("every call is denied: {reason}"))?;
         }
-        line("revision", format!("{}, last act {}", self.revision, or_dash(self.last_act)))?;
+        line("revision", format!("{}, last commit {}", self.revision, or_dash(self.last_commit)))?;
         for scope in &self.kill_switches {
             line("KILLED", scope.clone())?;
         }

@@ -8,15 +8,15 @@ use std::{
 
 use mcp_govern_core::{
     Catalogue, CommandId, ServerId,
-    governor::{Acted, SyncCounts},
+    governor::{Committed, SyncCounts},
     journal::{AccessChange, Action, Command, Revision, Simulation, State},
 };
 use serde::Serialize;
 
 use super::{
     access::write_access,
-    act::Outcome,
-    args::ActArguments,
+    args::CommitArguments,
+    commit::Outcome,
     effect::{Effect, Sent, TURNS, consented, never_still, send, unchanged_since},
     output::{Report, Table, or_dash, plain, show},
     session::Session,
@@ -52,7 +52,7 @@ pub(crate) struct Row {
 pub(crate) async fn run(
     session: &Session,
     servers: &[ServerId],
-    how: &ActArguments,
+    how: &CommitArguments,
     form: Form,
     out: &mut impl Write,
 ) -> Result<ExitCode, Failure> {
@@ -94,11 +94,11 @@ pub(crate) async fn run(
         if !how.dry_run {
             if session.simulates() || consented(shown.as_ref(), &effect, WHAT, how.yes, form)? {
                 let (commands, places): (Vec<Command>, Vec<usize>) = due.into_iter().unzip();
-                let Sent::Done(acts) = send(session, &commands, revision).await? else {
+                let Sent::Done(commits) = send(session, &commands, revision).await? else {
                     shown = Some(effect);
                     continue;
                 };
-                synced.take_in(acts, &places);
+                synced.take_in(commits, &places);
             } else {
                 synced.outcome = Outcome::ConfirmationNeeded;
             }
@@ -124,7 +124,7 @@ fn left_out(session: &Session, state: &State, server: &ServerId) -> Vec<String> 
 async fn discovered(
     session: &Session,
     servers: &[ServerId],
-    how: &ActArguments,
+    how: &CommitArguments,
 ) -> Result<Vec<(ServerId, Result<Command, Failure>)>, Failure> {
     let state = session.state();
     let servers: Vec<ServerId> =
@@ -144,21 +144,21 @@ async fn discovered(
 }
 
 impl Synced {
-    fn take_in(&mut self, acts: Vec<Acted>, places: &[usize]) {
+    fn take_in(&mut self, commits: Vec<Committed>, places: &[usize]) {
         self.outcome = Outcome::Unchanged;
-        for (acted, at) in acts.into_iter().zip(places) {
-            self.revision = acted.revision;
-            if !acted.events.is_empty() {
+        for (committed, at) in commits.into_iter().zip(places) {
+            self.revision = committed.revision;
+            if !committed.events.is_empty() {
                 self.outcome = Outcome::Done;
             }
             if let Some(row) = self.servers.get_mut(*at) {
-                row.found = SyncCounts::of(&acted.events);
+                row.found = SyncCounts::of(&committed.events);
             }
         }
     }
 }
 
-fn command(how: &ActArguments, server: &ServerId, catalogue: Arc<Catalogue>) -> Result<Command, Failure> {
+fn command(how: &CommitArguments, server: &ServerId, catalogue: Arc<Catalogue>) -> Result<Command, Failure> {
     let id = match &how.command_id {
         Some(id) => id.clone(),
         None => CommandId::random()?,

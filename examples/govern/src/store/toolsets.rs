@@ -13,8 +13,8 @@ use mcp_govern_core::{
 use serde::Serialize;
 
 use super::{
-    act::carry_out,
     args::{ToolsetsVerb, label},
+    commit::carry_out,
     output::{Report, Table, count, plain, show},
     session::Session,
 };
@@ -62,7 +62,7 @@ pub(crate) async fn run(
     out: &mut impl Write,
 ) -> Result<ExitCode, Failure> {
     session.readable()?;
-    let (act, action, what) = match what {
+    let (commit, action, what) = match what {
         None => {
             let state = session.state();
             let toolsets = state.toolsets().iter().map(|(id, toolset)| Row::of(&state, id, toolset)).collect();
@@ -75,7 +75,7 @@ pub(crate) async fn run(
             show(&Shown { row: Row::of(&state, id, toolset), entries: entries(&state, toolset) }, form, out)?;
             return Ok(ExitCode::SUCCESS);
         }
-        Some(ToolsetsVerb::Create { toolset, tools, title, follows, areas, up_to, act }) => {
+        Some(ToolsetsVerb::Create { toolset, tools, title, follows, areas, up_to, commit }) => {
             let content = match follows {
                 Some(server) => {
                     let follows = Follows::new(server.clone()).with_areas(areas.iter().cloned());
@@ -85,23 +85,23 @@ pub(crate) async fn run(
             };
             let label = label(title.as_deref(), toolset);
             let action = Action::CreateToolset { toolset: toolset.clone(), label, content };
-            (act, action, format!("make toolset `{toolset}`"))
+            (commit, action, format!("make toolset `{toolset}`"))
         }
-        Some(ToolsetsVerb::Add { toolset, tools, act }) => {
+        Some(ToolsetsVerb::Add { toolset, tools, commit }) => {
             let action = add(&session.state(), toolset, tools)?;
-            (act, action, format!("put {} into toolset `{toolset}`", count(tools.len(), "tool")))
+            (commit, action, format!("put {} into toolset `{toolset}`", count(tools.len(), "tool")))
         }
-        Some(ToolsetsVerb::Remove { toolset, tools, act }) => {
+        Some(ToolsetsVerb::Remove { toolset, tools, commit }) => {
             let action =
                 Action::RemoveToolsetTools { toolset: toolset.clone(), tools: tools.iter().cloned().collect() };
-            (act, action, format!("take {} out of toolset `{toolset}`", count(tools.len(), "tool")))
+            (commit, action, format!("take {} out of toolset `{toolset}`", count(tools.len(), "tool")))
         }
-        Some(ToolsetsVerb::Delete { toolset, act }) => {
+        Some(ToolsetsVerb::Delete { toolset, commit }) => {
             let action = Action::DeleteToolset { toolset: toolset.clone() };
-            (act, action, format!("delete toolset `{toolset}`"))
+            (commit, action, format!("delete toolset `{toolset}`"))
         }
     };
-    carry_out(session, act, action, what, form, out).await
+    carry_out(session, commit, action, what, form, out).await
 }
 
 fn known<'a>(state: &'a State, id: &ToolsetId) -> Result<&'a Toolset, Failure> {

@@ -99,9 +99,9 @@ fn a_tool_goes_from_review_to_a_call_and_is_stopped_again(site: &Site) {
     let again = site.run(&["disable", TOOL]);
     assert_eq!(code(&again), 1, "{}", stderr(&again));
 
-    let acts = site.json(&["audit", "acts", "-n", "100"]);
-    assert!(acts.to_string().contains("seen in the meeting"), "{acts}");
-    assert_eq!(acts["acts"].as_array().unwrap().len() as u64, site.revision());
+    let commits = site.json(&["audit", "commits", "-n", "100"]);
+    assert!(commits.to_string().contains("seen in the meeting"), "{commits}");
+    assert_eq!(commits["commits"].as_array().unwrap().len() as u64, site.revision());
 }
 
 fn a_grant_is_made_for_a_time_once_and_taken_back(site: &Site) {

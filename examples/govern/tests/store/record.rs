@@ -17,13 +17,13 @@ use crate::{
 };
 
 /// Longer than anything takes here; what waits longer hangs.
-const PATIENCE: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 on_every_store! {
     a_node_goes_by_what_is_decided_beside_it,
     records_are_found_exported_and_verified_and_a_changed_one_is_named,
     the_old_end_of_the_record_is_sealed_dropped_and_still_verified,
-    a_changed_act_stops_every_verb_and_is_named,
+    a_changed_commit_stops_every_verb_and_is_named,
     whoever_follows_the_record_is_shown_every_new_one_once,
 }
 
@@ -102,7 +102,7 @@ fn records_are_found_exported_and_verified_and_a_changed_one_is_named(site: &Sit
     let alone = site.run(&["audit", "verify"]);
     assert_eq!(code(&alone), 0);
     assert!(stdout(&alone).contains("1 good seal under the audit key"), "{}", stdout(&alone));
-    assert!(stdout(&alone).contains("NOT CHECKED: whether the newest acts"), "{}", stdout(&alone));
+    assert!(stdout(&alone).contains("NOT CHECKED: whether the newest commits"), "{}", stdout(&alone));
     assert!(!stdout(&alone).contains("Everything"), "{}", stdout(&alone));
     let other = site.write("other.key", &"1f".repeat(32));
     let wrong = site.run(&["audit", "verify", "--audit-key", &other]);
@@ -177,7 +177,7 @@ fn the_old_end_of_the_record_is_sealed_dropped_and_still_verified(site: &Site) {
     assert!(stdout(&lacking).contains("there is no file"), "{}", stdout(&lacking));
 }
 
-fn a_changed_act_stops_every_verb_and_is_named(site: &Site) {
+fn a_changed_commit_stops_every_verb_and_is_named(site: &Site) {
     site.govern_by(GOVERNANCE);
     let revision = site.revision();
     site.json(&["kill", "tenant", "--reason", "a reason of its own"]);
@@ -207,7 +207,7 @@ impl Follower {
     }
 
     async fn line(&mut self) -> String {
-        timeout(PATIENCE, self.lines.next_line()).await.unwrap().unwrap().unwrap()
+        timeout(TIMEOUT, self.lines.next_line()).await.unwrap().unwrap().unwrap()
     }
 
     /// The next line of JSON: whose chain, which record, and of what kind.
@@ -270,7 +270,7 @@ async fn ends_with_the_reader(follower: Follower, node: &Node) {
             }
         }
     };
-    assert_eq!(timeout(PATIENCE, ending).await.unwrap().code(), Some(0));
+    assert_eq!(timeout(TIMEOUT, ending).await.unwrap().code(), Some(0));
 }
 
 #[test]
@@ -305,8 +305,8 @@ fn an_earlier_backup_is_refused_until_it_is_accepted_with_a_reason() {
     );
     let accepted = site.run(&["--accept-rollback", "the backup of Monday", "status"]);
     assert_eq!(code(&accepted), 0, "{}", stderr(&accepted));
-    let acts = stdout(&site.run(&["audit", "acts", "-n", "1"]));
-    assert!(acts.contains("rollback_accepted") && acts.contains("the backup of Monday"), "{acts}");
+    let commits = stdout(&site.run(&["audit", "commits", "-n", "1"]));
+    assert!(commits.contains("rollback_accepted") && commits.contains("the backup of Monday"), "{commits}");
     let verified = site.json(&["audit", "verify"]);
     assert!(verified["journal"]["kept"]["held"]["revision"].is_u64(), "{verified}");
 }

@@ -8,7 +8,7 @@ on_every_store! { a_request_is_decided_by_its_approvers_alone }
 
 const DESK: &str = r#"
 [profiles.desk]
-title = "Desk"
+title = "CallSession"
 visibility = "everyone"
 policy = { steps = [{ approvers = [{ group = "leads" }], quorum = 1 }], longest_seconds = 3600 }
 toolsets = ["look"]

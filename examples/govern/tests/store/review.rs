@@ -208,7 +208,7 @@ fn a_tool_that_changed_is_shown_field_by_field_and_waits(site: &Site) {
     let path = changes.iter().find(|change| change["field"] == "/binding/path").unwrap();
     assert_eq!((&path["grade"], &diff["grade"]), (&json!("rebound"), &json!("rebound")));
     assert!(path["before"].as_str().unwrap().ends_with("/shelves"), "{path}");
-    assert_eq!(diff["gains"][0]["profile"], "cook");
+    assert_eq!(diff["impact"][0]["profile"], "cook");
     assert_eq!(diff["sends"][0], json!(format!("GET {}", path["after"].as_str().unwrap())));
     let text = stdout(&site.run(&["diff", "pantry/list_shelves"]));
     assert!(text.contains("- /shelves") && text.contains("+ /cupboards"), "{text}");

@@ -154,7 +154,7 @@ impl Site {
         row["digest"].as_str().unwrap().to_owned()
     }
 
-    /// Changes a text behind the program's back, wherever acts or records hold it. Both texts are of one length.
+    /// Changes a text behind the program's back, wherever commits or records hold it. Both texts are of one length.
     pub(crate) fn tamper(&self, old: &str, new: &str) {
         match &self.place {
             Place::File => tamper_with_file(&self.path("store.db"), old, new),

@@ -18,7 +18,7 @@ use serde_json::json;
 use crate::site::{GOVERNANCE, Site, stdout};
 
 /// Longer than anything takes here; what waits longer hangs.
-const PATIENCE: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 const QUESTION: &str = "Go on? [y/N] ";
 
@@ -58,7 +58,7 @@ fn run_answering(
     let screen = shown_on(ours.try_clone().unwrap());
     let (mut seen, mut answered) = (String::new(), 0);
     loop {
-        match screen.recv_timeout(PATIENCE) {
+        match screen.recv_timeout(TIMEOUT) {
             Ok(text) => seen.push_str(&text),
             // It has ended.
             Err(error) => {
@@ -128,7 +128,7 @@ fn a_person_at_a_terminal_is_asked_about_a_name_that_is_not_on_record() {
 }
 
 #[test]
-fn an_act_between_the_question_and_the_yes_is_shown_and_asked_about() {
+fn a_commit_between_the_question_and_the_yes_is_shown_and_asked_about() {
     let site = Site::governed_by(GOVERNANCE);
     let seen = format!("status/create_incident@{}", site.digest("status/create_incident"));
     let revision = site.revision();
@@ -157,7 +157,7 @@ fn an_act_between_the_question_and_the_yes_is_shown_and_asked_about() {
 }
 
 #[test]
-fn a_document_is_asked_about_again_where_somebody_acted_before_the_yes() {
+fn a_document_is_asked_about_again_where_somebody_committed_before_the_yes() {
     let site = Site::governed_by(GOVERNANCE);
     let file = site.write("more.toml", &GOVERNANCE.replace("approve = [\"read\"]", "approve = [\"read\", \"write\"]"));
     let before = site.revision();

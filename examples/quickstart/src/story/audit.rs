@@ -88,8 +88,10 @@ impl Story {
             );
             self.tell_step(&step.saying(text))?;
         }
-        let acts = journal.head.revision;
-        Ok(self.teller.aside(&format!("The journal of what Olga, Lea and Ann decided is intact too: {acts} acts."))?)
+        let commits = journal.head.revision;
+        Ok(self
+            .teller
+            .aside(&format!("The journal of what Olga, Lea and Ann decided is intact too: {commits} commits."))?)
     }
 
     pub(super) async fn tamper_with_a_copy(&mut self) -> Told {

@@ -43,10 +43,10 @@ impl Story {
             .aside("Something looks wrong. Olga throws each server's kill switch, and releases it afterwards.")?;
         for scene in self.scenes() {
             let scope = KillScope::Server(scene.server.clone());
-            self.act(&olga, Action::Kill { scope: scope.clone() }).await?;
+            self.commit(&olga, Action::Kill { scope: scope.clone() }).await?;
             let how = ("call_during_kill_switch", Ending::Denied(DenialCode::ServerKilled), "Ann gets");
             self.call(&scene, &ann, scene.plot.first(), how).await?;
-            self.act(&olga, Action::Release { scope }).await?;
+            self.commit(&olga, Action::Release { scope }).await?;
         }
         for (scene, before) in self.scenes().into_iter().zip(before) {
             self.expect(scene.vendor, scene.player.requests() == before, "no request to the vendor for a denied call");

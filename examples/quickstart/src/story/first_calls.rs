@@ -93,7 +93,7 @@ impl Story {
             let argument = rule.argument.clone();
             let constraint = serde_json::to_value(&rule.constraint)?;
             let tools = BTreeMap::from([(scene.tool(tool)?, ToolsetEntry { rules: vec![rule] })]);
-            self.act(&olga, Action::SetToolsetTools { toolset: scene.toolset.clone(), tools }).await?;
+            self.commit(&olga, Action::SetToolsetTools { toolset: scene.toolset.clone(), tools }).await?;
             let (narrowed, original) = self.schemas(&scene, tool, &argument).await?;
             self.expect(scene.vendor, original.is_some_and(|original| original != narrowed), "a narrowed schema");
             let step = Step::of(scene.vendor, "set_rule", "done")

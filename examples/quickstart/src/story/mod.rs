@@ -13,7 +13,7 @@ use mcp_govern_core::{
     ClientType, CommandId, Governor, GrantId, ProfileId, Provider, RequestId, ServerId, Settings, TenantId, ToolId,
     ToolName, ToolsetId,
     audit::AuditKey,
-    governor::Acted,
+    governor::Committed,
     journal::{Action, Command},
     memory::MemoryStores,
 };
@@ -149,8 +149,8 @@ impl Story {
         self.teller.title("mcp-govern: the way of a tool", &text)?;
         let settings = Settings::default().with_unmatched_client(ClientType::Personal);
         let olga = self.cast.olga.clone();
-        self.act(&olga, Action::ChangeSettings { settings }).await?;
-        self.act(&olga, Action::ActivateGovernance).await?;
+        self.commit(&olga, Action::ChangeSettings { settings }).await?;
+        self.commit(&olga, Action::ActivateGovernance).await?;
         let providers: Vec<&str> = self.scenes.iter().map(|scene| scene.vendor.id()).collect();
         self.teller.chapter(
             "Govern",
@@ -200,10 +200,10 @@ impl Story {
         }
     }
 
-    async fn act(&self, who: &Person, action: Action) -> Told<Acted> {
+    async fn commit(&self, who: &Person, action: Action) -> Told<Committed> {
         let name = action.name();
-        let acted = self.governor.act(&who.actor, Command::new(CommandId::random()?, action)).await;
-        acted.map_err(|error| format!("{name} by {}: {error}", who.name).into())
+        let committed = self.governor.commit(&who.actor, Command::new(CommandId::random()?, action)).await;
+        committed.map_err(|error| format!("{name} by {}: {error}", who.name).into())
     }
 
     /// Makes a call over MCP, tells how it ended, and takes note where that is not how it must end.

@@ -47,7 +47,7 @@ impl Story {
             let state = self.governor.state();
             let digest = state.tools().get(&id).ok_or("the tool is gone")?.digest();
             drop(state);
-            self.act(&olga, Action::ApproveTools { tools: BTreeMap::from([(id, digest)]) }).await?;
+            self.commit(&olga, Action::ApproveTools { tools: BTreeMap::from([(id, digest)]) }).await?;
             let step = Step::of(scene.vendor, "review_again", "approved").with_fact("digest", digest);
             self.tell_step(&step.saying("Olga finds it harmless and approves the new definition."))?;
             let said = format!("Ann calls `{}`:", ask.tool);

@@ -36,7 +36,7 @@ impl Story {
                 .with_fact("base_url", scene.player.place.base_url().map(ToString::to_string))
                 .with_fact("auth_method", &spec.auth_method);
             let (server, title) = (scene.server.clone(), spec.prefix.clone());
-            self.act(&olga, Action::RegisterServer { server: server.clone(), spec }).await?;
+            self.commit(&olga, Action::RegisterServer { server: server.clone(), spec }).await?;
             let wrong = account.with_wrong_key().credential()?;
             self.governor.set_shared_credential(&olga.actor, &server, wrong, Probe::Skip).await?;
             self.tell_step(&step.saying(format!("Server `{server}`, tools `{title}_…`, at {place}.")))?;
@@ -85,7 +85,7 @@ impl Story {
             }
             drop(state);
             let approved = tools.len();
-            self.act(&olga, Action::ApproveTools { tools }).await?;
+            self.commit(&olga, Action::ApproveTools { tools }).await?;
             let pending = self.count(&scene, ToolState::PendingReview);
             self.expect(
                 scene.vendor,
@@ -118,7 +118,7 @@ impl Story {
             }
             let count = tools.len();
             let (label, content) = (title(&scene, "look"), ToolsetContent::Chosen(tools));
-            self.act(&olga, Action::CreateToolset { toolset: toolset.clone(), label, content }).await?;
+            self.commit(&olga, Action::CreateToolset { toolset: toolset.clone(), label, content }).await?;
             let step =
                 Step::of(scene.vendor, "toolset", "done").with_fact("toolset", &toolset).with_fact("tools", count);
             self.tell_step(&step.saying(format!("Toolset `{toolset}` with {count} tools,")))?;
@@ -128,9 +128,9 @@ impl Story {
             let spec = ProfileSpec::new(title(&scene, "on call"))
                 .with_visibility(ProfileVisibility::Everyone)
                 .with_policy(policy);
-            self.act(&olga, Action::CreateProfile { profile: profile.clone(), spec }).await?;
+            self.commit(&olga, Action::CreateProfile { profile: profile.clone(), spec }).await?;
             let binding = ToolsetBinding { toolset: toolset.clone(), rules: Vec::new() };
-            self.act(&olga, Action::BindToolset { profile: profile.clone(), binding }).await?;
+            self.commit(&olga, Action::BindToolset { profile: profile.clone(), binding }).await?;
             let step =
                 Step::of(scene.vendor, "profile", "done").with_fact("profile", &profile).with_fact("toolset", &toolset);
             self.tell_step(&step.saying(format!("bound to profile `{profile}`.")))?;
@@ -154,13 +154,13 @@ impl Story {
                 justification: Some(why.to_owned()),
                 seconds: Some(SHIFT.as_secs()),
             };
-            self.act(&ann, ask).await?;
+            self.commit(&ann, ask).await?;
             let step = Step::of(scene.vendor, "request", "pending")
                 .with_fact("request", &request)
                 .with_fact("user", ann.name)
                 .with_fact("justification", why);
             self.tell_step(&step.saying(format!("Ann asks for `{}`: \"{why}\"", scene.profile)))?;
-            self.act(&lea, Action::ApproveRequest { request: request.clone(), grant: grant.clone() }).await?;
+            self.commit(&lea, Action::ApproveRequest { request: request.clone(), grant: grant.clone() }).await?;
             let state = self.governor.state();
             let until = state.grants().get(&grant).and_then(mcp_govern_core::journal::Grant::until);
             let until = until.ok_or("the approved request granted nothing, or without an end")?;

@@ -1,17 +1,18 @@
-//! What acts do to toolsets, profiles, grants, requests, clients, kill switches and credentials.
+//! What commits do to toolsets, profiles, grants, requests, clients, kill switches and credentials.
 
 use std::collections::BTreeMap;
 
 use crate::{
     journal::{
-        AccessProfile, AccessRequest, AccessRequested, Act, Client, ClientSet, Event, Grant, ProfileGranted,
-        RequestStatus, State, StoredCredential, Toolset, approval::request::RequestEvent,
+        AccessProfile, AccessRequest, Client, Commit, Event, Grant, RequestStatus, State, StoredCredential, Toolset,
+        approval::request::RequestEvent,
+        event::{AccessRequested, ClientSet, ProfileGranted},
     },
     vocabulary::{ClientId, CredentialOwner, Grantee, Label, ProfileId, RequestId, ToolsetContent, ToolsetId, UserId},
 };
 
 impl State {
-    pub(super) fn apply_access(&mut self, event: &Event, act: &Act) {
+    pub(super) fn apply_access(&mut self, event: &Event, commit: &Commit) {
         match event {
             Event::ToolsetCreated(event) => {
                 let toolset = Toolset { label: event.label.clone(), content: event.content.clone() };
@@ -39,7 +40,7 @@ impl State {
                 }
             }
             Event::ProfileCreated(event) => {
-                let (spec, policy_by) = (event.spec.clone(), act.actor.user.clone());
+                let (spec, policy_by) = (event.spec.clone(), commit.actor.user.clone());
                 let profile = AccessProfile { spec, bindings: BTreeMap::new(), policy_by };
                 self.profiles.insert(event.profile.clone(), profile);
             }
@@ -47,7 +48,7 @@ impl State {
                 if let Some(profile) = self.profiles.get_mut(&event.profile) {
                     let (old, new) = (&profile.spec, &event.spec);
                     if (&old.visibility, &old.policy) != (&new.visibility, &new.policy) {
-                        profile.policy_by = act.actor.user.clone();
+                        profile.policy_by = commit.actor.user.clone();
                     }
                     profile.spec = event.spec.clone();
                 }
@@ -63,19 +64,19 @@ impl State {
                     profile.bindings.remove(&event.toolset);
                 }
             }
-            Event::ProfileGranted(event) => self.profile_granted(event, act),
+            Event::ProfileGranted(event) => self.profile_granted(event, commit),
             Event::GrantRevoked(event) => {
                 self.grants.remove(&event.grant);
             }
-            Event::AccessRequested(event) => self.access_requested(event, act),
+            Event::AccessRequested(event) => self.access_requested(event, commit),
             Event::RequestApproved(event) => {
                 if let Some(request) = self.requests.get_mut(&event.request) {
-                    request.approvals.push((event.step, act.actor.user.clone()));
+                    request.approvals.push((event.step, commit.actor.user.clone()));
                 }
             }
             Event::RequestDenied(event) => self.request_decided(&event.request, RequestEvent::Deny),
             Event::RequestCancelled(event) => self.request_decided(&event.request, RequestEvent::Cancel),
-            Event::ClientSet(event) => self.client_set(event, act),
+            Event::ClientSet(event) => self.client_set(event, commit),
             Event::ClientClosed(event) => self.client_mut(&event.client).closed = true,
             Event::ClientReopened(event) => {
                 if let Some(client) = self.clients.get_mut(&event.client) {
@@ -89,7 +90,7 @@ impl State {
                 self.kills.remove(&event.scope);
             }
             Event::CredentialSet(event) => {
-                let credential = StoredCredential::new(event.version, event.facts.clone(), act.at);
+                let credential = StoredCredential::new(event.version, event.facts.clone(), commit.at);
                 self.credentials.insert((event.server.clone(), event.owner.clone()), credential);
             }
             Event::CredentialRemoved(event) => {
@@ -119,7 +120,7 @@ impl State {
         }
     }
 
-    fn profile_granted(&mut self, event: &ProfileGranted, act: &Act) {
+    fn profile_granted(&mut self, event: &ProfileGranted, commit: &Commit) {
         if let Some(request) = &event.request {
             self.request_decided(request, RequestEvent::ApproveLast);
         }
@@ -127,23 +128,23 @@ impl State {
             profile: event.profile.clone(),
             grantee: event.grantee.clone(),
             until: event.until,
-            by: act.actor.user.clone(),
-            at: act.at,
+            by: commit.actor.user.clone(),
+            at: commit.at,
             request: event.request.clone(),
         };
         self.grants.insert(event.grant.clone(), grant);
     }
 
-    fn access_requested(&mut self, event: &AccessRequested, act: &Act) {
+    fn access_requested(&mut self, event: &AccessRequested, commit: &Commit) {
         let profile = self.profiles.get(&event.profile);
         let request = AccessRequest {
-            policy_by: profile.map_or(&act.actor.user, |profile| &profile.policy_by).clone(),
+            policy_by: profile.map_or(&commit.actor.user, |profile| &profile.policy_by).clone(),
             profile: event.profile.clone(),
             user: event.user.clone(),
             justification: event.justification.clone(),
             seconds: event.seconds,
             policy: event.policy.clone(),
-            at: act.at,
+            at: commit.at,
             expires: event.expires,
             approvals: Vec::new(),
             decided: RequestStatus::Pending,
@@ -157,10 +158,10 @@ impl State {
         }
     }
 
-    fn client_set(&mut self, event: &ClientSet, act: &Act) {
+    fn client_set(&mut self, event: &ClientSet, commit: &Commit) {
         let client = self.client_mut(&event.client);
         if client.client_type != event.client_type {
-            client.typed_by = Some(act.actor.user.clone());
+            client.typed_by = Some(commit.actor.user.clone());
         }
         client.label = event.label.clone();
         client.client_type = event.client_type;

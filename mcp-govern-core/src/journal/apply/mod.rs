@@ -1,4 +1,4 @@
-//! The fold: what an act does to the state.
+//! The fold: what a commit does to the state.
 //!
 //! Total: an event about something that is unknown changes nothing and never panics. What may happen was settled when the
 //! command was decided; here it has happened.
@@ -9,13 +9,13 @@ mod access;
 mod pins;
 mod tools;
 
-use super::{Act, ActError, Command, Event, Head, Sealed, Server, State, StoredAct, state::PastCommand};
+use super::{Command, Commit, CommitError, Event, Head, Sealed, Server, State, StoredCommit, state::PastCommand};
 use crate::vocabulary::{Actor, AuditHead, Digest, Timestamp};
 
 impl State {
-    /// The act that a decided command makes of this state: the next revision, chained to the head, never before the last act.
-    pub fn act(&self, command: &Command, actor: &Actor, now: Timestamp, events: Vec<Event>) -> Act {
-        Act {
+    /// The commit that a decided command makes of this state: the next revision, chained to the head, never before the last commit.
+    pub fn commit(&self, command: &Command, actor: &Actor, now: Timestamp, events: Vec<Event>) -> Commit {
+        Commit {
             revision: self.head.revision.next(),
             previous: self.head.hash,
             command_id: command.id.clone(),
@@ -28,50 +28,52 @@ impl State {
         }
     }
 
-    /// Takes in an act that this release has just made; the head becomes that of its sealed form.
-    pub fn apply(&mut self, act: &Act) {
-        // INVARIANT: every act has a JSON form (`every_event_has_a_json_form`), so the fallback is never taken; were it, the
-        // next act would not follow and be refused.
-        let head = StoredAct::seal(act).map_or(Head { revision: act.revision, hash: Digest::ZERO }, |act| act.head());
-        self.apply_stored(act, head);
+    /// Takes in a commit that this release has just made; the head becomes that of its sealed form.
+    pub fn apply(&mut self, commit: &Commit) {
+        // INVARIANT: every commit has a JSON form (`every_event_has_a_json_form`), so the fallback is never taken; were it, the
+        // next commit would not follow and be refused.
+        let head = StoredCommit::seal(commit)
+            .map_or(Head { revision: commit.revision, hash: Digest::ZERO }, |commit| commit.head());
+        self.apply_stored(commit, head);
     }
 
-    /// Takes in an act that a journal keeps under `head`.
-    pub fn apply_stored(&mut self, act: &Act, head: Head) {
-        for event in &act.events {
-            self.apply_event(event, act);
+    /// Takes in a commit that a journal keeps under `head`.
+    pub fn apply_stored(&mut self, commit: &Commit, head: Head) {
+        for event in &commit.events {
+            self.apply_event(event, commit);
         }
-        self.drop_what_is_there(act);
-        self.commands.entry(act.command_id.clone()).or_insert_with(|| PastCommand::of(act));
-        if !act.events.iter().all(|event| matches!(event, Event::AuditAnchored(_) | Event::JournalSealed(_))) {
-            self.changed_at = act.revision;
+        self.drop_what_is_there(commit);
+        self.commands.entry(commit.command_id.clone()).or_insert_with(|| PastCommand::of(commit));
+        if !commit.events.iter().all(|event| matches!(event, Event::AuditAnchored(_) | Event::JournalSealed(_))) {
+            self.changed_at = commit.revision;
         }
-        self.last_at = self.last_at.max(act.at);
+        self.last_at = self.last_at.max(commit.at);
         self.head = head;
     }
 
-    /// Reads the next act of a journal, checks that it follows, and takes it in.
+    /// Reads the next commit of a journal, checks that it follows, and takes it in.
     ///
     /// # Errors
     ///
-    /// When the act was changed, does not follow, or cannot be read by this release; the state is then as before.
-    pub fn follow(&mut self, stored: &StoredAct) -> Result<Act, ActError> {
-        let act = stored.open(self.head)?;
-        self.apply_stored(&act, stored.head());
-        Ok(act)
+    /// When the commit was changed, does not follow, or cannot be read by this release; the state is then as before.
+    pub fn follow(&mut self, stored: &StoredCommit) -> Result<Commit, CommitError> {
+        let commit = stored.open(self.head)?;
+        self.apply_stored(&commit, stored.head());
+        Ok(commit)
     }
 
-    pub(in crate::journal) fn apply_event(&mut self, event: &Event, act: &Act) {
+    pub(in crate::journal) fn apply_event(&mut self, event: &Event, commit: &Commit) {
         match event {
             Event::GovernanceActivated(_) => self.activated = true,
             Event::SchemaActivated(event) => self.schema = event.schema,
             Event::SettingsChanged(event) => {
-                self.settings_by.changed(&self.settings, &event.settings, &act.actor.user);
+                self.settings_by.changed(&self.settings, &event.settings, &commit.actor.user);
                 self.settings = event.settings.clone();
             }
 
             Event::ServerRegistered(event) => {
-                let server = Server { spec: event.spec.clone(), paused: false, catalogue: None, registered_at: act.at };
+                let server =
+                    Server { spec: event.spec.clone(), paused: false, catalogue: None, registered_at: commit.at };
                 self.servers.insert(event.server.clone(), server);
             }
             Event::ServerChanged(event) => self.server_changed(event),
@@ -92,17 +94,17 @@ impl State {
                     server.catalogue = Some(event.version);
                 }
             }
-            Event::ToolDiscovered(event) => self.tool_discovered(event, act),
-            Event::ToolChanged(event) => self.tool_changed(event, act),
-            Event::ToolGone(event) => self.tool_gone(&event.tool, act),
-            Event::ToolReturned(event) => self.tool_returned(event, act),
+            Event::ToolDiscovered(event) => self.tool_discovered(event, commit),
+            Event::ToolChanged(event) => self.tool_changed(event, commit),
+            Event::ToolGone(event) => self.tool_gone(&event.tool, commit),
+            Event::ToolReturned(event) => self.tool_returned(event, commit),
             Event::ToolStaged(event) => self.tool_staged(event),
-            Event::ToolApproved(event) => self.tool_approved(&event.tool, event.digest, act),
-            Event::ToolApprovedAhead(event) => self.tool_approved_ahead(&event.tool, event.digest, act),
-            Event::ToolPinned(event) => self.tool_pinned(event, act),
+            Event::ToolApproved(event) => self.tool_approved(&event.tool, event.digest, commit),
+            Event::ToolApprovedAhead(event) => self.tool_approved_ahead(&event.tool, event.digest, commit),
+            Event::ToolPinned(event) => self.tool_pinned(event, commit),
             Event::ToolUnpinned(event) => self.tool_unpinned(event),
-            Event::ToolDisabled(event) => self.tool_disabled(&event.tool, act),
-            Event::ToolReset(event) => self.tool_reset(&event.tool, act),
+            Event::ToolDisabled(event) => self.tool_disabled(&event.tool, commit),
+            Event::ToolReset(event) => self.tool_reset(&event.tool, commit),
             Event::ToolClassified(event) => {
                 if let Some(tool) = self.tools.get_mut(&event.tool) {
                     (tool.effect, tool.risk) = (event.effect, event.risk);
@@ -117,11 +119,11 @@ impl State {
             Event::AuditAnchored(event) => {
                 let anchor = AuditHead { sequence: event.sequence, hash: event.hash };
                 self.anchors.insert(event.writer.clone(), anchor);
-                self.anchored_at = Some(act.at);
+                self.anchored_at = Some(commit.at);
             }
             Event::JournalSealed(event) => {
-                self.sealed = Some(Sealed { revision: act.revision, key: event.key });
-                self.anchored_at = Some(act.at);
+                self.sealed = Some(Sealed { revision: commit.revision, key: event.key });
+                self.anchored_at = Some(commit.at);
             }
             // It says what is gone, and changes nothing of what is there.
             Event::RollbackAccepted(_) => {}
@@ -155,7 +157,7 @@ impl State {
             | Event::CredentialSet(_)
             | Event::CredentialRemoved(_)
             | Event::CredentialRefused(_)
-            | Event::UserOffboarded(_) => self.apply_access(event, act),
+            | Event::UserOffboarded(_) => self.apply_access(event, commit),
         }
     }
 

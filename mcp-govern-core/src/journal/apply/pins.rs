@@ -1,17 +1,22 @@
-//! What acts do to approvals ahead, and what becomes of approvals when a server leaves an edition.
+//! What commits do to approvals ahead, and what becomes of approvals when a server leaves an edition.
 
 use crate::{
     journal::{
-        Act, CatalogueSynced, Event, Pin, PinSource, ServerChanged, State, Tool, ToolPinned, ToolState, ToolUnpinned,
+        Commit, Event, Pin, PinSource, State, Tool, ToolState,
         approval::ApprovalEvent,
+        event::{CatalogueSynced, ServerChanged, ToolPinned, ToolUnpinned},
     },
     vocabulary::{Digest, ToolId},
 };
 
 impl State {
-    pub(super) fn tool_pinned(&mut self, event: &ToolPinned, act: &Act) {
-        let pin =
-            Pin { by: Some(act.actor.clone()), at: act.at, edition: event.edition.clone(), source: PinSource::Ahead };
+    pub(super) fn tool_pinned(&mut self, event: &ToolPinned, commit: &Commit) {
+        let pin = Pin {
+            by: Some(commit.actor.clone()),
+            at: commit.at,
+            edition: event.edition.clone(),
+            source: PinSource::Ahead,
+        };
         self.pins_mut(&event.tool).insert(event.digest, pin);
     }
 
@@ -76,13 +81,13 @@ impl State {
 
 impl Tool {
     /// Takes in a definition that sync found: by the approval ahead where there is one, else by what else it is.
-    pub(super) fn found(&mut self, pin: Option<Pin>, otherwise: ApprovalEvent, act: &Act) {
+    pub(super) fn found(&mut self, pin: Option<Pin>, otherwise: ApprovalEvent, commit: &Commit) {
         let digest = self.digest;
         let Some(pin) = pin else {
-            self.step(otherwise, digest, act);
+            self.step(otherwise, digest, commit);
             return;
         };
-        if self.step(ApprovalEvent::Pinned, digest, act) && self.state == ToolState::Approved {
+        if self.step(ApprovalEvent::Pinned, digest, commit) && self.state == ToolState::Approved {
             self.reviewed = Some((digest, self.definition.clone()));
             self.reviewed_by = pin.by;
             self.reviewed_at = Some(pin.at);

@@ -1,4 +1,4 @@
-//! What acts do to tools and their review.
+//! What commits do to tools and their review.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -8,14 +8,15 @@ use std::{
 use super::pins::synced;
 use crate::{
     journal::{
-        Act, State, Tool, ToolChanged, ToolDiscovered, ToolReturned, ToolStaged, ToolState,
+        Commit, State, Tool, ToolState,
         approval::{self, ApprovalEvent, Approvals},
+        event::{ToolChanged, ToolDiscovered, ToolReturned, ToolStaged},
     },
     vocabulary::{Digest, NewToolState, ToolDefinition, ToolId},
 };
 
 impl State {
-    pub(super) fn tool_discovered(&mut self, event: &ToolDiscovered, act: &Act) {
+    pub(super) fn tool_discovered(&mut self, event: &ToolDiscovered, commit: &Commit) {
         let pin = self.pin(&event.tool, &event.digest).cloned();
         let definition = self.definitions.shared(event.digest, &event.definition);
         let mut tool = Tool {
@@ -29,21 +30,21 @@ impl State {
             effect: None,
             risk: None,
             client_types: None,
-            changed_at: act.at,
+            changed_at: commit.at,
             reviewed_by: None,
             reviewed_at: None,
         };
         if pin.is_some() {
-            tool.found(pin, ApprovalEvent::Same, act);
+            tool.found(pin, ApprovalEvent::Same, commit);
         } else if event.state == NewToolState::Approved {
             // Nobody reviewed it; this is the definition that was trusted, and what drift is graded against.
             tool.reviewed = Some((event.digest, definition));
-            tool.step(ApprovalEvent::Approve, event.digest, act);
+            tool.step(ApprovalEvent::Approve, event.digest, commit);
         }
         self.tools.insert(event.tool.clone(), tool);
     }
 
-    pub(super) fn tool_changed(&mut self, event: &ToolChanged, act: &Act) {
+    pub(super) fn tool_changed(&mut self, event: &ToolChanged, commit: &Commit) {
         let pin = self.pin(&event.tool, &event.digest).cloned();
         let Some(tool) = self.tools.get_mut(&event.tool) else {
             return;
@@ -55,18 +56,18 @@ impl State {
         tool.digest = event.digest;
         tool.definition = definition;
         tool.arguments_seen.append(&mut arguments(&event.definition));
-        tool.found(pin, ApprovalEvent::Changed(event.action), act);
+        tool.found(pin, ApprovalEvent::Changed(event.action), commit);
     }
 
-    pub(super) fn tool_gone(&mut self, id: &ToolId, act: &Act) {
+    pub(super) fn tool_gone(&mut self, id: &ToolId, commit: &Commit) {
         let Some(tool) = self.tools.get_mut(id) else {
             return;
         };
-        tool.step(ApprovalEvent::Gone, tool.digest, act);
+        tool.step(ApprovalEvent::Gone, tool.digest, commit);
         tool.staged.clear();
     }
 
-    pub(super) fn tool_returned(&mut self, event: &ToolReturned, act: &Act) {
+    pub(super) fn tool_returned(&mut self, event: &ToolReturned, commit: &Commit) {
         let pin = self.pin(&event.tool, &event.digest).cloned();
         let Some(tool) = self.tools.get_mut(&event.tool) else {
             return;
@@ -79,7 +80,7 @@ impl State {
         tool.digest = event.digest;
         tool.definition = self.definitions.shared(event.digest, &event.definition);
         tool.arguments_seen.append(&mut arguments(&event.definition));
-        tool.found(pin, found, act);
+        tool.found(pin, found, commit);
     }
 
     pub(super) fn tool_staged(&mut self, event: &ToolStaged) {
@@ -89,47 +90,47 @@ impl State {
         }
     }
 
-    pub(super) fn tool_approved(&mut self, id: &ToolId, digest: Digest, act: &Act) {
+    pub(super) fn tool_approved(&mut self, id: &ToolId, digest: Digest, commit: &Commit) {
         let Some(tool) = self.tools.get_mut(id) else {
             return;
         };
         // An approval of anything but the current definition would be no approval of what is called.
-        if tool.digest == digest && tool.step(ApprovalEvent::Approve, digest, act) {
+        if tool.digest == digest && tool.step(ApprovalEvent::Approve, digest, commit) {
             tool.reviewed = Some((digest, tool.definition.clone()));
-            tool.reviewed_now(act);
+            tool.reviewed_now(commit);
         }
     }
 
-    pub(super) fn tool_approved_ahead(&mut self, id: &ToolId, digest: Digest, act: &Act) {
+    pub(super) fn tool_approved_ahead(&mut self, id: &ToolId, digest: Digest, commit: &Commit) {
         let Some(tool) = self.tools.get_mut(id) else {
             return;
         };
-        if tool.staged.contains_key(&digest) && tool.step(ApprovalEvent::ApproveAhead, digest, act) {
-            tool.reviewed_now(act);
+        if tool.staged.contains_key(&digest) && tool.step(ApprovalEvent::ApproveAhead, digest, commit) {
+            tool.reviewed_now(commit);
         }
     }
 
-    pub(super) fn tool_disabled(&mut self, id: &ToolId, act: &Act) {
+    pub(super) fn tool_disabled(&mut self, id: &ToolId, commit: &Commit) {
         let Some(tool) = self.tools.get_mut(id) else {
             return;
         };
-        if tool.step(ApprovalEvent::Disable, tool.digest, act) {
-            tool.reviewed_now(act);
+        if tool.step(ApprovalEvent::Disable, tool.digest, commit) {
+            tool.reviewed_now(commit);
             self.drop_pins(id);
         }
     }
 
-    pub(super) fn tool_reset(&mut self, id: &ToolId, act: &Act) {
+    pub(super) fn tool_reset(&mut self, id: &ToolId, commit: &Commit) {
         if let Some(tool) = self.tools.get_mut(id)
-            && tool.step(ApprovalEvent::Reset, tool.digest, act)
+            && tool.step(ApprovalEvent::Reset, tool.digest, commit)
         {
             self.drop_pins(id);
         }
     }
 
     /// Once a catalogue is there, nothing of it or of an older one is still to come.
-    pub(super) fn drop_what_is_there(&mut self, act: &Act) {
-        for synced in act.events.iter().filter_map(synced) {
+    pub(super) fn drop_what_is_there(&mut self, commit: &Commit) {
+        for synced in commit.events.iter().filter_map(synced) {
             self.drop_found_pins(synced);
             for (_, tool) in self.tools.iter_mut().filter(|(id, _)| *id.server() == synced.server) {
                 tool.staged.retain(|_, (version, _)| *version > synced.version);
@@ -139,13 +140,13 @@ impl State {
 }
 
 impl Tool {
-    fn reviewed_now(&mut self, act: &Act) {
-        self.reviewed_by = Some(act.actor.clone());
-        self.reviewed_at = Some(act.at);
+    fn reviewed_now(&mut self, commit: &Commit) {
+        self.reviewed_by = Some(commit.actor.clone());
+        self.reviewed_at = Some(commit.at);
     }
 
     /// Takes a step of the state machine; a step that it refuses changes nothing and answers `false`.
-    pub(super) fn step(&mut self, event: ApprovalEvent, digest: Digest, act: &Act) -> bool {
+    pub(super) fn step(&mut self, event: ApprovalEvent, digest: Digest, commit: &Commit) -> bool {
         let Ok(transition) = approval::next(self.state, event) else {
             return false;
         };
@@ -157,7 +158,7 @@ impl Tool {
             Approvals::Clear => self.approvals.clear(),
         }
         self.state = transition.to();
-        self.changed_at = act.at;
+        self.changed_at = commit.at;
         true
     }
 }
@@ -173,7 +174,10 @@ mod tests {
     use serde_json::json;
 
     use crate::{
-        journal::{Act, Event, State, ToolChanged, ToolDiscovered, ToolGone, ToolReturned},
+        journal::{
+            Commit, Event, State,
+            event::{ToolChanged, ToolDiscovered, ToolGone, ToolReturned},
+        },
         vocabulary::{DriftAction, NewToolState, RecordedActor, Timestamp, ToolDefinition, ToolId, UserId},
     };
 
@@ -194,7 +198,7 @@ mod tests {
 
     fn take(state: &mut State, event: impl Into<Event>) {
         let user = UserId::new("local", "olga").unwrap();
-        let act = Act {
+        let commit = Commit {
             revision: state.head.revision.next(),
             previous: state.head.hash,
             command_id: crate::vocabulary::CommandId::new(format!("cmd-{}", state.head.revision)).unwrap(),
@@ -204,7 +208,7 @@ mod tests {
             reason: None,
             events: vec![event.into()],
         };
-        state.apply(&act);
+        state.apply(&commit);
     }
 
     #[test]

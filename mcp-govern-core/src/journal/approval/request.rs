@@ -7,7 +7,7 @@
 //!
 //! A request waits at one approval step of its policy after the other; each step has a quorum, and the policy says whether one
 //! person may approve several. Which approval is the last one follows from the policy of the moment at which the request was made.
-//! A request whose policy has no steps is approved by the act that makes it. What is decided stays decided: off-boarding a person
+//! A request whose policy has no steps is approved by the commit that makes it. What is decided stays decided: off-boarding a person
 //! or deleting a profile cancels pending requests alone.
 //!
 //! INVARIANT: a request leads to one grant at most (`a_request_is_decided_once_and_as_its_table_says`).

@@ -2,7 +2,10 @@
 
 use super::{Case, Events, known, validate};
 use crate::{
-    journal::{ClientClosed, ClientReopened, ClientSet, Event, Refusal},
+    journal::{
+        Event, Refusal,
+        event::{ClientClosed, ClientReopened, ClientSet},
+    },
     vocabulary::{ClientId, ClientType, Label, UserId},
 };
 

@@ -1,8 +1,11 @@
-//! Which version of a credential counts. The secret itself is in the vault before the act, and never here.
+//! Which version of a credential counts. The secret itself is in the vault before the commit, and never here.
 
 use super::{Case, Events, server::fits};
 use crate::{
-    journal::{CredentialRefused, CredentialRemoved, CredentialSet, Event, Refusal},
+    journal::{
+        Event, Refusal,
+        event::{CredentialRefused, CredentialRemoved, CredentialSet},
+    },
     vocabulary::{CredentialFacts, CredentialOwner, CredentialSharing, ServerId, UserId},
 };
 

@@ -16,7 +16,7 @@ mod validate;
 use std::fmt;
 
 use super::{
-    Action, Command, Event, Refusal, RefusalKind, Revision, RollbackAccepted, Server, State, Tool, own::gained,
+    Action, Command, Event, Refusal, RefusalKind, Revision, Server, State, Tool, event::RollbackAccepted, own::gained,
 };
 use crate::vocabulary::{Actor, ServerId, Timestamp, ToolId};
 
@@ -26,7 +26,7 @@ pub const SCHEMA: u32 = 1;
 /// What comes of a command.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Decided {
-    /// These events make the next act. Never empty.
+    /// These events make the next commit. Never empty.
     Events(Vec<Event>),
     /// Nothing is to be written: the command was carried out at this revision, or what it asks for already holds.
     AlreadyDone(Revision),
@@ -36,15 +36,15 @@ pub enum Decided {
 ///
 /// A command that was carried out before answers [`Decided::AlreadyDone`] with the revision of that time, where the same person
 /// sends it again under the same id, and still has a role for it. `now` is the largest of wall clock and last time seen; the last
-/// act's time counts too.
+/// commit's time counts too.
 ///
 /// INVARIANT: a command id is good for the command and the person that used it first alone
 /// (`a_used_command_id_is_good_for_its_own_command_and_sender_alone`).
 ///
-/// INVARIANT: nobody comes to hold a profile, or to be able to obtain one, by one's own acts alone, however many
-/// (`nobody_obtains_a_profile_by_ones_own_acts_alone`): what the actor holds and can obtain alone ([`OwnAccess`](super::OwnAccess))
+/// INVARIANT: nobody comes to hold a profile, or to be able to obtain one, by one's own commits alone, however many
+/// (`nobody_obtains_a_profile_by_ones_own_commits_alone`): what the actor holds and can obtain alone ([`OwnAccess`](super::OwnAccess))
 /// is compared before and after, whatever the command says. What the profiles that one holds lead to is no part of it: an
-/// administrator approves tools and binds toolsets for all holders of a profile, also as one of them. Such an act is shown as one
+/// administrator approves tools and binds toolsets for all holders of a profile, also as one of them. Such a commit is shown as one
 /// that widens access, and is on record. Processes ([`Actor::process`]) have no access, so that nothing of this bears on them.
 ///
 /// # Errors
@@ -95,7 +95,7 @@ pub fn decide(state: &State, command: &Command, actor: &Actor, now: Timestamp) -
                  needs another person: have another person grant the profile, or set its policy"
             ),
             _ => format!(
-                "by this you would hold profile `{profile}`, or hold it for longer, by your own acts alone: have another person \
+                "by this you would hold profile `{profile}`, or hold it for longer, by your own commits alone: have another person \
                  grant it to you, or send this command"
             ),
         }));

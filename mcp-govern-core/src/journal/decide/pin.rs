@@ -7,7 +7,11 @@ use super::{
     review::{not_empty, step},
 };
 use crate::{
-    journal::{Event, Refusal, ToolPinned, ToolState, ToolUnpinned, approval::ApprovalEvent},
+    journal::{
+        Event, Refusal, ToolState,
+        approval::ApprovalEvent,
+        event::{ToolPinned, ToolUnpinned},
+    },
     vocabulary::{Digest, EditionId, ToolId},
 };
 

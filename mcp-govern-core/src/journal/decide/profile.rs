@@ -3,8 +3,11 @@
 use super::{Case, Events, authorise::speaks_for, free, known, validate};
 use crate::{
     journal::{
-        AccessProfile, GrantRevoked, ProfileChanged, ProfileCreated, ProfileDeleted, ProfileGranted, Refusal,
-        RequestStatus, ToolsetBound, ToolsetUnbound, UserOffboarded,
+        AccessProfile, Refusal, RequestStatus,
+        event::{
+            GrantRevoked, ProfileChanged, ProfileCreated, ProfileDeleted, ProfileGranted, ToolsetBound, ToolsetUnbound,
+            UserOffboarded,
+        },
     },
     vocabulary::{
         CredentialOwner, GrantId, Grantee, ProfileId, ProfileSpec, Timestamp, ToolsetBinding, ToolsetId, UserId,

@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::{Case, Events, authorise::speaks_for, free, known, validate};
 use crate::{
     journal::{
-        AccessRequest, AccessRequested, Event, ProfileGranted, Refusal, RequestApproved, RequestCancelled,
-        RequestDenied, RequestStatus,
+        AccessRequest, Event, Refusal, RequestStatus,
         approval::request::{self, RequestEvent},
+        event::{AccessRequested, ProfileGranted, RequestApproved, RequestCancelled, RequestDenied},
     },
     vocabulary::{GrantId, Grantee, Justification, ProfileId, RequestId, SelfApproval, UserId},
 };

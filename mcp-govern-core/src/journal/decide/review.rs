@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Case, Events};
 use crate::{
     journal::{
-        Event, Refusal, Tool, ToolApproved, ToolApprovedAhead, ToolClassified, ToolClientTypesSet, ToolDisabled,
-        ToolReset,
+        Event, Refusal, Tool,
         approval::{self, ApprovalEvent},
+        event::{ToolApproved, ToolApprovedAhead, ToolClassified, ToolClientTypesSet, ToolDisabled, ToolReset},
     },
     vocabulary::{ClientType, Digest, Effect, Risk, ToolId},
 };

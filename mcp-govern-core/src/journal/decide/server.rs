@@ -3,7 +3,8 @@
 use super::{Case, Events, free, validate};
 use crate::{
     journal::{
-        CredentialRemoved, Event, Refusal, ServerChanged, ServerPaused, ServerRegistered, ServerRemoved, ServerResumed,
+        Event, Refusal,
+        event::{CredentialRemoved, ServerChanged, ServerPaused, ServerRegistered, ServerRemoved, ServerResumed},
     },
     vocabulary::{CredentialOwner, CredentialSharing, Role, ServerId, ServerSpec, ToolPrefix, ToolsetContent},
 };

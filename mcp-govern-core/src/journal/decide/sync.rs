@@ -9,8 +9,8 @@ use std::{
 use super::{Case, Events};
 use crate::{
     journal::{
-        CatalogueSynced, CredentialRemoved, Event, Refusal, Server, Tool, ToolChanged, ToolDiscovered, ToolGone,
-        ToolReturned, ToolStaged, ToolState, drift,
+        Event, Refusal, Server, Tool, ToolState, drift,
+        event::{CatalogueSynced, CredentialRemoved, ToolChanged, ToolDiscovered, ToolGone, ToolReturned, ToolStaged},
     },
     vocabulary::{Catalogue, CatalogueVersion, Digest, DriftAction, NewToolState, ServerId, ToolDefinition, ToolId},
 };

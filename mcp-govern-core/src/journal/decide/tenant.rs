@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use super::{Case, Events, SCHEMA};
 use crate::{
     journal::{
-        AuditAnchored, AuditSegmentDropped, Event, GovernanceActivated, KillScope, KillSwitchReleased,
-        KillSwitchThrown, Refusal, SchemaActivated, SettingsChanged,
+        Event, KillScope, Refusal,
+        event::{
+            AuditAnchored, AuditSegmentDropped, GovernanceActivated, KillSwitchReleased, KillSwitchThrown,
+            SchemaActivated, SettingsChanged,
+        },
     },
     vocabulary::{AuditHead, Digest, Settings, WriterId},
 };

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Case, Events, free, known, validate};
 use crate::{
     journal::{
-        Refusal, ToolState, Toolset, ToolsetCreated, ToolsetDeleted, ToolsetLabelled, ToolsetToolsRemoved,
-        ToolsetToolsSet,
+        Refusal, ToolState, Toolset,
+        event::{ToolsetCreated, ToolsetDeleted, ToolsetLabelled, ToolsetToolsRemoved, ToolsetToolsSet},
     },
     vocabulary::{Follows, Label, ToolId, ToolsetContent, ToolsetEntry, ToolsetId},
 };

@@ -1,7 +1,7 @@
 //! What is remembered of the commands that were carried out: enough to know one again.
 
 use crate::{
-    journal::{Act, Action, Command, Event, Revision},
+    journal::{Action, Command, Commit, Event, Revision},
     vocabulary::{Digest, UserId},
 };
 
@@ -13,31 +13,31 @@ pub(crate) struct PastCommand {
     pub(crate) identity: CommandIdentity,
 }
 
-/// How a command is known again. There is one for every act of a journal, so that it is small.
+/// How a command is known again. There is one for every commit of a journal, so that it is small.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum CommandIdentity {
     /// The first half of its digest: to send another command under an id that is taken one has to find a second text with the
     /// same 128 bits.
     Digest(u128),
-    /// Of an act without a digest: who sent it, and the tags of what it changed.
+    /// Of a commit without a digest: who sent it, and the tags of what it changed.
     Events(Box<(UserId, Vec<&'static str>)>),
 }
 
 impl PastCommand {
-    pub(crate) fn of(act: &Act) -> Self {
-        let identity = act.command.as_ref().map_or_else(
+    pub(crate) fn of(commit: &Commit) -> Self {
+        let identity = commit.command.as_ref().map_or_else(
             || {
-                let mut tags: Vec<_> = act.events.iter().map(Event::tag).collect();
+                let mut tags: Vec<_> = commit.events.iter().map(Event::tag).collect();
                 tags.sort_unstable();
                 tags.dedup();
-                CommandIdentity::Events(Box::new((act.actor.user.clone(), tags)))
+                CommandIdentity::Events(Box::new((commit.actor.user.clone(), tags)))
             },
             |digest| CommandIdentity::Digest(half(digest)),
         );
-        Self { revision: act.revision, identity }
+        Self { revision: commit.revision, identity }
     }
 
-    /// Whether this is the command that was carried out, sent by the same person. Of an act without a digest it can only be told
+    /// Whether this is the command that was carried out, sent by the same person. Of a commit without a digest it can only be told
     /// that the command makes such events.
     pub(crate) fn is(&self, command: &Command, sender: &UserId) -> bool {
         match &self.identity {

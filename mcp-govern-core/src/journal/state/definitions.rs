@@ -16,7 +16,7 @@ pub(crate) struct Definitions(HashMap<Digest, Weak<ToolDefinition>>);
 impl Definitions {
     /// The copy of an equal definition that a tool holds already, or else this one, which is shared from now on.
     pub(crate) fn shared(&mut self, digest: Digest, definition: &Arc<ToolDefinition>) -> Arc<ToolDefinition> {
-        // A digest is what an act says it is: what is shared is compared.
+        // A digest is what a commit says it is: what is shared is compared.
         if let Some(known) = self.0.get(&digest).and_then(Weak::upgrade)
             && (Arc::ptr_eq(&known, definition) || known == *definition)
         {

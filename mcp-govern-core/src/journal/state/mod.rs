@@ -3,8 +3,8 @@
 mod access;
 mod authors;
 mod command;
-mod pin;
 mod definitions;
+mod pin;
 mod server;
 mod tool;
 
@@ -16,7 +16,7 @@ pub(crate) use self::definitions::Definitions;
 pub use self::{
     access::{AccessProfile, AccessRequest, Client, Grant, RequestStatus, Toolset},
     pin::{Pin, PinSource},
-    server::{CredentialStanding, Server, StoredCredential},
+    server::{CredentialStatus, Server, StoredCredential},
     tool::{Tool, ToolState},
 };
 use super::{Head, KillScope, Revision};
@@ -25,12 +25,12 @@ use crate::vocabulary::{
     Settings, Timestamp, ToolId, ToolsetId, UserId, WriterId,
 };
 
-/// An act that was sealed under an audit key.
+/// A commit that was sealed under an audit key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Sealed {
-    /// The act's revision.
+    /// The commit's revision.
     pub revision: Revision,
     /// Which key it was ([`AuditKey::id`](crate::audit::AuditKey::id)).
     pub key: Digest,
@@ -47,11 +47,11 @@ pub struct DroppedSegment {
     pub export: Digest,
 }
 
-/// Everything that a tenant's acts have led to.
+/// Everything that a tenant's commits have led to.
 #[derive(Debug, Clone)]
 pub struct State {
     pub(crate) head: Head,
-    /// The last act that did more than put heads of the audit's chains on record.
+    /// The last commit that did more than put heads of the audit's chains on record.
     pub(crate) changed_at: Revision,
     pub(crate) last_at: Timestamp,
     pub(crate) activated: bool,
@@ -75,7 +75,7 @@ pub struct State {
     pub(crate) anchors: BTreeMap<WriterId, AuditHead>,
     /// When the audit was last anchored.
     pub(crate) anchored_at: Option<Timestamp>,
-    /// The newest act that was sealed.
+    /// The newest commit that was sealed.
     pub(crate) sealed: Option<Sealed>,
     /// Up to where the chain of a writer of audit records was dropped.
     pub(crate) dropped: BTreeMap<WriterId, DroppedSegment>,
@@ -113,7 +113,7 @@ impl Default for State {
     }
 }
 impl State {
-    /// The state before the first act.
+    /// The state before the first commit.
     pub fn new() -> Self {
         Self::default()
     }
@@ -123,7 +123,7 @@ impl State {
         self.head
     }
 
-    /// The revision of the last act that changed anything: what a command may expect ([`Command::expecting`]). Acts that put
+    /// The revision of the last commit that changed anything: what a command may expect ([`Command::expecting`]). Commits that put
     /// nothing but heads of the audit's chains on record do not count.
     ///
     /// [`Command::expecting`]: super::Command::expecting
@@ -131,7 +131,7 @@ impl State {
         self.changed_at
     }
 
-    /// When the last act was.
+    /// When the last commit was.
     pub fn last_at(&self) -> Timestamp {
         self.last_at
     }
@@ -211,7 +211,7 @@ impl State {
         self.anchored_at
     }
 
-    /// The newest act that was sealed under an audit key. Nothing is checked here:
+    /// The newest commit that was sealed under an audit key. Nothing is checked here:
     /// [`JournalVerifier`](crate::audit::JournalVerifier) does.
     pub fn sealed(&self) -> Option<Sealed> {
         self.sealed
@@ -227,7 +227,7 @@ impl State {
         self.commands.get(id).map(|past| past.revision)
     }
 
-    /// Whether a client counts as a service, and does so by an act of this person.
+    /// Whether a client counts as a service, and does so by a commit of this person.
     pub(crate) fn is_service_by(&self, client: &ClientId, person: &UserId) -> bool {
         let row = self.clients.get(client);
         let said = row.is_some_and(|row| row.typed_by.as_ref() == Some(person));

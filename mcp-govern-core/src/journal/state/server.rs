@@ -36,7 +36,7 @@ impl Server {
 /// Whether a credential is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum CredentialStanding {
+pub enum CredentialStatus {
     /// It is.
     InUse,
     /// Its time has passed. One that can be refreshed is.
@@ -75,14 +75,14 @@ impl StoredCredential {
         self.at
     }
 
-    /// Whether it is sent at `now`, as far as it is known by acts: a credential is refreshed without one.
-    pub fn standing(&self, now: Timestamp) -> CredentialStanding {
+    /// Whether it is sent at `now`, as far as it is known by commits: a credential is refreshed without one.
+    pub fn status(&self, now: Timestamp) -> CredentialStatus {
         if self.refused.is_some() {
-            CredentialStanding::Refused
+            CredentialStatus::Refused
         } else if self.facts.expires.is_some_and(|end| end <= now) {
-            CredentialStanding::Expired
+            CredentialStatus::Expired
         } else {
-            CredentialStanding::InUse
+            CredentialStatus::InUse
         }
     }
 

@@ -35,7 +35,7 @@ fn lint_row(row: &Row, say: &mut dyn FnMut(&str)) {
         say("is destructive and its risk is below `sensitive`");
     }
     if row.method == http::Method::GET && row.definition.effect != Effect::Read {
-        say("is a GET that is no read");
+        say("is a GET that is not a read");
     }
     if row.method == http::Method::DELETE && row.definition.effect != Effect::Destructive {
         say("is a DELETE that is not destructive");

@@ -115,7 +115,7 @@ impl<'a> Schemas<'a> {
         let mut members = Members::default();
         let properties = match object.get("properties") {
             None => return Ok(members),
-            Some(properties) => properties.as_object().ok_or("`properties` is no object")?,
+            Some(properties) => properties.as_object().ok_or("`properties` is not an object")?,
         };
         if let Some(name) = required.iter().find(|name| !properties.contains_key(**name)) {
             return Err(format!("`{name}` is required and has no property"));
@@ -176,7 +176,7 @@ impl<'a> Schemas<'a> {
     {
         let mut object = Cow::Borrowed(node);
         while let Some(reference) = object.get("$ref") {
-            let reference = reference.as_str().ok_or("`$ref` is no text")?.to_owned();
+            let reference = reference.as_str().ok_or("`$ref` is not a text")?.to_owned();
             if self.stack.contains(&reference) {
                 return match self.side {
                     Side::Input => {
@@ -186,7 +186,7 @@ impl<'a> Schemas<'a> {
                 };
             }
             let target = self.components.target(&reference)?;
-            let target = target.as_object().ok_or_else(|| format!("`{reference}` is no object"))?;
+            let target = target.as_object().ok_or_else(|| format!("`{reference}` is not an object"))?;
             self.stack.push(reference);
             object = if object.len() == 1 {
                 Cow::Borrowed(target)
@@ -221,7 +221,7 @@ impl<'a> Schemas<'a> {
             return Err(format!("a schema is nested deeper than {DEEPEST} levels"));
         }
         let shown = match object.get("x-wraps").filter(|_| self.side == Side::Input) {
-            Some(key) => self.show_wrapped(object, key.as_str().ok_or("`x-wraps` is no text")?),
+            Some(key) => self.show_wrapped(object, key.as_str().ok_or("`x-wraps` is not a text")?),
             None => self.show_plain(object),
         };
         self.depth -= 1;
@@ -240,10 +240,10 @@ impl<'a> Schemas<'a> {
             let shown = if ONE.contains(&key) {
                 self.show_same(value).map_err(within)?
             } else if LISTS.contains(&key) {
-                let items = value.as_array().ok_or_else(|| format!("`{key}` is no list"))?;
+                let items = value.as_array().ok_or_else(|| format!("`{key}` is not a list"))?;
                 Value::Array(items.iter().map(|item| self.show_same(item)).collect::<Checked<_>>().map_err(within)?)
             } else if MAPS.contains(&key) {
-                let items = value.as_object().ok_or_else(|| format!("`{key}` is no object"))?;
+                let items = value.as_object().ok_or_else(|| format!("`{key}` is not an object"))?;
                 let show = |(name, item): (&String, &Value)| Ok((name.clone(), self.show_same(item)?));
                 Value::Object(items.iter().map(show).collect::<Checked<_>>().map_err(within)?)
             } else if key == "items" {

@@ -64,7 +64,7 @@ fn borrow(spec: &mut RecipeSpec, document: &Document) -> Result<(), String> {
         let definition = &used(document, row)?.definition;
         let schema = &definition.input_schema;
         let property = schema.pointer(&format!("/properties/{name}"));
-        let property = property.ok_or_else(|| format!("borrows `{name}`, which is no argument of `{row}`"))?;
+        let property = property.ok_or_else(|| format!("borrows `{name}`, which is not an argument of `{row}`"))?;
         if let Some(properties) = spec.input_schema.get_mut("properties").and_then(Value::as_object_mut) {
             properties.insert(name.clone(), property.clone());
         }
@@ -81,7 +81,8 @@ fn borrow(spec: &mut RecipeSpec, document: &Document) -> Result<(), String> {
 
 fn used<'a>(document: &'a Document, name: &str) -> Result<&'a Row, String> {
     let parsed = ToolName::new(name).map_err(|error| error.to_string())?;
-    let row = document.row(&parsed).ok_or_else(|| format!("uses `{name}`, which is no operation of the document"))?;
+    let row =
+        document.row(&parsed).ok_or_else(|| format!("uses `{name}`, which is not an operation of the document"))?;
     if row.hidden {
         return Err(format!("uses `{name}`, which is hidden: nobody could disable it"));
     }

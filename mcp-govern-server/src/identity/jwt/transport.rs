@@ -17,7 +17,7 @@ use super::{FetchJwks, FetchJwksError};
 const LONGEST: usize = 1 << 20;
 
 /// Told to the transport; the caller gives up at the same time.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Reads an issuer's documents through a [`Transport`]: the same proxies, certificate authorities and client certificates as for
 /// vendors. With the feature `transport`.
@@ -39,7 +39,7 @@ impl FetchJwks for TransportJwks {
             .header(header::ACCEPT, "application/json")
             .body(Bytes::new())
             .map_err(|error| failed(&error))?;
-        let answer = self.0.send(request, Instant::now() + PATIENCE).await.map_err(|error| failed(&error))?;
+        let answer = self.0.send(request, Instant::now() + TIMEOUT).await.map_err(|error| failed(&error))?;
         if answer.status() != StatusCode::OK {
             return Err(failed(&format_args!("the answer's status is {}", answer.status())));
         }

@@ -5,7 +5,7 @@ use mcp_govern_core::{
     ClientId, Effect, GroupId, ProfileId, RequestId, ServerId, Timestamp, ToolId, ToolsetId, UserId,
 };
 
-use super::{ActArguments, words::effect};
+use super::{CommitArguments, words::effect};
 use crate::store::parse;
 
 #[derive(Debug, Subcommand)]
@@ -35,7 +35,7 @@ pub(crate) enum ToolsetsVerb {
         #[arg(long, requires = "follows", value_parser = effect())]
         up_to: Option<Effect>,
         #[command(flatten)]
-        act: ActArguments,
+        commit: CommitArguments,
     },
     /// Put approved tools in; those that are in it keep their rules
     Add {
@@ -45,7 +45,7 @@ pub(crate) enum ToolsetsVerb {
         #[arg(required = true)]
         tools: Vec<ToolId>,
         #[command(flatten)]
-        act: ActArguments,
+        commit: CommitArguments,
     },
     /// Take tools out
     Remove {
@@ -55,14 +55,14 @@ pub(crate) enum ToolsetsVerb {
         #[arg(required = true)]
         tools: Vec<ToolId>,
         #[command(flatten)]
-        act: ActArguments,
+        commit: CommitArguments,
     },
     /// Delete a toolset; it is unbound everywhere
     Delete {
         /// The toolset
         toolset: ToolsetId,
         #[command(flatten)]
-        act: ActArguments,
+        commit: CommitArguments,
     },
 }
 
@@ -81,7 +81,7 @@ pub(crate) enum ProfilesVerb {
         #[arg(long)]
         title: Option<String>,
         #[command(flatten)]
-        act: ActArguments,
+        commit: CommitArguments,
     },
     /// Bind a toolset to a profile: the people who hold the profile gain its tools
     Bind {
@@ -90,7 +90,7 @@ pub(crate) enum ProfilesVerb {
         /// The toolset
         toolset: ToolsetId,
         #[command(flatten)]
-        act: ActArguments,
+        commit: CommitArguments,
     },
     /// Unbind a toolset
     Unbind {
@@ -99,14 +99,14 @@ pub(crate) enum ProfilesVerb {
         /// The toolset
         toolset: ToolsetId,
         #[command(flatten)]
-        act: ActArguments,
+        commit: CommitArguments,
     },
     /// Delete a profile with its grants
     Delete {
         /// The profile
         profile: ProfileId,
         #[command(flatten)]
-        act: ActArguments,
+        commit: CommitArguments,
     },
 }
 
@@ -172,7 +172,7 @@ pub(crate) enum CredentialsVerb {
         #[arg(long, conflicts_with = "user")]
         shared: bool,
         #[command(flatten)]
-        act: ActArguments,
+        commit: CommitArguments,
     },
 }
 
@@ -189,20 +189,20 @@ pub(crate) enum RequestsVerb {
         /// The request
         request: RequestId,
         #[command(flatten)]
-        act: ActArguments,
+        commit: CommitArguments,
     },
     /// Deny a request
     Deny {
         /// The request
         request: RequestId,
         #[command(flatten)]
-        act: ActArguments,
+        commit: CommitArguments,
     },
     /// Take a request back
     Cancel {
         /// The request
         request: RequestId,
         #[command(flatten)]
-        act: ActArguments,
+        commit: CommitArguments,
     },
 }

@@ -37,7 +37,7 @@ pub(crate) struct StoreArguments {
     /// The tenant [default: default]
     #[arg(long, global = true)]
     pub(crate) tenant: Option<String>,
-    /// Who acts, `NAME` or `NAME (ISSUER)` [default: the user of the operating system]
+    /// Who commits, `NAME` or `NAME (ISSUER)` [default: the user of the operating system]
     #[arg(long, global = true, value_name = "PERSON", value_parser = parse::user)]
     pub(crate) actor: Option<UserId>,
     /// A role of the actor; may be said several times [default: owner]
@@ -65,7 +65,7 @@ pub(crate) struct StoreArguments {
 
 /// How something is changed.
 #[derive(Debug, Args)]
-pub(crate) struct ActArguments {
+pub(crate) struct CommitArguments {
     /// Do it without asking, also where it widens access
     #[arg(long, short)]
     pub(crate) yes: bool,
@@ -98,7 +98,7 @@ pub(crate) enum Verb {
         /// Which servers [default: all]
         servers: Vec<ServerId>,
         #[command(flatten)]
-        act: ActArguments,
+        commit: CommitArguments,
     },
     /// The tools, with the digests of their definitions
     Tools(ToolsArguments),
@@ -119,7 +119,7 @@ pub(crate) enum Verb {
         #[arg(long, value_name = "FILE")]
         from: Option<PathBuf>,
         #[command(flatten)]
-        act: ActArguments,
+        commit: CommitArguments,
     },
     /// What another edition would make of the tools of a server and of the rules on them; changes nothing
     MigrateCheck {
@@ -134,7 +134,7 @@ pub(crate) enum Verb {
         #[arg(long)]
         approve_ahead: bool,
         #[command(flatten)]
-        act: ActArguments,
+        commit: CommitArguments,
     },
     /// The definitions that were approved before they are offered
     Ahead {
@@ -147,7 +147,7 @@ pub(crate) enum Verb {
         #[arg(required = true)]
         tools: Vec<ToolId>,
         #[command(flatten)]
-        act: ActArguments,
+        commit: CommitArguments,
     },
     /// Set tools back to be reviewed; all or none
     Reset {
@@ -155,7 +155,7 @@ pub(crate) enum Verb {
         #[arg(required = true)]
         tools: Vec<ToolId>,
         #[command(flatten)]
-        act: ActArguments,
+        commit: CommitArguments,
     },
     /// The toolsets
     Toolsets {
@@ -181,14 +181,14 @@ pub(crate) enum Verb {
         #[arg(long)]
         id: Option<GrantId>,
         #[command(flatten)]
-        act: ActArguments,
+        commit: CommitArguments,
     },
     /// Take a grant back: calls in flight finish, the next is denied
     Revoke {
         /// The grant, as `grants` names it
         grant: GrantId,
         #[command(flatten)]
-        act: ActArguments,
+        commit: CommitArguments,
     },
     /// Ask for a profile in the actor's own name; `requests` follows it
     Request {
@@ -198,7 +198,7 @@ pub(crate) enum Verb {
         #[arg(long = "for", value_name = "DURATION", value_parser = parse::duration)]
         duration: Option<std::time::Duration>,
         #[command(flatten)]
-        act: ActArguments,
+        commit: CommitArguments,
     },
     /// The requests for access
     Requests {
@@ -221,7 +221,7 @@ pub(crate) enum Verb {
         #[arg(value_parser = parse::user)]
         user: UserId,
         #[command(flatten)]
-        act: ActArguments,
+        commit: CommitArguments,
     },
     /// The credentials of servers: shared ones, and the accounts that people have connected
     Credentials {
@@ -230,7 +230,7 @@ pub(crate) enum Verb {
     },
     /// Why a call would be admitted or denied: every check; exits with 1 when it would be denied
     Explain(ExplainArguments),
-    /// What is on record: calls and acts
+    /// What is on record: calls and commits
     Audit {
         #[command(subcommand)]
         what: AuditVerb,
@@ -283,14 +283,14 @@ pub(crate) enum ServersVerb {
         /// The server
         server: ServerId,
         #[command(flatten)]
-        act: ActArguments,
+        commit: CommitArguments,
     },
     /// Let a paused server go on
     Resume {
         /// The server
         server: ServerId,
         #[command(flatten)]
-        act: ActArguments,
+        commit: CommitArguments,
     },
     /// Reach a server by another edition of its provider, and take in the tools there. It keeps its id, toolsets, profiles, grants and
     /// rules; its credentials are taken away
@@ -302,7 +302,7 @@ pub(crate) enum ServersVerb {
         #[command(flatten)]
         row: EditionRowArguments,
         #[command(flatten)]
-        act: ActArguments,
+        commit: CommitArguments,
     },
 }
 
@@ -331,7 +331,7 @@ pub(crate) enum AheadVerb {
         #[arg(required = true)]
         tools: Vec<SeenTool>,
         #[command(flatten)]
-        act: ActArguments,
+        commit: CommitArguments,
     },
 }
 
@@ -363,21 +363,21 @@ pub(crate) enum ScopeVerb {
     /// Every call of the tenant
     Tenant {
         #[command(flatten)]
-        act: ActArguments,
+        commit: CommitArguments,
     },
     /// Every call to a server
     Server {
         /// The server
         server: ServerId,
         #[command(flatten)]
-        act: ActArguments,
+        commit: CommitArguments,
     },
     /// Every call to a tool, and to those that use it
     Tool {
         /// `server/tool`
         tool: ToolId,
         #[command(flatten)]
-        act: ActArguments,
+        commit: CommitArguments,
     },
     /// Every call of an AI client
     Client {
@@ -385,7 +385,7 @@ pub(crate) enum ScopeVerb {
         #[arg(value_parser = parse::client)]
         client: ClientId,
         #[command(flatten)]
-        act: ActArguments,
+        commit: CommitArguments,
     },
     /// Every call of a person, whatever the person holds it by
     User {
@@ -393,7 +393,7 @@ pub(crate) enum ScopeVerb {
         #[arg(value_parser = parse::user)]
         user: UserId,
         #[command(flatten)]
-        act: ActArguments,
+        commit: CommitArguments,
     },
 }
 

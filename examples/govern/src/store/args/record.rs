@@ -82,7 +82,7 @@ pub(crate) enum AuditVerb {
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
     },
-    /// Whether every act and every record is as it was written; exits with 4 when one is not
+    /// Whether every commit and every record is as it was written; exits with 4 when one is not
     Verify {
         /// Heads that were kept elsewhere: an answer of `audit heads --json`
         #[arg(long, value_name = "FILE")]
@@ -126,8 +126,8 @@ pub(crate) enum AuditVerb {
         #[arg(long, value_parser = parse::duration, default_value = "5m")]
         older_than: std::time::Duration,
     },
-    /// The newest governance acts: who decided what, and why
-    Acts {
+    /// The newest governance commits: who decided what, and why
+    Commits {
         /// How many
         #[arg(long, short = 'n', default_value_t = 20)]
         count: u64,

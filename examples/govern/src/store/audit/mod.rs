@@ -1,8 +1,8 @@
-//! What is on record: calls and acts.
+//! What is on record: calls and commits.
 
-mod acts;
 mod calls;
 mod clients;
+mod commits;
 mod export;
 mod filter;
 mod heads;
@@ -49,6 +49,6 @@ pub(super) async fn run(
         AuditVerb::Drop { files, yes } => segments::drop(session, files, *yes, form, out).await,
         AuditVerb::Heads => heads::run(session, form, out).await,
         AuditVerb::Unknown { since, older_than } => records::unknown(session, *since, *older_than, form, out).await,
-        AuditVerb::Acts { count } => acts::run(session, *count, form, out).await,
+        AuditVerb::Commits { count } => commits::run(session, *count, form, out).await,
     }
 }

@@ -229,16 +229,16 @@ pub(super) fn ended(result: &CallResult) -> String {
         CallResult::Success { bytes, .. } => format!("success, {bytes} bytes"),
         CallResult::Failure { kind, sent, status } => {
             let status = status.map_or_else(String::new, |status| format!(" {status}"));
-            format!("failed: {}{status}, {}", kind.as_str(), acted(*sent))
+            format!("failed: {}{status}, {}", kind.as_str(), committed(*sent))
         }
-        CallResult::Denied { code, sent } => format!("{code}, {}", acted(*sent)),
-        CallResult::Abandoned { sent } => format!("abandoned, {}", acted(*sent)),
+        CallResult::Denied { code, sent } => format!("{code}, {}", committed(*sent)),
+        CallResult::Abandoned { sent } => format!("abandoned, {}", committed(*sent)),
         _ => "ended".to_owned(),
     }
 }
 
-/// Whether the vendor may have acted.
-fn acted(sent: Sent) -> &'static str {
+/// Whether the vendor may have committed.
+fn committed(sent: Sent) -> &'static str {
     match sent {
         Sent::No => "not sent",
         Sent::Maybe => "perhaps sent",

@@ -11,7 +11,7 @@ use std::{
 use mcp_govern_core::{
     CallId, CommandId, Timestamp,
     audit::{AuditKey, AuditSegment},
-    governor::ActOutcome,
+    governor::CommitOutcome,
     ports::{AuditHead, WriterId},
 };
 use mcp_govern_store::keep_segment;
@@ -21,7 +21,7 @@ use crate::{
     failure::Failure,
     serve::Form,
     store::{
-        act::UNCONFIRMED,
+        commit::UNCONFIRMED,
         output::{Report, Table, count, plain, show},
         parse::Moment,
         session::Session,
@@ -117,9 +117,9 @@ pub(super) async fn drop(
     }
     let mut changed = false;
     for (file, segment) in &read {
-        let acted = session.governor.drop_audit_segment(&session.actor, CommandId::random()?, segment).await;
-        let acted = acted.map_err(|error| Failure::from(error).at(format!("`{}`", file.display())))?;
-        changed |= acted.outcome == ActOutcome::Done;
+        let committed = session.governor.drop_audit_segment(&session.actor, CommandId::random()?, segment).await;
+        let committed = committed.map_err(|error| Failure::from(error).at(format!("`{}`", file.display())))?;
+        changed |= committed.outcome == CommitOutcome::Done;
     }
     told.outcome = if changed { "done" } else { "unchanged" };
     show(&told, form, out)?;

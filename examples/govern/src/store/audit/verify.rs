@@ -1,4 +1,4 @@
-//! Whether every act and every record is as it was written.
+//! Whether every commit and every record is as it was written.
 
 use std::{
     collections::BTreeMap,
@@ -36,7 +36,7 @@ struct Verified {
     /// Whether everything was looked at that can be: a seal vouches for the journal, and heads that were kept outside of the store
     /// show that the newest is there.
     complete: bool,
-    /// Absent where an export was verified: it holds no acts.
+    /// Absent where an export was verified: it holds no commits.
     journal: Option<JournalFound>,
     chains: Vec<ChainFound>,
     /// What was not looked at, and why, in sentences.
@@ -52,7 +52,7 @@ struct JournalFound {
     seals: SealsFound,
     /// Whether it was held to what is kept outside of the store.
     kept: KeptCheck,
-    /// The first act that does not hold.
+    /// The first commit that does not hold.
     broken: Option<String>,
 }
 
@@ -145,13 +145,13 @@ fn not_checked(session: &Session, journal: &JournalVerification, anchored: bool)
         ));
     } else if journal.seals.through.is_none() && journal.broken.is_none() {
         missing.push(
-            "whether the journal was written anew: no act of it is sealed yet, which nodes with an audit key do every 15 minutes"
+            "whether the journal was written anew: no commit of it is sealed yet, which nodes with an audit key do every 15 minutes"
                 .to_owned(),
         );
     }
     if !anchored && journal.kept == KeptCheck::NothingKept {
         missing.push(
-            "whether the newest acts and records are there: no heads are kept outside of the store (`--heads FILE`, or `--anchors FILE`)"
+            "whether the newest commits and records are there: no heads are kept outside of the store (`--heads FILE`, or `--anchors FILE`)"
                 .to_owned(),
         );
     }
@@ -187,7 +187,7 @@ pub(crate) fn export(
         ChainFound { kept: known, ..ChainFound::of(writer, verifier.finish()) }
     });
     let mut not_checked =
-        vec!["the acts, and what the journal knows of these records: an export has neither".to_owned()];
+        vec!["the commits, and what the journal knows of these records: an export has neither".to_owned()];
     if given.is_empty() {
         not_checked.push("whether the newest records are there: say `--anchors FILE`".to_owned());
     }

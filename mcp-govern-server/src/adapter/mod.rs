@@ -36,9 +36,9 @@ const META_PREFIX: &str = "io.github.mcp-govern/";
 /// The JSON-RPC code of a refused list: outside of what JSON-RPC and MCP reserve.
 pub(crate) const DENIED: i32 = -31_000;
 
-/// How the face behaves.
+/// How the adapter behaves.
 #[derive(Debug, Clone)]
-pub(crate) struct FaceOptions {
+pub(crate) struct AdapterOptions {
     pub(crate) name: String,
     pub(crate) title: Option<String>,
     pub(crate) version: String,
@@ -53,9 +53,9 @@ pub(crate) struct FaceOptions {
 
 /// What the handlers of all connections share.
 #[derive(Debug)]
-pub(crate) struct Face {
+pub(crate) struct Adapter {
     governor: Governor,
-    options: FaceOptions,
+    options: AdapterOptions,
     info: ServerConfig,
     /// Our own implementation, for `_meta` of results: since 2026-07-28 there is no handshake that tells it.
     server_info: Value,
@@ -72,10 +72,10 @@ pub(crate) struct Face {
     closing: CancellationToken,
 }
 
-impl Face {
+impl Adapter {
     pub(crate) fn new(
         governor: Governor,
-        options: FaceOptions,
+        options: AdapterOptions,
         sealer: Sealer,
         connector: Option<Connector>,
         metrics: Metrics,

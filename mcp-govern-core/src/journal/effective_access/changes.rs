@@ -1,8 +1,8 @@
-//! What changes from one standing to another, in words.
+//! What changes between two states of effective access, in words.
 
 use std::collections::BTreeMap;
 
-use super::{AccessChange, Held, Standing, Stop, reach::Reach, reach::Way};
+use super::{AccessChange, EffectiveAccess, Held, Stop, reach::Reach, reach::Way};
 use crate::vocabulary::{
     DriftAction, DriftPolicy, NewToolState, ProfileId, ProfileVisibility, RequestableTools, ServerId, Timestamp, ToolId,
 };
@@ -11,8 +11,8 @@ use crate::vocabulary::{
 pub(super) struct Changes(Vec<AccessChange>);
 
 impl Changes {
-    /// What changes between two standings.
-    pub(super) fn between(before: &Standing, after: &Standing) -> Vec<AccessChange> {
+    /// What changes between the two.
+    pub(super) fn between(before: &EffectiveAccess, after: &EffectiveAccess) -> Vec<AccessChange> {
         let mut changes = Self(Vec::new());
         if !before.activated && after.activated {
             changes.wider("governance becomes active: calls are admitted by the rules");
@@ -27,7 +27,7 @@ impl Changes {
         changes.0
     }
 
-    fn of_stops(&mut self, before: &Standing, after: &Standing) {
+    fn of_stops(&mut self, before: &EffectiveAccess, after: &EffectiveAccess) {
         for stop in after.stops.difference(&before.stops) {
             self.narrower(match stop {
                 Stop::Kill(scope) => format!("calls are stopped: the kill switch of {scope} is on"),
@@ -48,7 +48,7 @@ impl Changes {
         }
     }
 
-    fn of_settings(&mut self, before: &Standing, after: &Standing) {
+    fn of_settings(&mut self, before: &EffectiveAccess, after: &EffectiveAccess) {
         let (old, new) = (&before.settings, &after.settings);
         for kind in new.client_types.difference(&old.client_types) {
             self.wider(format!("AI clients of type `{kind}` may call"));
@@ -81,7 +81,7 @@ impl Changes {
         }
     }
 
-    fn of_clients(&mut self, before: &Standing, after: &Standing) {
+    fn of_clients(&mut self, before: &EffectiveAccess, after: &EffectiveAccess) {
         for (client, kind) in after.clients.iter().filter(|(client, kind)| before.clients.get(*client) != Some(*kind)) {
             self.wider(format!("client `{client}` counts as `{kind}`"));
         }
@@ -90,7 +90,7 @@ impl Changes {
         }
     }
 
-    fn of_servers(&mut self, before: &Standing, after: &Standing) {
+    fn of_servers(&mut self, before: &EffectiveAccess, after: &EffectiveAccess) {
         for (server, new) in &after.servers {
             let old = before.servers.get(server);
             let approved = old.map_or_else(NewToolState::default, |old| old.new_tools);
@@ -104,7 +104,7 @@ impl Changes {
         }
     }
 
-    fn of_pins(&mut self, before: &Standing, after: &Standing) {
+    fn of_pins(&mut self, before: &EffectiveAccess, after: &EffectiveAccess) {
         let mut ahead: BTreeMap<&ServerId, Vec<ToolId>> = BTreeMap::new();
         for (tool, _) in after.ahead.difference(&before.ahead) {
             ahead.entry(tool.server()).or_default().push(tool.clone());
@@ -118,7 +118,7 @@ impl Changes {
         }
     }
 
-    fn of_profiles(&mut self, before: &Standing, after: &Standing) {
+    fn of_profiles(&mut self, before: &EffectiveAccess, after: &EffectiveAccess) {
         for (id, new) in &after.profiles {
             match before.profiles.get(id) {
                 Some(old) => self.of_reach(id, old, new),
@@ -162,7 +162,7 @@ impl Changes {
         }
     }
 
-    fn of_grants(&mut self, before: &Standing, after: &Standing) {
+    fn of_grants(&mut self, before: &EffectiveAccess, after: &EffectiveAccess) {
         for (id, new) in &after.grants {
             let reach = after.profiles.get(&new.profile);
             let tools: Vec<ToolId> = reach.map_or_else(Vec::new, |reach| reach.tools.keys().cloned().collect());

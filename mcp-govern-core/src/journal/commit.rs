@@ -1,4 +1,4 @@
-//! The unit of the journal: one act, one revision, chained to the act before.
+//! The unit of the journal: one commit, one revision, chained to the commit before.
 
 use std::sync::Arc;
 
@@ -11,20 +11,20 @@ use crate::vocabulary::{CommandId, Digest, Head, RecordedActor, Revision, Timest
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
-pub struct Act {
-    /// The revision that this act makes.
+pub struct Commit {
+    /// The revision that this commit makes.
     pub revision: Revision,
-    /// The hash of the act before; [`Digest::ZERO`] for the first.
+    /// The hash of the commit before; [`Digest::ZERO`] for the first.
     pub previous: Digest,
     /// The command's idempotency key.
     pub command_id: CommandId,
     /// What the command was and who sent it ([`Command::digest`](super::Command::digest)): its id is good for nothing else. Absent
-    /// from acts of earlier releases, and where the action has no canonical form.
+    /// from commits of earlier releases, and where the action has no canonical form.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<Digest>,
     /// Who did it, with the roles of the moment.
     pub actor: RecordedActor,
-    /// When: never before the act before.
+    /// When: never before the commit before.
     pub at: Timestamp,
     /// Why, where it was said.
     pub reason: Option<String>,
@@ -32,11 +32,11 @@ pub struct Act {
     pub events: Vec<Event>,
 }
 
-/// An act cannot be read, so that the state that it belongs to must not be used; or verification finds that it does not hold.
+/// A commit cannot be read, so that the state that it belongs to must not be used; or verification finds that it does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum ActError {
-    /// The bytes are no act of a form that this release knows (a newer event, an unknown field).
+pub enum CommitError {
+    /// The bytes are no commit of a form that this release knows (a newer event, an unknown field).
     #[error("revision {revision} cannot be read by this release: {reason}")]
     Unreadable {
         /// The revision under which it is stored.
@@ -50,7 +50,7 @@ pub enum ActError {
         /// The revision under which it is stored.
         revision: Revision,
     },
-    /// The act does not follow the one before.
+    /// The commit does not follow the one before.
     #[error("revision {revision} does not follow {expected}")]
     Broken {
         /// The revision under which it is stored.
@@ -58,13 +58,13 @@ pub enum ActError {
         /// The revision that was due.
         expected: Revision,
     },
-    /// The act is not there, although the journal goes on or a head that was kept knows of it.
+    /// The commit is not there, although the journal goes on or a head that was kept knows of it.
     #[error("revision {revision} is missing")]
     Missing {
         /// The revision.
         revision: Revision,
     },
-    /// The act anchors the audit, and the seal that should vouch for it does not. Only verification looks at seals.
+    /// The commit anchors the audit, and the seal that should vouch for it does not. Only verification looks at seals.
     #[error("revision {revision} {fault}")]
     Seal {
         /// The revision under which it is stored.
@@ -72,21 +72,21 @@ pub enum ActError {
         /// What is wrong with the seal.
         fault: SealFault,
     },
-    /// The act cannot be written.
-    #[error("the act has no JSON form: {0}")]
+    /// The commit cannot be written.
+    #[error("the commit has no JSON form: {0}")]
     Unwritable(String),
 }
 
-/// What is wrong with the seal of an act.
+/// What is wrong with the seal of a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum SealFault {
-    /// It anchors the audit and has no seal, although an act before it has one: it was not written by a node that has the key.
-    #[error("anchors the audit without a seal, and an act before it is sealed: it was written without the audit key")]
+    /// It anchors the audit and has no seal, although a commit before it has one: it was not written by a node that has the key.
+    #[error("anchors the audit without a seal, and a commit before it is sealed: it was written without the audit key")]
     Missing,
-    /// The seal was not made under the key over this act in this tenant: it was made up, or copied, or the act was rewritten.
-    #[error("has a seal that the audit key did not make over it: this act, or what it rests on, was rewritten")]
+    /// The seal was not made under the key over this commit in this tenant: it was made up, or copied, or the commit was rewritten.
+    #[error("has a seal that the audit key did not make over it: this commit, or what it rests on, was rewritten")]
     Wrong,
     /// The seal was made under another key than the one at hand.
     #[error(
@@ -98,45 +98,45 @@ pub enum SealFault {
 
 /// An act as a store keeps it: the exact bytes, and their hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredAct {
+pub struct StoredCommit {
     revision: Revision,
     hash: Digest,
     bytes: Arc<[u8]>,
 }
 
-impl StoredAct {
-    /// Writes an act.
+impl StoredCommit {
+    /// Writes a commit.
     ///
     /// # Errors
     ///
     /// When it has no JSON form.
-    pub fn seal(act: &Act) -> Result<Self, ActError> {
-        let bytes = serde_json::to_vec(act).map_err(|error| ActError::Unwritable(error.to_string()))?;
-        Ok(Self { revision: act.revision, hash: Digest::of_bytes(&bytes), bytes: bytes.into() })
+    pub fn seal(commit: &Commit) -> Result<Self, CommitError> {
+        let bytes = serde_json::to_vec(commit).map_err(|error| CommitError::Unwritable(error.to_string()))?;
+        Ok(Self { revision: commit.revision, hash: Digest::of_bytes(&bytes), bytes: bytes.into() })
     }
 
-    /// Takes in what a store kept. Nothing is checked yet; [`StoredAct::open`] does.
+    /// Takes in what a store kept. Nothing is checked yet; [`StoredCommit::open`] does.
     pub fn from_parts(revision: Revision, hash: Digest, bytes: impl Into<Arc<[u8]>>) -> Self {
         Self { revision, hash, bytes: bytes.into() }
     }
 
-    /// Reads the act and checks that it follows `previous`.
+    /// Reads the commit and checks that it follows `previous`.
     ///
     /// # Errors
     ///
     /// When the bytes were changed, do not follow, or hold something that this release does not know.
-    pub fn open(&self, previous: Head) -> Result<Act, ActError> {
+    pub fn open(&self, previous: Head) -> Result<Commit, CommitError> {
         let revision = self.revision;
         let expected = previous.revision.next();
         if Digest::of_bytes(&self.bytes) != self.hash {
-            return Err(ActError::Tampered { revision });
+            return Err(CommitError::Tampered { revision });
         }
-        let act: Act = serde_json::from_slice(&self.bytes)
-            .map_err(|error| ActError::Unreadable { revision, reason: error.to_string() })?;
-        if act.revision != revision || revision != expected || act.previous != previous.hash {
-            return Err(ActError::Broken { revision, expected });
+        let commit: Commit = serde_json::from_slice(&self.bytes)
+            .map_err(|error| CommitError::Unreadable { revision, reason: error.to_string() })?;
+        if commit.revision != revision || revision != expected || commit.previous != previous.hash {
+            return Err(CommitError::Broken { revision, expected });
         }
-        Ok(act)
+        Ok(commit)
     }
 
     /// The revision.
@@ -154,7 +154,7 @@ impl StoredAct {
         &self.bytes
     }
 
-    /// The journal's head once this is its last act.
+    /// The journal's head once this is its last commit.
     pub fn head(&self) -> Head {
         Head { revision: self.revision, hash: self.hash }
     }

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{access, ports::Freshness};
+use crate::{access, ports::JournalUpdates};
 
 const WAITING: u8 = 0;
 const RUNNING: u8 = 1;
@@ -14,7 +14,7 @@ const ENDED: u8 = 2;
 /// What must run beside the calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// What commits the audit and does what acts leave to be done.
+    /// What commits the audit and does what commits leave to be done.
     Driver,
     /// What follows the journal.
     Follower,
@@ -25,8 +25,8 @@ pub(crate) enum Part {
 /// INVARIANT: without a driver and a follower that run, nothing is fresh (`a_forgotten_driver_leaves_every_call_denied_as_stale`,
 /// `a_follower_that_was_taken_out_and_forgotten_leaves_every_call_denied_as_stale`).
 #[derive(Debug)]
-pub(crate) struct Pulse {
-    how: Freshness,
+pub(crate) struct FreshnessMonitor {
+    how: JournalUpdates,
     max_staleness: Duration,
     driver: AtomicU8,
     follower: AtomicU8,
@@ -37,8 +37,8 @@ pub(crate) struct Pulse {
     confirmed: AtomicU64,
 }
 
-impl Pulse {
-    pub(crate) fn new(how: Freshness, max_staleness: Duration) -> Self {
+impl FreshnessMonitor {
+    pub(crate) fn new(how: JournalUpdates, max_staleness: Duration) -> Self {
         Self {
             how,
             max_staleness,
@@ -83,7 +83,7 @@ impl Pulse {
     /// The journal cannot be followed. Where readers are pushed the rules were current until now, elsewhere until the last
     /// confirmation.
     pub(crate) fn lose(&self) {
-        if self.in_touch.swap(false, Ordering::AcqRel) && self.how == Freshness::Pushed {
+        if self.in_touch.swap(false, Ordering::AcqRel) && self.how == JournalUpdates::Pushed {
             self.note_now();
         }
     }
@@ -92,8 +92,8 @@ impl Pulse {
         let fresh = self.runs(Part::Driver)
             && self.runs(Part::Follower)
             && match self.how {
-                Freshness::Pushed => self.in_touch.load(Ordering::Acquire) || self.is_recent(),
-                Freshness::Confirmed => self.is_recent(),
+                JournalUpdates::Pushed => self.in_touch.load(Ordering::Acquire) || self.is_recent(),
+                JournalUpdates::Confirmed => self.is_recent(),
             };
         if fresh { access::Freshness::Fresh } else { access::Freshness::Stale }
     }
@@ -115,53 +115,53 @@ mod tests {
 
     const HOUR: Duration = Duration::from_secs(3600);
 
-    fn start(pulse: &Pulse) {
+    fn start(freshness_monitor: &FreshnessMonitor) {
         for part in [Part::Driver, Part::Follower] {
-            pulse.start(part);
+            freshness_monitor.start(part);
         }
     }
 
-    fn is_fresh(pulse: &Pulse) -> bool {
-        pulse.freshness() == access::Freshness::Fresh
+    fn is_fresh(freshness_monitor: &FreshnessMonitor) -> bool {
+        freshness_monitor.freshness() == access::Freshness::Fresh
     }
 
     #[test]
     fn nothing_is_fresh_before_both_parts_run_and_after_one_of_them_ended() {
         for (first, second) in [(Part::Driver, Part::Follower), (Part::Follower, Part::Driver)] {
-            let pulse = Pulse::new(Freshness::Pushed, HOUR);
-            assert!(!is_fresh(&pulse));
-            pulse.start(first);
-            assert!(!is_fresh(&pulse));
-            pulse.start(second);
-            assert!(is_fresh(&pulse));
-            pulse.end(first);
-            assert!(!is_fresh(&pulse));
+            let freshness_monitor = FreshnessMonitor::new(JournalUpdates::Pushed, HOUR);
+            assert!(!is_fresh(&freshness_monitor));
+            freshness_monitor.start(first);
+            assert!(!is_fresh(&freshness_monitor));
+            freshness_monitor.start(second);
+            assert!(is_fresh(&freshness_monitor));
+            freshness_monitor.end(first);
+            assert!(!is_fresh(&freshness_monitor));
         }
     }
 
     #[test]
     fn a_lost_journal_is_trusted_for_the_allowed_time_and_no_longer() {
         for (max, fresh) in [(HOUR, true), (Duration::ZERO, false)] {
-            let pulse = Pulse::new(Freshness::Pushed, max);
-            start(&pulse);
-            pulse.lose();
-            assert_eq!(is_fresh(&pulse), fresh);
-            pulse.confirm();
-            assert_eq!(is_fresh(&pulse), fresh, "to have read once is not to be told of what comes");
-            pulse.regain();
-            assert!(is_fresh(&pulse));
+            let freshness_monitor = FreshnessMonitor::new(JournalUpdates::Pushed, max);
+            start(&freshness_monitor);
+            freshness_monitor.lose();
+            assert_eq!(is_fresh(&freshness_monitor), fresh);
+            freshness_monitor.confirm();
+            assert_eq!(is_fresh(&freshness_monitor), fresh, "to have read once is not to be told of what comes");
+            freshness_monitor.regain();
+            assert!(is_fresh(&freshness_monitor));
         }
     }
 
     #[test]
     fn where_readers_are_not_pushed_time_alone_counts() {
-        let pulse = Pulse::new(Freshness::Confirmed, Duration::ZERO);
-        start(&pulse);
-        pulse.confirm();
-        assert!(!is_fresh(&pulse));
-        let pulse = Pulse::new(Freshness::Confirmed, HOUR);
-        start(&pulse);
-        pulse.lose();
-        assert!(is_fresh(&pulse));
+        let freshness_monitor = FreshnessMonitor::new(JournalUpdates::Confirmed, Duration::ZERO);
+        start(&freshness_monitor);
+        freshness_monitor.confirm();
+        assert!(!is_fresh(&freshness_monitor));
+        let freshness_monitor = FreshnessMonitor::new(JournalUpdates::Confirmed, HOUR);
+        start(&freshness_monitor);
+        freshness_monitor.lose();
+        assert!(is_fresh(&freshness_monitor));
     }
 }

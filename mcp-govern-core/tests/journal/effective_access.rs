@@ -6,22 +6,22 @@ use mcp_govern_core::{
     Actor, ArgumentRule, ClientId, ClientMatch, ClientRule, ClientType, Constraint, DriftAction, DriftPolicy, Effect,
     Follows, Grantee, Label, NewToolState, ProfileSpec, ProfileVisibility, RequestPolicy, RequestableTools, ServerSpec,
     Settings, ToolId, ToolsetBinding, ToolsetContent,
-    journal::{AccessChange, Action, KillScope, Standing},
+    journal::{AccessChange, Action, EffectiveAccess, KillScope},
 };
 
 use crate::support::*;
 
 impl World {
-    fn standing(&self) -> Standing {
-        Standing::of(&self.state, self.now())
+    fn access(&self) -> EffectiveAccess {
+        EffectiveAccess::of(&self.state, self.now())
     }
 
     /// What an action changes.
     #[track_caller]
     fn changes(&mut self, actor: &Actor, action: Action) -> Vec<AccessChange> {
-        let before = self.standing();
+        let before = self.access();
         self.does(actor, action);
-        before.changes_to(&self.standing())
+        before.changes_to(&self.access())
     }
 
     /// The same in one line each, `+` for what widens.
@@ -65,9 +65,9 @@ fn client() -> ClientId {
 }
 
 #[test]
-fn nothing_changes_from_a_standing_to_itself() {
+fn nothing_changes_from_one_state_to_itself() {
     let world = world();
-    assert_eq!(world.standing().changes_to(&world.clone().standing()), []);
+    assert_eq!(world.access().changes_to(&world.clone().access()), []);
 }
 
 #[test]
@@ -125,9 +125,9 @@ fn an_approval_gives_a_tool_to_those_whose_toolset_it_enters() {
 #[test]
 fn a_definition_that_is_kept_by_the_drift_policy_is_a_further_one() {
     let mut world = world();
-    let before = world.standing();
+    let before = world.access();
     world.sync("status", 2, status_tools_with("get_page", |tool| tool.title = "A page".to_owned()));
-    let changes = before.changes_to(&world.standing());
+    let changes = before.changes_to(&world.access());
     assert_eq!(changes[0].what, "holders of `on-call` (1 grant) call 1 tool under a further definition");
     assert!(changes[0].widens && changes.len() == 1);
 }
@@ -164,9 +164,9 @@ fn a_grant_widens_when_it_is_made_and_narrows_when_it_is_taken_back_or_ends() {
     assert_eq!((changes[0].widens, changes[0].tools.as_slice()), (true, &[tool("status/get_page")][..]));
     let revoked = world.says(&owner(), Action::RevokeGrant { grant: id("grant-ann") });
     assert_eq!(revoked, ["- user ann (https://id.example.com) loses `on-call` (grant `grant-ann`)"]);
-    let before = world.standing();
+    let before = world.access();
     world.pass(3600);
-    assert_eq!(before.changes_to(&world.standing())[0].what, "group staff loses `on-call` (grant `g`)");
+    assert_eq!(before.changes_to(&world.access())[0].what, "group staff loses `on-call` (grant `g`)");
 }
 
 #[test]
@@ -238,7 +238,12 @@ fn what_stops_calls_narrows_and_what_lets_them_go_on_widens() {
 #[test]
 fn a_client_that_is_let_in_or_given_another_type_widens() {
     let mut world = world();
-    let set = |client_type| Action::SetClient { client: client(), label: Label::new("Desk"), client_type, owner: None };
+    let set = |client_type| Action::SetClient {
+        client: client(),
+        label: Label::new("PublishState"),
+        client_type,
+        owner: None,
+    };
     let name = "client `desktop (https://id.example.com)`";
     assert_eq!(world.says(&admin(), set(Some(ClientType::Service))), [format!("+ {name} counts as `service`")]);
     let closed = world.says(&admin(), Action::CloseClient { client: client() });

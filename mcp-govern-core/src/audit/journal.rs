@@ -1,8 +1,8 @@
-//! Verification of the other stream: the journal of governance acts.
+//! Verification of the other stream: the journal of governance commits.
 
 use super::{AuditKey, SealsFound, seal::SealChecker};
 use crate::{
-    journal::{ActError, Head, Revision, StoredAct},
+    journal::{CommitError, Head, Revision, StoredCommit},
     vocabulary::{TenantId, Timestamp},
 };
 
@@ -12,11 +12,11 @@ use crate::{
 pub struct JournalVerification {
     /// The head of the journal, as far as it holds.
     pub head: Head,
-    /// The first act that does not hold.
-    pub broken: Option<ActError>,
+    /// The first commit that does not hold.
+    pub broken: Option<CommitError>,
     /// What the seals say. Without a good one the chain alone was checked, which a person who can write the store can write anew.
     pub seals: SealsFound,
-    /// Whether it was held to what is kept outside of the stores, which alone shows that the newest acts are there.
+    /// Whether it was held to what is kept outside of the stores, which alone shows that the newest commits are there.
     pub kept: KeptCheck,
 }
 
@@ -47,24 +47,24 @@ impl JournalVerification {
     }
 }
 
-/// Verifies acts over their exact stored bytes, oldest first, from the head `from` of the journal
+/// Verifies commits over their exact stored bytes, oldest first, from the head `from` of the journal
 /// ([`Head::EMPTY`] for the whole journal). `anchor` is a head that was kept elsewhere and that the journal must hold. No seal is
 /// checked: [`JournalVerifier`] does that with the audit key.
-pub fn verify_acts<'a>(
-    acts: impl IntoIterator<Item = &'a StoredAct>,
+pub fn verify_commits<'a>(
+    commits: impl IntoIterator<Item = &'a StoredCommit>,
     from: Head,
     anchor: Option<Head>,
 ) -> JournalVerification {
     let mut verifier = anchor.into_iter().fold(JournalVerifier::new(from), JournalVerifier::with_anchor);
-    acts.into_iter().for_each(|act| verifier.push(act));
+    commits.into_iter().for_each(|commit| verifier.push(commit));
     verifier.finish()
 }
 
-/// Verifies a journal act by act: for journals that are read in pages.
+/// Verifies a journal commit by commit: for journals that are read in pages.
 #[derive(Debug, Clone)]
 pub struct JournalVerifier {
     head: Head,
-    broken: Option<ActError>,
+    broken: Option<CommitError>,
     anchors: Vec<Head>,
     seals: SealChecker,
 }
@@ -82,7 +82,7 @@ impl JournalVerifier {
         self
     }
 
-    /// With the audit key of the tenant's nodes: from the first seal on, every act that anchors the audit must have a good one.
+    /// With the audit key of the tenant's nodes: from the first seal on, every commit that anchors the audit must have a good one.
     #[must_use]
     pub fn with_key(mut self, tenant: &TenantId, key: &AuditKey) -> Self {
         self.seals = SealChecker::new(Some((tenant.clone(), key.clone())));
@@ -94,13 +94,13 @@ impl JournalVerifier {
         self.head
     }
 
-    /// Whether the acts so far hold.
+    /// Whether the commits so far hold.
     pub fn is_intact(&self) -> bool {
         self.broken.is_none()
     }
 
-    /// Takes the next act. After the first break nothing is looked at any more.
-    pub fn push(&mut self, stored: &StoredAct) {
+    /// Takes the next commit. After the first break nothing is looked at any more.
+    pub fn push(&mut self, stored: &StoredCommit) {
         if self.broken.is_none()
             && let Err(error) = self.check(stored)
         {
@@ -108,9 +108,9 @@ impl JournalVerifier {
         }
     }
 
-    /// Says that the store has no next act although it should.
+    /// Says that the store has no next commit although it should.
     pub(crate) fn miss(&mut self) {
-        self.broken = self.broken.take().or(Some(ActError::Missing { revision: self.head.revision.next() }));
+        self.broken = self.broken.take().or(Some(CommitError::Missing { revision: self.head.revision.next() }));
     }
 
     /// What was found.
@@ -118,17 +118,17 @@ impl JournalVerifier {
         let Self { head, broken, anchors, seals } = self;
         let (seals, foreign) = seals.finish();
         let known = anchors.into_iter().map(|anchor| anchor.revision).max().filter(|known| *known > head.revision);
-        let cut = known.map(|revision| ActError::Broken { revision, expected: head.revision.next() });
+        let cut = known.map(|revision| CommitError::Broken { revision, expected: head.revision.next() });
         JournalVerification { head, broken: broken.or(cut).or(foreign), seals, kept: KeptCheck::NothingKept }
     }
 
-    fn check(&mut self, stored: &StoredAct) -> Result<(), ActError> {
-        let act = stored.open(self.head)?;
+    fn check(&mut self, stored: &StoredCommit) -> Result<(), CommitError> {
+        let commit = stored.open(self.head)?;
         let at = stored.head();
         if self.anchors.iter().any(|anchor| anchor.revision == at.revision && anchor.hash != at.hash) {
-            return Err(ActError::Tampered { revision: at.revision });
+            return Err(CommitError::Tampered { revision: at.revision });
         }
-        self.seals.push(&act)?;
+        self.seals.push(&commit)?;
         self.head = at;
         Ok(())
     }
@@ -138,17 +138,20 @@ impl JournalVerifier {
 mod tests {
     use super::*;
     use crate::{
-        journal::{Act, Event, GovernanceActivated, SchemaActivated},
+        journal::{
+            Commit, Event,
+            event::{GovernanceActivated, SchemaActivated},
+        },
         vocabulary::{Actor, CommandId, Role, UserId},
     };
 
-    fn acts() -> Vec<StoredAct> {
+    fn commits() -> Vec<StoredCommit> {
         let owner = Actor::new(UserId::new("local", "ada").unwrap(), [Role::Owner]);
         let events: [Event; 3] =
             [GovernanceActivated {}.into(), SchemaActivated { schema: 2 }.into(), SchemaActivated { schema: 3 }.into()];
         let mut head = Head::EMPTY;
         let seal = |event: Event| {
-            let act = Act {
+            let commit = Commit {
                 revision: head.revision.next(),
                 previous: head.hash,
                 command_id: CommandId::new(format!("c{}", head.revision)).unwrap(),
@@ -158,7 +161,7 @@ mod tests {
                 reason: None,
                 events: vec![event],
             };
-            let sealed = StoredAct::seal(&act).unwrap();
+            let sealed = StoredCommit::seal(&commit).unwrap();
             head = sealed.head();
             sealed
         };
@@ -167,21 +170,21 @@ mod tests {
 
     #[test]
     fn an_untouched_journal_is_intact_and_a_shortened_one_is_not_what_the_anchor_knows() {
-        let acts = acts();
-        let whole = verify_acts(&acts, Head::EMPTY, None);
-        assert!(whole.is_intact() && whole.head == acts[2].head());
-        assert!(verify_acts(&acts, Head::EMPTY, Some(acts[1].head())).is_intact());
-        let short = verify_acts(&acts[..2], Head::EMPTY, Some(acts[2].head()));
-        assert!(matches!(short.broken, Some(ActError::Broken { revision: Revision(3), .. })));
+        let commits = commits();
+        let whole = verify_commits(&commits, Head::EMPTY, None);
+        assert!(whole.is_intact() && whole.head == commits[2].head());
+        assert!(verify_commits(&commits, Head::EMPTY, Some(commits[1].head())).is_intact());
+        let short = verify_commits(&commits[..2], Head::EMPTY, Some(commits[2].head()));
+        assert!(matches!(short.broken, Some(CommitError::Broken { revision: Revision(3), .. })));
     }
 
     #[test]
-    fn a_changed_act_is_found_in_its_place() {
-        let mut acts = acts();
-        let bytes = String::from_utf8(acts[1].bytes().to_vec()).unwrap().replace("\"schema\":2", "\"schema\":9");
-        acts[1] = StoredAct::from_parts(acts[1].revision(), acts[1].hash(), bytes.into_bytes());
-        let found = verify_acts(&acts, Head::EMPTY, None);
-        assert_eq!(found.head, acts[0].head());
-        assert!(matches!(found.broken, Some(ActError::Tampered { revision: Revision(2) })));
+    fn a_changed_commit_is_found_in_its_place() {
+        let mut commits = commits();
+        let bytes = String::from_utf8(commits[1].bytes().to_vec()).unwrap().replace("\"schema\":2", "\"schema\":9");
+        commits[1] = StoredCommit::from_parts(commits[1].revision(), commits[1].hash(), bytes.into_bytes());
+        let found = verify_commits(&commits, Head::EMPTY, None);
+        assert_eq!(found.head, commits[0].head());
+        assert!(matches!(found.broken, Some(CommitError::Tampered { revision: Revision(2) })));
     }
 }

@@ -10,7 +10,7 @@ use std::{
 use tokio::time::{Instant, timeout};
 
 /// Waits for `work`. When that takes longer than a second, standard error says so, and again every five seconds.
-pub(crate) async fn patiently<T>(what: &str, work: impl Future<Output = T>) -> T {
+pub(crate) async fn with_progress<T>(what: &str, work: impl Future<Output = T>) -> T {
     let mut work = pin!(work);
     let began = Instant::now();
     let mut pause = Duration::from_secs(1);

@@ -1,28 +1,28 @@
 //! Acting: decide, append, publish.
 
-use super::{GovernError, GovernErrorKind, chores::Chore, core::Core};
+use super::{GovernError, GovernErrorKind, background_tasks::BackgroundTask, core::Core};
 use crate::{
-    journal::{Act, Action, Command, Decided, Event, Head, Revision, Simulation, State, StoredAct, decide},
+    journal::{Action, Command, Commit, Decided, Event, Head, Revision, Simulation, State, StoredCommit, decide},
     ports::{AppendError, StoreErrorKind},
     vocabulary::{Actor, Digest, ServerId},
 };
 
-/// How often an act gives way to others before it gives up.
+/// How often a commit gives way to others before it gives up.
 const ATTEMPTS: usize = 64;
 
 /// A command that was carried out.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub struct Acted {
+pub struct Committed {
     /// The revision that the command made; where what it asks for held already, the revision of the moment.
     pub revision: Revision,
     /// What it changed: the same for a command that was repeated. Empty where nothing had to change.
     pub events: Vec<Event>,
     /// Whether this very command changed something now.
-    pub outcome: ActOutcome,
+    pub outcome: CommitOutcome,
 }
 
-impl Acted {
+impl Committed {
     /// What a command would come to on a simulation, which it is tried on.
     ///
     /// # Errors
@@ -30,7 +30,7 @@ impl Acted {
     /// When the command would be refused.
     pub fn simulated(simulation: &mut Simulation, command: &Command) -> Result<Self, GovernError> {
         let events = simulation.try_command(command)?;
-        let outcome = if events.is_empty() { ActOutcome::Unchanged } else { ActOutcome::Done };
+        let outcome = if events.is_empty() { CommitOutcome::Unchanged } else { CommitOutcome::Done };
         Ok(Self { revision: simulation.state().head().revision, events, outcome })
     }
 }
@@ -38,7 +38,7 @@ impl Acted {
 /// Whether a command changed something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum ActOutcome {
+pub enum CommitOutcome {
     /// It did, now.
     Done,
     /// It was carried out before, under the same id.
@@ -47,7 +47,7 @@ pub enum ActOutcome {
     Unchanged,
 }
 
-/// Which definitions the sender of an act has loaded already.
+/// Which definitions the sender of a commit has loaded already.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum JustLoaded<'a> {
     Nothing,
@@ -56,51 +56,56 @@ pub(super) enum JustLoaded<'a> {
 
 impl Core {
     /// Carries a command out: once, whatever happens to the acknowledgement. What it changes is visible to the sender's next call.
-    pub(super) async fn act(
+    pub(super) async fn commit(
         &self,
         actor: &Actor,
         command: &Command,
         loaded: JustLoaded<'_>,
-    ) -> Result<Acted, GovernError> {
+    ) -> Result<Committed, GovernError> {
         let mut sealed_as: Vec<Digest> = Vec::new();
         let mut doubt = None;
-        let turn = self.turn.lock().await;
+        let turn = self.ledger.turn.lock().await;
         for _ in 0..ATTEMPTS {
             self.readable()?;
-            let (act, before) = match self.decide(actor, command)? {
-                Next::Append(act, before) => (act, before),
+            let (commit, before) = match self.decide(actor, command)? {
+                Next::Append(commit, before) => (commit, before),
                 Next::Known(revision) => {
                     drop(turn);
                     return self.recall(command, revision, &sealed_as).await;
                 }
                 Next::Holds(revision) => {
-                    return Ok(Acted { revision, events: Vec::new(), outcome: ActOutcome::Unchanged });
+                    return Ok(Committed { revision, events: Vec::new(), outcome: CommitOutcome::Unchanged });
                 }
             };
-            let sealed = StoredAct::seal(&act)?;
+            let sealed = StoredCommit::seal(&commit)?;
             sealed_as.push(sealed.hash());
             match self.stores.journal.append(before, &sealed).await {
                 Ok(_) => {
-                    let acted = Acted { revision: act.revision, events: act.events.clone(), outcome: ActOutcome::Done };
-                    let mut chores: Vec<Chore> = act.events.iter().flat_map(Chore::of).collect();
+                    let committed = Committed {
+                        revision: commit.revision,
+                        events: commit.events.clone(),
+                        outcome: CommitOutcome::Done,
+                    };
+                    let mut background_tasks: Vec<BackgroundTask> =
+                        commit.events.iter().flat_map(BackgroundTask::of).collect();
                     if let JustLoaded::Server(server) = loaded {
-                        chores.retain(|chore| !matches!(chore, Chore::Load(other) if other == server));
+                        background_tasks.retain(|background_task| !matches!(background_task, BackgroundTask::Load(other) if other == server));
                     }
-                    let owed = self.owe(chores);
+                    let owed = self.owe(background_tasks);
                     // The driver may have taken it in already; then nothing is published here.
-                    let gap = self.publish(vec![(*act, sealed.head())]).gap;
-                    self.pulse.confirm();
+                    let gap = self.publish(vec![(*commit, sealed.head())]).gap;
+                    self.ledger.freshness_monitor.confirm();
                     if gap && let Err(error) = self.catch_up().await {
-                        // The act is done all the same; the driver goes on reading.
-                        tracing::warn!(%error, "the journal cannot be read after an act");
+                        // The commit is done all the same; the driver goes on reading.
+                        tracing::warn!(%error, "the journal cannot be read after a commit");
                     }
                     drop(turn);
                     owed.settle().await;
-                    return Ok(acted);
+                    return Ok(committed);
                 }
                 Err(AppendError::Conflict(_)) => {}
-                // The act may be in the journal. Once it is read on, either the command is known, or the next append settles it:
-                // of two acts after the same head one wins.
+                // The commit may be in the journal. Once it is read on, either the command is known, or the next append settles it:
+                // of two commits after the same head one wins.
                 Err(AppendError::Store(error)) if error.kind() == StoreErrorKind::Unknown => doubt = Some(error),
                 Err(AppendError::Store(error)) if doubt.is_none() => return Err(error.into()),
                 Err(AppendError::Store(error)) => {
@@ -108,7 +113,7 @@ impl Core {
                 }
             }
             match (self.catch_up().await, &doubt) {
-                (Ok(chores), _) => self.chores.push(chores),
+                (Ok(background_tasks), _) => self.upkeep.background_tasks.push(background_tasks),
                 (Err(error), None) => return Err(error),
                 (Err(error), Some(_)) => {
                     let message = format!("whether the command was carried out is not known: {error}; send it again");
@@ -117,7 +122,7 @@ impl Core {
             }
         }
         let kind = if doubt.is_some() { GovernErrorKind::Unknown } else { GovernErrorKind::Unavailable };
-        Err(GovernError::new(kind, "others acted at the same time, again and again: send the command again"))
+        Err(GovernError::new(kind, "others committed at the same time, again and again: send the command again"))
     }
 
     /// What the command leads to from the state of the moment.
@@ -129,7 +134,7 @@ impl Core {
                 Decided::AlreadyDone(revision) if state.command(&command.id).is_some() => {
                     return Ok(Next::Known(revision));
                 }
-                // The chains have not moved, and the journal has: the seal is the act.
+                // The chains have not moved, and the journal has: the seal is the commit.
                 Decided::AlreadyDone(_)
                     if matches!(command.action, Action::AnchorAudit { .. })
                         && self.seals(&command.action)
@@ -139,26 +144,26 @@ impl Core {
                 }
                 Decided::AlreadyDone(revision) => return Ok(Next::Holds(revision)),
             };
-            let mut act = state.act(command, actor, now, events);
-            if let Some(key) = self.sealing.as_ref().filter(|_| self.seals(&command.action)) {
-                key.seal_act(&self.tenant, &mut act)?;
+            let mut commit = state.commit(command, actor, now, events);
+            if let Some(key) = self.ledger.sealing.as_ref().filter(|_| self.seals(&command.action)) {
+                key.seal_commit(&self.tenant, &mut commit)?;
             }
-            Ok(Next::Append(Box::new(act), state.head()))
+            Ok(Next::Append(Box::new(commit), state.head()))
         })
     }
 
-    /// Whether an act is sealed: one that anchors the audit or drops the old end of a chain, where there is a key to seal it under.
+    /// Whether a commit is sealed: one that anchors the audit or drops the old end of a chain, where there is a key to seal it under.
     fn seals(&self, action: &Action) -> bool {
-        self.sealing.is_some() && matches!(action, Action::AnchorAudit { .. } | Action::DropAuditSegment { .. })
+        self.ledger.sealing.is_some() && matches!(action, Action::AnchorAudit { .. } | Action::DropAuditSegment { .. })
     }
 
-    /// Whether there are acts that no seal covers.
+    /// Whether there are commits that no seal covers.
     pub(super) fn rests_on_its_chain_alone(state: &State) -> bool {
         state.head().revision > state.sealed().map_or(Revision::ZERO, |sealed| sealed.revision)
     }
 
     /// What a command did when it was carried out.
-    async fn recall(&self, command: &Command, revision: Revision, ours: &[Digest]) -> Result<Acted, GovernError> {
+    async fn recall(&self, command: &Command, revision: Revision, ours: &[Digest]) -> Result<Committed, GovernError> {
         let before = Revision(revision.0.saturating_sub(1));
         let stored = self.stores.journal.read(before, 1).await?.into_iter().next();
         let Some(stored) = stored.filter(|stored| stored.revision() == revision) else {
@@ -167,12 +172,12 @@ impl Core {
                 format!("revision {revision} is not in the journal"),
             ));
         };
-        // The chain is known to hold up to the state's head; this act was read and checked before.
-        let act: Act = serde_json::from_slice(stored.bytes())
+        // The chain is known to hold up to the state's head; this commit was read and checked before.
+        let commit: Commit = serde_json::from_slice(stored.bytes())
             .map_err(|error| GovernError::new(GovernErrorKind::Unreadable, error.to_string()))?;
-        let outcome = if ours.contains(&stored.hash()) { ActOutcome::Done } else { ActOutcome::Repeated };
-        debug_assert_eq!(act.command_id, command.id);
-        Ok(Acted { revision, events: act.events, outcome })
+        let outcome = if ours.contains(&stored.hash()) { CommitOutcome::Done } else { CommitOutcome::Repeated };
+        debug_assert_eq!(commit.command_id, command.id);
+        Ok(Committed { revision, events: commit.events, outcome })
     }
 
     /// That the actor may do what a command asks for, without doing it.
@@ -185,7 +190,7 @@ impl Core {
 }
 
 enum Next {
-    Append(Box<Act>, Head),
+    Append(Box<Commit>, Head),
     Known(Revision),
     Holds(Revision),
 }

@@ -12,7 +12,7 @@ use rmcp::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Face, list::refused};
+use super::{Adapter, list::refused};
 use crate::{
     metrics::Metrics,
     request_context::Caller,
@@ -67,7 +67,7 @@ enum Look {
 
 /// A caller's list as it was last seen.
 struct Seen<'a> {
-    face: &'a Face,
+    adapter: &'a Adapter,
     principal: &'a Principal,
     generation: u64,
     list: Result<Vec<ListedTool>, Denial>,
@@ -76,21 +76,21 @@ struct Seen<'a> {
 }
 
 impl<'a> Seen<'a> {
-    fn now(face: &'a Face, principal: &'a Principal) -> Self {
+    fn now(adapter: &'a Adapter, principal: &'a Principal) -> Self {
         // The generation first: a change in between is then looked at once more, never missed.
-        let generation = face.governor.generation();
-        let (list, requestable) = (face.governor.list(principal), face.requestable(principal));
-        Self { face, principal, generation, list, requestable }
+        let generation = adapter.governor.generation();
+        let (list, requestable) = (adapter.governor.list(principal), adapter.requestable(principal));
+        Self { adapter, principal, generation, list, requestable }
     }
 
     /// Waits for a change of rules or definitions, or for the time of a look without one (a grant may have ended).
     async fn look(&mut self) -> Look {
-        let changed = self.face.governor.changed(self.generation);
-        let wait = self.face.options.recheck.min(LONGEST_LOOK);
+        let changed = self.adapter.governor.changed(self.generation);
+        let wait = self.adapter.options.recheck.min(LONGEST_LOOK);
         if let Ok(Err(_)) = tokio::time::timeout(wait, changed).await {
             return Look::End;
         }
-        let now = Self::now(self.face, self.principal);
+        let now = Self::now(self.adapter, self.principal);
         let same = same_list(&self.list, &now.list) && self.requestable == now.requestable;
         *self = now;
         if same { Look::Same } else { Look::Changed }
@@ -116,7 +116,7 @@ fn same_tool(one: &ListedTool, other: &ListedTool) -> bool {
         && (Arc::ptr_eq(&one.input_schema, &other.input_schema) || one.input_schema == other.input_schema)
 }
 
-impl Face {
+impl Adapter {
     /// Runs a subscription: until the client goes away, the caller may not come in any more, or the server closes.
     ///
     /// INVARIANT: a stream is open only for a caller who could open it now (`a_stream_ends_when_its_token_is_taken_back`,

@@ -11,14 +11,14 @@ use rmcp::{
 };
 
 use super::{
-    DENIED, Face,
+    Adapter, DENIED,
     access::REQUEST_ACCESS,
     cursor, header,
     naming::{self, Naming},
     refusal,
 };
 
-impl Face {
+impl Adapter {
     /// A page of the caller's tools, ordered by name.
     pub(super) fn list(
         &self,

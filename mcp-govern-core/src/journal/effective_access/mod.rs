@@ -19,14 +19,14 @@ use crate::vocabulary::{
 /// It holds nothing of the state: a [`Governor`](crate::Governor) copies a state that somebody still keeps.
 ///
 /// ```
-/// use mcp_govern_core::{Timestamp, journal::{Standing, State}};
+/// use mcp_govern_core::{Timestamp, journal::{EffectiveAccess, State}};
 ///
 /// let (before, after) = (State::new(), State::new());
 /// let now = Timestamp::from_millis(0);
-/// assert!(Standing::of(&before, now).changes_to(&Standing::of(&after, now)).is_empty());
+/// assert!(EffectiveAccess::of(&before, now).changes_to(&EffectiveAccess::of(&after, now)).is_empty());
 /// ```
 #[derive(Debug)]
-pub struct Standing {
+pub struct EffectiveAccess {
     activated: bool,
     settings: Settings,
     servers: BTreeMap<ServerId, Leniency>,
@@ -77,7 +77,7 @@ struct Held {
     until: Option<Timestamp>,
 }
 
-impl Standing {
+impl EffectiveAccess {
     /// Who may do what in a state at this time.
     pub fn of(state: &State, now: Timestamp) -> Self {
         let holding = state.grants().iter().filter(|(_, grant)| grant.holds(now));
@@ -107,7 +107,7 @@ impl Standing {
         }
     }
 
-    /// What changes from here to another standing, in a fixed order.
+    /// What changes from here to another, in a fixed order.
     pub fn changes_to(&self, after: &Self) -> Vec<AccessChange> {
         Changes::between(self, after)
     }

@@ -43,7 +43,7 @@ pub(crate) type Protocol<H> = StreamableHttpService<H, NeverSessionManager>;
 
 /// Who is accepted, and how the others are refused.
 #[derive(Debug)]
-pub(crate) struct Door {
+pub(crate) struct Ingress {
     pub(crate) authenticate: Arc<dyn Authenticate>,
     pub(crate) proxies: Option<TrustedProxies>,
     pub(crate) bodies: BodyRoom,
@@ -63,9 +63,9 @@ const LISTEN: &str = "subscriptions/listen";
 /// A body that is longer is parsed on a thread for blocking work.
 const LONG: usize = 64 << 10;
 
-/// The protocol behind the door. Both are shared by all requests: to copy the protocol means to copy its configuration.
-pub(crate) fn entrance<H: ServerHandler>(door: Arc<Door>, protocol: Protocol<H>) -> impl Answers {
-    let inside = Arc::new((door, protocol));
+/// The protocol behind the ingress. Both are shared by all requests: to copy the protocol means to copy its configuration.
+pub(crate) fn entrance<H: ServerHandler>(ingress: Arc<Ingress>, protocol: Protocol<H>) -> impl Answers {
+    let inside = Arc::new((ingress, protocol));
     service_fn(move |request| {
         let inside = Arc::clone(&inside);
         async move { Ok(enter(inside, request).await) }
@@ -74,20 +74,20 @@ pub(crate) fn entrance<H: ServerHandler>(door: Arc<Door>, protocol: Protocol<H>)
 
 /// Lets a request in: authenticated, without its token, read in full.
 ///
-/// INVARIANT: what is behind the door never sees the token (`the_token_never_reaches_the_protocol_or_the_vendor`).
-async fn enter<H: ServerHandler>(inside: Arc<(Arc<Door>, Protocol<H>)>, request: Request) -> Response {
-    let door = &*inside.0;
+/// INVARIANT: what is behind the ingress never sees the token (`the_token_never_reaches_the_protocol_or_the_vendor`).
+async fn enter<H: ServerHandler>(inside: Arc<(Arc<Ingress>, Protocol<H>)>, request: Request) -> Response {
+    let ingress = &*inside.0;
     let (mut parts, body) = request.into_parts();
     let bearer = take_bearer(&mut parts.headers);
     let identified = match &bearer {
-        Ok(bearer) => door.identify(&parts, bearer.as_ref()).await,
+        Ok(bearer) => ingress.identify(&parts, bearer.as_ref()).await,
         Err(error) => Err(error.clone()),
     };
     let (identity, source) = match identified {
         Ok(identified) => identified,
         Err(error) => {
-            door.turned_away(&error, &parts);
-            return refuse(&error, door.metadata_url.as_deref(), &door.authenticate.scopes());
+            ingress.turned_away(&error, &parts);
+            return refuse(&error, ingress.metadata_url.as_deref(), &ingress.authenticate.scopes());
         }
     };
     let accepts = if parts.method == Method::POST {
@@ -100,7 +100,7 @@ async fn enter<H: ServerHandler>(inside: Arc<(Arc<Door>, Protocol<H>)>, request:
     };
     // The room is given back when the request was answered: until then its arguments are in memory.
     let (body, _room) = if parts.method == Method::POST {
-        match door.bodies.read(&identity.user, body).await {
+        match ingress.bodies.read(&identity.user, body).await {
             Ok((bytes, room)) => (bytes, Some(room)),
             Err(response) => return response,
         }
@@ -109,11 +109,11 @@ async fn enter<H: ServerHandler>(inside: Arc<(Arc<Door>, Protocol<H>)>, request:
     };
     let expires = identity.expires;
     let telling = if accepts.takes_notifications() { Telling::Possible } else { Telling::NotTaken };
-    let transport = Transport::Http(door.mark.slot(), telling);
+    let transport = Transport::Http(ingress.mark.slot(), telling);
     // What opens a stream says so in its headers: the protocol holds them against the body.
     let opens = parts.headers.get(METHOD).is_some_and(|method| method == LISTEN);
     let again =
-        |bearer| Box::new(Again { door: Arc::clone(&inside.0), parts: parts.clone(), bearer }) as Box<dyn Proof>;
+        |bearer| Box::new(Again { ingress: Arc::clone(&inside.0), parts: parts.clone(), bearer }) as Box<dyn Proof>;
     let proof = bearer.ok().filter(|_| opens).map(again);
     let caller = Arc::new(Caller { principal: identity.into_principal(source), expires, transport, proof });
     let unknown = version::unknown(&parts.headers).map(|stated| (stated, body.clone()));
@@ -147,7 +147,7 @@ fn acceptable(headers: &mut HeaderMap) -> Result<Accepts, Box<Response>> {
 
 /// The request that a stream was opened with, to be authenticated again. It stays in front of the protocol, which never sees the token.
 struct Again {
-    door: Arc<Door>,
+    ingress: Arc<Ingress>,
     parts: Parts,
     bearer: Option<Secret>,
 }
@@ -155,7 +155,7 @@ struct Again {
 #[async_trait]
 impl Proof for Again {
     async fn holds_for(&self, principal: &Principal) -> bool {
-        match self.door.identify(&self.parts, self.bearer.as_ref()).await {
+        match self.ingress.identify(&self.parts, self.bearer.as_ref()).await {
             Ok((identity, source)) => identity.into_principal(source) == *principal,
             Err(_) => false,
         }
@@ -170,7 +170,7 @@ impl fmt::Debug for Again {
 
 /// The protocol's answer to a request that was read in full.
 async fn answer<H: ServerHandler>(
-    inside: Arc<(Arc<Door>, Protocol<H>)>,
+    inside: Arc<(Arc<Ingress>, Protocol<H>)>,
     caller: Arc<Caller>,
     parts: Parts,
     body: Bytes,
@@ -216,7 +216,7 @@ async fn filled(response: Response, slot: &Slot) -> Response {
     Response::from_parts(parts, Body::from(slot.put_into(answer.to_bytes(), &text)))
 }
 
-impl Door {
+impl Ingress {
     /// Who sends a request, and from where.
     pub(crate) async fn identify(
         &self,

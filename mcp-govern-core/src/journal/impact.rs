@@ -1,4 +1,4 @@
-//! Who gains a tool by its approval: a view of the state that reviewers need.
+//! Who impact a tool by its approval: a view of the state that reviewers need.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::{
 /// A profile that reaches a tool through a toolset.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[non_exhaustive]
-pub struct Gain {
+pub struct Impact {
     /// The profile whose holders reach the tool.
     pub profile: ProfileId,
     /// The toolset through which they do.
@@ -22,23 +22,23 @@ pub struct Gain {
 
 /// Whose holders can call these tools once they are approved: through maintained toolsets that they enter, and through chosen
 /// ones that hold them already. Shown to whoever approves. Tools that are not known gain nobody anything.
-pub fn gains<'a>(state: &State, tools: impl IntoIterator<Item = &'a ToolId>) -> Vec<Gain> {
+pub fn impact<'a>(state: &State, tools: impl IntoIterator<Item = &'a ToolId>) -> Vec<Impact> {
     let tools: BTreeSet<&ToolId> = tools.into_iter().collect();
-    let mut gains = Vec::new();
+    let mut impact = Vec::new();
     for (profile, row) in &state.profiles {
         for id in row.bindings.keys() {
             let Some(toolset) = state.toolsets.get(id) else {
                 continue;
             };
             let held = tools.iter().filter(|tool| state.tools.get(**tool).is_some_and(|row| toolset.holds(tool, row)));
-            gains.extend(held.map(|tool| Gain {
+            impact.extend(held.map(|tool| Impact {
                 profile: profile.clone(),
                 toolset: id.clone(),
                 tool: ToolId::clone(tool),
             }));
         }
     }
-    gains
+    impact
 }
 
 impl State {

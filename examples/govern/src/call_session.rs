@@ -8,7 +8,7 @@ use mcp_govern_core::{
     governor::{CallError, CallRequest, Probe},
 };
 
-use crate::{failure::Failure, heads::SmallStores, patience::patiently, request::Asked, subject::Subject};
+use crate::{failure::Failure, heads::SmallStores, progress::with_progress, request::Asked, subject::Subject};
 
 /// What every user of this keyboard may do; see the file.
 const GOVERNANCE: &str = include_str!("governance.toml");
@@ -31,7 +31,7 @@ pub(crate) enum WithKey {
 
 /// A governor over one vendor whose tools are all approved and granted to the person at the keyboard.
 #[derive(Debug)]
-pub(crate) struct Desk {
+pub(crate) struct CallSession {
     governor: Governor,
     driver: tokio::task::JoinHandle<()>,
     server: ServerId,
@@ -39,7 +39,7 @@ pub(crate) struct Desk {
     person: Principal,
 }
 
-impl Desk {
+impl CallSession {
     /// Registers the vendor, discovers and approves its tools, and grants them. Sends nothing to the vendor.
     pub(crate) async fn open(subject: &Subject, key: WithKey) -> Result<Self, Failure> {
         let opened = Governor::builder(TenantId::new("local")?)
@@ -48,15 +48,15 @@ impl Desk {
             .open()
             .await;
         let (governor, driver) = opened?;
-        let desk = Self {
+        let call_session = Self {
             governor,
             driver: tokio::spawn(driver.run()),
             server: ServerId::new("vendor")?,
             admin: Actor::new(UserId::new("local", "govern")?, [Role::Owner]),
             person: Principal::new(local_user()?, ClientId::new("local", "govern")?),
         };
-        desk.furnish(subject, key).await?;
-        Ok(desk)
+        call_session.furnish(subject, key).await?;
+        Ok(call_session)
     }
 
     async fn furnish(&self, subject: &Subject, key: WithKey) -> Result<(), Failure> {
@@ -93,7 +93,7 @@ impl Desk {
     pub(crate) async fn call(&self, asked: Asked) -> Result<ToolOutput, CallError> {
         let what = format!("`{}`", asked.tool.escape_debug());
         let request = self.request(asked);
-        patiently(&what, self.governor.call(&self.person, request)).await.map(|success| success.output)
+        with_progress(&what, self.governor.call(&self.person, request)).await.map(|success| success.output)
     }
 
     /// The request that a call would send.
@@ -114,7 +114,7 @@ impl Desk {
             }
         };
         let asking = self.governor.probe_with(&actor, &self.server, &owner, &credential);
-        Ok(patiently("asking about the key", asking).await?)
+        Ok(with_progress("asking about the key", asking).await?)
     }
 
     /// Waits until every outcome is on record.
@@ -132,7 +132,7 @@ impl Desk {
     }
 }
 
-impl Drop for Desk {
+impl Drop for CallSession {
     fn drop(&mut self) {
         self.driver.abort();
     }

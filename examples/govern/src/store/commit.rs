@@ -7,14 +7,14 @@ use std::{
 
 use mcp_govern_core::{
     CommandId,
-    governor::{ActOutcome, GovernErrorKind},
+    governor::{CommitOutcome, GovernErrorKind},
     journal::{AccessChange, Action, Command, Event, Revision, Simulation},
 };
 use serde::Serialize;
 
 use super::{
     access::write_access,
-    args::ActArguments,
+    args::CommitArguments,
     effect::{Effect, TURNS, consented, never_still, unchanged_since},
     known::{self, Unknown, write_unknown},
     leaving::Consequences,
@@ -43,11 +43,11 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
-    fn of(outcome: ActOutcome) -> Self {
+    fn of(outcome: CommitOutcome) -> Self {
         match outcome {
-            ActOutcome::Done => Self::Done,
-            ActOutcome::Repeated => Self::Repeated,
-            ActOutcome::Unchanged => Self::Unchanged,
+            CommitOutcome::Done => Self::Done,
+            CommitOutcome::Repeated => Self::Repeated,
+            CommitOutcome::Unchanged => Self::Unchanged,
         }
     }
 
@@ -112,11 +112,11 @@ impl Report for Told {
 /// Carries an action out and tells what became of it.
 ///
 /// INVARIANT: what widens access is done only where it was confirmed (`what_widens_access_is_shown_and_waits_for_a_yes`), and what
-/// was confirmed is what happens (`an_act_between_the_question_and_the_yes_is_shown_and_asked_about`,
+/// was confirmed is what happens (`a_commit_between_the_question_and_the_yes_is_shown_and_asked_about`,
 /// `a_yes_beforehand_is_not_good_for_more_than_was_there`).
 pub(crate) async fn carry_out(
     session: &Session,
-    how: &ActArguments,
+    how: &CommitArguments,
     action: Action,
     what: String,
     form: Form,
@@ -135,7 +135,7 @@ pub(crate) async fn carry_out(
         let mut effect = Effect::of(&simulation);
         let consequences = Consequences::of(&state, &command.action, now).filter(|_| !known);
         effect.consequences = consequences.clone().filter(|_| !events.is_empty());
-        // While a copy of the state is kept the next act makes another one.
+        // While a copy of the state is kept the next commit makes another one.
         drop((state, simulation));
         // What holds already, or was done before, is confirmed by that; but that a person has nothing may follow from the name.
         if !events.is_empty() || (!known && known::is_about_a_person(&command.action)) {
@@ -163,14 +163,14 @@ pub(crate) async fn carry_out(
         } else if session.simulates() || consented(shown.as_ref(), &effect, &told.what, how.yes, form)? {
             // A kill switch widens nothing, and waits for nothing.
             let sent = match &command.action {
-                Action::Kill { .. } => session.act(command.clone()).await,
-                _ => session.act(command.clone().expecting(effect.revision)).await,
+                Action::Kill { .. } => session.commit(command.clone()).await,
+                _ => session.commit(command.clone().expecting(effect.revision)).await,
             };
             match sent {
-                Ok(acted) => {
-                    told.outcome = Outcome::of(acted.outcome);
-                    told.revision = acted.revision;
-                    told.events = acted.events.iter().map(Event::tag).collect();
+                Ok(committed) => {
+                    told.outcome = Outcome::of(committed.outcome);
+                    told.revision = committed.revision;
+                    told.events = committed.events.iter().map(Event::tag).collect();
                 }
                 Err(error) if error.kind() == GovernErrorKind::Conflict => {
                     shown = Some(effect);
@@ -191,7 +191,7 @@ pub(crate) async fn carry_out(
     Err(never_still(&what))
 }
 
-fn command(how: &ActArguments, action: Action) -> Result<Command, Failure> {
+fn command(how: &CommitArguments, action: Action) -> Result<Command, Failure> {
     let id = match &how.command_id {
         Some(id) => id.clone(),
         None => CommandId::random()?,

@@ -11,7 +11,7 @@ use std::{
 use super::{
     id_set::{Bits, IdSet},
     loaded::{Loaded, Shown},
-    shelf_build,
+    tool_index_build,
 };
 use crate::{
     denial::DenialCode,
@@ -25,8 +25,8 @@ use crate::{
 /// Everything that does not name a person. Tools are numbered in the order of their exposed names; servers, toolsets and
 /// profiles in the order of their ids.
 #[derive(Debug)]
-pub(super) struct Shelf {
-    /// Tells one shelf from another, so that an index is never used on a shelf that it does not belong to.
+pub(super) struct ToolIndex {
+    /// Tells one tool index from another, so that an index is never used on a tool index that it does not belong to.
     pub(super) stamp: u32,
     pub(super) names: Arc<Names>,
     /// What admission reads, by tool.
@@ -174,10 +174,10 @@ impl ProfileRecord {
     }
 }
 
-impl Shelf {
+impl ToolIndex {
     /// Interns what the state and this node's providers say.
     pub(super) fn build(state: &State, loaded: &Loaded) -> Self {
-        shelf_build::build(state, loaded, fresh_stamp())
+        tool_index_build::build(state, loaded, fresh_stamp())
     }
 
     /// The tool of an exposed name; none where two tools would answer to it.
@@ -250,11 +250,11 @@ mod tests {
         for (server, name) in [("beta", "b"), ("alpha", "z"), ("alpha", "a"), ("gone", "c")] {
             state.tools.insert(fixture::tool(server, name), fixture::pending(name));
         }
-        let shelf = Shelf::build(&state, &Loaded::new());
-        let names: Vec<&str> = shelf.tools.iter().map(|tool| &*tool.exposed).collect();
+        let tool_index = ToolIndex::build(&state, &Loaded::new());
+        let names: Vec<&str> = tool_index.tools.iter().map(|tool| &*tool.exposed).collect();
         assert_eq!(names, ["alpha_a", "alpha_z", "beta_b"]);
-        assert_eq!(shelf.rows.len(), shelf.tools.len());
-        for (row, tool) in shelf.rows.iter().zip(&shelf.tools) {
+        assert_eq!(tool_index.rows.len(), tool_index.tools.len());
+        for (row, tool) in tool_index.rows.iter().zip(&tool_index.tools) {
             assert_eq!(row.server, tool.server);
             assert_eq!(row.fault.map(|fault| fault.code), Some(DenialCode::ToolPending));
         }

@@ -1,4 +1,4 @@
-//! Runs what follows from an act and is not part of it: loading definitions, taking secrets out of the vault.
+//! Runs what follows from a commit and is not part of it: loading definitions, taking secrets out of the vault.
 
 use std::{
     collections::BTreeSet,
@@ -17,13 +17,13 @@ use crate::{
     vocabulary::{CredentialOwner, ServerId, UserId},
 };
 
-/// Something to be done after an act. Doing it twice, or on several nodes, does no harm.
+/// Something to be done after a commit. Doing it twice, or on several nodes, does no harm.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Chore {
+pub(crate) enum BackgroundTask {
     /// Discover the server's tools and load their definitions.
     Load(ServerId),
     /// Take secrets out of the vault that no longer count.
-    Forget(BTreeSet<Forget>),
+    SecretPurge(BTreeSet<SecretPurge>),
     /// Write a checkpoint of the state.
     Checkpoint,
     /// Put on record where the chains of audit records stand.
@@ -41,13 +41,13 @@ pub(crate) enum Chore {
 /// Which secrets to take out of the vault, as far as the state no longer knows them.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub(crate) enum Forget {
+pub(crate) enum SecretPurge {
     Server(ServerId),
     Owner(ServerId, CredentialOwner),
     User(UserId),
 }
 
-impl Forget {
+impl SecretPurge {
     /// Which secrets an event takes away.
     pub(crate) fn of(event: &Event) -> Option<Self> {
         match event {
@@ -69,14 +69,14 @@ impl Forget {
     }
 }
 
-impl Chore {
+impl BackgroundTask {
     pub(crate) fn of(event: &Event) -> Vec<Self> {
         let load = match event {
             Event::ServerChanged(event) => Some(event.server.clone()),
             Event::CatalogueSynced(event) => Some(event.server.clone()),
             _ => None,
         };
-        let forget = Forget::of(event).map(|forget| Self::Forget(BTreeSet::from([forget])));
+        let forget = SecretPurge::of(event).map(|forget| Self::SecretPurge(BTreeSet::from([forget])));
         let delete = match event {
             Event::AuditSegmentDropped(event) => Some(Self::DeleteDropped(Some(event.writer.clone()))),
             _ => None,
@@ -85,20 +85,20 @@ impl Chore {
     }
 }
 
-/// Chores that wait for the driver.
+/// Background tasks that wait for the driver.
 #[derive(Debug, Default)]
-pub(crate) struct Chores {
-    waiting: Mutex<Vec<Chore>>,
+pub(crate) struct BackgroundTasks {
+    waiting: Mutex<Vec<BackgroundTask>>,
     work: Notify,
 }
 
-impl Chores {
-    pub(crate) fn push(&self, chores: impl IntoIterator<Item = Chore>) {
+impl BackgroundTasks {
+    pub(crate) fn push(&self, background_tasks: impl IntoIterator<Item = BackgroundTask>) {
         {
             let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            for chore in chores {
-                if !waiting.contains(&chore) {
-                    waiting.push(chore);
+            for background_task in background_tasks {
+                if !waiting.contains(&background_task) {
+                    waiting.push(background_task);
                 }
             }
             if waiting.is_empty() {
@@ -108,87 +108,87 @@ impl Chores {
         self.work.notify_one();
     }
 
-    fn take(&self) -> Vec<Chore> {
+    fn take(&self) -> Vec<BackgroundTask> {
         std::mem::take(&mut self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-/// Chores that somebody does at once; what is not done when they are dropped is left to the driver.
+/// Background tasks that somebody does at once; what is not done when they are dropped is left to the driver.
 #[derive(Debug)]
-pub(crate) struct Owed<'a> {
+pub(crate) struct PendingTasks<'a> {
     core: &'a Core,
-    chores: Vec<Chore>,
+    background_tasks: Vec<BackgroundTask>,
 }
 
-impl Owed<'_> {
+impl PendingTasks<'_> {
     pub(crate) async fn settle(mut self) {
-        while let Some(chore) = self.chores.first().cloned() {
-            let failed = self.core.attend(&chore).await.is_err();
-            self.chores.remove(0);
+        while let Some(background_task) = self.background_tasks.first().cloned() {
+            let failed = self.core.attend(&background_task).await.is_err();
+            self.background_tasks.remove(0);
             if failed {
-                self.core.chores.push([chore]);
+                self.core.upkeep.background_tasks.push([background_task]);
             }
         }
     }
 }
 
-impl Drop for Owed<'_> {
+impl Drop for PendingTasks<'_> {
     fn drop(&mut self) {
-        self.core.chores.push(self.chores.drain(..));
+        self.core.upkeep.background_tasks.push(self.background_tasks.drain(..));
     }
 }
 
-/// A chore could not be done; it is worth another try.
+/// A background task could not be done; it is worth another try.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Undone;
 
 impl Core {
-    pub(crate) fn owe(&self, chores: Vec<Chore>) -> Owed<'_> {
-        Owed { core: self, chores }
+    pub(crate) fn owe(&self, background_tasks: Vec<BackgroundTask>) -> PendingTasks<'_> {
+        PendingTasks { core: self, background_tasks }
     }
 
-    /// Does a chore. A server that cannot be discovered is no chore undone: it is tried again when its tools are asked for.
-    pub(crate) async fn attend(&self, chore: &Chore) -> Result<(), Undone> {
-        match chore {
-            Chore::Load(server) => {
+    /// Does a background task. A server that cannot be discovered is no background task undone: it is tried again when its tools are asked for.
+    pub(crate) async fn attend(&self, background_task: &BackgroundTask) -> Result<(), Undone> {
+        match background_task {
+            BackgroundTask::Load(server) => {
                 if let Err(error) = self.load(server).await {
                     tracing::warn!(%server, %error, "the definitions of a server could not be loaded");
                 }
                 Ok(())
             }
-            Chore::Forget(which) => self.forget(which).await.map_err(|error| {
+            BackgroundTask::SecretPurge(which) => self.forget(which).await.map_err(|error| {
                 tracing::warn!(%error, "secrets could not be taken out of the vault yet");
                 Undone
             }),
-            Chore::Checkpoint => {
+            BackgroundTask::Checkpoint => {
                 self.keep_checkpoint().await;
                 Ok(())
             }
-            Chore::Anchor => {
+            BackgroundTask::Anchor => {
                 self.keep_anchors().await;
                 Ok(())
             }
-            Chore::KeepHeads => {
+            BackgroundTask::KeepHeads => {
                 self.keep_heads_or_warn().await;
                 Ok(())
             }
-            Chore::Measure => {
+            BackgroundTask::Measure => {
                 self.measure_or_tell().await;
                 Ok(())
             }
-            Chore::DeleteDropped(writer) => self.delete_dropped(writer.as_ref()).await.map_err(|error| {
+            BackgroundTask::DeleteDropped(writer) => self.delete_dropped(writer.as_ref()).await.map_err(|error| {
                 tracing::warn!(%error, "a dropped segment of the audit could not be deleted yet");
                 Undone
             }),
-            Chore::CountNodes => {
+            BackgroundTask::CountNodes => {
                 self.count_nodes().await;
                 Ok(())
             }
         }
     }
 
-    async fn forget(&self, which: &BTreeSet<Forget>) -> Result<(), VaultError> {
-        let _turn = self.vault_turn.lock().await;
+    async fn forget(&self, which: &BTreeSet<SecretPurge>) -> Result<(), VaultError> {
+        let _turn = self.servers.vault_turn.lock().await;
         for (key, _) in self.stores.vault.list().await? {
             if which.iter().any(|forget| forget.speaks_of(&key)) && !self.counts(&key) {
                 self.stores.vault.delete(&key).await?;
@@ -203,18 +203,20 @@ impl Core {
         known && self.view().servers.get(&key.server).is_some_and(|open| open.origin() == key.origin)
     }
 
-    /// Does chores as they come, several at a time. What fails is tried again when the next one comes.
+    /// Does background tasks as they come, several at a time. What fails is tried again when the next one comes.
     pub(super) async fn attend_all(self: Arc<Self>) {
-        let mut busy: Vec<Pin<Box<dyn Future<Output = Option<Chore>> + Send>>> = Vec::new();
+        let mut busy: Vec<Pin<Box<dyn Future<Output = Option<BackgroundTask>> + Send>>> = Vec::new();
         let mut undone = Vec::new();
         loop {
-            for chore in self.chores.take().into_iter().chain(undone.drain(..)) {
+            for background_task in self.upkeep.background_tasks.take().into_iter().chain(undone.drain(..)) {
                 let core = Arc::clone(&self);
-                busy.push(Box::pin(async move { core.attend(&chore).await.err().map(|Undone| chore) }));
+                busy.push(Box::pin(
+                    async move { core.attend(&background_task).await.err().map(|Undone| background_task) },
+                ));
             }
-            let mut work = pin!(self.chores.work.notified());
+            let mut work = pin!(self.upkeep.background_tasks.work.notified());
             poll_fn(|cx| {
-                busy.retain_mut(|chore| match chore.as_mut().poll(cx) {
+                busy.retain_mut(|background_task| match background_task.as_mut().poll(cx) {
                     Poll::Ready(failed) => {
                         undone.extend(failed);
                         false

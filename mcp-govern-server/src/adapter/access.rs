@@ -1,4 +1,4 @@
-//! The tool with which a model asks for access in the person's name. It belongs to the server, not to a vendor: what it does is an act
+//! The tool with which a model asks for access in the person's name. It belongs to the server, not to a vendor: what it does is a commit
 //! of governance, on record in the journal.
 
 use mcp_govern_core::{
@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use std::{fmt::Write as _, sync::Arc};
 
 use super::{
-    Face, meta_key,
+    Adapter, meta_key,
     refusal::{OutputForm, error_result},
 };
 use crate::metrics::CallEnd;
@@ -51,7 +51,7 @@ struct Arguments {
     hours: Option<f64>,
 }
 
-impl Face {
+impl Adapter {
     /// The tool, where the caller can ask for something.
     pub(super) fn access_tool(&self, principal: &Principal) -> Option<Tool> {
         let profiles = self.requestable(principal)?;

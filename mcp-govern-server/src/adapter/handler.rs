@@ -13,19 +13,19 @@ use rmcp::{
     service::{NotificationContext, RequestContext, SubscriptionContext},
 };
 
-use super::{Face, era};
+use super::{Adapter, era};
 use crate::request_context::{Caller, Transport};
 
 /// The protocol's methods, for one caller. Over HTTP one is made for each request, by the task that has authenticated it.
 #[derive(Debug, Clone)]
 pub(crate) struct Handler {
-    face: Arc<Face>,
+    adapter: Arc<Adapter>,
     caller: Arc<Caller>,
 }
 
 impl Handler {
-    pub(crate) fn new(face: Arc<Face>, caller: Arc<Caller>) -> Self {
-        Self { face, caller }
+    pub(crate) fn new(adapter: Arc<Adapter>, caller: Arc<Caller>) -> Self {
+        Self { adapter, caller }
     }
 }
 
@@ -44,7 +44,7 @@ macro_rules! undeclared {
 
 impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
-        self.face.info.clone()
+        self.adapter.info.clone()
     }
 
     async fn initialize(
@@ -53,7 +53,7 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<InitializeResult, ErrorData> {
         context.peer.set_peer_info(request.clone());
-        self.face.handshakes.note(&self.caller.principal, &request);
+        self.adapter.handshakes.note(&self.caller.principal, &request);
         let mut result = self.negotiate_initialize(&request)?;
         // Over HTTP a handshake client has no stream on which it could be told.
         if let (Transport::Http(..), Some(tools)) = (&self.caller.transport, result.capabilities.tools.as_mut()) {
@@ -64,8 +64,8 @@ impl ServerHandler for Handler {
 
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
         if let Transport::Stream(gone) = &self.caller.transport {
-            let face = Arc::clone(&self.face);
-            tokio::spawn(face.follow(Arc::clone(&self.caller), context.peer, gone.clone()));
+            let adapter = Arc::clone(&self.adapter);
+            tokio::spawn(adapter.follow(Arc::clone(&self.caller), context.peer, gone.clone()));
         }
     }
 
@@ -74,7 +74,7 @@ impl ServerHandler for Handler {
         request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        self.face.list(&self.caller.principal, request, era::is_modern(&context))
+        self.adapter.list(&self.caller.principal, request, era::is_modern(&context))
     }
 
     async fn call_tool(
@@ -82,11 +82,11 @@ impl ServerHandler for Handler {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        self.face.call(&self.caller, request, &context).await
+        self.adapter.call(&self.caller, request, &context).await
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
-        self.face.tool(&self.caller.principal, name)
+        self.adapter.tool(&self.caller.principal, name)
     }
 
     fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
@@ -95,7 +95,7 @@ impl ServerHandler for Handler {
 
     async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
         // Larger than every other answer: without this each of them would be moved about in that size.
-        Box::pin(self.face.listen(&self.caller, context)).await
+        Box::pin(self.adapter.listen(&self.caller, context)).await
     }
 
     undeclared! {

@@ -5,7 +5,9 @@ use std::{collections::HashMap, sync::Arc};
 use super::{
     id_set::{Bits, IdSet},
     loaded::{Loaded, LoadedTool},
-    shelf::{Fault, Names, ProfileRecord, Row, ServerRecord, Shelf, ToolRecord, ToolsetRecord, type_bit, type_place},
+    tool_index::{
+        Fault, Names, ProfileRecord, Row, ServerRecord, ToolIndex, ToolRecord, ToolsetRecord, type_bit, type_place,
+    },
 };
 use crate::{
     denial::DenialCode,
@@ -16,7 +18,7 @@ use crate::{
     },
 };
 
-pub(super) fn build(state: &State, loaded: &Loaded, stamp: u32) -> Shelf {
+pub(super) fn build(state: &State, loaded: &Loaded, stamp: u32) -> ToolIndex {
     let names = Arc::new(Names::of(state));
     let servers = servers(state, loaded);
     let mut tools = tools(state, loaded, &names);
@@ -37,7 +39,7 @@ pub(super) fn build(state: &State, loaded: &Loaded, stamp: u32) -> Shelf {
     let sound = bits(&|row| row.fault.is_none());
     let open_to = ClientType::ALL.map(|client_type| bits(&|row| row.client_types & type_bit(client_type) != 0));
     let conditional = bits(&|row| row.paused || own_account(row));
-    Shelf {
+    ToolIndex {
         stamp,
         sound,
         open_to,
@@ -266,13 +268,13 @@ fn fault(index: u32, tool: &ToolRecord, server_killed: bool, tools: &[ToolRecord
     if let Some((blamed, _)) = all().find(|(_, record)| record.killed) {
         return Some(Fault { code: DenialCode::ToolKilled, blamed });
     }
-    let standing = all().find_map(|(blamed, record)| Some(Fault { code: standing(record)?, blamed }));
+    let own = all().find_map(|(blamed, record)| Some(Fault { code: denied_for(record)?, blamed }));
     let missing = || tool.missing.as_ref().map(|_| Fault { code: DenialCode::ToolRemoved, blamed: index });
-    standing.or_else(missing)
+    own.or_else(missing)
 }
 
 /// Why a tool on its own cannot be called: its state, or a loaded definition that was not approved.
-pub(super) fn standing(tool: &ToolRecord) -> Option<DenialCode> {
+pub(super) fn denied_for(tool: &ToolRecord) -> Option<DenialCode> {
     match tool.state {
         ToolState::PendingReview => Some(DenialCode::ToolPending),
         ToolState::Disabled => Some(DenialCode::ToolDisabled),

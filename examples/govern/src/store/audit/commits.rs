@@ -1,4 +1,4 @@
-//! The newest governance acts: who decided what, and why.
+//! The newest governance commits: who decided what, and why.
 
 use std::{
     io::{self, Write},
@@ -6,7 +6,7 @@ use std::{
 };
 
 use mcp_govern_core::{
-    journal::{Act, Event, Revision},
+    journal::{Commit, Event, Revision},
     ports::Stores as _,
 };
 use serde::Serialize;
@@ -21,43 +21,43 @@ use crate::{
 };
 
 #[derive(Debug, Serialize)]
-struct Acts {
-    acts: Vec<Act>,
+struct Commits {
+    commits: Vec<Commit>,
 }
 
-/// Shows the newest acts, oldest first. Whether they are as they were written is what `verify` says.
+/// Shows the newest commits, oldest first. Whether they are as they were written is what `verify` says.
 pub(super) async fn run(session: &Session, count: u64, form: Form, out: &mut impl Write) -> Result<ExitCode, Failure> {
     let journal = session.stores.open(session.governor.tenant()).await?.journal;
     let head = session.governor.revision();
     let mut after = Revision(head.0.saturating_sub(count));
-    let mut acts = Vec::new();
+    let mut commits = Vec::new();
     while after < head {
         let page = journal.read(after, 512).await?;
-        let Some(last) = page.last().map(mcp_govern_core::journal::StoredAct::revision) else { break };
+        let Some(last) = page.last().map(mcp_govern_core::journal::StoredCommit::revision) else { break };
         for stored in page.iter().filter(|stored| stored.revision() <= head) {
-            let act: Act = serde_json::from_slice(stored.bytes())
+            let commit: Commit = serde_json::from_slice(stored.bytes())
                 .map_err(|error| Failure::Broken(format!("revision {} cannot be read: {error}", stored.revision())))?;
-            acts.push(act);
+            commits.push(commit);
         }
         after = last;
     }
-    show(&Acts { acts }, form, out)?;
+    show(&Commits { commits }, form, out)?;
     Ok(ExitCode::SUCCESS)
 }
 
-impl Report for Acts {
+impl Report for Commits {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         let mut table = Table::new(["REVISION", "TIME", "BY", "EVENTS", "WHY"]);
-        for act in &self.acts {
+        for commit in &self.commits {
             table.row([
-                act.revision.to_string(),
-                act.at.to_string(),
-                act.actor.user.to_string(),
-                events(&act.events),
-                or_dash(act.reason.as_ref()),
+                commit.revision.to_string(),
+                commit.at.to_string(),
+                commit.actor.user.to_string(),
+                events(&commit.events),
+                or_dash(commit.reason.as_ref()),
             ]);
         }
-        table.write(out, "No acts.")
+        table.write(out, "No commits.")
     }
 }
 

@@ -21,7 +21,7 @@ use rmcp::{
 use serde_json::{Map, Value, json};
 
 use super::{
-    Face,
+    Adapter,
     answer::{self, Shape},
     era::{self, Era},
     failure,
@@ -81,7 +81,7 @@ fn exchanges(ended: &Ended) -> &[Exchange] {
     }
 }
 
-impl Face {
+impl Adapter {
     /// Calls a tool. Everything but an unknown tool and a bad state is answered as a result that a model can read.
     pub(super) async fn call(
         &self,
@@ -222,7 +222,7 @@ impl Face {
         match ended {
             Ok(Ok(success)) => {
                 let slot = match &asked.caller.transport {
-                    // Who is told of progress is answered in a stream, which is not the door's to change.
+                    // Who is told of progress is answered in a stream, which is not the ingress's to change.
                     Transport::Http(slot, _) if asked.progress_token().is_none() => Some(slot),
                     Transport::Http(..) | Transport::Stream(_) => None,
                 };
