@@ -2,10 +2,7 @@
 
 use std::fmt;
 
-use mcp_govern_core::{
-    Denial, ParseIdError, ProviderError,
-    ports::{AppendError, StoreError, VaultError},
-};
+use mcp_govern_core::{Denial, ParseIdError, ProviderError, ports::StoreError};
 
 /// What a check found wrong: a sentence for the person who writes the implementation. `Debug` shows it as it reads, so that a test
 /// may unwrap a [`Verdict`].
@@ -54,7 +51,7 @@ macro_rules! from {
     };
 }
 
-from!(StoreError, AppendError, VaultError, ParseIdError, ProviderError, Denial, serde_json::Error);
+from!(StoreError, ParseIdError, ProviderError, Denial, serde_json::Error);
 
 /// Ends the check with a failure unless the condition holds.
 macro_rules! ensure {

@@ -10,7 +10,7 @@ use std::{
 use async_trait::async_trait;
 use mcp_govern_core::{
     AuthMethodId, Credential, CredentialOwner, Secret, ServerId, TenantId,
-    ports::{StoreError, StoreErrorKind, Stores, TenantStores, Vault, VaultEntry, VaultError, VaultKey},
+    ports::{StoreError, StoreErrorKind, Stores, TenantStores, Vault, VaultEntry, VaultKey},
 };
 use mcp_govern_store::{SqliteOptions, SqliteStores};
 
@@ -32,35 +32,34 @@ struct ExternalVault {
 
 impl ExternalVault {
     /// Under which name a key's secret is kept. Every part is in it, and none can flow into the next.
-    fn name(&self, key: &VaultKey) -> Result<String, VaultError> {
-        serde_json::to_string(&(&self.tenant, key)).map_err(|error| {
-            StoreError::new(StoreErrorKind::Invalid, "the key has no JSON form").with_source(error).into()
-        })
+    fn name(&self, key: &VaultKey) -> Result<String, StoreError> {
+        serde_json::to_string(&(&self.tenant, key))
+            .map_err(|error| StoreError::new(StoreErrorKind::Invalid, "the key has no JSON form").with_source(error))
     }
 }
 
 #[async_trait]
 impl Vault for ExternalVault {
-    async fn put(&self, key: &VaultKey, expected: u64, credential: &Credential) -> Result<u64, VaultError> {
+    async fn put(&self, key: &VaultKey, expected: u64, credential: &Credential) -> Result<u64, StoreError> {
         let name = self.name(key)?;
         let mut secrets = self.manager.0.lock().unwrap_or_else(PoisonError::into_inner);
         let versions = secrets.entry(name).or_default();
         let current = current(versions).map_or(0, |(version, _)| version);
         if current != expected {
-            return Err(VaultError::Conflict(current));
+            return Err(StoreError::version_taken(current));
         }
         versions.push(Some(credential.clone()));
         Ok(number(versions.len()))
     }
 
-    async fn get(&self, key: &VaultKey) -> Result<Option<VaultEntry>, VaultError> {
+    async fn get(&self, key: &VaultKey) -> Result<Option<VaultEntry>, StoreError> {
         let name = self.name(key)?;
         let secrets = self.manager.0.lock().unwrap_or_else(PoisonError::into_inner);
         let newest = secrets.get(&name).and_then(|versions| current(versions));
         Ok(newest.map(|(version, credential)| VaultEntry::new(version, credential.clone())))
     }
 
-    async fn get_version(&self, key: &VaultKey, version: u64) -> Result<Option<VaultEntry>, VaultError> {
+    async fn get_version(&self, key: &VaultKey, version: u64) -> Result<Option<VaultEntry>, StoreError> {
         let name = self.name(key)?;
         let secrets = self.manager.0.lock().unwrap_or_else(PoisonError::into_inner);
         let place = usize::try_from(version).ok().and_then(|version| version.checked_sub(1));
@@ -68,14 +67,14 @@ impl Vault for ExternalVault {
         Ok(found.map(|credential| VaultEntry::new(version, credential.clone())))
     }
 
-    async fn delete(&self, key: &VaultKey) -> Result<(), VaultError> {
+    async fn delete(&self, key: &VaultKey) -> Result<(), StoreError> {
         let name = self.name(key)?;
         let mut secrets = self.manager.0.lock().unwrap_or_else(PoisonError::into_inner);
         secrets.entry(name).or_default().fill(None);
         Ok(())
     }
 
-    async fn list(&self) -> Result<Vec<(VaultKey, u64)>, VaultError> {
+    async fn list(&self) -> Result<Vec<(VaultKey, u64)>, StoreError> {
         let secrets = self.manager.0.lock().unwrap_or_else(PoisonError::into_inner);
         let ours = secrets.iter().filter_map(|(name, versions)| {
             let (tenant, key): (TenantId, VaultKey) = serde_json::from_str(name).ok()?;

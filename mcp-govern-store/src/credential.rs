@@ -6,7 +6,7 @@ use std::fmt;
 
 use mcp_govern_core::{
     AuthMethodId, Credential, CredentialFacts, Secret, TenantId,
-    ports::{StoreError, StoreErrorKind, VaultEntry, VaultError, VaultKey},
+    ports::{StoreError, StoreErrorKind, VaultEntry, VaultKey},
 };
 use zeroize::Zeroizing;
 
@@ -108,13 +108,10 @@ impl CredentialSealer {
         self.sealer.seal(&key.place(&self.tenant, version), &encode(credential)?)
     }
 
-    fn open(&self, key: &KeyColumns, version: u64, sealed: &Sealed) -> Result<VaultEntry, VaultError> {
+    fn open(&self, key: &KeyColumns, version: u64, sealed: &Sealed) -> Result<VaultEntry, StoreError> {
         let place = key.place(&self.tenant, version);
-        let plain = self
-            .sealer
-            .open(&place, &sealed.key, &sealed.bytes)
-            .map_err(|error| VaultError::Unsealable(error.to_string()))?;
-        let credential = decode(&plain).ok_or_else(|| VaultError::Unsealable("it is of an unknown form".to_owned()))?;
+        let plain = self.sealer.open(&place, &sealed.key, &sealed.bytes).map_err(StoreError::unsealable)?;
+        let credential = decode(&plain).ok_or_else(|| StoreError::unsealable("it is of an unknown form"))?;
         Ok(VaultEntry::new(version, credential))
     }
 
@@ -153,7 +150,7 @@ impl SealedEntry {
         sealer: &CredentialSealer,
         key: &KeyColumns,
         version: u64,
-    ) -> Result<Option<VaultEntry>, VaultError> {
+    ) -> Result<Option<VaultEntry>, StoreError> {
         let kept = if version == self.version {
             Some(&self.sealed)
         } else {
@@ -289,7 +286,8 @@ mod tests {
             ("acme", KeyColumns { owner: "\"shared\"".into(), ..key("ada") }, 4),
         ];
         for (who, key, version) in moved {
-            assert!(matches!(open(who, &key, version), Err(VaultError::Unsealable(_))), "{who} {key:?} {version}");
+            let refused = open(who, &key, version).unwrap_err();
+            assert_eq!(refused.kind(), StoreErrorKind::Unsealable, "{who} {key:?} {version}");
         }
     }
 

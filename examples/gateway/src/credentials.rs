@@ -6,7 +6,7 @@ use mcp_govern_core::{
     Actor, Credential, CredentialFacts, CredentialOwner, CredentialVerdict, Governor, ServerId,
     governor::{GovernErrorKind, Probe},
     journal::{State, StoredCredential},
-    ports::{TenantStores, VaultError},
+    ports::{StoreErrorKind, TenantStores},
 };
 
 use crate::{config::Config, failure::Failure};
@@ -235,7 +235,7 @@ async fn in_place(
             Ok(Some(entry)) if same(&entry.credential, credential) => return Ok(InPlace::This),
             Ok(Some(_)) => found = InPlace::Another,
             Ok(None) => {}
-            Err(VaultError::Unsealable(_)) => found = found.or_sealed(),
+            Err(error) if error.kind() == StoreErrorKind::Unsealable => found = found.or_sealed(),
             Err(error) => return Err(error.into()),
         }
     }

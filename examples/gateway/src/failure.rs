@@ -5,7 +5,7 @@ use std::{fmt, io, process::ExitCode};
 use mcp_govern_core::{
     ParseIdError, RandomError,
     governor::{GovernError, GovernErrorKind},
-    ports::{StoreError, StoreErrorKind, VaultError},
+    ports::{StoreError, StoreErrorKind},
     with_causes,
 };
 use mcp_govern_server::{ServerError, ServerErrorKind};
@@ -104,12 +104,6 @@ impl From<StoreError> for Failure {
             StoreErrorKind::Unavailable | StoreErrorKind::Unknown | StoreErrorKind::Corrupt => Self::Store(text),
             _ => Self::Other(text),
         }
-    }
-}
-
-impl From<VaultError> for Failure {
-    fn from(error: VaultError) -> Self {
-        Self::Store(with_causes(&error))
     }
 }
 

@@ -7,7 +7,7 @@ use mcp_govern_core::{
     governor::GovernError,
     journal::{AccessChange, Head, Revision},
     memory::MemoryStores,
-    ports::{AppendError, Stores},
+    ports::Stores,
 };
 use serde::Serialize;
 
@@ -132,10 +132,7 @@ async fn copy_journal(
             return Ok(place.shown());
         }
         for commit in &commits {
-            head = to.append(head, commit).await.map_err(|error| match error {
-                AppendError::Store(error) => Failure::from(error),
-                other => Failure::Store(format!("{}: {other}", place.shown())),
-            })?;
+            head = to.append(head, commit).await?;
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use mcp_govern_core::{
     Digest,
     journal::{Head, Revision, StoredCommit},
-    ports::{AppendError, Journal, JournalUpdates},
+    ports::{Journal, JournalUpdates},
 };
 
 use super::{Storage, open};
@@ -72,12 +72,10 @@ pub async fn of_many_appends_at_one_head_one_wins(storage: &dyn Storage) -> Verd
     for task in tasks {
         match task.await.map_err(|error| Failure::new(error.to_string()))? {
             Ok(head) => winners.push(head),
-            Err(AppendError::Conflict(head)) => {
-                ensure!(head.revision == Revision(2), "a conflict names revision {}", head.revision);
-            }
-            Err(error) => {
-                return Err(Failure::new(format!("a loser got `{error}` instead of a conflict")));
-            }
+            Err(error) => match error.journal_head() {
+                Some(head) => ensure!(head.revision == Revision(2), "a conflict names revision {}", head.revision),
+                None => return Err(Failure::new(format!("a loser got `{error}` instead of a conflict"))),
+            },
         }
     }
     ensure!(winners.len() == 1, "{} appends won at one head", winners.len());
@@ -104,7 +102,9 @@ pub async fn an_append_at_an_old_head_changes_nothing(storage: &dyn Storage) -> 
         (Head { revision: Revision(7), hash: head.hash }, "a revision that is not there"),
     ] {
         match stores.journal.append(expected, &commit(expected, "late")).await {
-            Err(AppendError::Conflict(current)) => ensure!(current == head, "the conflict names {current:?}"),
+            Err(error) if error.journal_head().is_some() => {
+                ensure!(error.journal_head() == Some(head), "the conflict names {:?}", error.journal_head());
+            }
             other => return Err(Failure::new(format!("an append at {why} answered {other:?}"))),
         }
     }

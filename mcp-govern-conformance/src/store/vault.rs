@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use mcp_govern_core::{
-    AuthMethodId, Credential, CredentialFacts, CredentialOwner, Secret, ServerId, UserId,
-    ports::{VaultError, VaultKey},
+    AuthMethodId, Credential, CredentialFacts, CredentialOwner, Secret, ServerId, UserId, ports::VaultKey,
 };
 
 use super::{Storage, open};
@@ -65,7 +64,7 @@ pub async fn a_put_at_another_version_is_refused(storage: &dyn Storage) -> Verdi
     vault.put(&key, 1, &credential("two")?).await?;
     for expected in [0, 1, 3] {
         match vault.put(&key, expected, &credential("three")?).await {
-            Err(VaultError::Conflict(2)) => {}
+            Err(error) if error.version() == Some(2) => {}
             other => {
                 return Err(Failure::new(format!("a put at version {expected} answered {other:?}")));
             }
@@ -93,7 +92,7 @@ pub async fn of_many_puts_at_one_version_one_wins(storage: &dyn Storage) -> Verd
     for task in tasks {
         match task.await.map_err(|error| Failure::new(error.to_string()))? {
             Ok(1) => won += 1,
-            Err(VaultError::Conflict(1)) => {}
+            Err(error) if error.version() == Some(1) => {}
             other => return Err(Failure::new(format!("a racer got {other:?}"))),
         }
     }

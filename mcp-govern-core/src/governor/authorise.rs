@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     denial::{Denial, DenialCode, Remedy},
-    ports::{VaultEntry, VaultError},
+    ports::{StoreErrorKind, VaultEntry},
     provider::{AuthorizedCall, CallContext, Exchange, ProviderError, ProviderErrorKind, ToolOutput},
     vocabulary::{CredentialOwner, Effect, Principal, ToolDefinition},
 };
@@ -141,16 +141,16 @@ impl Core {
                 let remedy = self.connect_remedy(open, owner, principal);
                 Err(Denial::new(DenialCode::CredentialMissing, message, remedy))
             }
-            Err(VaultError::Store(error)) => {
+            Err(error) if error.kind() == StoreErrorKind::Unsealable => Err(unusable(format!(
+                "the credential for server `{}` cannot be opened: set it again",
+                open.config.server
+            ))),
+            Err(error) => {
                 tracing::warn!(server = %open.config.server, %error, "the vault cannot be read");
                 let message =
                     format!("the credential for server `{}` cannot be read now; try again", open.config.server);
                 Err(Denial::new(DenialCode::CredentialUnusable, message, Remedy::Retry))
             }
-            Err(VaultError::Unsealable(_) | VaultError::Conflict(_)) => Err(unusable(format!(
-                "the credential for server `{}` cannot be opened: set it again",
-                open.config.server
-            ))),
         }
     }
 

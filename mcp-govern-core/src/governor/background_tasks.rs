@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use super::core::Core;
 use crate::{
     journal::Event,
-    ports::{VaultError, VaultKey, WriterId},
+    ports::{StoreError, VaultKey, WriterId},
     vocabulary::{CredentialOwner, ServerId, UserId},
 };
 
@@ -187,7 +187,7 @@ impl Core {
         }
     }
 
-    async fn forget(&self, which: &BTreeSet<SecretPurge>) -> Result<(), VaultError> {
+    async fn forget(&self, which: &BTreeSet<SecretPurge>) -> Result<(), StoreError> {
         let _turn = self.servers.vault_turn.lock().await;
         for (key, _) in self.stores.vault.list().await? {
             if which.iter().any(|forget| forget.speaks_of(&key)) && !self.counts(&key) {

@@ -3,7 +3,7 @@
 use super::{GovernError, GovernErrorKind, background_tasks::BackgroundTask, core::Core};
 use crate::{
     journal::{Action, Command, Commit, Decided, Event, Head, Revision, Simulation, State, StoredCommit, decide},
-    ports::{AppendError, StoreErrorKind},
+    ports::StoreErrorKind,
     vocabulary::{Actor, Digest, ServerId},
 };
 
@@ -103,12 +103,12 @@ impl Core {
                     owed.settle().await;
                     return Ok(committed);
                 }
-                Err(AppendError::Conflict(_)) => {}
+                Err(error) if error.journal_head().is_some() => {}
                 // The commit may be in the journal. Once it is read on, either the command is known, or the next append settles it:
                 // of two commits after the same head one wins.
-                Err(AppendError::Store(error)) if error.kind() == StoreErrorKind::Unknown => doubt = Some(error),
-                Err(AppendError::Store(error)) if doubt.is_none() => return Err(error.into()),
-                Err(AppendError::Store(error)) => {
+                Err(error) if error.kind() == StoreErrorKind::Unknown => doubt = Some(error),
+                Err(error) if doubt.is_none() => return Err(error.into()),
+                Err(error) => {
                     return Err(GovernError::new(GovernErrorKind::Unknown, error.to_string()));
                 }
             }

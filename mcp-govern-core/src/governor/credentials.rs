@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     journal::{Action, Command, StoredCredential},
-    ports::{VaultEntry, VaultError, VaultKey},
+    ports::{StoreError, StoreErrorKind, VaultEntry, VaultKey},
     provider::{Credential, CredentialReport, CredentialVerdict, ProbeContext},
     vocabulary::{Actor, CommandId, CredentialFacts, CredentialOwner, ServerId, UserId},
 };
@@ -154,7 +154,7 @@ impl Core {
         let key = open.vault_key(&owner);
         let before = match self.stores.vault.get(&key).await {
             Ok(entry) => entry.map_or(Before::None, Before::Entry),
-            Err(VaultError::Unsealable(_)) => Before::Sealed,
+            Err(error) if error.kind() == StoreErrorKind::Unsealable => Before::Sealed,
             Err(error) => return Err(error.into()),
         };
         let expected = match &before {
@@ -273,13 +273,13 @@ impl Core {
         &self,
         open: &OpenServer,
         owner: &CredentialOwner,
-    ) -> Result<Option<VaultEntry>, VaultError> {
+    ) -> Result<Option<VaultEntry>, StoreError> {
         let server = &open.config.server;
         let known = self.with_state(|state| state.credential(server, owner).map(StoredCredential::version));
         let Some(known) = known else { return Ok(None) };
         match self.stores.vault.get(&open.vault_key(owner)).await? {
             Some(entry) if entry.version >= known => Ok(Some(entry)),
-            Some(_) | None => Err(VaultError::Unsealable(format!("the vault holds no version {known} of it"))),
+            Some(_) | None => Err(StoreError::unsealable(format_args!("the vault holds no version {known} of it"))),
         }
     }
 
@@ -313,7 +313,7 @@ impl Core {
         match self.stores.vault.put(&key, current.version, &fresh).await {
             Ok(version) => Some(VaultEntry::new(version, fresh)),
             // Another node was first.
-            Err(VaultError::Conflict(_)) => self.vault_entry(open, owner).await.ok().flatten(),
+            Err(error) if error.version().is_some() => self.vault_entry(open, owner).await.ok().flatten(),
             Err(error) => {
                 tracing::warn!(server = %open.config.server, %error, "a refreshed credential could not be stored");
                 None

@@ -4,7 +4,7 @@ use crate::{
     RandomError,
     blueprint::BlueprintError,
     journal::{CommitError, Refusal, RefusalKind},
-    ports::{StoreError, StoreErrorKind, VaultError},
+    ports::{StoreError, StoreErrorKind},
     provider::{ProviderError, ProviderErrorKind},
 };
 
@@ -150,21 +150,11 @@ impl From<StoreError> for GovernError {
         let kind = match error.kind() {
             StoreErrorKind::Unavailable => GovernErrorKind::Unavailable,
             StoreErrorKind::Unknown => GovernErrorKind::Unknown,
-            StoreErrorKind::Corrupt => GovernErrorKind::Unreadable,
+            StoreErrorKind::Corrupt | StoreErrorKind::Unsealable => GovernErrorKind::Unreadable,
             StoreErrorKind::Conflict => GovernErrorKind::Conflict,
             StoreErrorKind::Invalid => GovernErrorKind::Invalid,
         };
         Self::caused(kind, error)
-    }
-}
-
-impl From<VaultError> for GovernError {
-    fn from(error: VaultError) -> Self {
-        match error {
-            VaultError::Store(error) => error.into(),
-            VaultError::Conflict(_) => Self::caused(GovernErrorKind::Conflict, error),
-            VaultError::Unsealable(_) => Self::caused(GovernErrorKind::Unreadable, error),
-        }
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use super::lock;
 use crate::{
     journal::{Head, Revision, StoredCommit},
-    ports::{AppendError, Journal, JournalUpdates, StoreError, StoreErrorKind},
+    ports::{Journal, JournalUpdates, StoreError, StoreErrorKind},
 };
 
 /// The commits of one tenant in memory. Readers are woken at once.
@@ -48,16 +48,16 @@ impl Journal for MemoryJournal {
         Ok(lock(&self.commits).last().map_or(Head::EMPTY, StoredCommit::head))
     }
 
-    async fn append(&self, expected: Head, commit: &StoredCommit) -> Result<Head, AppendError> {
+    async fn append(&self, expected: Head, commit: &StoredCommit) -> Result<Head, StoreError> {
         {
             let mut commits = lock(&self.commits);
             let head = commits.last().map_or(Head::EMPTY, StoredCommit::head);
             if head != expected {
-                return Err(AppendError::Conflict(head));
+                return Err(StoreError::journal_moved(head));
             }
             if commit.revision() != head.revision.next() {
                 let message = format!("the commit is revision {}, due is {}", commit.revision(), head.revision.next());
-                return Err(StoreError::new(StoreErrorKind::Conflict, message).into());
+                return Err(StoreError::new(StoreErrorKind::Conflict, message));
             }
             commits.push(commit.clone());
         }
@@ -100,10 +100,8 @@ mod tests {
     async fn of_two_appends_with_the_same_head_one_wins() {
         let journal = MemoryJournal::new();
         let head = journal.append(Head::EMPTY, &commit(1, "a")).await.unwrap();
-        let Err(AppendError::Conflict(at)) = journal.append(Head::EMPTY, &commit(1, "b")).await else {
-            panic!("both won")
-        };
-        assert_eq!((at, journal.head().await.unwrap()), (head, head));
+        let refused = journal.append(Head::EMPTY, &commit(1, "b")).await.unwrap_err();
+        assert_eq!((refused.journal_head(), journal.head().await.unwrap()), (Some(head), head));
         assert_eq!(journal.read(Revision::ZERO, 9).await.unwrap(), [commit(1, "a")]);
     }
 
@@ -130,7 +128,7 @@ mod tests {
     #[tokio::test]
     async fn a_commit_with_a_wrong_revision_is_refused() {
         let journal = MemoryJournal::new();
-        assert!(matches!(journal.append(Head::EMPTY, &commit(7, "a")).await, Err(AppendError::Store(_))));
+        assert_eq!(journal.append(Head::EMPTY, &commit(7, "a")).await.unwrap_err().journal_head(), None);
         assert_eq!(journal.head().await.unwrap(), Head::EMPTY);
     }
 }

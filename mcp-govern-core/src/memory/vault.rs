@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::lock;
 use crate::{
-    ports::{Vault, VaultEntry, VaultError, VaultKey},
+    ports::{StoreError, Vault, VaultEntry, VaultKey},
     provider::Credential,
 };
 
@@ -34,11 +34,11 @@ impl MemoryVault {
 
 #[async_trait]
 impl Vault for MemoryVault {
-    async fn put(&self, key: &VaultKey, expected: u64, credential: &Credential) -> Result<u64, VaultError> {
+    async fn put(&self, key: &VaultKey, expected: u64, credential: &Credential) -> Result<u64, StoreError> {
         let mut entries = lock(&self.entries);
         let current = entries.get(key).and_then(|kept| kept.current.as_ref()).map_or(0, |entry| entry.version);
         if current != expected {
-            return Err(VaultError::Conflict(current));
+            return Err(StoreError::version_taken(current));
         }
         let kept = entries.entry(key.clone()).or_default();
         kept.last = kept.last.saturating_add(1);
@@ -46,24 +46,24 @@ impl Vault for MemoryVault {
         Ok(kept.last)
     }
 
-    async fn get(&self, key: &VaultKey) -> Result<Option<VaultEntry>, VaultError> {
+    async fn get(&self, key: &VaultKey) -> Result<Option<VaultEntry>, StoreError> {
         Ok(lock(&self.entries).get(key).and_then(|kept| kept.current.clone()))
     }
 
-    async fn get_version(&self, key: &VaultKey, version: u64) -> Result<Option<VaultEntry>, VaultError> {
+    async fn get_version(&self, key: &VaultKey, version: u64) -> Result<Option<VaultEntry>, StoreError> {
         let entries = lock(&self.entries);
         let kept = entries.get(key).into_iter().flat_map(|kept| kept.current.iter().chain(&kept.previous));
         Ok(kept.into_iter().find(|entry| entry.version == version).cloned())
     }
 
-    async fn delete(&self, key: &VaultKey) -> Result<(), VaultError> {
+    async fn delete(&self, key: &VaultKey) -> Result<(), StoreError> {
         if let Some(kept) = lock(&self.entries).get_mut(key) {
             (kept.current, kept.previous) = (None, None);
         }
         Ok(())
     }
 
-    async fn list(&self) -> Result<Vec<(VaultKey, u64)>, VaultError> {
+    async fn list(&self) -> Result<Vec<(VaultKey, u64)>, StoreError> {
         let entries = lock(&self.entries);
         let current = entries.iter().filter_map(|(key, kept)| Some((key.clone(), kept.current.as_ref()?.version)));
         Ok(current.collect())
@@ -88,7 +88,7 @@ mod tests {
         let vault = MemoryVault::new();
         let shared = key(CredentialOwner::Shared, "https://a");
         assert_eq!(vault.put(&shared, 0, &credential("one")).await.unwrap(), 1);
-        assert!(matches!(vault.put(&shared, 0, &credential("two")).await, Err(VaultError::Conflict(1))));
+        assert_eq!(vault.put(&shared, 0, &credential("two")).await.unwrap_err().version(), Some(1));
         assert_eq!(vault.put(&shared, 1, &credential("three")).await.unwrap(), 2);
         let entry = vault.get(&shared).await.unwrap().unwrap();
         assert_eq!((entry.version, entry.credential.field("api_key").unwrap().expose()), (2, "three"));

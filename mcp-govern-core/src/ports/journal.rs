@@ -7,18 +7,6 @@ use async_trait::async_trait;
 use super::StoreError;
 use crate::journal::{Head, Revision, StoredCommit};
 
-/// A commit was not appended.
-#[derive(Debug, Clone, thiserror::Error)]
-#[non_exhaustive]
-pub enum AppendError {
-    /// Another commit was first. Nothing was done: read on, decide again.
-    #[error("the journal has moved on to revision {}", .0.revision)]
-    Conflict(Head),
-    /// The store failed. With kind `Unknown` the commit may be in the journal: look for its command id.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
 /// How a journal keeps its readers up to date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JournalUpdates {
@@ -35,7 +23,7 @@ pub enum JournalUpdates {
 ///
 /// - `append` is atomic and durable: it returns `Ok` only when the commit will be there after a crash, and then `read` shows it
 ///   on every node.
-/// - Of two appends with the same expected head one wins; the other gets [`AppendError::Conflict`].
+/// - Of two appends with the same expected head one wins; the other gets [`StoreError::journal_moved`].
 /// - `read` gives whole commits in order without gaps, exactly the bytes that were appended.
 /// - `changed` returns when there is a commit after `after`; a store with [`JournalUpdates::Confirmed`] also returns whenever it has
 ///   confirmed that there is none, at least once per poll interval. It must not busy-loop.
@@ -55,8 +43,9 @@ pub trait Journal: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`AppendError::Conflict`] when it does not; [`AppendError::Store`] when the store failed.
-    async fn append(&self, expected: Head, commit: &StoredCommit) -> Result<Head, AppendError>;
+    /// [`StoreError::journal_moved`] when it does not, with the head that is there: nothing was done, read on and decide again. With kind
+    /// `Unknown` the commit may be in the journal: look for its command id.
+    async fn append(&self, expected: Head, commit: &StoredCommit) -> Result<Head, StoreError>;
 
     /// At most `limit` commits after a revision, oldest first.
     ///

@@ -19,14 +19,14 @@ pub use self::{
     audit_log::{AuditCursor, AuditFilter, AuditLog, AuditPage, StoredRecord},
     checkpoint::{Checkpoint, Checkpoints},
     head_keeper::{HeadKeeper, KeptHeads},
-    journal::{AppendError, Journal, JournalUpdates},
+    journal::{Journal, JournalUpdates},
     lease::{Lease, LeaseGuard},
     one_time::{OneTime, OneTimeValue},
     space::{Space, StoreSpace},
-    vault::{Vault, VaultEntry, VaultError, VaultKey},
+    vault::{Vault, VaultEntry, VaultKey},
 };
-use crate::vocabulary::TenantId;
 pub use crate::vocabulary::{AuditHead, WriterId};
+use crate::vocabulary::{Head, TenantId};
 
 /// A store did not do what was asked.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -34,8 +34,16 @@ pub use crate::vocabulary::{AuditHead, WriterId};
 pub struct StoreError {
     kind: StoreErrorKind,
     message: String,
+    current: Option<Current>,
     #[source]
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+}
+
+/// What is there instead of what a caller expected.
+#[derive(Debug, Clone, Copy)]
+enum Current {
+    Journal(Head),
+    Version(u64),
 }
 
 /// What a caller of a store should do.
@@ -53,12 +61,47 @@ pub enum StoreErrorKind {
     /// The caller asks for something that makes no sense here (a malformed URL, a filter that the store does not understand,
     /// a secret without vault keys). Nothing was done; trying again does not help.
     Invalid,
+    /// What the vault holds cannot be opened: a wrong key, changed bytes, or an entry moved from another tenant, server, origin or user.
+    Unsealable,
 }
 
 impl StoreError {
     /// An error of a kind.
     pub fn new(kind: StoreErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), source: None }
+        Self { kind, message: message.into(), current: None, source: None }
+    }
+
+    /// `Conflict`: another commit was first. Nothing was done.
+    pub fn journal_moved(head: Head) -> Self {
+        let message = format!("the journal has moved on to revision {}", head.revision);
+        Self { current: Some(Current::Journal(head)), ..Self::new(StoreErrorKind::Conflict, message) }
+    }
+
+    /// `Conflict`: another put was first, and the credential is at this version. Nothing was done.
+    pub fn version_taken(version: u64) -> Self {
+        let message = format!("the credential is at version {version} already");
+        Self { current: Some(Current::Version(version)), ..Self::new(StoreErrorKind::Conflict, message) }
+    }
+
+    /// `Unsealable`: why a credential cannot be opened, in words that hold nothing of it.
+    pub fn unsealable(why: impl fmt::Display) -> Self {
+        Self::new(StoreErrorKind::Unsealable, format!("the credential cannot be opened: {why}"))
+    }
+
+    /// Where the journal stands, after [`StoreError::journal_moved`].
+    pub fn journal_head(&self) -> Option<Head> {
+        match self.current {
+            Some(Current::Journal(head)) => Some(head),
+            _ => None,
+        }
+    }
+
+    /// At which version the credential is, after [`StoreError::version_taken`].
+    pub fn version(&self) -> Option<u64> {
+        match self.current {
+            Some(Current::Version(version)) => Some(version),
+            _ => None,
+        }
     }
 
     /// With its cause, which must hold no secret.

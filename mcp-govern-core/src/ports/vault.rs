@@ -48,21 +48,6 @@ impl VaultEntry {
     }
 }
 
-/// The vault did not do what was asked.
-#[derive(Debug, Clone, thiserror::Error)]
-#[non_exhaustive]
-pub enum VaultError {
-    /// Another put was first: the key is at this version. Nothing was done.
-    #[error("the credential is at version {0} already")]
-    Conflict(u64),
-    /// The entry cannot be opened: a wrong key, changed bytes, or an entry moved from another tenant, server, origin or user.
-    #[error("the credential cannot be opened: {0}")]
-    Unsealable(String),
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
 /// The credentials of one tenant.
 ///
 /// # Contract
@@ -77,34 +62,34 @@ pub trait Vault: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`VaultError::Conflict`] when the key is at another version.
-    async fn put(&self, key: &VaultKey, expected: u64, credential: &Credential) -> Result<u64, VaultError>;
+    /// [`StoreError::version_taken`] when the key is at another version, which it names.
+    async fn put(&self, key: &VaultKey, expected: u64, credential: &Credential) -> Result<u64, StoreError>;
 
     /// The current entry of a key, if there is one.
     ///
     /// # Errors
     ///
     /// When it cannot be opened or the store failed.
-    async fn get(&self, key: &VaultKey) -> Result<Option<VaultEntry>, VaultError>;
+    async fn get(&self, key: &VaultKey) -> Result<Option<VaultEntry>, StoreError>;
 
     /// The entry of a key in a version, as long as it is the current one or the one before it.
     ///
     /// # Errors
     ///
     /// As [`Vault::get`].
-    async fn get_version(&self, key: &VaultKey, version: u64) -> Result<Option<VaultEntry>, VaultError>;
+    async fn get_version(&self, key: &VaultKey, version: u64) -> Result<Option<VaultEntry>, StoreError>;
 
     /// Deletes all versions of a key. Deleting nothing is not an error.
     ///
     /// # Errors
     ///
     /// When the store failed.
-    async fn delete(&self, key: &VaultKey) -> Result<(), VaultError>;
+    async fn delete(&self, key: &VaultKey) -> Result<(), StoreError>;
 
     /// The keys that hold an entry, with their versions.
     ///
     /// # Errors
     ///
     /// When the store failed.
-    async fn list(&self) -> Result<Vec<(VaultKey, u64)>, VaultError>;
+    async fn list(&self) -> Result<Vec<(VaultKey, u64)>, StoreError>;
 }

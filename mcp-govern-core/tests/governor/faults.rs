@@ -14,9 +14,8 @@ use mcp_govern_core::{
     journal::{Head, Revision, StoredCommit},
     memory::MemoryStores,
     ports::{
-        AppendError, AuditCursor, AuditFilter, AuditHead, AuditLog, AuditPage, Journal, JournalUpdates, Lease,
-        LeaseGuard, StoreError, StoreErrorKind, StoredRecord, Stores, TenantStores, Vault, VaultEntry, VaultError,
-        VaultKey, WriterId,
+        AuditCursor, AuditFilter, AuditHead, AuditLog, AuditPage, Journal, JournalUpdates, Lease, LeaseGuard,
+        StoreError, StoreErrorKind, StoredRecord, Stores, TenantStores, Vault, VaultEntry, VaultKey, WriterId,
     },
 };
 use tokio::sync::Semaphore;
@@ -135,16 +134,16 @@ impl Journal for FaultyJournal {
         self.0.head().await
     }
 
-    async fn append(&self, expected: Head, commit: &StoredCommit) -> Result<Head, AppendError> {
+    async fn append(&self, expected: Head, commit: &StoredCommit) -> Result<Head, StoreError> {
         if self.1.commits_wait.load(Ordering::SeqCst) {
             self.1.commits_arrived.0.add_permits(1);
             self.1.commits_go.0.acquire().await.unwrap().forget();
         }
         if happens(&self.1.commits_lost) {
-            return Err(unknown().into());
+            return Err(unknown());
         }
         let head = self.0.append(expected, commit).await?;
-        if happens(&self.1.commit_acks_lost) { Err(unknown().into()) } else { Ok(head) }
+        if happens(&self.1.commit_acks_lost) { Err(unknown()) } else { Ok(head) }
     }
 
     async fn read(&self, after: Revision, limit: usize) -> Result<Vec<StoredCommit>, StoreError> {
@@ -223,25 +222,25 @@ struct FaultyVault(Arc<dyn Vault>, Arc<Faults>);
 
 #[async_trait]
 impl Vault for FaultyVault {
-    async fn put(&self, key: &VaultKey, expected: u64, credential: &Credential) -> Result<u64, VaultError> {
+    async fn put(&self, key: &VaultKey, expected: u64, credential: &Credential) -> Result<u64, StoreError> {
         self.0.put(key, expected, credential).await
     }
 
-    async fn get(&self, key: &VaultKey) -> Result<Option<VaultEntry>, VaultError> {
+    async fn get(&self, key: &VaultKey) -> Result<Option<VaultEntry>, StoreError> {
         self.1.vault_reads.fetch_add(1, Ordering::SeqCst);
         self.0.get(key).await
     }
 
-    async fn get_version(&self, key: &VaultKey, version: u64) -> Result<Option<VaultEntry>, VaultError> {
+    async fn get_version(&self, key: &VaultKey, version: u64) -> Result<Option<VaultEntry>, StoreError> {
         self.1.vault_reads.fetch_add(1, Ordering::SeqCst);
         self.0.get_version(key, version).await
     }
 
-    async fn delete(&self, key: &VaultKey) -> Result<(), VaultError> {
-        if happens(&self.1.deletes_fail) { Err(unavailable().into()) } else { self.0.delete(key).await }
+    async fn delete(&self, key: &VaultKey) -> Result<(), StoreError> {
+        if happens(&self.1.deletes_fail) { Err(unavailable()) } else { self.0.delete(key).await }
     }
 
-    async fn list(&self) -> Result<Vec<(VaultKey, u64)>, VaultError> {
+    async fn list(&self) -> Result<Vec<(VaultKey, u64)>, StoreError> {
         self.0.list().await
     }
 }

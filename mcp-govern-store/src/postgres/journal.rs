@@ -6,7 +6,7 @@ use std::{
 use async_trait::async_trait;
 use mcp_govern_core::{
     journal::{Head, Revision, StoredCommit},
-    ports::{AppendError, Journal, JournalUpdates, StoreError, StoreErrorKind},
+    ports::{Journal, JournalUpdates, StoreError, StoreErrorKind},
 };
 use tokio::sync::watch;
 
@@ -77,10 +77,10 @@ impl Journal for PostgresJournal {
     }
 
     /// One statement: the row of the tenant is what two appends meet on, and the notification goes out with the commit.
-    async fn append(&self, expected: Head, commit: &StoredCommit) -> Result<Head, AppendError> {
+    async fn append(&self, expected: Head, commit: &StoredCommit) -> Result<Head, StoreError> {
         if commit.revision() != expected.revision.next() {
             let message = format!("commit {} was given where {} is due", commit.revision(), expected.revision.next());
-            return Err(StoreError::new(StoreErrorKind::Conflict, message).into());
+            return Err(StoreError::new(StoreErrorKind::Conflict, message));
         }
         let hash = commit.hash();
         let mut lent = self.database.lend(Access::Write, "appending a commit").await?;
@@ -100,7 +100,7 @@ impl Journal for PostgresJournal {
         let append = within(lent.timeout, append.fetch_optional(lent.connection())).await;
         let appended: Option<String> = lent.settle(append)?;
         if appended.is_none() {
-            return Err(AppendError::Conflict(self.head().await?));
+            return Err(StoreError::journal_moved(self.head().await?));
         }
         announce(&self.announced, commit.revision().0);
         Ok(commit.head())

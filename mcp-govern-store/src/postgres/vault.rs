@@ -3,7 +3,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use mcp_govern_core::{
     Credential,
-    ports::{StoreError, Vault, VaultEntry, VaultError, VaultKey},
+    ports::{StoreError, Vault, VaultEntry, VaultKey},
 };
 
 use super::{
@@ -138,12 +138,12 @@ impl PostgresVault {
 
 #[async_trait]
 impl Vault for PostgresVault {
-    async fn put(&self, key: &VaultKey, expected: u64, credential: &Credential) -> Result<u64, VaultError> {
+    async fn put(&self, key: &VaultKey, expected: u64, credential: &Credential) -> Result<u64, StoreError> {
         let key = KeyColumns::of(key)?;
         loop {
             let kept_version = self.kept_version(&key).await?;
             if kept_version.current() != expected {
-                return Err(VaultError::Conflict(kept_version.current()));
+                return Err(StoreError::version_taken(kept_version.current()));
             }
             let sealed = self.sealer.seal(&key, kept_version.next(), credential)?;
             if self.write_next(&key, kept_version, &sealed).await? {
@@ -153,7 +153,7 @@ impl Vault for PostgresVault {
         }
     }
 
-    async fn get(&self, key: &VaultKey) -> Result<Option<VaultEntry>, VaultError> {
+    async fn get(&self, key: &VaultKey) -> Result<Option<VaultEntry>, StoreError> {
         let key = KeyColumns::of(key)?;
         match self.entry(&key).await? {
             Some(entry) => entry.open(&self.sealer, &key, entry.version),
@@ -161,7 +161,7 @@ impl Vault for PostgresVault {
         }
     }
 
-    async fn get_version(&self, key: &VaultKey, version: u64) -> Result<Option<VaultEntry>, VaultError> {
+    async fn get_version(&self, key: &VaultKey, version: u64) -> Result<Option<VaultEntry>, StoreError> {
         let key = KeyColumns::of(key)?;
         match self.entry(&key).await? {
             Some(entry) => entry.open(&self.sealer, &key, version),
@@ -169,7 +169,7 @@ impl Vault for PostgresVault {
         }
     }
 
-    async fn delete(&self, key: &VaultKey) -> Result<(), VaultError> {
+    async fn delete(&self, key: &VaultKey) -> Result<(), StoreError> {
         let key = KeyColumns::of(key)?;
         let mut lent = self.database.lend(Access::Write, "deleting a credential").await?;
         let delete = sqlx::query(
@@ -186,7 +186,7 @@ impl Vault for PostgresVault {
         Ok(())
     }
 
-    async fn list(&self) -> Result<Vec<(VaultKey, u64)>, VaultError> {
+    async fn list(&self) -> Result<Vec<(VaultKey, u64)>, StoreError> {
         Ok(self.entries().await?)
     }
 }

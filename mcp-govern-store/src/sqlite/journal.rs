@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use mcp_govern_core::{
     journal::{Head, Revision, StoredCommit},
-    ports::{AppendError, Journal, JournalUpdates, StoreError, StoreErrorKind},
+    ports::{Journal, JournalUpdates, StoreError, StoreErrorKind},
 };
 use tokio::sync::watch;
 
@@ -69,10 +69,10 @@ impl Journal for SqliteJournal {
         rows::head(head)
     }
 
-    async fn append(&self, expected: Head, commit: &StoredCommit) -> Result<Head, AppendError> {
+    async fn append(&self, expected: Head, commit: &StoredCommit) -> Result<Head, StoreError> {
         if commit.revision() != expected.revision.next() {
             let message = format!("commit {} was given where {} is due", commit.revision(), expected.revision.next());
-            return Err(StoreError::new(StoreErrorKind::Conflict, message).into());
+            return Err(StoreError::new(StoreErrorKind::Conflict, message));
         }
         let mut write = self.database.write("appending a commit").await?;
         let moved = sqlx::query("UPDATE tenant SET revision = ?, hash = ? WHERE id = ? AND revision = ? AND hash = ?")
@@ -86,7 +86,7 @@ impl Journal for SqliteJournal {
             .map_err(write.failed())?;
         if moved.rows_affected() == 0 {
             write.roll_back().await?;
-            return Err(AppendError::Conflict(self.head().await?));
+            return Err(StoreError::journal_moved(self.head().await?));
         }
         sqlx::query("INSERT INTO act (tenant, revision, hash, bytes) VALUES (?, ?, ?, ?)")
             .bind(self.tenant)

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use mcp_govern_core::{
     Credential,
-    ports::{StoreError, Vault, VaultEntry, VaultError, VaultKey},
+    ports::{StoreError, Vault, VaultEntry, VaultKey},
 };
 
 use super::{
@@ -143,13 +143,13 @@ impl SqliteVault {
 
 #[async_trait]
 impl Vault for SqliteVault {
-    async fn put(&self, key: &VaultKey, expected: u64, credential: &Credential) -> Result<u64, VaultError> {
+    async fn put(&self, key: &VaultKey, expected: u64, credential: &Credential) -> Result<u64, StoreError> {
         let key = KeyColumns::of(key)?;
         let mut write = self.database.write("putting a credential").await?;
         let kept_version = self.kept_version(&mut write, &key).await?;
         if kept_version.current() != expected {
             write.roll_back().await?;
-            return Err(VaultError::Conflict(kept_version.current()));
+            return Err(StoreError::version_taken(kept_version.current()));
         }
         let version = kept_version.next();
         let sealed = self.sealer.seal(&key, version, credential)?;
@@ -158,7 +158,7 @@ impl Vault for SqliteVault {
         Ok(version)
     }
 
-    async fn get(&self, key: &VaultKey) -> Result<Option<VaultEntry>, VaultError> {
+    async fn get(&self, key: &VaultKey) -> Result<Option<VaultEntry>, StoreError> {
         let key = KeyColumns::of(key)?;
         match self.entry(&key).await? {
             Some(entry) => entry.open(&self.sealer, &key, entry.version),
@@ -166,7 +166,7 @@ impl Vault for SqliteVault {
         }
     }
 
-    async fn get_version(&self, key: &VaultKey, version: u64) -> Result<Option<VaultEntry>, VaultError> {
+    async fn get_version(&self, key: &VaultKey, version: u64) -> Result<Option<VaultEntry>, StoreError> {
         let key = KeyColumns::of(key)?;
         match self.entry(&key).await? {
             Some(entry) => entry.open(&self.sealer, &key, version),
@@ -174,7 +174,7 @@ impl Vault for SqliteVault {
         }
     }
 
-    async fn delete(&self, key: &VaultKey) -> Result<(), VaultError> {
+    async fn delete(&self, key: &VaultKey) -> Result<(), StoreError> {
         let key = KeyColumns::of(key)?;
         let mut write = self.database.write("deleting a credential").await?;
         sqlx::query(
@@ -192,7 +192,7 @@ impl Vault for SqliteVault {
         Ok(write.commit().await?)
     }
 
-    async fn list(&self) -> Result<Vec<(VaultKey, u64)>, VaultError> {
+    async fn list(&self) -> Result<Vec<(VaultKey, u64)>, StoreError> {
         Ok(self.entries().await?)
     }
 }

@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use mcp_govern_core::{
     AuthMethodId, Credential, CredentialOwner, Secret, ServerId,
-    ports::{AppendError, Checkpoint, Checkpoints, OneTimeValue, Stores as _, TenantStores, VaultKey},
+    ports::{Checkpoint, Checkpoints, OneTimeValue, Stores as _, TenantStores, VaultKey},
 };
 use mcp_govern_store::{SqliteOptions, SqliteStores, VaultKeys};
 
@@ -37,8 +37,7 @@ async fn commits(stores: &TenantStores, checkpoints: &dyn Checkpoints) {
                 head = new;
                 say(format_args!("commit {} {}", head.revision, head.hash));
             }
-            Err(AppendError::Conflict(new)) => head = new,
-            Err(error) => panic!("{error}"),
+            Err(error) => head = error.journal_head().unwrap_or_else(|| panic!("{error}")),
         }
         if head.revision.0 % 16 == 0 {
             checkpoints.put(&Checkpoint::new(head, 1, commit.bytes().clone())).await.unwrap();

@@ -1,7 +1,7 @@
 use mcp_govern_core::{
     Digest,
     journal::{Head, Revision, StoredCommit},
-    ports::{AppendError, StoreErrorKind},
+    ports::StoreErrorKind,
 };
 
 use crate::{
@@ -50,8 +50,7 @@ async fn of_appends_at_the_same_head_one_wins(site: Site) {
         for rival in rivals.collect::<Vec<_>>() {
             match rival.await.unwrap() {
                 Ok(head) => won.push(head),
-                Err(AppendError::Conflict(head)) => lost.push(head),
-                Err(error) => panic!("{error}"),
+                Err(error) => lost.push(error.journal_head().unwrap_or_else(|| panic!("{error}"))),
             }
         }
         assert_eq!((won.len(), lost.len()), (1, 7));
@@ -66,12 +65,12 @@ async fn an_append_at_another_head_does_nothing(site: Site) {
     let commits = grow(&*journal, 2).await;
     let forged = Head { hash: Digest::of_bytes(b"another"), ..commits[1].head() };
     for head in [Head::EMPTY, commits[0].head(), forged] {
-        let refused = journal.append(head, &commit(head, "late")).await;
-        assert!(matches!(refused, Err(AppendError::Conflict(at)) if at == commits[1].head()), "{refused:?}");
+        let refused = journal.append(head, &commit(head, "late")).await.unwrap_err();
+        assert_eq!(refused.journal_head(), Some(commits[1].head()), "{refused:?}");
     }
     let gap = commit(Head { revision: Revision(5), ..commits[1].head() }, "gap");
-    let refused = journal.append(commits[1].head(), &gap).await;
-    assert!(matches!(refused, Err(AppendError::Store(error)) if error.kind() == StoreErrorKind::Conflict));
+    let refused = journal.append(commits[1].head(), &gap).await.unwrap_err();
+    assert_eq!((refused.kind(), refused.journal_head()), (StoreErrorKind::Conflict, None));
     assert_eq!(whole_journal(&*journal).await, commits);
 }
 
@@ -158,7 +157,7 @@ async fn a_dropped_append_leaves_nothing_behind(site: Site) {
             let next = crate::chains::commit(head, &format!("next-{timeout}"));
             match journal.append(head, &next).await {
                 Ok(_) => Some(()),
-                Err(AppendError::Conflict(_)) => None,
+                Err(error) if error.journal_head().is_some() => None,
                 Err(error) => panic!("{error}"),
             }
         })
