@@ -31,7 +31,7 @@ impl<'a> Redactor<'a> {
     /// compared, not how it is written. Each secret is looked for in a fixed number of passes over the text.
     ///
     /// INVARIANT: no form is passed over, and the steps grow as the text does (`a_secret_is_found_in_every_form_a_body_gives_it`,
-    /// `the_scrubber_takes_steps_that_grow_as_the_text_does`).
+    /// `the_redactor_takes_steps_that_grow_as_the_text_does`).
     pub(crate) fn redacts(self, text: &str) -> Option<String> {
         let secrets: Vec<&[u8]> = self.secrets().map(|secret| secret.expose().as_bytes()).collect();
         if secrets.is_empty() {
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn the_scrubber_takes_steps_that_grow_as_the_text_does() {
+    fn the_redactor_takes_steps_that_grow_as_the_text_does() {
         for unit in ["a", "aaaab", r"\u0061", "%61", r"\\u0061", r"\", "%", r"\ud83d", "é%2"] {
             for secret in ["aaaaaaaaaaaaaaaaaaab", "\\\\\\\\\\\\", "%%%%%%%%%2"] {
                 let counted = |n: usize| steps::counted(|| redacted(secret, &unit.repeat(n))).1;

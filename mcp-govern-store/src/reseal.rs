@@ -13,7 +13,7 @@ pub struct Resealed {
 
 /// What became of one entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum ResealOutcome {
     /// It was sealed under the current key already.
     Current,
     /// It was sealed again, all of it.
@@ -23,11 +23,11 @@ pub(crate) enum Fate {
 }
 
 impl Resealed {
-    pub(crate) fn count(&mut self, fate: Fate) {
-        match fate {
-            Fate::Current => {}
-            Fate::Done => self.done += 1,
-            Fate::Left => self.left += 1,
+    pub(crate) fn count(&mut self, outcome: ResealOutcome) {
+        match outcome {
+            ResealOutcome::Current => {}
+            ResealOutcome::Done => self.done += 1,
+            ResealOutcome::Left => self.left += 1,
         }
     }
 

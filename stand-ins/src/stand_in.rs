@@ -59,7 +59,7 @@ struct Planned {
     fault: Fault,
 }
 
-struct Desk<V>(Arc<Mutex<Inner<V>>>);
+struct Answering<V>(Arc<Mutex<Inner<V>>>);
 
 impl<V: Vendor> StandIn<V> {
     /// The address that takes the place of the vendor's own, such as `http://127.0.0.1:40001/v1`.
@@ -158,7 +158,7 @@ impl<V: Vendor> StandIn<V> {
             violations: Vec::new(),
             faults: VecDeque::new(),
         }));
-        Mock::given(any()).respond_with(Desk(Arc::clone(&inner))).mount(&server).await;
+        Mock::given(any()).respond_with(Answering(Arc::clone(&inner))).mount(&server).await;
         Self { server, base: parsed(&base), inner }
     }
 
@@ -187,7 +187,7 @@ impl<V> fmt::Debug for StandIn<V> {
     }
 }
 
-impl<V: Vendor> Respond for Desk<V> {
+impl<V: Vendor> Respond for Answering<V> {
     fn respond(&self, request: &Request) -> ResponseTemplate {
         let seen = Seen::of(request);
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);

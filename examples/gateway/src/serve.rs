@@ -1,4 +1,4 @@
-//! Serving: from the configuration to an open authenticator, and back.
+//! Serving: from the configuration to an open listener, and back.
 
 use std::{
     io::{self, Write},
@@ -96,7 +96,7 @@ async fn over_http(
 ) -> Result<(), Failure> {
     let wanted = config.listen(&cli.serve);
     let mode = config.auth_mode(&cli.serve);
-    // Everything that can be wrong with the authenticator is found before a store is opened.
+    // Everything that can be wrong with how callers are authenticated is found before a store is opened.
     let listener = bind(wanted).await?;
     let address = listener.local_addr()?;
     let public = config.public_url(address)?;

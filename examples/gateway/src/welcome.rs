@@ -1,4 +1,4 @@
-//! What the gateway says when its authenticator is open: to a person who wants to connect a client, or to a machine.
+//! What the gateway says when it is ready: to a person who wants to connect a client, or to a machine.
 
 use std::{io::Write, net::SocketAddr, path::Path};
 

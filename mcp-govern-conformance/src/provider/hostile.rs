@@ -19,12 +19,12 @@ struct Failed {
     message: String,
 }
 
-async fn read(case: &dyn ProviderCase, base_url: &str, patience: Duration) -> Result<Failed, Failure> {
+async fn read(case: &dyn ProviderCase, base_url: &str, timeout: Duration) -> Result<Failed, Failure> {
     let url = Url::parse(base_url).map_err(|error| Failure::new(error.to_string()))?;
     let harness = harness(case, url, Some("some-key")).await?;
     let (tool, arguments) = case.read();
-    let call = harness.call_until(&tool, arguments, Instant::now() + patience);
-    let answer = tokio::time::timeout(patience + Duration::from_secs(20), call).await;
+    let call = harness.call_until(&tool, arguments, Instant::now() + timeout);
+    let answer = tokio::time::timeout(timeout + Duration::from_secs(20), call).await;
     match answer {
         Err(_) => Err(Failure::new("the call goes on long after its deadline")),
         Ok(Ok(success)) => Err(Failure::new(format!("the call succeeds: {success:?}"))),
@@ -69,10 +69,10 @@ pub async fn a_closed_port_is_a_network_error_and_nothing_was_sent(case: &dyn Pr
 pub async fn a_silent_vendor_is_given_up_at_the_deadline(case: &dyn ProviderCase) -> Verdict {
     let vendor = raw(Answer::Silence).await?;
     let mut failed = read(case, &vendor.base_url(), SHORT).await?;
-    for patience in [SHORT * 4, SHORT * 16] {
+    for timeout in [SHORT * 4, SHORT * 16] {
         // On a busy machine the deadline may pass before anything was sent.
         if vendor.requests() == 0 {
-            failed = read(case, &vendor.base_url(), patience).await?;
+            failed = read(case, &vendor.base_url(), timeout).await?;
         }
     }
     ensure!(failed.kind == ProviderErrorKind::Timeout, "silence is `{}`: {}", failed.kind, failed.message);

@@ -124,7 +124,7 @@ impl Snapshot {
         self.tool_index.named(exposed).map(|index| self.index(index))
     }
 
-    /// What is known of a tool; none for an index of another snapshot.
+    /// What is known of a tool; none for a number of another snapshot.
     pub fn view(&self, tool: ToolNumber) -> Option<ToolView<'_>> {
         let record = self.record(tool)?;
         Some(ToolView::new(record, self.tool_index.server(record.server)?))
@@ -162,7 +162,7 @@ impl Snapshot {
         ToolNumber { index, tool_index: self.tool_index.stamp }
     }
 
-    /// The record of a tool; none for an index of another tool index.
+    /// The record of a tool; none for a number of another tool index.
     pub(super) fn record(&self, tool: ToolNumber) -> Option<&ToolRecord> {
         if tool.tool_index == self.tool_index.stamp { self.tool_index.tool(tool.index) } else { None }
     }

@@ -26,7 +26,7 @@ use crate::{
 /// profiles in the order of their ids.
 #[derive(Debug)]
 pub(super) struct ToolIndex {
-    /// Tells one tool index from another, so that an index is never used on a tool index that it does not belong to.
+    /// Tells one tool index from another, so that a tool number is never used on an index that it does not belong to.
     pub(super) stamp: u32,
     pub(super) names: Arc<Names>,
     /// What admission reads, by tool.

@@ -76,12 +76,12 @@ impl BackgroundTask {
             Event::CatalogueSynced(event) => Some(event.server.clone()),
             _ => None,
         };
-        let forget = SecretPurge::of(event).map(|forget| Self::SecretPurge(BTreeSet::from([forget])));
+        let purge = SecretPurge::of(event).map(|purge| Self::SecretPurge(BTreeSet::from([purge])));
         let delete = match event {
             Event::AuditSegmentDropped(event) => Some(Self::DeleteDropped(Some(event.writer.clone()))),
             _ => None,
         };
-        load.map(Self::Load).into_iter().chain(forget).chain(delete).collect()
+        load.map(Self::Load).into_iter().chain(purge).chain(delete).collect()
     }
 }
 
@@ -113,7 +113,7 @@ impl BackgroundTasks {
     }
 }
 
-/// Background tasks that somebody does at once; what is not done when they are dropped is left to the driver.
+/// Background tasks that the task which caused them does itself; the driver does those that are left when this is dropped.
 #[derive(Debug)]
 pub(crate) struct PendingTasks<'a> {
     core: &'a Core,
@@ -143,11 +143,11 @@ impl Drop for PendingTasks<'_> {
 pub(crate) struct Undone;
 
 impl Core {
-    pub(crate) fn owe(&self, background_tasks: Vec<BackgroundTask>) -> PendingTasks<'_> {
+    pub(crate) fn pending(&self, background_tasks: Vec<BackgroundTask>) -> PendingTasks<'_> {
         PendingTasks { core: self, background_tasks }
     }
 
-    /// Does a background task. A server that cannot be discovered is no background task undone: it is tried again when its tools are asked for.
+    /// Does a background task. That a server cannot be discovered is no error of the task: discovery is tried again when the tools are asked for.
     pub(crate) async fn attend(&self, background_task: &BackgroundTask) -> Result<(), Undone> {
         match background_task {
             BackgroundTask::Load(server) => {
@@ -156,7 +156,7 @@ impl Core {
                 }
                 Ok(())
             }
-            BackgroundTask::SecretPurge(which) => self.forget(which).await.map_err(|error| {
+            BackgroundTask::SecretPurge(which) => self.purge(which).await.map_err(|error| {
                 tracing::warn!(%error, "secrets could not be taken out of the vault yet");
                 Undone
             }),
@@ -187,10 +187,10 @@ impl Core {
         }
     }
 
-    async fn forget(&self, which: &BTreeSet<SecretPurge>) -> Result<(), StoreError> {
+    async fn purge(&self, which: &BTreeSet<SecretPurge>) -> Result<(), StoreError> {
         let _turn = self.servers.vault_turn.lock().await;
         for (key, _) in self.stores.vault.list().await? {
-            if which.iter().any(|forget| forget.speaks_of(&key)) && !self.counts(&key) {
+            if which.iter().any(|purge| purge.speaks_of(&key)) && !self.counts(&key) {
                 self.stores.vault.delete(&key).await?;
             }
         }

@@ -7,7 +7,7 @@ use super::{
     background_tasks::BackgroundTask,
     calls::Calls,
     commit::JustLoaded,
-    core::Core,
+    core::{Core, Parts},
     follow::{Replayed, replay},
     heads::{self, Heads, OnRollback},
     keep::{MaintenanceSchedule, MaintenanceState},
@@ -264,13 +264,16 @@ impl GovernorBuilder {
         let quotas = Quotas::new(self.limits, Arc::clone(&time));
         let node = u64::from_be_bytes(crate::random::bytes()?);
         let maintenance = MaintenanceState::new(self.schedule, replayed.from);
-        let parts = (
-            Ledger::new(replayed.state, freshness, sealing),
-            Servers::new(providers, self.refresher, self.connect, replayed.forget.clone()),
-            Calls::new(audit, quotas, key, self.names, node),
-            Upkeep::new(writer, maintenance, Heads::new(self.keeper, kept)),
-        );
-        let core = Arc::new(Core::new((self.tenant, stores, time), parts, replayed.unreadable));
+        let core = Arc::new(Core::new(Parts {
+            tenant: self.tenant,
+            stores,
+            time,
+            ledger: Ledger::new(replayed.state, freshness, sealing),
+            servers: Servers::new(providers, self.refresher, self.connect, replayed.purge.clone()),
+            calls: Calls::new(audit, quotas, key, self.names, node),
+            upkeep: Upkeep::new(writer, maintenance, Heads::new(self.keeper, kept)),
+            unreadable: replayed.unreadable,
+        }));
         if let Some((actor, command)) = accepted {
             core.commit(&actor, &command, JustLoaded::Nothing).await?;
             core.keep_heads_anew().await?;
@@ -278,8 +281,8 @@ impl GovernorBuilder {
         core.ledger.freshness_monitor.confirm();
         let head = core.with_state(State::head);
         core.calls.audit.mark(WriterMark::Opened { revision: head.revision, journal: head.hash });
-        if !replayed.forget.is_empty() {
-            core.upkeep.background_tasks.push([BackgroundTask::SecretPurge(replayed.forget)]);
+        if !replayed.purge.is_empty() {
+            core.upkeep.background_tasks.push([BackgroundTask::SecretPurge(replayed.purge)]);
         }
         core.load_all().await;
         Ok((core, committer))

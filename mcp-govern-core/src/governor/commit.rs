@@ -91,7 +91,7 @@ impl Core {
                     if let JustLoaded::Server(server) = loaded {
                         background_tasks.retain(|background_task| !matches!(background_task, BackgroundTask::Load(other) if other == server));
                     }
-                    let owed = self.owe(background_tasks);
+                    let pending = self.pending(background_tasks);
                     // The driver may have taken it in already; then nothing is published here.
                     let gap = self.publish(vec![(*commit, sealed.head())]).gap;
                     self.ledger.freshness_monitor.confirm();
@@ -100,7 +100,7 @@ impl Core {
                         tracing::warn!(%error, "the journal cannot be read after a commit");
                     }
                     drop(turn);
-                    owed.settle().await;
+                    pending.settle().await;
                     return Ok(committed);
                 }
                 Err(error) if error.journal_head().is_some() => {}

@@ -50,14 +50,22 @@ pub(crate) struct Core {
     view: ArcSwap<View>,
 }
 
+/// What a builder hands over.
+pub(super) struct Parts {
+    pub(super) tenant: TenantId,
+    pub(super) stores: TenantStores,
+    pub(super) time: Arc<Time>,
+    pub(super) ledger: Ledger,
+    pub(super) servers: Servers,
+    pub(super) calls: Calls,
+    pub(super) upkeep: Upkeep,
+    /// Why the journal could not be read in full.
+    pub(super) unreadable: Option<Arc<str>>,
+}
+
 impl Core {
-    /// `unreadable` says why the journal could not be read in full.
-    pub(super) fn new(
-        (tenant, stores, time): (TenantId, TenantStores, Arc<Time>),
-        parts: (Ledger, Servers, Calls, Upkeep),
-        unreadable: Option<Arc<str>>,
-    ) -> Self {
-        let (ledger, servers, calls, upkeep) = parts;
+    pub(super) fn new(parts: Parts) -> Self {
+        let Parts { tenant, stores, time, ledger, servers, calls, upkeep, unreadable } = parts;
         let state = ledger.state();
         time.see(state.last_at());
         let view = View {
@@ -153,7 +161,7 @@ impl Core {
                 killed |= next.follow_kill(event, commit.revision);
                 self.follow_server(event, &state, &mut next, &mut publish_state);
                 background_tasks.extend(BackgroundTask::of(event));
-                publish_state.forget.extend(SecretPurge::of(event));
+                publish_state.purge.extend(SecretPurge::of(event));
             }
         }
         if let Some((last, _)) = new.last() {

@@ -152,7 +152,7 @@ struct FlagWaker {
 }
 
 impl FlagWaker {
-    /// A flag waker that has woken: what runs beside has not been looked at yet.
+    /// Raised: what runs beside has not been polled yet.
     fn new() -> Self {
         Self { woken: AtomicBool::new(true), driver: Mutex::new(Waker::noop().clone()) }
     }

@@ -24,7 +24,7 @@ pub(super) struct Replayed {
     pub(super) state: State,
     pub(super) unreadable: Option<Arc<str>>,
     /// Secrets that should be gone: an earlier life may have ended before it took them out of the vault.
-    pub(super) forget: BTreeSet<SecretPurge>,
+    pub(super) purge: BTreeSet<SecretPurge>,
 }
 
 /// Reads a journal, from the newest checkpoint that can be used.
@@ -34,9 +34,9 @@ pub(super) struct Replayed {
 /// When the store cannot be reached. A journal that cannot be read in full is not an error: the state is as of the last commit that can.
 pub(super) async fn replay(stores: &TenantStores) -> Result<Replayed, GovernError> {
     let restored = restore(stores).await;
-    let Restored { state, forget } =
-        restored.unwrap_or_else(|| Restored { state: State::new(), forget: BTreeSet::new() });
-    let mut replayed = Replayed { from: state.head().revision, state, unreadable: None, forget };
+    let Restored { state, purge } =
+        restored.unwrap_or_else(|| Restored { state: State::new(), purge: BTreeSet::new() });
+    let mut replayed = Replayed { from: state.head().revision, state, unreadable: None, purge };
     loop {
         let page = match stores.journal.read(replayed.state.head().revision, PAGE).await {
             Ok(page) => page,
@@ -48,7 +48,7 @@ pub(super) async fn replay(stores: &TenantStores) -> Result<Replayed, GovernErro
         };
         for stored in &page {
             match replayed.state.follow(stored) {
-                Ok(commit) => replayed.forget.extend(commit.events.iter().filter_map(SecretPurge::of)),
+                Ok(commit) => replayed.purge.extend(commit.events.iter().filter_map(SecretPurge::of)),
                 Err(error) => {
                     replayed.unreadable = Some(error.to_string().into());
                     return Ok(replayed);

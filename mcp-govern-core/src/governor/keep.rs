@@ -105,7 +105,7 @@ impl MaintenanceState {
 #[derive(Debug)]
 pub(super) struct Restored {
     pub(super) state: State,
-    pub(super) forget: BTreeSet<SecretPurge>,
+    pub(super) purge: BTreeSet<SecretPurge>,
 }
 
 /// The newest state that the stores keep; nothing where there is none that can be used.
@@ -129,8 +129,8 @@ pub(super) async fn restore(stores: &TenantStores) -> Option<Restored> {
 }
 
 /// Two lines of JSON: the secrets that should be gone, and the state.
-fn write(state: &State, forget: &BTreeSet<SecretPurge>) -> Result<Vec<u8>, CheckpointError> {
-    let mut bytes = serde_json::to_vec(forget).map_err(CheckpointError::new)?;
+fn write(state: &State, purge: &BTreeSet<SecretPurge>) -> Result<Vec<u8>, CheckpointError> {
+    let mut bytes = serde_json::to_vec(purge).map_err(CheckpointError::new)?;
     bytes.push(b'\n');
     bytes.append(&mut state.to_checkpoint()?);
     Ok(bytes)
@@ -138,9 +138,9 @@ fn write(state: &State, forget: &BTreeSet<SecretPurge>) -> Result<Vec<u8>, Check
 
 fn read(head: Head, bytes: &[u8]) -> Result<Restored, CheckpointError> {
     let line = bytes.iter().position(|byte| *byte == b'\n');
-    let (forget, state) = line.and_then(|end| bytes.split_at_checked(end)).unwrap_or((bytes, b""));
-    let forget = serde_json::from_slice(forget).map_err(CheckpointError::new)?;
-    Ok(Restored { state: State::from_checkpoint(head, state)?, forget })
+    let (purge, state) = line.and_then(|end| bytes.split_at_checked(end)).unwrap_or((bytes, b""));
+    let purge = serde_json::from_slice(purge).map_err(CheckpointError::new)?;
+    Ok(Restored { state: State::from_checkpoint(head, state)?, purge })
 }
 
 /// Does work that takes long on a thread of its own: the calls of this node go on meanwhile.
@@ -177,12 +177,12 @@ impl Core {
     async fn write_checkpoint(&self, checkpoints: &dyn Checkpoints) -> Result<(), GovernError> {
         let Some(mut lease) = self.stores.lease.hold("checkpoint", LEASE).await? else { return Ok(()) };
         let newest = checkpoints.newest(CHECKPOINT_FORM).await?.map_or(Revision::ZERO, |head| head.revision);
-        let (state, forget) = self.restorable();
+        let (state, purge) = self.restorable();
         let head = state.head();
         if head.revision.0.saturating_sub(newest.0) < self.upkeep.maintenance.schedule.commits.min(head.revision.0) {
             return Ok(());
         }
-        let bytes = aside(move || write(&state, &forget)).await?;
+        let bytes = aside(move || write(&state, &purge)).await?;
         if !lease.renew(LEASE).await? {
             return Ok(());
         }
@@ -194,7 +194,7 @@ impl Core {
     /// The state and the secrets that its commits have taken away, of one moment.
     fn restorable(&self) -> (Arc<State>, BTreeSet<SecretPurge>) {
         let publish_state = self.publish_state();
-        (self.state(), publish_state.forget.clone())
+        (self.state(), publish_state.purge.clone())
     }
 
     /// Puts on record where the chains stand that have moved.
@@ -345,9 +345,9 @@ mod tests {
         for bytes in [&b""[..], b"[]", b"[]\n", b"[]\n{}", b"{}\n{}", b"\n"] {
             assert!(read(Head::EMPTY, bytes).is_err(), "{bytes:?}");
         }
-        let (state, forget) = (State::new(), BTreeSet::from([SecretPurge::User(UserId::new("local", "ada").unwrap())]));
-        let bytes = write(&state, &forget).unwrap();
+        let (state, purge) = (State::new(), BTreeSet::from([SecretPurge::User(UserId::new("local", "ada").unwrap())]));
+        let bytes = write(&state, &purge).unwrap();
         let read = read(Head::EMPTY, &bytes).unwrap();
-        assert_eq!((read.state.head(), read.forget), (Head::EMPTY, forget));
+        assert_eq!((read.state.head(), read.purge), (Head::EMPTY, purge));
     }
 }

@@ -34,12 +34,12 @@ pub(crate) struct Servers {
 }
 
 impl Servers {
-    /// `forget` says which secrets should be gone from the vault.
+    /// `purge` says which secrets should be gone from the vault.
     pub(super) fn new(
         providers: Providers,
         refresher: Option<Arc<dyn CredentialRefresher>>,
         connect: Option<Arc<dyn ConnectUrls>>,
-        forget: BTreeSet<SecretPurge>,
+        purge: BTreeSet<SecretPurge>,
     ) -> Self {
         Self {
             providers,
@@ -47,7 +47,7 @@ impl Servers {
             connect,
             refreshing: SingleFlight::default(),
             vault_turn: tokio::sync::Mutex::default(),
-            publish_state: Mutex::new(PublishState { forget, ..PublishState::default() }),
+            publish_state: Mutex::new(PublishState { purge, ..PublishState::default() }),
         }
     }
 
@@ -63,7 +63,7 @@ pub(crate) struct PublishState {
     /// Servers whose tools could not be discovered or loaded.
     pub(crate) faults: BTreeMap<ServerId, String>,
     /// Secrets that commits have taken away; a later life looks whether they are gone.
-    pub(crate) forget: BTreeSet<SecretPurge>,
+    pub(crate) purge: BTreeSet<SecretPurge>,
 }
 
 /// A registered server as its provider opened it, or why it could not.

@@ -199,7 +199,7 @@ fn a_caller_of_another_snapshot_is_denied_as_stale() {
     let answer = |snapshot: &Arc<Snapshot>| admit(snapshot, &caller, index, &world.moment()).into_result().map(|_| ());
     assert_eq!(answer(&world.snapshot).unwrap_err().code(), DenialCode::StateStale);
     assert!(answer(&before).is_ok());
-    // An index of a tool index that was built anew names nothing.
+    // A number of a tool index that was built anew names nothing.
     let index = before.tool(&tool("status/list_pages")).unwrap();
     world.must(Action::PauseServer { server: server("status") });
     let caller = world.caller(&ann);

@@ -75,7 +75,7 @@ impl Model<'_> {
         definition.uses().iter().map(|name| ToolId::new(tool.server().clone(), name.clone())).collect()
     }
 
-    fn standing(&self, tool: &ToolId) -> Result<(), DenialCode> {
+    fn denied_for(&self, tool: &ToolId) -> Result<(), DenialCode> {
         match self.state.tools().get(tool).map(|row| (row.state(), row.approvals())) {
             None | Some((ToolState::Removed, _)) => Err(DenialCode::ToolRemoved),
             Some((ToolState::PendingReview, _)) => Err(DenialCode::ToolPending),
@@ -104,10 +104,10 @@ impl Model<'_> {
         if uses.iter().chain([tool]).any(|tool| kills.contains(&KillScope::Tool(tool.clone()))) {
             return one(DenialCode::ToolKilled);
         }
-        if let Err(code) = self.standing(tool) {
+        if let Err(code) = self.denied_for(tool) {
             return one(code);
         }
-        let faults: BTreeSet<DenialCode> = uses.iter().filter_map(|used| self.standing(used).err()).collect();
+        let faults: BTreeSet<DenialCode> = uses.iter().filter_map(|used| self.denied_for(used).err()).collect();
         if !faults.is_empty() {
             return Err(faults);
         }

@@ -21,7 +21,7 @@ use crate::plan::Rate;
 #[derive(Debug, Default)]
 pub(crate) struct Limiter {
     hasher: RandomState,
-    lanes: Mutex<HashMap<RateBucketKey, RateBucket>>,
+    buckets: Mutex<HashMap<RateBucketKey, RateBucket>>,
 }
 
 /// A credential at an address, in one rate domain.
@@ -81,8 +81,8 @@ pub(crate) struct Turn<'a> {
     counted: bool,
 }
 
-/// More lanes than this are not kept; the one that was idle longest goes first.
-const MOST_LANES: usize = 1_024;
+/// More rate buckets than this are not kept; the one that was idle longest goes first.
+const MOST_BUCKETS: usize = 1_024;
 /// What a clock and a network may differ by.
 const MARGIN: Duration = Duration::from_millis(100);
 /// A person has fewer requests in a window than so many times those that are left in it. A person who is alone has three quarters of it, so
@@ -100,22 +100,22 @@ impl Limiter {
         RateBucketKey { credential: hasher.finish(), domain: domain.clone() }
     }
 
-    /// A person, as lanes tell people apart.
+    /// A person, as rate buckets tell people apart.
     pub(crate) fn person(&self, user: Option<&UserId>) -> Person {
         user.map(|user| self.hasher.hash_one(user))
     }
 
     /// Comes to the rate bucket with a request.
     pub(crate) fn join<'a>(&'a self, wish: Wish<'a>, now: Instant) -> Joined<'a> {
-        let mut lanes = self.lock();
-        if !lanes.contains_key(wish.key) {
+        let mut buckets = self.lock();
+        if !buckets.contains_key(wish.key) {
             if wish.rate.is_none() {
                 let Wish { key, person, .. } = wish;
                 return Joined::Turn(Turn { limiter: self, key, person, at: now, counted: false });
             }
-            make_room(&mut lanes, now);
+            make_room(&mut buckets, now);
         }
-        let rate_bucket = lanes.entry(wish.key.clone()).or_default();
+        let rate_bucket = buckets.entry(wish.key.clone()).or_default();
         rate_bucket.used = Some(now);
         rate_bucket.forget(wish.rate, now);
         // Those who wait while there is room are those who have had their share.
@@ -140,17 +140,17 @@ impl Limiter {
 
     /// The vendor asked to wait: no request of this rate bucket is sent before `until`.
     pub(crate) fn block(&self, key: &RateBucketKey, until: Instant, now: Instant) {
-        let mut lanes = self.lock();
-        if !lanes.contains_key(key) {
-            make_room(&mut lanes, now);
+        let mut buckets = self.lock();
+        if !buckets.contains_key(key) {
+            make_room(&mut buckets, now);
         }
-        let rate_bucket = lanes.entry(key.clone()).or_default();
+        let rate_bucket = buckets.entry(key.clone()).or_default();
         rate_bucket.used = Some(now);
         rate_bucket.blocked = Some(rate_bucket.blocked.map_or(until, |there| there.max(until)));
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<RateBucketKey, RateBucket>> {
-        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+        self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -235,8 +235,10 @@ impl RateBucket {
 impl<'a> Place<'a> {
     /// When its turn comes, as things stand. Others may give their places back, and those who come later have their turns too.
     pub(crate) fn expected(&self, now: Instant) -> Instant {
-        let mut lanes = self.limiter.lock();
-        lanes.get_mut(self.wish.key).map_or(now, |rate_bucket| rate_bucket.expected(self.wish, Some(&self.ticket), now))
+        let mut buckets = self.limiter.lock();
+        buckets
+            .get_mut(self.wish.key)
+            .map_or(now, |rate_bucket| rate_bucket.expected(self.wish, Some(&self.ticket), now))
     }
 
     /// Waits for the turn.
@@ -254,9 +256,9 @@ impl<'a> Place<'a> {
     /// The turn, if it is there; else when it may come, where that is not for others to say.
     fn look(&mut self, now: Instant) -> Result<Turn<'a>, Option<Instant>> {
         let Wish { key, rate, person } = self.wish;
-        let mut lanes = self.limiter.lock();
-        // INVARIANT: a rate bucket in which somebody waits is kept (`a_lane_in_which_somebody_waits_is_kept`).
-        let rate_bucket = lanes.entry(key.clone()).or_default();
+        let mut buckets = self.limiter.lock();
+        // INVARIANT: a rate bucket in which somebody waits is kept (`a_rate_bucket_in_which_somebody_waits_is_kept`).
+        let rate_bucket = buckets.entry(key.clone()).or_default();
         rate_bucket.forget(rate, now);
         let firsts: Vec<_> = rate_bucket.turns.first_of_each().cloned().collect();
         for first in &firsts {
@@ -311,19 +313,21 @@ impl Drop for Turn<'_> {
     }
 }
 
-fn make_room(lanes: &mut HashMap<RateBucketKey, RateBucket>, now: Instant) {
-    if lanes.len() < MOST_LANES {
+fn make_room(buckets: &mut HashMap<RateBucketKey, RateBucket>, now: Instant) {
+    if buckets.len() < MOST_BUCKETS {
         return;
     }
     let waits = |rate_bucket: &RateBucket| !rate_bucket.turns.is_empty();
-    lanes.retain(|_, rate_bucket| {
+    buckets.retain(|_, rate_bucket| {
         waits(rate_bucket) || rate_bucket.blocked.is_some_and(|until| until > now) || !rate_bucket.sent.is_empty()
     });
-    while lanes.len() >= MOST_LANES {
-        let idle =
-            lanes.iter().filter(|(_, rate_bucket)| !waits(rate_bucket)).min_by_key(|(_, rate_bucket)| rate_bucket.used);
+    while buckets.len() >= MOST_BUCKETS {
+        let idle = buckets
+            .iter()
+            .filter(|(_, rate_bucket)| !waits(rate_bucket))
+            .min_by_key(|(_, rate_bucket)| rate_bucket.used);
         let Some(idle) = idle.map(|(key, _)| key.clone()) else { return };
-        lanes.remove(&idle);
+        buckets.remove(&idle);
     }
 }
 

@@ -74,7 +74,7 @@ async fn a_turn_that_is_not_used_is_given_back_to_whoever_waits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn silence_that_the_vendor_asks_for_holds_for_everyone_on_the_lane() {
+async fn a_cool_down_that_the_vendor_asks_for_holds_for_everyone_in_the_rate_bucket() {
     let (limiter, now) = (Limiter::default(), Instant::now());
     let key = key(&limiter, "a", "x");
     limiter.block(&key, now + Duration::from_secs(60), now);
@@ -160,7 +160,7 @@ async fn who_has_had_a_share_is_passed_over_until_the_window_has_room() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_person_has_so_many_waiting_on_a_lane_and_is_told_when_there_is_room() {
+async fn one_person_has_so_many_waiting_in_a_rate_bucket_and_is_told_when_there_is_room() {
     let (limiter, now) = (Limiter::default(), Instant::now());
     let (one, other) = (key(&limiter, "a", "x"), key(&limiter, "b", "x"));
     turn(&limiter, wish(&one, rate(1, 1), 1)).keep();
@@ -176,18 +176,18 @@ async fn one_person_has_so_many_waiting_on_a_lane_and_is_told_when_there_is_room
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_number_of_lanes_is_bounded() {
+async fn the_number_of_rate_buckets_is_bounded() {
     let limiter = Limiter::default();
     for number in 0..3_000 {
         let key = key(&limiter, &number.to_string(), "x");
         turn(&limiter, wish(&key, rate(1, 9), 1)).keep();
     }
-    assert!(limiter.lock().len() <= MOST_LANES);
+    assert!(limiter.lock().len() <= MOST_BUCKETS);
     assert!(!format!("{limiter:?}").contains("secret"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lane_in_which_somebody_waits_is_kept() {
+async fn a_rate_bucket_in_which_somebody_waits_is_kept() {
     let (limiter, start) = (Limiter::default(), Instant::now());
     let first = key(&limiter, "first", "x");
     turn(&limiter, wish(&first, rate(1, 9), 1)).keep();

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     credential::{CredentialSealer, KeptVersion, KeyColumns, SealedColumns, SealedEntry, listed},
-    reseal::{Fate, Resealed},
+    reseal::{ResealOutcome, Resealed},
     rows,
     seal::Sealed,
 };
@@ -130,11 +130,11 @@ impl SqliteVault {
             let key = KeyColumns::of(&key)?;
             let Some(entry) = self.entry(&key).await? else { continue };
             resealed.count(match entry.resealed(&self.sealer, &key) {
-                None if entry.is_current(&self.sealer) => Fate::Current,
+                None if entry.is_current(&self.sealer) => ResealOutcome::Current,
                 Some(again) if self.replace(&key, &entry, &again).await? && again.is_current(&self.sealer) => {
-                    Fate::Done
+                    ResealOutcome::Done
                 }
-                _ => Fate::Left,
+                _ => ResealOutcome::Left,
             });
         }
         Ok(resealed)

@@ -8,7 +8,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
 /// For answers that do come, even on a busy machine.
-const PATIENT: Duration = Duration::from_secs(60);
+const GENEROUS: Duration = Duration::from_secs(60);
 
 /// Asks a server whose answer never ends, with more time where it did not come as far as it was to come before: a machine may
 /// be busy with other work.
@@ -16,25 +16,25 @@ async fn given_up(
     behaviour: Behaviour,
     came: impl Fn(&RawServer, &reqwest::Result<Response>) -> bool,
 ) -> (RawServer, reqwest::Result<Response>) {
-    for patience in [300, 3_000].map(Duration::from_millis) {
-        let (server, answer) = asked(behaviour.clone(), patience).await;
+    for timeout in [300, 3_000].map(Duration::from_millis) {
+        let (server, answer) = asked(behaviour.clone(), timeout).await;
         if came(&server, &answer) {
             return (server, answer);
         }
     }
-    asked(behaviour, PATIENT).await
+    asked(behaviour, GENEROUS).await
 }
 
-async fn asked(behaviour: Behaviour, patience: Duration) -> (RawServer, reqwest::Result<Response>) {
+async fn asked(behaviour: Behaviour, timeout: Duration) -> (RawServer, reqwest::Result<Response>) {
     let server = RawServer::start(behaviour).await.unwrap();
-    let client = Client::builder().timeout(patience).build().unwrap();
+    let client = Client::builder().timeout(timeout).build().unwrap();
     let answer = client.get(server.base_url().join("v1/x").unwrap()).header("x-mark", "7").send().await;
     (server, answer)
 }
 
 #[tokio::test]
 async fn an_endless_body_goes_on_until_the_client_stops() {
-    let (_server, answer) = asked(Behaviour::EndlessBody, PATIENT).await;
+    let (_server, answer) = asked(Behaviour::EndlessBody, GENEROUS).await;
     let mut answer = answer.unwrap();
     let mut read = 0;
     while read < 1_000_000 {
@@ -59,9 +59,9 @@ async fn slow_answers_outlast_a_deadline() {
 
 #[tokio::test]
 async fn cut_answers_fail_while_the_body_is_read() {
-    let (_server, answer) = asked(Behaviour::CutAfterHeaders, PATIENT).await;
+    let (_server, answer) = asked(Behaviour::CutAfterHeaders, GENEROUS).await;
     assert!(!answer.unwrap().bytes().await.unwrap_err().is_timeout());
-    let (_server, answer) = asked(Behaviour::CutMidBody, PATIENT).await;
+    let (_server, answer) = asked(Behaviour::CutMidBody, GENEROUS).await;
     let mut answer = answer.unwrap();
     let mut read = 0;
     let broken = loop {
@@ -76,7 +76,7 @@ async fn cut_answers_fail_while_the_body_is_read() {
 #[tokio::test]
 async fn broken_heads_fail_before_there_is_an_answer() {
     for behaviour in [Behaviour::GarbageStatusLine, Behaviour::EndlessHeaders, Behaviour::CloseImmediately] {
-        let (server, answer) = asked(behaviour.clone(), PATIENT).await;
+        let (server, answer) = asked(behaviour.clone(), GENEROUS).await;
         assert!(!answer.unwrap_err().is_timeout(), "{behaviour:?}");
         assert!(server.connections() >= 1);
     }
@@ -84,7 +84,7 @@ async fn broken_heads_fail_before_there_is_an_answer() {
 
 #[tokio::test]
 async fn a_huge_body_is_whole_json_of_the_asked_size() {
-    let (_server, answer) = asked(Behaviour::HugeBody(300_001), PATIENT).await;
+    let (_server, answer) = asked(Behaviour::HugeBody(300_001), GENEROUS).await;
     let body = answer.unwrap().bytes().await.unwrap();
     assert_eq!(body.len(), 300_001);
     assert!(serde_json::from_slice::<String>(&body).is_ok());
@@ -93,7 +93,7 @@ async fn a_huge_body_is_whole_json_of_the_asked_size() {
 #[tokio::test]
 async fn any_bytes_can_be_the_answer() {
     let bytes = b"HTTP/1.1 204 No Content\r\nx-own: yes\r\n\r\n".to_vec();
-    let (_server, answer) = asked(Behaviour::Bytes(bytes), PATIENT).await;
+    let (_server, answer) = asked(Behaviour::Bytes(bytes), GENEROUS).await;
     let answer = answer.unwrap();
     assert_eq!((answer.status().as_u16(), answer.headers()["x-own"].as_bytes()), (204, b"yes".as_slice()));
 }

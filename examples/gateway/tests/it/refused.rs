@@ -33,7 +33,7 @@ async fn a_secret_in_the_file_is_refused_and_not_repeated() {
 }
 
 #[tokio::test]
-async fn an_open_door_is_possible_on_loopback_alone() {
+async fn open_access_is_possible_on_loopback_alone() {
     let told = refused(&["--auth", "none", "--listen", "0.0.0.0:0"], &[]).await;
     assert!(told.contains("on loopback alone") && told.contains("0.0.0.0"), "{told}");
     let site = Site::new().await;

@@ -54,7 +54,7 @@ pub(crate) fn stderr(output: &Output) -> String {
 /// A gateway that runs and has said where.
 pub(crate) struct Gateway {
     child: Child,
-    /// What it said when its authenticator was open.
+    /// What it said when it was ready.
     pub(crate) facts: Value,
     log: Arc<Mutex<Vec<Value>>>,
 }
