@@ -323,7 +323,7 @@ mod tests {
             redacted("grün\u{1f511}schlüssel", r#"["gr\u00fcn\uD83D\uDD11schl\u00FCssel"]"#).as_deref(),
             Some(r#"["***"]"#)
         );
-        for secret in [r"a\b\u002Bc", "100%25 sure", "tab\there"] {
+        for secret in [r"a\b\u002Bc", "100%25 sure", "tab\there", r"a\b%25\u0041"] {
             let text = serde_json::Value::from(secret).to_string();
             assert_eq!(redacted(secret, &text).as_deref(), Some(r#""***""#), "{text}");
         }
