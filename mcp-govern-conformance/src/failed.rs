@@ -16,7 +16,7 @@ pub struct Failed {
     pub kind: ProviderErrorKind,
     /// The sentence.
     pub message: String,
-    /// Whether the vendor may have committed.
+    /// Whether the vendor may have acted.
     pub sent: Sent,
     /// The vendor's own words; empty where it said nothing.
     pub vendor: VendorError,

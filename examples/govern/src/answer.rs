@@ -31,7 +31,7 @@ pub(crate) struct Answer<'a> {
 pub(crate) struct Problem {
     pub(crate) code: &'static str,
     pub(crate) message: String,
-    /// Whether the vendor may have committed.
+    /// Whether the vendor may have acted.
     #[serde(skip_serializing_if = "Option::is_none")]
     sent: Option<Sent>,
     #[serde(skip_serializing_if = "Option::is_none")]

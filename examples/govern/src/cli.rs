@@ -34,7 +34,7 @@ Each line on standard output answers one line of input, in order:
   {\"id\": 1, \"ok\": true, \"output\": …}
   {\"id\": 2, \"ok\": false, \"error\": {\"code\": \"invalid_arguments\", \"message\": …}}
 `notes` beside `output` says what was left out. `code` is a denial code of the governor or the kind of the vendor's
-error; then `sent` says whether the vendor may have committed (`no`, `maybe`, `yes`): look at it before calling again.
+error; then `sent` says whether the vendor may have acted (`no`, `maybe`, `yes`): look at it before calling again.
 The exit code is 0 when every line was answered, whatever the answers are.";
 
 /// Governed vendors on the command line.

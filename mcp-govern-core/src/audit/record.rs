@@ -213,7 +213,7 @@ pub enum CallResult {
     Failure {
         /// What kind of failure.
         kind: ProviderErrorKind,
-        /// Whether the vendor may have committed.
+        /// Whether the vendor may have acted.
         sent: Sent,
         /// The HTTP status, where there was one.
         status: Option<u16>,
@@ -222,12 +222,12 @@ pub enum CallResult {
     Denied {
         /// Why.
         code: DenialCode,
-        /// Whether the vendor may have committed.
+        /// Whether the vendor may have acted.
         sent: Sent,
     },
     /// The caller went away, or the process ended in order.
     Abandoned {
-        /// Whether the vendor may have committed.
+        /// Whether the vendor may have acted.
         sent: Sent,
     },
 }

@@ -162,7 +162,7 @@ impl Core {
                     tracing::warn!(
                         %tool,
                         "the provider made a call without reporting that it was about to send: kill switches cannot stop it there, \
-                         and its failures count as ones that may have committed"
+                         and its failures count as ones that may have acted"
                     );
                 }
                 Ok(output)

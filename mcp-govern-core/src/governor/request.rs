@@ -231,7 +231,7 @@ impl CallError {
         }
     }
 
-    /// Whether the vendor may have committed.
+    /// Whether the vendor may have acted.
     pub fn sent(&self) -> Sent {
         self.sent
     }

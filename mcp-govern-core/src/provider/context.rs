@@ -47,8 +47,8 @@ impl TraceContext {
 pub trait CallObserver: fmt::Debug + Send + Sync {
     /// An exchange is about to be sent, or something else that acts is about to be done.
     ///
-    /// From here on a call that fails counts as one that may have committed, unless its error states otherwise. A tool that succeeds
-    /// without this having been asked is logged, and counts as one that may have committed, whatever becomes of its
+    /// From here on a call that fails counts as one that may have acted, unless its error states otherwise. A tool that succeeds
+    /// without this having been asked is logged, and counts as one that may have acted, whatever becomes of its
     /// further calls.
     ///
     /// # Errors

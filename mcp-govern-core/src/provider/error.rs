@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Exchange;
 
-/// Whether the vendor may have committed.
+/// Whether the vendor may have acted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sent {
@@ -211,7 +211,7 @@ impl ProviderError {
         &self.message
     }
 
-    /// Whether the vendor may have committed. In the error of a governed call it is always known; elsewhere it is what the provider
+    /// Whether the vendor may have acted. In the error of a governed call it is always known; elsewhere it is what the provider
     /// stated, and `No` where it stated nothing.
     pub fn sent(&self) -> Sent {
         self.sent.unwrap_or(Sent::No)

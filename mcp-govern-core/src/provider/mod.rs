@@ -57,7 +57,7 @@ pub trait Provider: fmt::Debug + Send + Sync + 'static {
 /// - A secret of the credential goes into the vendor request and nowhere else: not into errors, logs, outputs, previews or
 ///   `Debug`.
 /// - [`CallObserver::sending`] is told before anything may act, also where that is no request. An error after it counts as "may
-///   have committed", and one before it as "nothing was done", unless [`ProviderError::with_sent`] states what is known.
+///   have acted", and one before it as "nothing was done", unless [`ProviderError::with_sent`] states what is known.
 /// - Retries are the server's own business, within the deadline; the caller never repeats `invoke`, except once after a
 ///   rejected credential was refreshed.
 #[async_trait]

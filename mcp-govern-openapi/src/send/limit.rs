@@ -228,7 +228,7 @@ impl RateBucket {
 
     /// The callers that may be next look again.
     fn ring(&self) {
-        self.turns.first_of_each().for_each(|ticket| ticket.bell.notify_one());
+        self.turns.first_of_each().for_each(|ticket| ticket.wake.notify_one());
     }
 }
 
@@ -247,8 +247,8 @@ impl<'a> Place<'a> {
             match self.look(Instant::now()) {
                 Ok(turn) => return turn,
                 // The time has come, or somebody rang.
-                Err(Some(at)) => drop(timeout_at(at, self.ticket.bell.notified()).await),
-                Err(None) => self.ticket.bell.notified().await,
+                Err(Some(at)) => drop(timeout_at(at, self.ticket.wake.notified()).await),
+                Err(None) => self.ticket.wake.notified().await,
             }
         }
     }

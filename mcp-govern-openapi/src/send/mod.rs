@@ -112,10 +112,10 @@ impl Sender<'_> {
         deadline: Instant,
     ) -> Result<Answer, ProviderError> {
         let mut state = State::new(out);
-        let mut bell = pin!(sleep_until(deadline));
+        let mut timer = pin!(sleep_until(deadline));
         let mut last: Option<Attempt> = None;
         loop {
-            match self.take_turn(out, observer, bell.as_mut(), &mut state).await {
+            match self.take_turn(out, observer, timer.as_mut(), &mut state).await {
                 Ok(()) => {}
                 Err(NoTurn::Stopped(refused)) => return Err(refused),
                 // INVARIANT: what the vendor answered is never covered by a later refusal of our own
@@ -130,7 +130,7 @@ impl Sender<'_> {
                 },
             }
             let begun = Instant::now();
-            let outcome = self.attempt(out, bell.as_mut(), &mut state).await;
+            let outcome = self.attempt(out, timer.as_mut(), &mut state).await;
             state.ended(out, begun);
             let next = match self.next(out, &outcome, &state) {
                 Some(next) if next < deadline => next,
@@ -164,15 +164,15 @@ impl Sender<'_> {
         &self,
         out: &Outgoing<'_>,
         observer: &dyn CallObserver,
-        mut bell: Pin<&mut Sleep>,
+        mut timer: Pin<&mut Sleep>,
         state: &mut State,
     ) -> Result<(), NoTurn> {
         let no_room = |error: ProviderError| {
             let why = error.message().to_owned();
             NoTurn::NoRoom(error, why)
         };
-        let turn = self.turn(out, bell.as_mut(), state).await.map_err(no_room)?;
-        match before(bell, observer.sending().as_mut()).await {
+        let turn = self.turn(out, timer.as_mut(), state).await.map_err(no_room)?;
+        match before(timer, observer.sending().as_mut()).await {
             Err(TooLate) => {
                 Err(no_room(state.error(ProviderErrorKind::Timeout, "the deadline passed before the request was sent")))
             }
@@ -192,10 +192,10 @@ impl Sender<'_> {
     async fn turn<'a>(
         &'a self,
         out: &'a Outgoing<'_>,
-        bell: Pin<&mut Sleep>,
+        timer: Pin<&mut Sleep>,
         state: &State,
     ) -> Result<Turn<'a>, ProviderError> {
-        let (now, deadline) = (Instant::now(), bell.deadline());
+        let (now, deadline) = (Instant::now(), timer.deadline());
         let wish = Wish { key: &out.rate_bucket, rate: out.rate, person: self.person };
         let no_room = |at: Instant| {
             let wait = at.saturating_duration_since(Instant::now());
@@ -206,7 +206,7 @@ impl Sender<'_> {
             Joined::Turn(turn) => Ok(turn),
             Joined::Waiting(place) => match place.expected(now) {
                 at if at >= deadline => Err(no_room(at)),
-                _ => match before(bell, pin!(place.turn())).await {
+                _ => match before(timer, pin!(place.turn())).await {
                     Ok(turn) => Ok(turn),
                     Err(TooLate) => Err(no_room(self.limiter.expected(wish, Instant::now()))),
                 },
@@ -235,10 +235,10 @@ impl Sender<'_> {
         Some(wait)
     }
 
-    async fn attempt(&self, out: &Outgoing<'_>, mut bell: Pin<&mut Sleep>, state: &mut State) -> Attempt {
+    async fn attempt(&self, out: &Outgoing<'_>, mut timer: Pin<&mut Sleep>, state: &mut State) -> Attempt {
         state.exchange.status = None;
-        let deadline = bell.deadline().into_std();
-        let response = match before(bell.as_mut(), self.transport.send(out.request(), deadline).as_mut()).await {
+        let deadline = timer.deadline().into_std();
+        let response = match before(timer.as_mut(), self.transport.send(out.request(), deadline).as_mut()).await {
             Err(TooLate) => {
                 state.sent = state.sent.max(Sent::Maybe);
                 return Attempt::Final(ProviderErrorKind::Timeout, "gave no answer before the deadline".to_owned());
@@ -251,7 +251,7 @@ impl Sender<'_> {
         };
         let (head, mut body) = response.into_parts();
         let (cap, overflow) = self.begun(head.status, state);
-        let body = before(bell, pin!(read_body(&mut body, &head.headers, cap, overflow))).await;
+        let body = before(timer, pin!(read_body(&mut body, &head.headers, cap, overflow))).await;
         self.read(head, body, state)
     }
 
@@ -305,15 +305,15 @@ enum NoTurn {
 /// The deadline came first.
 struct TooLate;
 
-/// The future's answer, if it comes before the bell. One bell serves the whole exchange: to set a timer costs more than a look
+/// The future's answer, if it comes before the timer. One timer serves the whole exchange: to set a timer costs more than a look
 /// at one.
 fn before<'a, T>(
-    mut bell: Pin<&'a mut Sleep>,
+    mut timer: Pin<&'a mut Sleep>,
     mut work: Pin<&'a mut (impl Future<Output = T> + ?Sized)>,
 ) -> impl Future<Output = Result<T, TooLate>> {
     poll_fn(move |cx| match work.as_mut().poll(cx) {
         Poll::Ready(answer) => Poll::Ready(Ok(answer)),
-        Poll::Pending => bell.as_mut().poll(cx).map(|()| Err(TooLate)),
+        Poll::Pending => timer.as_mut().poll(cx).map(|()| Err(TooLate)),
     })
 }
 

@@ -29,7 +29,7 @@ pub(super) struct Turns {
 pub(super) struct Ticket {
     person: Person,
     /// Rung when another caller had a turn, or when there may be room sooner than was announced.
-    pub(super) bell: Notify,
+    pub(super) wake: Notify,
 }
 
 impl Ticket {
@@ -47,7 +47,7 @@ impl Turns {
         } else if person.is_some() && own.len() >= MOST_WAITING {
             return None;
         }
-        let ticket = Arc::new(Ticket { person, bell: Notify::new() });
+        let ticket = Arc::new(Ticket { person, wake: Notify::new() });
         own.push_back(Arc::clone(&ticket));
         Some(ticket)
     }

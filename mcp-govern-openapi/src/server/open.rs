@@ -131,7 +131,7 @@ impl Shared {
     }
 
     /// The tools with where they go, where a document of others or the configuration decides it: another destination is another tool.
-    /// Where the operator's row names the base URL, to change it is a commit.
+    /// Where the operator's row names the base URL, a change of it is a commit of its own.
     fn going_to(
         &self,
         base: &Url,

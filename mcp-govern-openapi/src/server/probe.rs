@@ -24,7 +24,7 @@ const LONGEST_FACT: usize = 200;
 /// Facts that say whom the vendor sees, the best one first.
 const IDENTITY: [&str; 7] = ["authorized_as", "user_email", "email", "user_name", "user", "account", "organization"];
 
-/// A probe is a commit of the people who govern, with arguments that the document states: it is within the server's limits, and no rule
+/// A probe is made for the people who govern, with arguments that the document states: it is within the server's limits, and no rule
 /// of a caller's path applies to it.
 static NO_CALL: LazyLock<CallRules> = LazyLock::new(CallRules::default);
 

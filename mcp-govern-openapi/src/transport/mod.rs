@@ -54,7 +54,7 @@ impl TransportError {
         Self { message: message.into(), sent: Sent::No }
     }
 
-    /// The request was on its way: it is unknown whether the vendor committed.
+    /// The request was on its way: it is unknown whether the vendor acted.
     pub fn maybe_sent(message: impl Into<String>) -> Self {
         Self { message: message.into(), sent: Sent::Maybe }
     }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::refusal::{OutputForm, error_result};
 
-/// The failure as a result that a model can read: what happened, whether the vendor may have committed, when to try again.
+/// The failure as a result that a model can read: what happened, whether the vendor may have acted, when to try again.
 ///
 /// `told` names the tools in its sentence as the caller sees them.
 pub(super) fn result(
@@ -44,7 +44,7 @@ pub(super) fn result(
         facts.insert("vendor".to_owned(), vendor);
     }
     if error.sent() == Sent::Maybe {
-        add(&mut text, "the vendor may have committed: look before you try again");
+        add(&mut text, "the vendor may have acted: look before you try again");
     }
     error_result(told(&text), "failure", Value::Object(facts), form, meta)
 }
@@ -52,7 +52,7 @@ pub(super) fn result(
 /// A call that did not end in time, so that it was given up.
 pub(super) fn overdue(seconds: u64, form: OutputForm, meta: MetaObject) -> CallToolResult {
     let text = format!(
-        "the call did not end within {seconds} seconds and was given up; the vendor may have committed: look before you try again"
+        "the call did not end within {seconds} seconds and was given up; the vendor may have acted: look before you try again"
     );
     error_result(text, "failure", json!({"kind": "timeout", "sent": "maybe"}), form, meta)
 }
@@ -60,7 +60,7 @@ pub(super) fn overdue(seconds: u64, form: OutputForm, meta: MetaObject) -> CallT
 /// A call in the middle of which the provider itself broke.
 pub(super) fn broken(form: OutputForm, meta: MetaObject) -> CallToolResult {
     let text =
-        "the call broke off inside of the server; the vendor may have committed: look before you try again".to_owned();
+        "the call broke off inside of the server; the vendor may have acted: look before you try again".to_owned();
     error_result(text, "failure", json!({"kind": "internal", "sent": "maybe"}), form, meta)
 }
 
@@ -90,10 +90,7 @@ mod tests {
         let shown = result(&error, &CallId::new("c").unwrap(), OutputForm::Free, MetaObject::new(), &str::to_owned);
         let shown = serde_json::to_value(shown).unwrap();
         let text = shown["content"][0]["text"].as_str().unwrap();
-        assert_eq!(
-            text,
-            "too many requests; try again in 2 s; the vendor may have committed: look before you try again"
-        );
+        assert_eq!(text, "too many requests; try again in 2 s; the vendor may have acted: look before you try again");
         let facts = &shown["structuredContent"]["failure"];
         assert_eq!((&facts["kind"], &facts["sent"]), (&json!("rate_limited"), &json!("maybe")));
         assert_eq!(facts["retry_after_seconds"], 2);

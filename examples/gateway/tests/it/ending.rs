@@ -18,10 +18,8 @@ async fn a_call_in_flight_ends_well_and_nothing_new_is_accepted() {
     let telling = async {
         until("the request at the vendor", async || (site.vendor.count() > 0).then_some(())).await;
         gateway.signal("TERM");
-        until("the closed authenticator_in_use", async || {
-            client().get(gateway.at("/healthz")).send().await.is_err().then_some(())
-        })
-        .await;
+        until("the closed listener", async || client().get(gateway.at("/healthz")).send().await.is_err().then_some(()))
+            .await;
     };
     let (answered, ()) = tokio::join!(calling, telling);
     assert!(!answered["result"]["structuredContent"]["items"].as_array().unwrap().is_empty(), "{answered}");

@@ -229,16 +229,16 @@ pub(super) fn ended(result: &CallResult) -> String {
         CallResult::Success { bytes, .. } => format!("success, {bytes} bytes"),
         CallResult::Failure { kind, sent, status } => {
             let status = status.map_or_else(String::new, |status| format!(" {status}"));
-            format!("failed: {}{status}, {}", kind.as_str(), committed(*sent))
+            format!("failed: {}{status}, {}", kind.as_str(), was_sent(*sent))
         }
-        CallResult::Denied { code, sent } => format!("{code}, {}", committed(*sent)),
-        CallResult::Abandoned { sent } => format!("abandoned, {}", committed(*sent)),
+        CallResult::Denied { code, sent } => format!("{code}, {}", was_sent(*sent)),
+        CallResult::Abandoned { sent } => format!("abandoned, {}", was_sent(*sent)),
         _ => "ended".to_owned(),
     }
 }
 
-/// Whether the vendor may have committed.
-fn committed(sent: Sent) -> &'static str {
+/// Whether the vendor may have acted.
+fn was_sent(sent: Sent) -> &'static str {
     match sent {
         Sent::No => "not sent",
         Sent::Maybe => "perhaps sent",
