@@ -250,10 +250,11 @@ mod tests {
 
     #[test]
     fn a_schema_is_narrowed_in_steps_that_grow_as_it_and_the_rules_do() {
+        /// A schema of so many parts, and the rules of each path.
+        type Shape<'s> = &'s dyn Fn(usize) -> (Value, Vec<Vec<ArgumentRule>>);
         let texts = |n: usize| (0..n).map(|at| Value::from(format!("v{at}"))).collect::<Vec<_>>();
         let rule = |name: String, constraint| ArgumentRule::new(name, constraint);
-        // Each narrows a schema of so many parts by so many rules or values.
-        let shapes: [&dyn Fn(usize) -> (Value, Vec<Vec<ArgumentRule>>); 4] = [
+        let shapes: [Shape<'_>; 4] = [
             &|n| {
                 let named = |at: usize| (format!("a{at}"), json!({"type": "string"}));
                 let properties: Map<String, Value> = (0..n).map(named).collect();

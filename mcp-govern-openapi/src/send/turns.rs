@@ -7,13 +7,13 @@ use std::{
 
 use tokio::sync::Notify;
 
-/// The caller, as the lines know people; none where a request belongs to no person, such as a probe.
+/// The caller, as rate buckets tell people apart; none where a request belongs to no person, such as a probe.
 pub(crate) type Person = Option<u64>;
 
-/// How many requests of one person may wait in one line.
+/// How many requests of one person may wait in one rate bucket.
 pub(crate) const MOST_WAITING: usize = 32;
 
-/// Those who wait in one line.
+/// Those who wait in one rate bucket.
 ///
 /// The first person in the rotation who may send has the next turn, with the request that was there first, and goes to the back
 /// with those that are left.
@@ -28,7 +28,7 @@ pub(super) struct Turns {
 #[derive(Debug)]
 pub(super) struct Ticket {
     person: Person,
-    /// Rung when another caller had a turn, or when there may be room sooner than was announced.
+    /// Notified when another caller had a turn, or when there may be room sooner than was announced.
     pub(super) wake: Notify,
 }
 
