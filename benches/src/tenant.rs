@@ -11,7 +11,7 @@ use mcp_govern_core::{
     ServerSpec, Settings, Timestamp, ToolDefinition, ToolId, ToolName, ToolsetBinding, ToolsetContent, ToolsetEntry,
     ToolsetId, UserId,
     access::{Caller, Loaded, Moment, Snapshot, ToolNumber},
-    journal::{Commit, Action, Command, Decided, State, decide},
+    journal::{Action, Command, Commit, Decided, State, decide},
 };
 use serde_json::json;
 

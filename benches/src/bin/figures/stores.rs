@@ -1,14 +1,16 @@
-//! Stores in memory that keep the newest records alone: a gateway's records leave its memory for its store.
+//! Stores in memory: one that keeps the newest records alone, as a gateway's records leave its memory for its store, and one that keeps
+//! checkpoints.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use mcp_govern_core::{
     TenantId,
+    journal::Head,
     memory::{MemoryAuditLog, MemoryStores},
     ports::{
-        AuditCursor, AuditFilter, AuditHead, AuditLog, AuditPage, StoreError, StoredRecord, Stores, TenantStores,
-        WriterId,
+        AuditCursor, AuditFilter, AuditHead, AuditLog, AuditPage, Checkpoint, Checkpoints, StoreError, StoredRecord,
+        Stores, TenantStores, WriterId,
     },
 };
 
@@ -63,5 +65,38 @@ impl AuditLog for Newest {
         limit: usize,
     ) -> Result<AuditPage, StoreError> {
         self.0.query(filter, before, limit).await
+    }
+}
+
+/// Stores that keep the newest checkpoint.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct WithCheckpoint(MemoryStores, Arc<NewestCheckpoint>);
+
+#[async_trait]
+impl Stores for WithCheckpoint {
+    async fn open(&self, tenant: &TenantId) -> Result<TenantStores, StoreError> {
+        let mut stores = self.0.tenant(tenant);
+        stores.checkpoints = Some(self.1.clone());
+        Ok(stores)
+    }
+}
+
+#[derive(Debug, Default)]
+struct NewestCheckpoint(Mutex<Option<Checkpoint>>);
+
+#[async_trait]
+impl Checkpoints for NewestCheckpoint {
+    async fn latest(&self, form: u32) -> Result<Option<Checkpoint>, StoreError> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Ok(kept.filter(|checkpoint| checkpoint.form() == form))
+    }
+
+    async fn newest(&self, form: u32) -> Result<Option<Head>, StoreError> {
+        Ok(self.latest(form).await?.map(|checkpoint| checkpoint.head()))
+    }
+
+    async fn put(&self, checkpoint: &Checkpoint) -> Result<(), StoreError> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(checkpoint.clone());
+        Ok(())
     }
 }

@@ -7,7 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
@@ -18,14 +18,13 @@ use mcp_govern_core::{
     Grantee, Label, NewToolState, Principal, ProbeContext, ProfileId, ProfileSpec, Provider, ProviderError,
     ProviderErrorKind, ProviderInfo, RequestPreview, Role, ServerConfig, ServerId, ServerSpec, Settings, TenantId,
     ToolDefinition, ToolName, ToolOutput, ToolPrefix, ToolServer, ToolsetBinding, ToolsetContent, ToolsetId, UserId,
-    governor::Driver,
+    governor::{Driver, GovernorBuilder},
     journal::{Action, CHECKPOINT_FORM, Command, Revision},
-    memory::MemoryStores,
     ports::Stores as _,
 };
 use tokio::runtime::Runtime;
 
-use crate::figure::Figure;
+use crate::{figure::Figure, stores::WithCheckpoint};
 
 /// How many tools each of the servers has, and how many servers there are.
 const TOOLS: usize = 450;
@@ -54,10 +53,25 @@ pub(crate) fn figures() -> Vec<Figure> {
         Figure::new("page_of_1350_vs_list", page / list, 1.0 / 10.0, "of the whole list", {
             format!("{:.0} us for a page of {PAGE} against {:.0} us", page / 1e3, list / 1e3)
         }),
-        Figure::new("sync_unchanged_commits", as_f64(unchanged.commits), 0.0, "commits", format!("over {SERVERS} servers")),
-        Figure::new("sync_raised_bytes", as_f64(raised.bytes) / as_f64(raised.commits), 1_024.0, "bytes for each server", {
-            format!("another version and the same {TOOLS} definitions: {} of them are in the commits", raised.definitions)
-        }),
+        Figure::new(
+            "sync_unchanged_commits",
+            as_f64(unchanged.commits),
+            0.0,
+            "commits",
+            format!("over {SERVERS} servers"),
+        ),
+        Figure::new(
+            "sync_raised_bytes",
+            as_f64(raised.bytes) / as_f64(raised.commits),
+            1_024.0,
+            "bytes for each server",
+            {
+                format!(
+                    "another version and the same {TOOLS} definitions: {} of them are in the commits",
+                    raised.definitions
+                )
+            },
+        ),
         Figure::new("sync_raised_definitions", as_f64(raised.definitions), 0.0, "definitions", {
             format!("written by a sync that finds {} tools unchanged", SERVERS * TOOLS)
         }),
@@ -74,24 +88,35 @@ struct Written {
 /// A tenant with servers of one provider, all of whose tools are approved and granted to one person, and a checkpoint of it.
 struct Tenant {
     things: Things,
-    stores: MemoryStores,
+    stores: WithCheckpoint,
     servers: usize,
     tools: usize,
 }
 
 impl Tenant {
     fn new(runtime: &Runtime, servers: usize, tools: usize) -> Self {
-        let (things, stores) = (Things::new(tools), MemoryStores::new());
+        let (things, stores) = (Things::new(tools), WithCheckpoint::default());
         let tenant = Self { things, stores, servers, tools: servers * tools };
         runtime.block_on(async {
-            let (governor, driver) = tenant.open().await;
-            let driver = tokio::spawn(driver.run());
+            let governor = tenant.builder(u64::MAX).open_for_commands().await.expect("a governor");
             tenant.furnish(&governor).await;
+            // A node that opens without a checkpoint writes one after the next commit that its driver hears of.
+            let (governor, driver) = tenant.builder(1).open().await.expect("a governor");
+            let driver = tokio::spawn(driver.run());
             let stores = tenant.stores.open(&tenant_id()).await.expect("stores");
-            let checkpoints = stores.checkpoints.expect("memory keeps checkpoints");
-            let is_there = async || checkpoints.newest(CHECKPOINT_FORM).await.expect("a store").map(|head| head.revision);
-            while is_there().await != Some(governor.revision()) {
-                tokio::time::sleep(Duration::from_millis(5)).await;
+            let checkpoints = stores.checkpoints.expect("checkpoints are kept");
+            let is_there =
+                async || checkpoints.newest(CHECKPOINT_FORM).await.expect("a store").map(|head| head.revision);
+            for number in 0.. {
+                let profile = ProfileId::new(format!("last-{number}")).expect("an id");
+                commit(&governor, Action::CreateProfile { profile, spec: ProfileSpec::new(Label::new("Last")) }).await;
+                let asked = Instant::now();
+                while is_there().await != Some(governor.revision()) && asked.elapsed() < Duration::from_secs(2) {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                if is_there().await == Some(governor.revision()) {
+                    break;
+                }
             }
             driver.abort();
         });
@@ -99,8 +124,12 @@ impl Tenant {
     }
 
     async fn open(&self) -> (Governor, Driver) {
-        let builder = Governor::builder(tenant_id()).with_stores(self.stores.clone()).with_checkpoint_every(1);
-        builder.with_provider(self.things.clone()).open().await.expect("a governor")
+        self.builder(u64::MAX).open().await.expect("a governor")
+    }
+
+    fn builder(&self, checkpoint_every: u64) -> GovernorBuilder {
+        let builder = Governor::builder(tenant_id()).with_stores(self.stores.clone());
+        builder.with_checkpoint_every(checkpoint_every).with_provider(self.things.clone())
     }
 
     /// The process's CPU time for opening a governor, for each of the tools.
@@ -113,10 +142,7 @@ impl Tenant {
     }
 
     async fn furnish(&self, governor: &Governor) {
-        let commit = async |action| {
-            let command = Command::new(CommandId::random().expect("random bytes"), action);
-            governor.commit(&admin(), command).await.expect("a commit")
-        };
+        let commit = async |action| commit(governor, action).await;
         commit(Action::ActivateGovernance).await;
         let settings = Settings::default().with_unmatched_client(ClientType::Personal);
         commit(Action::ChangeSettings { settings }).await;
@@ -178,9 +204,15 @@ impl Tenant {
         let commits = journal.read(revision, 1_000).await.expect("commits");
         let bytes = commits.iter().map(|commit| commit.bytes().len() as u64).sum();
         let key = b"\"input_schema\"";
-        let definitions = commits.iter().map(|commit| commit.bytes().windows(key.len()).filter(|part| part == key).count() as u64);
+        let definitions =
+            commits.iter().map(|commit| commit.bytes().windows(key.len()).filter(|part| part == key).count() as u64);
         Written { commits: commits.len() as u64, bytes, definitions: definitions.sum() }
     }
+}
+
+async fn commit(governor: &Governor, action: Action) {
+    let command = Command::new(CommandId::random().expect("random bytes"), action);
+    governor.commit(&admin(), command).await.expect("a commit");
 }
 
 /// A provider of as many tools as wanted: the operations of Statuspage, under further names from the second time on.
