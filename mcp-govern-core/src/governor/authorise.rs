@@ -1,10 +1,13 @@
 //! The credential of a call, and the call with it.
 
+use std::sync::Arc;
+
 use super::{
     Repetition,
     call::{RefusedOwn, Stop},
     core::Core,
     prepare::Admitted,
+    renewal::{Obstacle, Renewed},
     servers::OpenServer,
 };
 use crate::{
@@ -25,14 +28,14 @@ impl Core {
     /// Finds the credential and makes the call, once more with a refreshed credential where the vendor refused it. A person's own
     /// that is refused for good is put on record as that, and the person is asked to connect the account again.
     pub(super) async fn authorised(
-        &self,
+        self: &Arc<Self>,
         admitted: &Admitted,
         principal: &Principal,
         call: &AuthorizedCall,
         cx: CallContext<'_>,
     ) -> Result<ToolOutput, Stop> {
         let server = admitted.server().map_err(Stop::Failed)?;
-        let Some(open) = admitted.open.as_deref() else {
+        let Some(open) = admitted.open.as_ref() else {
             return Err(Stop::Failed(ProviderError::new(ProviderErrorKind::Config, "the server is not open")));
         };
         let owner = admitted.owner(principal);
@@ -46,17 +49,32 @@ impl Core {
             return Err(Stop::Failed(error));
         };
         let mut error = error;
+        let key = open.vault_key(&owner).into_owned();
         if may_repeat(&error, call.definition()) {
             // Rare and large: boxed, so that no call carries the place for it.
-            if let Some(fresh) = Box::pin(self.refreshed(open, &owner, &used)).await {
-                match server.invoke(call, cx.with_credential(Some(&fresh.credential))).await {
+            match Box::pin(self.renewed(open, &owner, &used)).await {
+                Renewed::Fresh(fresh) => match server.invoke(call, cx.with_credential(Some(&fresh.credential))).await {
                     Ok(mut output) => {
                         output.exchanges.splice(0..0, error.exchanges().iter().cloned());
                         return Ok(output);
                     }
                     Err(again) => (used, error) = (fresh, again.after(&error)),
+                },
+                Renewed::NotPossible => {}
+                Renewed::Refused(reason) => {
+                    let message = format!("{error}; {reason}");
+                    error = error.with_message(message);
+                }
+                Renewed::Unavailable(obstacle) => {
+                    self.note_stale(&key, used.version);
+                    return Err(not_renewed(open, &owner, error, &obstacle));
                 }
             }
+        } else if used.credential.facts().renewable {
+            // It may have ended by the vendor's clock alone: the next call finds out.
+            self.note_stale(&key, used.version);
+            let message = format!("{error}; something may have been done before that: look before you call again");
+            return Err(Stop::Failed(error.with_message(message)));
         }
         match &owner {
             CredentialOwner::User(person) if error.credential_rejected() => {
@@ -92,9 +110,9 @@ impl Core {
 
     /// The credential of a call; none where the tool needs none.
     async fn credential(
-        &self,
+        self: &Arc<Self>,
         admitted: &Admitted,
-        open: &OpenServer,
+        open: &Arc<OpenServer>,
         owner: &CredentialOwner,
         principal: &Principal,
     ) -> Result<Option<VaultEntry>, Denial> {
@@ -105,27 +123,9 @@ impl Core {
         };
         match found {
             Ok(Some(entry)) => {
-                let server = &open.config.server;
-                let refused = self.is_refused(server, owner, entry.version);
-                let expired = entry.credential.facts().expires.is_some_and(|end| end <= self.time.now());
-                if !expired && !refused {
-                    return Ok(Some(entry));
-                }
-                let fresh = Box::pin(self.refreshed(open, owner, &entry)).await;
-                fresh.map(Some).ok_or_else(|| {
-                    unusable(match owner {
-                        CredentialOwner::Shared => format!("the credential for server `{server}` has expired"),
-                        CredentialOwner::User(_) if expired => {
-                            format!(
-                                "your access to your own account with server `{server}` has expired: connect it again"
-                            )
-                        }
-                        CredentialOwner::User(_) => {
-                            format!(
-                                "the vendor no longer accepts your own account with server `{server}`: connect it again"
-                            )
-                        }
-                    })
+                self.usable(open, owner, entry).await.map(Some).map_err(|unusable_for| match unusable_for {
+                    Unusable::Now(denial) => denial,
+                    Unusable::Again(reason) => unusable(reason),
                 })
             }
             Ok(None) if !admitted.needs_credential() => Ok(None),
@@ -154,6 +154,51 @@ impl Core {
         }
     }
 
+    /// A credential that can be sent: the one that is there, or a renewed one.
+    async fn usable(
+        self: &Arc<Self>,
+        open: &Arc<OpenServer>,
+        owner: &CredentialOwner,
+        entry: VaultEntry,
+    ) -> Result<VaultEntry, Unusable> {
+        let (server, facts) = (&open.config.server, entry.credential.facts());
+        let refused = self.is_refused(server, owner, entry.version);
+        let expired = facts.expires.is_some_and(|end| end <= self.time.now());
+        let (version, ended) =
+            (entry.version, expired || refused || self.is_stale(&open.vault_key(owner), entry.version));
+        let renewed = if ended {
+            Box::pin(self.renewed(open, owner, &entry)).await
+        } else if self.is_due(facts) {
+            Box::pin(self.renewed_ahead(open, owner, entry)).await
+        } else {
+            return Ok(entry);
+        };
+        let again = match renewed {
+            Renewed::Fresh(entry) => return Ok(entry),
+            Renewed::Refused(reason) => {
+                if let CredentialOwner::User(person) = owner {
+                    Box::pin(self.note_refused(server, person, version)).await;
+                    format!("your own account with server `{server}` must be connected again: {reason}")
+                } else {
+                    format!("the credential for server `{server}` cannot be renewed: {reason}")
+                }
+            }
+            Renewed::Unavailable(obstacle) if !refused => {
+                return Err(Unusable::Now(cannot_be_renewed(open, owner, &obstacle)));
+            }
+            Renewed::NotPossible | Renewed::Unavailable(_) => match owner {
+                CredentialOwner::Shared => format!("the credential for server `{server}` has expired"),
+                CredentialOwner::User(_) if expired => {
+                    format!("your access to your own account with server `{server}` has expired: connect it again")
+                }
+                CredentialOwner::User(_) => {
+                    format!("the vendor no longer accepts your own account with server `{server}`: connect it again")
+                }
+            },
+        };
+        Err(Unusable::Again(again))
+    }
+
     fn connect_remedy(&self, open: &OpenServer, owner: &CredentialOwner, principal: &Principal) -> Remedy {
         match owner {
             CredentialOwner::Shared => Remedy::AskAdministrator,
@@ -163,6 +208,39 @@ impl Core {
             },
         }
     }
+}
+
+/// Why a credential that is there cannot be sent.
+enum Unusable {
+    /// For now.
+    Now(Denial),
+    /// Until another one is in its place.
+    Again(String),
+}
+
+/// The end of a call whose credential the vendor refused, before anything was done, and which cannot be renewed now: nothing says that
+/// it never can.
+fn not_renewed(open: &OpenServer, owner: &CredentialOwner, error: ProviderError, obstacle: &Obstacle) -> Stop {
+    if *owner == CredentialOwner::Shared {
+        return Stop::Failed(error);
+    }
+    let denial = cannot_be_renewed(open, owner, obstacle);
+    Stop::Refused(Box::new(RefusedOwn { denial, error, repetition: Repetition::Harmless }))
+}
+
+/// The denial of a call whose credential has ended and cannot be renewed now. The person need not connect anything.
+fn cannot_be_renewed(open: &OpenServer, owner: &CredentialOwner, obstacle: &Obstacle) -> Denial {
+    let whose = match owner {
+        CredentialOwner::Shared => "the credential for",
+        CredentialOwner::User(_) => "your access to your own account with",
+    };
+    let (then, remedy) = if obstacle.kind == ProviderErrorKind::Config {
+        ("ask an administrator", Remedy::AskAdministrator)
+    } else {
+        ("try again later", Remedy::Retry)
+    };
+    let message = format!("{whose} server `{}` cannot be renewed now: {}; {then}", open.config.server, obstacle.reason);
+    Denial::new(DenialCode::CredentialUnusable, message, remedy)
 }
 
 /// Whether a call may be made once more with another credential: the vendor refused the first, and nothing was done before.

@@ -191,7 +191,17 @@ impl Core {
         let _turn = self.servers.vault_turn.lock().await;
         for (key, _) in self.stores.vault.list().await? {
             if which.iter().any(|purge| purge.speaks_of(&key)) && !self.counts(&key) {
+                // One that cannot be opened cannot be revoked.
+                let entry = match &self.servers.refresher {
+                    Some(_) => self.stores.vault.get(&key).await.ok().flatten(),
+                    None => None,
+                };
                 self.stores.vault.delete(&key).await?;
+                if let (Some(refresher), Some(entry)) = (&self.servers.refresher, entry) {
+                    let (revoker, server) = (Arc::clone(refresher), key.server.clone());
+                    // The vendor is not waited for.
+                    refresher.run(Box::pin(async move { revoker.revoke(&server, &entry.credential).await }));
+                }
             }
         }
         Ok(())

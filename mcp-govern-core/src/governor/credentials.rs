@@ -7,7 +7,7 @@ use super::{
 use crate::{
     journal::{Action, Command, StoredCredential},
     ports::{StoreError, StoreErrorKind, VaultEntry, VaultKey},
-    provider::{Credential, CredentialReport, CredentialVerdict, ProbeContext},
+    provider::{Credential, CredentialReport, CredentialVerdict, OAuthFlows, ProbeContext},
     vocabulary::{Actor, CommandId, CredentialFacts, CredentialOwner, ServerId, UserId},
 };
 
@@ -253,7 +253,10 @@ impl Core {
                 return invalid(format!("the credential lacks `{}` ({})", field.name, field.title));
             }
         }
-        let unknown = credential.fields().keys().find(|name| !method.fields.iter().any(|field| field.name == **name));
+        // What renews a credential is sent to no vendor's API: any auth method may have it.
+        let named =
+            |name: &str| name == OAuthFlows::REFRESH_TOKEN || method.fields.iter().any(|field| field.name == name);
+        let unknown = credential.fields().keys().find(|name| !named(name));
         match unknown {
             Some(name) => invalid(format!("the auth method `{}` has no field `{name}`", method.id)),
             None => Ok(()),
@@ -280,44 +283,6 @@ impl Core {
         match self.stores.vault.get(&open.vault_key(owner)).await? {
             Some(entry) if entry.version >= known => Ok(Some(entry)),
             Some(_) | None => Err(StoreError::unsealable(format_args!("the vault holds no version {known} of it"))),
-        }
-    }
-
-    /// A fresh credential in place of one that the vendor refused or that has expired; none where there is no way to one. Stored
-    /// before it is answered; of many callers with the same stale credential one refreshes.
-    pub(crate) async fn refreshed(
-        &self,
-        open: &OpenServer,
-        owner: &CredentialOwner,
-        stale: &VaultEntry,
-    ) -> Option<VaultEntry> {
-        let refresher = self.servers.refresher.as_ref()?;
-        let key = open.vault_key(owner);
-        let lock = self.servers.refreshing.of(&key);
-        let _alone = lock.lock().await;
-        let current = self.vault_entry(open, owner).await.ok().flatten()?;
-        if current.version > stale.version {
-            return Some(current);
-        }
-        let fresh = match refresher.refresh(&open.config, owner, &current.credential).await {
-            // It is the same account still. When the one before ended says nothing of this one.
-            Ok(fresh) => {
-                let before = CredentialFacts { expires: None, ..current.credential.facts().clone() };
-                fresh?.with_further_facts(&before)
-            }
-            Err(error) => {
-                tracing::warn!(server = %open.config.server, error = %error.kind(), "a credential could not be refreshed");
-                return None;
-            }
-        };
-        match self.stores.vault.put(&key, current.version, &fresh).await {
-            Ok(version) => Some(VaultEntry::new(version, fresh)),
-            // Another node was first.
-            Err(error) if error.version().is_some() => self.vault_entry(open, owner).await.ok().flatten(),
-            Err(error) => {
-                tracing::warn!(server = %open.config.server, %error, "a refreshed credential could not be stored");
-                None
-            }
         }
     }
 }

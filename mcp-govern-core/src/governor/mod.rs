@@ -28,6 +28,7 @@ mod nodes;
 mod prepare;
 mod records;
 mod refresh;
+mod renewal;
 mod request;
 mod retention;
 mod servers;

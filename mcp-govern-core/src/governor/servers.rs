@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     ConnectUrls, CredentialRefresher, GovernError, GovernErrorKind, background_tasks::SecretPurge, core::Core,
-    driver::join_all, refresh::SingleFlight,
+    driver::join_all, renewal::Renewals,
 };
 use crate::{
     access::Loaded,
@@ -27,7 +27,7 @@ pub(crate) struct Servers {
     pub(crate) providers: Providers,
     pub(crate) refresher: Option<Arc<dyn CredentialRefresher>>,
     pub(crate) connect: Option<Arc<dyn ConnectUrls>>,
-    pub(crate) refreshing: SingleFlight,
+    pub(crate) renewals: Renewals,
     /// Local changes of credentials take turns, so that a clean-up never meets a secret whose commit is still to come.
     pub(crate) vault_turn: tokio::sync::Mutex<()>,
     publish_state: Mutex<PublishState>,
@@ -45,7 +45,7 @@ impl Servers {
             providers,
             refresher,
             connect,
-            refreshing: SingleFlight::default(),
+            renewals: Renewals::default(),
             vault_turn: tokio::sync::Mutex::default(),
             publish_state: Mutex::new(PublishState { purge, ..PublishState::default() }),
         }

@@ -135,6 +135,9 @@ pub struct AuthMethod {
     pub config: Vec<ConfigField>,
     /// Whose credentials it takes.
     pub sharing: Vec<CredentialSharing>,
+    /// The OAuth flows by which a credential of it is got and renewed; none where people paste one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oauth: Option<OAuthFlows>,
 }
 
 impl AuthMethod {
@@ -146,8 +149,75 @@ impl AuthMethod {
             fields: Vec::new(),
             config: Vec::new(),
             sharing: vec![CredentialSharing::Shared],
+            oauth: None,
         }
     }
+}
+
+/// The OAuth 2.0 flows of an auth method: what is known of the vendor's authorization server before an application is registered there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct OAuthFlows {
+    /// The secret field that holds the access token.
+    pub token_field: String,
+    /// People sign in and grant (RFC 6749, section 4.1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorization_code: Option<OAuthFlow>,
+    /// The application acts as itself (RFC 6749, section 4.4).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_credentials: Option<OAuthFlow>,
+    /// The `OpenID` Connect metadata of the issuer, which names the endpoints.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub discovery: Option<url::Url>,
+    /// Where tokens are revoked (RFC 7009).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revoke_url: Option<url::Url>,
+    /// What says in which region of the vendor an account is; none where nothing does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region_from: Option<RegionFrom>,
+}
+
+impl OAuthFlows {
+    /// The name of the secret field that holds the refresh token. It is sent to the authorization server and never to the vendor's API.
+    pub const REFRESH_TOKEN: &'static str = "refresh_token";
+
+    /// No flow, of a method whose access token is in this field.
+    pub fn new(token_field: impl Into<String>) -> Self {
+        Self {
+            token_field: token_field.into(),
+            authorization_code: None,
+            client_credentials: None,
+            discovery: None,
+            revoke_url: None,
+            region_from: None,
+        }
+    }
+}
+
+/// One OAuth flow. Each URL may be absent where the document does not state it: then the operator does, or the issuer's metadata.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
+pub struct OAuthFlow {
+    /// Where people sign in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorization_url: Option<url::Url>,
+    /// Where codes are exchanged for tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_url: Option<url::Url>,
+    /// Where tokens are renewed; the token URL where none is stated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh_url: Option<url::Url>,
+    /// The scopes that can be asked for, each with what it allows.
+    pub scopes: BTreeMap<String, String>,
+}
+
+/// What says in which region of a vendor an account is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum RegionFrom {
+    /// The audience of the ID token that comes with the access token names the base URL of the account's region.
+    IdTokenAudience,
 }
 
 /// A secret of an auth method.

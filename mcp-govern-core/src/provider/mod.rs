@@ -21,7 +21,10 @@ pub use self::{
     },
     credential::{Credential, CredentialReport, CredentialVerdict},
     error::{ProviderError, ProviderErrorKind, Sent, VendorError},
-    info::{AuthMethod, ConfigField, Edition, ProviderInfo, Region, SecretField, SunsetNotice},
+    info::{
+        AuthMethod, ConfigField, Edition, OAuthFlow, OAuthFlows, ProviderInfo, Region, RegionFrom, SecretField,
+        SunsetNotice,
+    },
     output::{Exchange, RequestPreview, ToolOutput},
 };
 use crate::{

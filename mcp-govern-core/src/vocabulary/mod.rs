@@ -2,6 +2,7 @@
 
 mod access;
 mod actor;
+mod authorization_server;
 mod clock;
 mod digest;
 mod duration;
@@ -21,6 +22,7 @@ pub use self::{
         SelfApproval, ToolsetBinding, ToolsetContent, ToolsetEntry,
     },
     actor::{Actor, RecordedActor, Role},
+    authorization_server::{AuthorizationServer, is_encrypted_or_local},
     digest::{Digest, DigestError},
     duration::{ParseDurationError, parse_duration},
     id::{

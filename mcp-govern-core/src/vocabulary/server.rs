@@ -213,9 +213,15 @@ pub struct CredentialFacts {
     /// The region it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
+    /// When it was issued, where its issuer says how long it works.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issued: Option<Timestamp>,
     /// When it stops working.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Timestamp>,
+    /// Whether it is renewed without the person when it stops working: it holds a refresh token.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub renewable: bool,
     /// Which of the auth method's secret fields are set.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub fields: BTreeSet<String>,
@@ -269,10 +275,12 @@ impl CredentialFacts {
     #[must_use]
     pub fn completed_by(mut self, other: &Self) -> Self {
         // Each field is named, so that a new one cannot be forgotten here.
-        let Self { authorized_as, scopes, region, expires, fields, more } = other;
+        let Self { authorized_as, scopes, region, issued, expires, renewable, fields, more } = other;
         self.authorized_as = self.authorized_as.or_else(|| authorized_as.clone());
         self.region = self.region.or_else(|| region.clone());
+        self.issued = self.issued.or(*issued);
         self.expires = self.expires.or(*expires);
+        self.renewable |= renewable;
         if self.scopes.is_empty() {
             self.scopes.clone_from(scopes);
         }

@@ -1,8 +1,12 @@
 //! Credentials: who may set them, where they may go, when they count, when they are gone.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    pin::Pin,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -219,6 +223,14 @@ impl CredentialRefresher for Refresher {
         let number = self.count.fetch_add(1, Ordering::SeqCst) + 1;
         tokio::task::yield_now().await;
         Ok(Some(key(&format!("fresh-{number}"))))
+    }
+
+    async fn pause(&self, _: Duration) {
+        tokio::task::yield_now().await;
+    }
+
+    fn run(&self, attempt: Pin<Box<dyn Future<Output = ()> + Send>>) {
+        tokio::spawn(attempt);
     }
 }
 

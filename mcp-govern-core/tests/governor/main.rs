@@ -15,6 +15,7 @@ mod kills;
 mod lists;
 mod load;
 mod nodes;
+mod renewal;
 mod retention;
 mod rollback;
 mod seals;

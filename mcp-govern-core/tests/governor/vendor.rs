@@ -127,7 +127,9 @@ impl Acme {
     pub(crate) fn new(vendor: Arc<Vendor>) -> Self {
         let mut info = ProviderInfo::new(ProviderId::new("acme").unwrap(), "Acme");
         let mut method = AuthMethod::new(AuthMethodId::new("api_key").unwrap(), "API key");
-        method.fields = vec![SecretField::new("api_key", "API key")];
+        let mut renews = SecretField::new("refresh_token", "refresh token");
+        renews.required = false;
+        method.fields = vec![SecretField::new("api_key", "API key"), renews];
         info.auth_methods = vec![method];
         info.sunset = Some(SunsetNotice::new("2027-04-05", "Move to the next edition."));
         Self { info, vendor }

@@ -79,7 +79,7 @@ impl StoredCredential {
     pub fn status(&self, now: Timestamp) -> CredentialStatus {
         if self.refused.is_some() {
             CredentialStatus::Refused
-        } else if self.facts.expires.is_some_and(|end| end <= now) {
+        } else if !self.facts.renewable && self.facts.expires.is_some_and(|end| end <= now) {
             CredentialStatus::Expired
         } else {
             CredentialStatus::InUse
