@@ -46,7 +46,7 @@ FLOORS = {
         {"base_url", "merge", "text"},
         {"pointer", "redact"},
         {"plan"},
-        {"bind", "catalog", "decode", "document", "send"},
+        {"bind", "catalog", "decode", "document", "oauth", "send"},
         {"server"},
         {"provider"},
     ],

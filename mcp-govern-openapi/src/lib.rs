@@ -26,6 +26,8 @@ mod header;
 #[cfg(feature = "engine")]
 mod limits;
 #[cfg(feature = "engine")]
+mod oauth;
+#[cfg(feature = "engine")]
 mod plan;
 #[cfg(feature = "engine")]
 mod pointer;
@@ -53,6 +55,10 @@ pub use self::{
     catalog::catalog_line,
     document::{ForeignDocument, lint_directory, lint_documents},
     limits::Limits,
+    oauth::{
+        AuthorizationUrl, ClientAuthentication, OAuthApp, OAuthClient, OAuthEndpoints, OAuthError, OAuthErrorKind,
+        OAuthRedirect, OAuthTokens, account_region,
+    },
     plan::RecipeSpec,
     provider::{EditionDocument, OpenApiProvider, OpenApiProviderBuilder, ResultForms},
     server::recipe::{Recipe, RowAnswer, RowCaller, RowList},

@@ -14,6 +14,7 @@ mod keys;
 mod lint;
 mod names;
 mod naming;
+mod oauth;
 mod operation;
 mod output;
 mod parameter;

@@ -1,13 +1,14 @@
 //! Security schemes, as the document states them.
 
 use http::{HeaderName, header};
-use mcp_govern_core::{AuthMethod, AuthMethodId, ConfigField, CredentialSharing, Pattern, SecretField};
+use mcp_govern_core::{AuthMethod, AuthMethodId, ConfigField, CredentialSharing, OAuthFlows, Pattern, SecretField};
 use serde_json::{Map, Value};
 
 use super::{
     Faulty,
     govern::{self, FieldFormatGovern, FieldGovern, SchemeGovern},
     names::to_snake,
+    oauth,
     refs::{Checked, Components},
 };
 use crate::{
@@ -35,7 +36,10 @@ impl Schemes {
             let place = |fault| format!("the security scheme `{name}`: {fault}");
             let stated: SchemeGovern = govern::read(&object).map_err(place)?;
             match (kind_of(&stated, &object), faulty) {
-                (Ok((header, kind)), _) => schemes.add(name, &object, &stated, header, kind).map_err(place)?,
+                (Ok((header, kind)), _) => {
+                    let flows = oauth::flows(&object, &stated, &kind, faulty).map_err(place)?;
+                    schemes.add(name, flows, &stated, header, kind).map_err(place)?;
+                }
                 (Err(fault), Faulty::Refused) => return Err(place(fault)),
                 (Err(fault), Faulty::LeftOut) => {
                     schemes.unsupported.insert(name.clone(), fault);
@@ -75,20 +79,25 @@ impl Schemes {
     fn add(
         &mut self,
         name: &str,
-        object: &Map<String, Value>,
+        flows: Option<OAuthFlows>,
         stated: &SchemeGovern,
         header: HeaderName,
         kind: SchemeKind,
     ) -> Checked<()> {
         let id = stated.method.clone().unwrap_or_else(|| to_snake(name));
         let method = AuthMethodId::new(id).map_err(|error| error.to_string())?;
-        let oauth = matches!(text(object, "type"), "oauth2" | "openIdConnect");
-        self.add_method(&method, stated, &kind, oauth)?;
+        self.add_method(&method, stated, &kind, flows)?;
         self.list.push(Scheme { name: name.to_owned(), method, header, kind });
         Ok(())
     }
 
-    fn add_method(&mut self, id: &AuthMethodId, stated: &SchemeGovern, kind: &SchemeKind, oauth: bool) -> Checked<()> {
+    fn add_method(
+        &mut self,
+        id: &AuthMethodId,
+        stated: &SchemeGovern,
+        kind: &SchemeKind,
+        flows: Option<OAuthFlows>,
+    ) -> Checked<()> {
         let at = self.methods.iter().position(|method| method.id == *id).unwrap_or_else(|| {
             let mut method = AuthMethod::new(id.clone(), id.as_str());
             method.sharing.clear();
@@ -113,6 +122,11 @@ impl Schemes {
                 method.fields.push(field);
             }
         }
+        let oauth = flows.is_some();
+        if oauth && method.fields.iter().all(|field| field.name != OAuthFlows::REFRESH_TOKEN) {
+            method.fields.push(oauth::refresh_token());
+        }
+        method.oauth = method.oauth.take().or(flows);
         for sharing in &stated.sharing {
             if !method.sharing.contains(sharing) {
                 method.sharing.push(*sharing);
@@ -158,7 +172,7 @@ fn kind_of(stated: &SchemeGovern, object: &Map<String, Value>) -> Checked<(Heade
     Ok((header::AUTHORIZATION, kind))
 }
 
-fn text<'a>(object: &'a Map<String, Value>, key: &str) -> &'a str {
+pub(super) fn text<'a>(object: &'a Map<String, Value>, key: &str) -> &'a str {
     object.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 

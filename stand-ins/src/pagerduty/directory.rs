@@ -67,7 +67,12 @@ impl PagerDuty {
     /// Only a user's credential has somebody behind it; the error for an account key is a bare string.
     pub(super) fn get_me(&self, call: &mut Call<'_>, caller: &Caller) -> Result<Answer, Answer> {
         plain(call, shapes::ME)?;
-        let user = self.account.users.first().filter(|_| matches!(caller, Caller::User | Caller::Token));
+        let at = match caller {
+            Caller::User => Some(0),
+            Caller::Token(bearer) => bearer.user,
+            Caller::Account | Caller::ReadOnly => None,
+        };
+        let user = at.and_then(|at| self.account.users.get(at));
         let Some(user) = user else {
             let text = "An account-level access token has no current user";
             return Err(Answer::json(400, json!({"error": text})));

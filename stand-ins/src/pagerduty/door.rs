@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::PagerDuty;
 use super::errors::{error, invalid};
+use super::oauth::Bearer;
 use crate::answer::Answer;
 use crate::call::Call;
 
@@ -18,8 +19,8 @@ pub(super) enum Caller {
     ReadOnly,
     /// A user's own key.
     User,
-    /// A user's OAuth token.
-    Token,
+    /// An OAuth token.
+    Token(Bearer),
 }
 
 impl PagerDuty {
@@ -43,7 +44,9 @@ impl PagerDuty {
                 if [&self.keys.account, &self.keys.read_only, &self.keys.user].into_iter().any(|key| key == token) {
                     call.violate("a REST key after `Bearer`");
                 }
-                (token == self.keys.token).then_some(Caller::Token)
+                let fixed = || Bearer { user: Some(0), scopes: self.scopes.clone() };
+                let issued = self.oauth.bearer(token, call.now());
+                issued.or_else(|| (token == self.keys.token).then(fixed)).map(Caller::Token)
             }
             (None, None) => {
                 call.violate("the authorization scheme is neither `Token token=` nor `Bearer`");
@@ -55,23 +58,23 @@ impl PagerDuty {
             call.violate(&format!("accept is not `{ACCEPT}`"));
             return Err(invalid(&["Accept must name version 2"]));
         }
-        if caller == Caller::Token && call.seen().header("from").is_some() {
+        if matches!(caller, Caller::Token(_)) && call.seen().header("from").is_some() {
             call.violate("`From` together with a user's token");
             return Err(invalid(&["From is not accepted with a user's token"]));
         }
         Ok(caller)
     }
 
-    pub(super) fn permit(&self, caller: &Caller, method: &str, scope: Option<&str>) -> Result<(), Answer> {
+    pub(super) fn permit(caller: &Caller, method: &str, scope: Option<&str>) -> Result<(), Answer> {
         match (caller, scope) {
             (Caller::ReadOnly, _) if method != "GET" => {
                 Err(error(403, 2010, "Access Denied", &["The key may only read"]))
             }
-            (Caller::Token, Some(scope)) if !self.scopes.iter().any(|granted| granted == scope) => {
+            (Caller::Token(bearer), Some(scope)) if !bearer.scopes.iter().any(|granted| granted == scope) => {
                 let body = json!({"error": {
                     "message": "Token missing required scopes",
                     "required_scopes": scope,
-                    "token_scopes": self.scopes.join(" "),
+                    "token_scopes": bearer.scopes.join(" "),
                 }});
                 Err(Answer::json(403, body))
             }
@@ -81,10 +84,11 @@ impl PagerDuty {
 
     /// The id of the user in whose name a write is done.
     pub(super) fn actor(&self, call: &Call<'_>, caller: &Caller) -> Result<String, Answer> {
-        let first = || self.account.users.first().map(|user| user.id.clone()).unwrap_or_default();
+        let at = if let Caller::Token(bearer) = caller { bearer.user.unwrap_or_default() } else { 0 };
+        let own = || self.account.users.get(at).map(|user| user.id.clone()).unwrap_or_default();
         let from = call.seen().header("from");
         match (caller, from) {
-            (Caller::User | Caller::Token, None) => Ok(first()),
+            (Caller::User | Caller::Token(_), None) => Ok(own()),
             (_, Some(email)) => {
                 let known = self.account.users.iter().find(|user| user.email == email);
                 known.map(|user| user.id.clone()).ok_or_else(|| error(400, 1008, "Requester User Not Found", &[]))

@@ -7,11 +7,13 @@ mod errors;
 mod incident;
 mod incidents;
 mod lists;
+mod oauth;
 mod rest;
 mod seed;
 mod shapes;
 
 use std::fmt;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -29,6 +31,7 @@ use door::Caller;
 use entities::Account;
 use errors::{error, invalid, malformed, not_found};
 use incident::Incident;
+use oauth::OAuth;
 
 /// A running stand-in of the PagerDuty REST API, version 2.
 pub type PagerDutyStandIn = StandIn<PagerDuty>;
@@ -38,6 +41,7 @@ pub type PagerDutyStandIn = StandIn<PagerDuty>;
 pub struct PagerDuty {
     keys: Keys,
     scopes: Vec<String>,
+    oauth: OAuth,
     rate: Window,
     mint: Mint,
     account: Account,
@@ -127,6 +131,7 @@ impl StandIn<PagerDuty> {
                 token: "pdus+_STANDIN_4e1b7c02-9d35-oauth-user-token".to_owned(),
             },
             scopes: rest::scopes(),
+            oauth: OAuth::new(rest::scopes()),
             rate: Window::per_minute(960),
             mint: Mint::new(0x9d),
             account: Account::default(),
@@ -167,6 +172,71 @@ impl StandIn<PagerDuty> {
         self.change(|state, _| state.keys.token = next.into());
     }
 
+    /// The id of the application that is registered at the authorization server.
+    pub fn client_id(&self) -> String {
+        self.look(|state| state.oauth.client_id.clone())
+    }
+
+    /// The application's secret.
+    pub fn client_secret(&self) -> String {
+        self.look(|state| state.oauth.client_secret.clone())
+    }
+
+    /// Gives the application another secret: the one before is refused from now on.
+    pub fn rotate_client_secret(&self, next: impl Into<String>) {
+        self.change(|state, _| state.oauth.client_secret = next.into());
+    }
+
+    /// Registers an address to which the authorization server sends browsers back, to the letter.
+    pub fn register_redirect_uri(&self, uri: impl Into<String>) {
+        self.change(|state, _| state.oauth.redirect_uris.push(uri.into()));
+    }
+
+    /// Which user of the account sits in front of the sign-in from now on: the first is 0.
+    pub fn signs_in(&self, user: usize) {
+        self.change(|state, _| state.oauth.user = user);
+    }
+
+    /// Whether the user allows what an application asks for.
+    pub fn allows(&self, allows: bool) {
+        self.change(|state, _| state.oauth.allows = allows);
+    }
+
+    /// What the application may ask for; without this it is all that the reference names.
+    pub fn register_scopes(&self, scopes: &[&str]) {
+        self.change(|state, _| state.oauth.scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect());
+    }
+
+    /// The base URL of the account's region, as ID tokens state it; without this it is the stand-in's own.
+    pub fn account_is_at(&self, base: impl Into<String>) {
+        self.change(|state, _| state.oauth.audience = base.into());
+    }
+
+    /// How long access tokens work that are issued from now on; a day without this.
+    pub fn access_tokens_last(&self, life: Duration) {
+        self.change(|state, _| state.oauth.access_life = life);
+    }
+
+    /// Ends all access tokens; refresh tokens stay good.
+    pub fn end_access_tokens(&self) {
+        self.change(|state, _| state.oauth.end_access());
+    }
+
+    /// Ends everything that a user has allowed.
+    pub fn revoke_grants_of(&self, user: usize) {
+        self.change(|state, _| state.oauth.end_grants_of(user));
+    }
+
+    /// How many grants of people and applications are in force.
+    pub fn grants_in_force(&self) -> usize {
+        self.look(|state| state.oauth.in_force())
+    }
+
+    /// Every access and refresh token that was issued.
+    pub fn issued_tokens(&self) -> Vec<String> {
+        self.look(|state| state.oauth.issued())
+    }
+
     /// The e-mail address of a user of the account, for `From`.
     pub fn actor_email(&self) -> String {
         self.look(|state| state.account.users.first().map(|user| user.email.clone()).unwrap_or_default())
@@ -186,6 +256,7 @@ impl Vendor for PagerDuty {
 
     fn opened(&mut self, base: &str, now: Moment) {
         self.account = seed::account(base);
+        base.clone_into(&mut self.oauth.audience);
         self.fill_store();
         self.incidents = seed::incidents(&mut self.mint, &self.account, now);
         self.number = 4100 + u64::try_from(self.incidents.len()).unwrap_or_default();
@@ -197,6 +268,10 @@ impl Vendor for PagerDuty {
     }
 
     fn answer(&mut self, call: &mut Call<'_>) -> Answer {
+        if let Some(answer) = self.answer_oauth(call) {
+            return answer;
+        }
+        self.look_for_refresh_tokens(call);
         let request_id = self.mint.uuid();
         let answer = match self.admit(call) {
             Err(answer) => answer,
@@ -232,7 +307,7 @@ impl PagerDuty {
             call.violate("no operation has this method and path");
             return Err(not_found());
         };
-        self.permit(caller, method, operation.mark("scope"))?;
+        Self::permit(caller, method, operation.mark("scope"))?;
         let id = ids.first().map(String::as_str).unwrap_or_default();
         match (method, operation.path) {
             ("GET", "/incidents") => self.list_incidents(call),

@@ -20,6 +20,16 @@ pub(crate) struct SchemeGovern {
     pub(crate) fields: Vec<FieldGovern>,
     pub(crate) sharing: Vec<CredentialSharing>,
     pub(crate) config: Vec<FieldGovern>,
+    /// Of an OAuth scheme: where tokens are revoked (RFC 7009).
+    pub(crate) revoke_url: Option<String>,
+    /// Of an OAuth scheme: what says in which region an account is.
+    pub(crate) region_from: Option<RegionFromGovern>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RegionFromGovern {
+    IdTokenAudience,
 }
 
 #[derive(Debug, Deserialize)]

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 pub(crate) use self::{
     document::{
         DocumentGovern, ErrorsGovern, FieldFormatGovern, FieldGovern, OthersGovern, ProbeGovern, RateGovern,
-        RemedyGovern, RequestIdGovern, SchemeGovern, WaitGovern, WaitUnitGovern,
+        RegionFromGovern, RemedyGovern, RequestIdGovern, SchemeGovern, WaitGovern, WaitUnitGovern,
     },
     operation::{
         CheckGovern, CheckKindGovern, DiffersGovern, EndsNowGovern, IdempotentGovern, InsteadGovern, KeepGovern,

@@ -2,6 +2,7 @@
 
 mod directory;
 mod incidents;
+mod oauth;
 
 use serde_json::{Value, json};
 use stand_ins::PagerDutyStandIn;
