@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use mcp_govern_core::{Governor, Secret, check::MAX_BYTES};
+use mcp_govern_core::{Governor, Secret, check::MAX_BYTES, is_encrypted_or_local};
 use rmcp::transport::streamable_http_server::StreamableHttpServerConfig;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -15,7 +15,7 @@ use crate::{
         Addressing, BodyLimits, BodyRoom, Hints, Ingress, MetadataUrls, Origins, SeldomEach, ServeLimits, Serving,
         identifier,
     },
-    identity::{Authenticate, TrustedProxies, jwt::discovery::is_safe},
+    identity::{Authenticate, TrustedProxies},
     metrics::Metrics,
     request_context::Mark,
     seal::Sealer,
@@ -372,7 +372,7 @@ impl McpServerBuilder {
 
 fn check_public(url: &Url) -> Result<(), ServerError> {
     let wrong = |what: &str| Err(ServerError::config(format!("the public URL `{url}` {what}")));
-    if !is_safe(url) {
+    if !is_encrypted_or_local(url) {
         return wrong("is not on https");
     }
     if url.query().is_some() || url.fragment().is_some() {

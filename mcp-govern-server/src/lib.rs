@@ -18,8 +18,6 @@ mod shares;
 mod steps;
 
 use self::cleaned::cleaned;
-#[cfg(feature = "transport")]
-pub use self::identity::TransportJwks;
 pub use self::{
     builder::McpServerBuilder,
     connect::{
@@ -29,8 +27,10 @@ pub use self::{
     error::{ServerError, ServerErrorKind},
     identity::{
         AuthError, AuthErrorKind, Authenticate, Claimed, FetchJwks, FetchJwksError, FirstOf, FixedIdentity,
-        FromMiddleware, Identity, IssuerEndpoints, JwtAlgorithm, JwtAuthenticator, JwtAuthenticatorBuilder, Presented,
-        RefusalReason, StaticJwks, StaticTokens, TrustedProxies, os_user,
+        FromMiddleware, Identity, JwtAlgorithm, JwtAuthenticator, JwtAuthenticatorBuilder, Presented, RefusalReason,
+        StaticJwks, StaticTokens, TrustedProxies, os_user,
     },
     server::McpServer,
 };
+#[cfg(feature = "transport")]
+pub use self::{connect::OAuthAccounts, identity::TransportJwks};

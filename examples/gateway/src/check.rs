@@ -20,7 +20,7 @@ use url::Url;
 use crate::{
     cli::{AuthMode, CheckFlags, Cli},
     config::Config,
-    credentials,
+    connect, credentials,
     failure::Failure,
     governance::{administrator, enact, idle_approvals},
     identity::{ReloadableAuthenticator, SharedAuthenticator, authenticator, bearer_tokens, everybody},
@@ -79,7 +79,7 @@ pub(crate) async fn run(
     if !providers.all.is_empty() {
         let node = open_copy(&config.tenant()?, &MemoryStores::new(), &providers.all).await?;
         govern(&node, config, &providers.misfits, &mut findings).await?;
-        look(&node, config, cli, &mut findings);
+        look(&node, config, cli, &providers, &mut findings);
         if flags.probe {
             ask_issuer(config, cli, &mut findings).await;
         }
@@ -225,7 +225,7 @@ fn notes(config: &Config, cli: &Cli, findings: &mut Findings) -> Result<(), Fail
 }
 
 /// Puts the server together without letting anybody in.
-fn look(node: &Node, config: &Config, cli: &Cli, findings: &mut Findings) {
+fn look(node: &Node, config: &Config, cli: &Cli, providers: &Providers, findings: &mut Findings) {
     let address = config.listen(&cli.serve);
     let mode = config.auth_mode(&cli.serve);
     let Some(public) = findings.take(config.public_url(address)) else { return };
@@ -241,7 +241,9 @@ fn look(node: &Node, config: &Config, cli: &Cli, findings: &mut Findings) {
     let authenticator_in_use = SharedAuthenticator(Arc::new(ReloadableAuthenticator::new(authenticator_in_use)));
     let builder = McpServer::builder(node.governor.clone(), authenticator_in_use, public.clone());
     let Some(builder) = findings.take(configured(builder, config)) else { return };
-    let Some(connect) = findings.take(sign_ins(config, mode, &node.stores, &public)) else { return };
+    findings.notes.extend(connect::remarks(config, providers));
+    let Some(accounts) = findings.take(connect::accounts(config, providers)) else { return };
+    let Some(connect) = findings.take(sign_ins(config, mode, accounts, &node.stores, &public)) else { return };
     findings.take(builder.with_connect(connect).build().map_err(Failure::from));
 }
 

@@ -9,14 +9,16 @@ use std::{
 };
 
 use mcp_govern_core::{Grantee, Secret, audit::ReadableNames, governor::GovernErrorKind, ports::TenantStores};
-use mcp_govern_server::{Authenticate, ConnectAccounts, Identity, McpServer, McpServerBuilder, TrustedProxies};
+use mcp_govern_server::{
+    Authenticate, ConnectAccounts, Identity, McpServer, McpServerBuilder, OAuthAccounts, TrustedProxies,
+};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use url::Url;
 
 use crate::{
     cli::{AuthMode, Cli},
     config::{AccessRequests, Config, Http, holds_password},
-    connect::{OnThisMachine, SignIns},
+    connect::{self, OnThisMachine},
     credentials::{self, ServerCredential},
     demo::Demonstration,
     failure::Failure,
@@ -108,7 +110,7 @@ async fn over_http(
         Some(address) => Some(bind(address).await?),
         None => None,
     };
-    let (node, place) = open(cli, config, credentials).await?;
+    let (node, place, accounts) = open(cli, config, credentials).await?;
 
     let builder = McpServer::builder(
         node.governor.clone(),
@@ -116,7 +118,7 @@ async fn over_http(
         public.clone(),
     );
     let builder = fitted(configured(builder, config)?, &config.document.http);
-    let server = builder.with_connect(sign_ins(config, mode, &node.stores, &public)?).build()?;
+    let server = builder.with_connect(sign_ins(config, mode, accounts, &node.stores, &public)?).build()?;
     let mut app = server.router();
     let aside = server.health_router().merge(server.metrics_router());
     let welcome = Welcome::new(config, &node.governor, mode, address, &public, &place)
@@ -172,7 +174,7 @@ async fn over_stdio(
     let public = config.public_url(config.listen(&cli.serve))?;
     let reloadable_authenticator =
         Arc::new(ReloadableAuthenticator::new(authenticator(config, AuthMode::None, None, &public)?));
-    let (node, place) = open(cli, config, credentials).await?;
+    let (node, place, _) = open(cli, config, credentials).await?;
     let builder = McpServer::builder(
         node.governor.clone(),
         SharedAuthenticator(Arc::clone(&reloadable_authenticator)),
@@ -229,9 +231,14 @@ fn holds_something(node: &Node, identity: &Identity) -> bool {
 }
 
 /// Opens the store, brings the governance about, and puts the credentials in place.
-async fn open(cli: &Cli, config: &Config, credentials: &[ServerCredential]) -> Result<(Node, String), Failure> {
+async fn open(
+    cli: &Cli,
+    config: &Config,
+    credentials: &[ServerCredential],
+) -> Result<(Node, String, OAuthAccounts), Failure> {
     let providers = Providers::checked(config)?;
     providers.log();
+    let accounts = connect::accounts(config, &providers)?;
     // A client that starts a demonstration of its own does so wherever it happens to be, and may start several.
     let own = (cli.serve.stdio && config.is_demonstration()).then_some("memory");
     let mut flags = cli.store.clone();
@@ -251,8 +258,13 @@ async fn open(cli: &Cli, config: &Config, credentials: &[ServerCredential]) -> R
     let (tenant, actor) = (config.tenant()?, administrator()?);
     let keeper = place.head_keeper(&tenant);
     let (limits, following) = (config.document.limits.of_calls(), Following::Apart(place.clone()));
+    let refresher = Arc::new(accounts.clone());
     let node = Node::open(tenant, stores, &providers.all, following, |builder| {
-        let mut builder = builder.with_audit_key(audit_key).with_readable_names(names).with_call_limits(limits);
+        let mut builder = builder
+            .with_refresher(refresher)
+            .with_audit_key(audit_key)
+            .with_readable_names(names)
+            .with_call_limits(limits);
         if let Some(keeper) = keeper {
             builder = builder.with_head_keeper(keeper);
         }
@@ -300,7 +312,7 @@ async fn open(cli: &Cli, config: &Config, credentials: &[ServerCredential]) -> R
     for idle in idle_approvals(&node.governor.state(), &config.blueprint) {
         tracing::warn!("{idle}");
     }
-    Ok((node, place.shown()))
+    Ok((node, place.shown(), accounts))
 }
 
 /// Logs what others decide from now on.
@@ -412,11 +424,11 @@ fn fitted(builder: McpServerBuilder, http: &Http) -> McpServerBuilder {
 pub(crate) fn sign_ins(
     config: &Config,
     mode: AuthMode,
+    accounts: OAuthAccounts,
     stores: &TenantStores,
     public: &Url,
 ) -> Result<ConnectAccounts, Failure> {
-    let sign_ins = SignIns::new(config)?;
-    let connect = ConnectAccounts::new(sign_ins).with_one_time(Arc::clone(&stores.one_time));
+    let connect = ConnectAccounts::new(accounts).with_one_time(Arc::clone(&stores.one_time));
     match mode {
         AuthMode::None => Ok(connect.with_visitors(OnThisMachine(everybody(config)?.user))),
         AuthMode::Static => Ok(connect),

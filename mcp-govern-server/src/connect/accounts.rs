@@ -104,8 +104,8 @@ impl ConnectIngress {
             return Err(self.not_now());
         }
         Ok(format!(
-            "Your account with {title} is disconnected: tools here use it no more. What you allowed at the vendor stays allowed there until \
-             you take it back there."
+            "Your account with {title} is disconnected: tools here use it no more. Look at the vendor, too: what you allowed there may stay \
+             allowed until you take it back."
         ))
     }
 

@@ -14,6 +14,8 @@ mod config;
 mod cookies;
 mod error;
 mod link;
+#[cfg(feature = "transport")]
+mod oauth;
 mod pages;
 mod pending;
 mod routes;
@@ -27,6 +29,8 @@ use async_trait::async_trait;
 use mcp_govern_core::{Credential, Secret, ServerConfig, UserId};
 use url::Url;
 
+#[cfg(feature = "transport")]
+pub use self::oauth::OAuthAccounts;
 pub use self::{
     config::ConnectAccounts,
     error::{ConnectError, ConnectErrorKind},

@@ -11,7 +11,7 @@ use axum::{
 };
 use http::{HeaderMap, StatusCode, header, request::Parts};
 use mcp_govern_core::{
-    Actor, Governor, Secret, ServerConfig, ServerId, UserId,
+    Actor, CredentialFacts, Governor, Secret, ServerConfig, ServerId, UserId,
     governor::{GovernError, GovernErrorKind},
 };
 use url::{Url, form_urlencoded};
@@ -292,15 +292,32 @@ impl ConnectIngress {
         let probe = self.connector.config.probe;
         let connect = self.governor.connect(&actor, &pending.server, credential, probe);
         let accepted = connect.await.map_err(|error| self.not_connected(&error))?;
-        let account = accepted.facts.authorized_as;
+        let account = accepted.facts.authorized_as.as_ref();
         let account = account.map_or_else(String::new, |name| format!("The account is {name}."));
+        let missing = self.not_granted(&server, &accepted.facts);
         let title = format!("Your account with {} is connected", server.spec.title);
         let go_back = "You can close this page and go back to your AI client.";
-        let paragraphs = [account.as_str(), go_back];
-        let paragraphs = if account.is_empty() { &paragraphs[1..] } else { &paragraphs[..] };
-        let mut page = Page::new(StatusCode::OK, &title, paragraphs);
+        let paragraphs = [account.as_str(), missing.as_str(), go_back];
+        let paragraphs: Vec<&str> = paragraphs.into_iter().filter(|text| !text.is_empty()).collect();
+        let mut page = Page::new(StatusCode::OK, &title, &paragraphs);
         page.more = self.link_to_accounts();
         Ok(self.show(page))
+    }
+
+    /// Which of the scopes that were asked for the vendor has not granted, as far as it states any.
+    fn not_granted(&self, server: &ServerConfig, facts: &CredentialFacts) -> String {
+        if facts.scopes.is_empty() {
+            return String::new();
+        }
+        let asked = self.connector.config.account.consent(server).scopes;
+        let missing: Vec<String> =
+            asked.iter().filter(|scope| !facts.scopes.contains(*scope)).map(|scope| format!("`{scope}`")).collect();
+        if missing.is_empty() {
+            return String::new();
+        }
+        let missing = missing.join(", ");
+        tracing::warn!(server = %server.server, missing, "a vendor has not granted every scope that was asked for");
+        format!("The vendor has not granted: {missing}. Tools that need one of these do not work with your account.")
     }
 
     /// Who sits in front of the browser: whom the application knows, whom the request itself proves, or whose token it is. None where

@@ -21,9 +21,7 @@ pub use self::{
     error::{AuthError, AuthErrorKind, Claimed, RefusalReason},
     first_of::FirstOf,
     fixed::FixedIdentity,
-    jwt::{
-        FetchJwks, FetchJwksError, IssuerEndpoints, JwtAlgorithm, JwtAuthenticator, JwtAuthenticatorBuilder, StaticJwks,
-    },
+    jwt::{FetchJwks, FetchJwksError, JwtAlgorithm, JwtAuthenticator, JwtAuthenticatorBuilder, StaticJwks},
     middleware::FromMiddleware,
     os_user::os_user,
     source::TrustedProxies,

@@ -1,6 +1,6 @@
 //! What the document says of the tools.
 
-use mcp_govern_core::{CredentialSharing, Effect, Provider, Risk};
+use mcp_govern_core::{CredentialSharing, Effect, OAuthFlows, Provider, Risk};
 use mcp_provider_pagerduty::{ACCESS_TOKEN_FIELD, API_KEY, API_KEY_FIELD, OAUTH, PROVIDER, provider};
 
 #[test]
@@ -37,5 +37,8 @@ fn a_key_may_be_shared_and_a_token_is_its_owners_alone() {
             (method.id.as_str(), fields, method.sharing.contains(&CredentialSharing::Shared))
         })
         .collect();
-    assert_eq!(methods, [(API_KEY, vec![API_KEY_FIELD], true), (OAUTH, vec![ACCESS_TOKEN_FIELD], false)]);
+    assert_eq!(
+        methods,
+        [(API_KEY, vec![API_KEY_FIELD], true), (OAUTH, vec![ACCESS_TOKEN_FIELD, OAuthFlows::REFRESH_TOKEN], false)]
+    );
 }

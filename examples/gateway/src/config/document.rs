@@ -414,27 +414,44 @@ pub(crate) struct Outbound {
     pub(crate) system_proxy: bool,
 }
 
-/// A vendor's sign-in: OAuth 2.0 with an authorization code and PKCE.
+/// The gateway as an application that is registered at a vendor's authorization server, for people's own accounts. Where the provider's
+/// document names the endpoints, the file need not.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SignIn {
-    pub(crate) authorize_url: Url,
-    pub(crate) token_url: Url,
     pub(crate) client_id: ClientName,
     #[serde(default)]
     pub(crate) client_secret: Option<SecretRef>,
     #[serde(default)]
     pub(crate) scopes: Vec<String>,
-    /// The vendor's issuer, compared with what the redirect states (RFC 9207).
+    /// How the client secret is sent.
+    #[serde(default)]
+    pub(crate) auth: SecretSent,
+    /// Instead of those of the document, or of the issuer's metadata.
+    #[serde(default)]
+    pub(crate) authorize_url: Option<Url>,
+    #[serde(default)]
+    pub(crate) token_url: Option<Url>,
+    #[serde(default)]
+    pub(crate) revoke_url: Option<Url>,
+    /// The vendor's issuer: its metadata names the endpoints that are not known otherwise, and what the redirect states is compared with it
+    /// (RFC 9207).
     #[serde(default)]
     pub(crate) issuer: Option<String>,
-    /// The field of the auth method that takes the access token.
-    #[serde(default = "access_token")]
-    pub(crate) field: String,
+    /// The field of the auth method that takes the access token, where the document does not say it.
+    #[serde(default)]
+    pub(crate) field: Option<String>,
 }
 
-fn access_token() -> String {
-    "access_token".to_owned()
+/// How a client secret is sent to a token endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum SecretSent {
+    /// In the form.
+    #[default]
+    Post,
+    /// In the header `Authorization`.
+    Basic,
 }
 
 /// Whether models are offered the tool with which they ask for access in the person's name.

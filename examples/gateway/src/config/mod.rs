@@ -15,7 +15,9 @@ use mcp_govern_core::{TenantId, blueprint::Blueprint};
 use url::Url;
 
 pub(crate) use self::{
-    document::{AccessRequests, Algorithm, Auth, Document, Http, IssuerSignIn, Jwt, Log, LogFormat, SignIn, Token},
+    document::{
+        AccessRequests, Algorithm, Auth, Document, Http, IssuerSignIn, Jwt, Log, LogFormat, SecretSent, SignIn, Token,
+    },
     secret::{SecretRef, StoreUrl, holds_password, warn_of_readers},
 };
 use crate::{

@@ -11,6 +11,7 @@ mod connect;
 mod demonstration;
 mod ending;
 mod hostile;
+mod oauth;
 mod plan;
 mod refused;
 mod reload;

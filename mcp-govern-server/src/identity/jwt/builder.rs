@@ -3,14 +3,13 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use jsonwebtoken::crypto::aws_lc;
-use mcp_govern_core::{Clock, SystemClock};
+use mcp_govern_core::{Clock, SystemClock, is_encrypted_or_local};
 use url::Url;
 
 use super::{
     FetchJwks, JwtAlgorithm, JwtAuthenticator,
     cache::{Freshness, JwksCache, Origin},
     claims::ClaimNames,
-    discovery::is_safe,
     token_type::TokenType,
 };
 use crate::ServerError;
@@ -156,7 +155,7 @@ impl JwtAuthenticatorBuilder {
             .parse()
             .map_err(|_| ServerError::config(format!("the issuer `{}` is not a valid URL", self.issuer)))?;
         for url in self.jwks_url.iter().chain([&issuer_url]) {
-            if !is_safe(url) {
+            if !is_encrypted_or_local(url) {
                 return Err(ServerError::config(format!("`{url}` is not on https")));
             }
         }
@@ -178,12 +177,10 @@ impl JwtAuthenticatorBuilder {
         let _ = aws_lc::DEFAULT_PROVIDER.install_default();
         let origin = match self.jwks_url {
             Some(url) => Origin::KeySet(url),
-            None => Origin::Issuer { name: self.issuer.clone(), url: issuer_url.clone() },
+            None => Origin::Issuer { name: self.issuer.clone(), url: issuer_url },
         };
         Ok(JwtAuthenticator {
             issuer: self.issuer,
-            issuer_url,
-            fetch: Arc::clone(&self.fetch),
             keys: Arc::new(JwksCache::new(self.fetch, origin, self.freshness)),
             algorithms: self.algorithms,
             audiences: self.audiences,

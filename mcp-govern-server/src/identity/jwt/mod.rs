@@ -4,7 +4,7 @@ mod algorithm;
 mod builder;
 mod cache;
 mod claims;
-pub(crate) mod discovery;
+mod discovery;
 mod fetch;
 mod keys;
 mod sign_in;
@@ -19,7 +19,6 @@ use async_trait::async_trait;
 use jsonwebtoken::{DecodingKey, Header, Validation, decode, decode_header};
 use mcp_govern_core::{Clock, Secret};
 use serde_json::{Map, Value};
-use url::Url;
 
 #[cfg(feature = "transport")]
 pub use self::transport::TransportJwks;
@@ -27,7 +26,6 @@ pub use self::{
     algorithm::JwtAlgorithm,
     builder::JwtAuthenticatorBuilder,
     fetch::{FetchJwks, FetchJwksError, StaticJwks},
-    sign_in::IssuerEndpoints,
 };
 use self::{
     cache::JwksCache,
@@ -64,8 +62,6 @@ const LONGEST: usize = 16 * 1024;
 /// ```
 pub struct JwtAuthenticator {
     issuer: String,
-    issuer_url: Url,
-    fetch: Arc<dyn FetchJwks>,
     keys: Arc<JwksCache>,
     algorithms: BTreeSet<JwtAlgorithm>,
     audiences: Vec<String>,

@@ -3,48 +3,14 @@
 use jsonwebtoken::{DecodingKey, decode_header};
 use mcp_govern_core::{Secret, UserId};
 use serde_json::Value;
-use url::Url;
 
-use super::{
-    JwtAlgorithm, JwtAuthenticator, LONGEST,
-    discovery::{is_safe, published},
-    token_type::TokenType,
-};
+use super::{JwtAlgorithm, JwtAuthenticator, LONGEST, token_type::TokenType};
 use crate::identity::{AuthError, RefusalReason};
-
-/// Where people sign in at an issuer, by its own metadata.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct IssuerEndpoints {
-    /// Where the browser goes (RFC 6749, section 3.1).
-    pub authorize: Url,
-    /// Where the code is traded (RFC 6749, section 3.2).
-    pub token: Url,
-    /// Whether every redirect states the issuer (RFC 9207, section 3).
-    pub states_issuer: bool,
-}
 
 impl JwtAuthenticator {
     /// The issuer whose tokens are accepted, to the letter.
     pub fn issuer(&self) -> &str {
         &self.issuer
-    }
-
-    /// Where people sign in, read from the issuer's metadata now.
-    ///
-    /// # Errors
-    ///
-    /// When the issuer does not answer, or its metadata names no sign-in on https.
-    pub async fn endpoints(&self) -> Result<IssuerEndpoints, AuthError> {
-        let metadata = published(&*self.fetch, &self.issuer_url).await.map_err(AuthError::unavailable)?;
-        match (metadata.authorization_endpoint, metadata.token_endpoint) {
-            (Some(authorize), Some(token)) if is_safe(&authorize) && is_safe(&token) => Ok(IssuerEndpoints {
-                authorize,
-                token,
-                states_issuer: metadata.authorization_response_iss_parameter_supported,
-            }),
-            _ => Err(AuthError::unavailable("the issuer's metadata names no sign-in on https")),
-        }
     }
 
     /// The person whom an ID token names (`OpenID` Connect Core 1.0, section 3.1.3.7): signed by the issuer, made for this client and for the
