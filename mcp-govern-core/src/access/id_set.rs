@@ -97,7 +97,15 @@ impl Bits {
 
     /// The ids in order.
     pub(super) fn iter(&self) -> Ids<'_> {
-        Ids { words: self.words.iter(), word: 0, after: 0 }
+        self.iter_from(0)
+    }
+
+    /// The ids from this one on, in order.
+    pub(super) fn iter_from(&self, first: u32) -> Ids<'_> {
+        let begin = first / 64;
+        let mut words = self.words.get(begin as usize..).unwrap_or_default().iter();
+        let word = words.next().map_or(0, |word| word & (u64::MAX << (first % 64)));
+        Ids { words, word, after: (begin + 1).saturating_mul(64) }
     }
 }
 
@@ -143,6 +151,10 @@ mod tests {
                 bits.insert(*id);
             }
             prop_assert_eq!(bits.iter().collect::<Vec<_>>(), ids.iter().copied().collect::<Vec<_>>());
+            for first in [0, 1, 63, 64, 65, 250, 499, 500, 600, NONE] {
+                let left = ids.range(first..).copied().collect::<Vec<_>>();
+                prop_assert_eq!(bits.iter_from(first).collect::<Vec<_>>(), left);
+            }
             let set = IdSet::of(&bits);
             let mut back = Bits::new(500);
             set.add_to(&mut back);

@@ -46,40 +46,76 @@ pub enum Visibility {
     Hidden,
 }
 
+/// Which tools a caller sees.
+#[derive(Debug)]
+pub(crate) struct ListedSet {
+    granted: Bits,
+    /// What is granted and what can be asked for, where the tenant lists the latter.
+    askable: Option<Bits>,
+}
+
+impl ListedSet {
+    fn all(&self) -> &Bits {
+        self.askable.as_ref().unwrap_or(&self.granted)
+    }
+}
+
 impl Snapshot {
     /// The caller's tools, ordered by exposed name: what can be called or needs a connection, what is paused, and, where the
     /// tenant says so, what can be asked for. Empty when [`Snapshot::entry`] refuses the caller; ask that first, so that a
     /// refusal is not mistaken for an empty list.
     pub fn list(&self, caller: &Caller, moment: &Moment) -> Vec<Listed> {
+        let set = self.listed_set(caller, moment);
+        let mut list = Vec::with_capacity(TYPICAL);
+        list.extend(self.listed_after(caller, &set, None));
+        list
+    }
+
+    /// Which tools [`Snapshot::list`] holds, before anything is worked out for each of them.
+    pub(crate) fn listed_set(&self, caller: &Caller, moment: &Moment) -> ListedSet {
+        let nothing = || ListedSet { granted: Bits::new(0), askable: None };
         if self.entry(caller, moment).is_err() {
-            return Vec::new();
+            return nothing();
         }
+        let Some(open) = self.tool_index.open_to.get(caller.inner.type_bit.trailing_zeros() as usize) else {
+            return nothing();
+        };
         let mut granted = Bits::new(self.tool_index.tools.len());
         for profile in caller.inner.profiles(moment.now).filter_map(|profile| self.tool_index.profile(profile)) {
             profile.tools.add_to(&mut granted);
         }
-        let Some(open) = self.tool_index.open_to.get(caller.inner.type_bit.trailing_zeros() as usize) else {
-            return Vec::new();
-        };
         granted.keep(&self.tool_index.sound);
         granted.keep(open);
-        let mut list = Vec::with_capacity(TYPICAL);
-        if self.gates.list_requestable == RequestableTools::Unlisted {
-            list.extend(granted.iter().map(|tool| self.listed(caller, tool)));
-            return list;
+        let askable = (self.gates.list_requestable != RequestableTools::Unlisted).then(|| {
+            let mut askable = self.askable_tools(caller);
+            askable.keep(&self.tool_index.sound);
+            askable.keep(open);
+            askable.add(&granted);
+            askable
+        });
+        ListedSet { granted, askable }
+    }
+
+    /// What of a set comes after an exposed name, in order; all of it after none. A tool costs something once it is taken out.
+    pub(crate) fn listed_after<'s>(
+        &'s self,
+        caller: &'s Caller,
+        set: &'s ListedSet,
+        exposed: Option<&str>,
+    ) -> impl Iterator<Item = Listed> + use<'s> {
+        let begin = exposed.map_or(0, |exposed| self.tool_index.place_after(exposed));
+        set.all().iter_from(begin).filter_map(move |index| self.listed_in(caller, set, self.index(index)))
+    }
+
+    /// What the caller sees of a tool of a set; none where it is not in it.
+    pub(crate) fn listed_in(&self, caller: &Caller, set: &ListedSet, tool: ToolNumber) -> Option<Listed> {
+        let index = tool.index;
+        if set.granted.contains(index) {
+            return Some(self.listed(caller, index));
         }
-        let mut all = self.askable_tools(caller);
-        all.keep(&self.tool_index.sound);
-        all.keep(open);
-        all.add(&granted);
-        let listed = |index| {
-            let requestable = Listed { tool: self.index(index), visibility: Visibility::Requestable };
-            if granted.contains(index) { self.listed(caller, index) } else { requestable }
-        };
         // A tool that can only be asked for is left out while its server is paused: a request would not help.
-        let shown = |tool: &Listed| tool.visibility != Visibility::Requestable || !self.is_paused(tool.tool.index);
-        list.extend(all.iter().map(listed).filter(shown));
-        list
+        let askable = set.askable.as_ref().is_some_and(|askable| askable.contains(index)) && !self.is_paused(index);
+        askable.then_some(Listed { tool, visibility: Visibility::Requestable })
     }
 
     /// What the caller sees of one tool: the answer that [`Snapshot::list`] gives for all. Whether the tenant lists what can be

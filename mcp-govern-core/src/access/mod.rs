@@ -25,6 +25,7 @@ mod tool_index;
 mod tool_index_build;
 mod tool_view;
 
+pub(crate) use self::list::ListedSet;
 pub use self::{
     admit::{Admission, Freshness, Moment, Refused, admit},
     caller::Caller,

@@ -187,6 +187,12 @@ impl ToolIndex {
         if is(at) && !is(at + 1) { u32::try_from(at).ok() } else { None }
     }
 
+    /// How many tools have exposed names that do not come after this one.
+    pub(super) fn place_after(&self, exposed: &str) -> u32 {
+        let at = self.tools.partition_point(|tool| *tool.exposed <= *exposed);
+        u32::try_from(at).unwrap_or(u32::MAX)
+    }
+
     pub(super) fn row(&self, tool: u32) -> Option<&Row> {
         self.rows.get(tool as usize)
     }

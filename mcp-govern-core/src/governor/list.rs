@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{GovernError, Governor, ToolRef, core::View};
 use crate::{
-    access::{Caller, Explanation, Listed, Moment, ToolNumber, Visibility, admit},
+    access::{Caller, Explanation, Listed, ListedSet, Moment, ToolNumber, Visibility, admit},
     denial::{Denial, Remedy},
     provider::SunsetNotice,
     vocabulary::{Classification, Effect, Principal, RequestableTools, ToolDefinition, ToolId},
@@ -42,31 +42,30 @@ pub struct Listing {
     view: Arc<View>,
     caller: Caller,
     moment: Moment,
-    tools: Vec<Listed>,
+    set: ListedSet,
 }
 
 impl Listing {
     /// How many tools there are.
     pub fn len(&self) -> usize {
-        self.tools.len()
+        self.listed(None).count()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.tools.is_empty()
+        self.listed(None).next().is_none()
     }
 
     /// Whether the tool of this exposed name is among them.
     pub fn contains(&self, exposed: &str) -> bool {
-        let at = self.place(|name| name < exposed);
-        self.name(at) == Some(exposed)
+        let snapshot = &self.view.snapshot;
+        let tool = snapshot.tool_named(exposed);
+        tool.is_some_and(|tool| snapshot.listed_in(&self.caller, &self.set, tool).is_some())
     }
 
     /// The tools whose exposed names come after this one; all of them after none.
     pub fn after<'l>(&'l self, exposed: Option<&str>) -> impl Iterator<Item = ListedTool> + use<'l> {
-        let begin = exposed.map_or(0, |exposed| self.place(|name| name <= exposed));
-        let left = self.tools.get(begin..).unwrap_or_default().iter();
-        left.filter_map(|listed| self.shown(*listed))
+        self.listed(exposed).filter_map(|listed| self.shown(listed))
     }
 
     /// All tools.
@@ -74,16 +73,8 @@ impl Listing {
         self.after(None)
     }
 
-    /// How many tools have exposed names that come before, as `before` says of each.
-    fn place(&self, before: impl Fn(&str) -> bool) -> usize {
-        self.tools.partition_point(|listed| {
-            self.view.snapshot.view(listed.tool).is_some_and(|tool| before(tool.exposed_name()))
-        })
-    }
-
-    fn name(&self, at: usize) -> Option<&str> {
-        let listed = self.tools.get(at)?;
-        Some(self.view.snapshot.view(listed.tool)?.exposed_name())
+    fn listed<'l>(&'l self, after: Option<&str>) -> impl Iterator<Item = Listed> + use<'l> {
+        self.view.snapshot.listed_after(&self.caller, &self.set, after)
     }
 
     fn shown(&self, listed: Listed) -> Option<ListedTool> {
@@ -108,8 +99,8 @@ impl Governor {
     /// As [`Governor::list`].
     pub fn listing(&self, principal: &Principal) -> Result<Listing, Denial> {
         let (view, caller, moment) = self.seen_by(principal)?;
-        let tools = view.snapshot.list(&caller, &moment);
-        Ok(Listing { view, caller, moment, tools })
+        let set = view.snapshot.listed_set(&caller, &moment);
+        Ok(Listing { view, caller, moment, set })
     }
 
     /// The caller's tools that hold every word of `text` in name, title, description or area; the best first, at most `limit`.
@@ -120,7 +111,8 @@ impl Governor {
     pub fn search(&self, principal: &Principal, text: &str, limit: usize) -> Result<Vec<ListedTool>, Denial> {
         let listing = self.listing(principal)?;
         let words: Vec<String> = text.split_whitespace().map(str::to_lowercase).collect();
-        let scored = listing.tools.iter().filter_map(|tool| Some((score(&listing.view, tool.tool, &words)?, *tool)));
+        let scored =
+            listing.listed(None).filter_map(|listed| Some((score(&listing.view, listed.tool, &words)?, listed)));
         let mut found: Vec<_> = scored.collect();
         // The list is ordered by name and the sort is stable.
         found.sort_by_key(|(score, _)| Reverse(*score));
