@@ -4,31 +4,63 @@ use mcp_govern_core::{
     ProviderError, ProviderErrorKind, RequestPreview,
     governor::{CallError, CallSuccess},
 };
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::{Map, Value};
 use url::Url;
 
 /// A call with the request that it must send and the answer that it must give.
 #[derive(Debug, Clone)]
 pub struct Case {
-    tool: &'static str,
+    tool: String,
     arguments: Value,
-    before: Vec<(&'static str, Value)>,
-    method: &'static str,
+    before: Vec<(String, Value)>,
+    method: String,
     target: String,
     body: Body,
-    masked: &'static [&'static str],
-    then: Vec<(&'static str, &'static str)>,
+    masked: Vec<String>,
+    then: Vec<(String, String)>,
     failing: Option<ProviderErrorKind>,
-    answering: Vec<(&'static str, Value)>,
+    answering: Vec<(String, Value)>,
 }
 
 #[derive(Debug, Clone)]
 enum Body {
     None,
     Json(Value),
-    Form(&'static str),
+    Form(String),
     /// With the boundary spelt as `BOUNDARY`.
-    Multipart(&'static str),
+    Multipart(String),
+}
+
+/// A case as a file says it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    tool: String,
+    #[serde(default)]
+    arguments: Map<String, Value>,
+    #[serde(default)]
+    after: Vec<WrittenCall>,
+    sends: String,
+    body: Option<Value>,
+    form: Option<String>,
+    multipart: Option<String>,
+    #[serde(default)]
+    masking: Vec<String>,
+    #[serde(default)]
+    then: Vec<String>,
+    failing: Option<ProviderErrorKind>,
+    #[serde(default)]
+    answering: Map<String, Value>,
+}
+
+/// A call that must have been made before.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenCall {
+    tool: String,
+    #[serde(default)]
+    arguments: Map<String, Value>,
 }
 
 /// A request as a vendor on loopback saw it.
@@ -45,25 +77,81 @@ const OF_THE_TRANSPORT: [&str; 3] = ["host", "user-agent", "content-length"];
 
 impl Case {
     /// A call that sends this method to this path and query, which are compared in their encoded form.
-    pub fn new(tool: &'static str, arguments: Value, method: &'static str, target: impl Into<String>) -> Self {
+    pub fn new(
+        tool: impl Into<String>,
+        arguments: Value,
+        method: impl Into<String>,
+        target: impl Into<String>,
+    ) -> Self {
         Self {
-            tool,
+            tool: tool.into(),
             arguments,
             before: Vec::new(),
-            method,
+            method: method.into(),
             target: target.into(),
             body: Body::None,
-            masked: &[],
+            masked: Vec::new(),
             then: Vec::new(),
             failing: None,
             answering: Vec::new(),
         }
     }
 
+    /// Reads the cases of a file in YAML, a list of
+    ///
+    /// ```yaml
+    /// - tool: create_thing
+    ///   arguments: {name: a}
+    ///   sends: POST /things?x=1
+    ///   body: {thing: {name: a}}
+    /// ```
+    ///
+    /// with the members `form` or `multipart` (texts) instead of `body`, and `after` (a list of `tool` and `arguments`), `masking` (names),
+    /// `then` (a list of method and target), `failing` (a kind, such as `not_found`) and `answering` (values by their place) where the
+    /// methods of this type have the same names.
+    ///
+    /// # Errors
+    ///
+    /// What is not of this form, with its place.
+    pub fn read(yaml: &str) -> Result<Vec<Self>, String> {
+        let written: Vec<Written> = serde_saphyr::from_str(yaml).map_err(|error| error.to_string())?;
+        written.into_iter().map(Self::of).collect()
+    }
+
+    fn of(written: Written) -> Result<Self, String> {
+        let fault = |what: &str| format!("{}: {what}", written.tool);
+        let request = |text: &str| {
+            let (method, target) =
+                text.split_once(' ').ok_or_else(|| fault("expected a method, a space and a target"))?;
+            Ok::<_, String>((method.to_owned(), target.to_owned()))
+        };
+        let (method, target) = request(&written.sends)?;
+        let body = match (written.body, written.form, written.multipart) {
+            (None, None, None) => Body::None,
+            (Some(body), None, None) => Body::Json(body),
+            (None, Some(form), None) => Body::Form(form),
+            (None, None, Some(parts)) => Body::Multipart(parts),
+            _ => return Err(fault("states more than one of `body`, `form` and `multipart`")),
+        };
+        let then = written.then.iter().map(|text| request(text)).collect::<Result<_, _>>()?;
+        Ok(Self {
+            arguments: written.arguments.into(),
+            before: written.after.into_iter().map(|call| (call.tool, call.arguments.into())).collect(),
+            method,
+            target,
+            body,
+            masked: written.masking,
+            then,
+            failing: written.failing,
+            answering: written.answering.into_iter().collect(),
+            tool: written.tool,
+        })
+    }
+
     /// Needs this call to have been made before.
     #[must_use]
-    pub fn after(mut self, tool: &'static str, arguments: Value) -> Self {
-        self.before.push((tool, arguments));
+    pub fn after(mut self, tool: impl Into<String>, arguments: Value) -> Self {
+        self.before.push((tool.into(), arguments));
         self
     }
 
@@ -76,30 +164,30 @@ impl Case {
 
     /// With this form body, in its encoded form.
     #[must_use]
-    pub fn form(mut self, body: &'static str) -> Self {
-        self.body = Body::Form(body);
+    pub fn form(mut self, body: impl Into<String>) -> Self {
+        self.body = Body::Form(body.into());
         self
     }
 
     /// With this multipart body; its boundary is spelt as `BOUNDARY`.
     #[must_use]
-    pub fn multipart(mut self, body: &'static str) -> Self {
-        self.body = Body::Multipart(body);
+    pub fn multipart(mut self, body: impl Into<String>) -> Self {
+        self.body = Body::Multipart(body.into());
         self
     }
 
     /// With members of the JSON body that a preview masks, wherever they stand.
     #[must_use]
-    pub fn masking(mut self, names: &'static [&'static str]) -> Self {
-        self.masked = names;
+    pub fn masking(mut self, names: &[&str]) -> Self {
+        self.masked = names.iter().map(|name| (*name).to_owned()).collect();
         self
     }
 
     /// Sends one more request, without a body, of this method to a target that begins like this: where the vendor accepts a request
     /// first and is asked later what became of it. The rest of the target is the vendor's own choice.
     #[must_use]
-    pub fn then(mut self, method: &'static str, target: &'static str) -> Self {
-        self.then.push((method, target));
+    pub fn then(mut self, method: impl Into<String>, target: impl Into<String>) -> Self {
+        self.then.push((method.into(), target.into()));
         self
     }
 
@@ -112,14 +200,14 @@ impl Case {
 
     /// With this value at this place of the result: a JSON Pointer, the empty text for the whole result.
     #[must_use]
-    pub fn answering(mut self, place: &'static str, value: Value) -> Self {
-        self.answering.push((place, value));
+    pub fn answering(mut self, place: impl Into<String>, value: Value) -> Self {
+        self.answering.push((place.into(), value));
         self
     }
 
     /// The tool.
-    pub fn tool(&self) -> &'static str {
-        self.tool
+    pub fn tool(&self) -> &str {
+        &self.tool
     }
 
     /// The arguments of the call.
@@ -128,18 +216,18 @@ impl Case {
     }
 
     /// The calls that must have been made before.
-    pub fn before(&self) -> &[(&'static str, Value)] {
+    pub fn before(&self) -> &[(String, Value)] {
         &self.before
     }
 
     /// The method of the request.
-    pub fn method(&self) -> &'static str {
-        self.method
+    pub fn method(&self) -> &str {
+        &self.method
     }
 
     /// Every tool that is called, that of the case last.
-    pub fn tools(&self) -> Vec<&'static str> {
-        self.before.iter().map(|(tool, _)| *tool).chain([self.tool]).collect()
+    pub fn tools(&self) -> Vec<&str> {
+        self.before.iter().map(|(tool, _)| tool.as_str()).chain([self.tool.as_str()]).collect()
     }
 
     /// What differs between the request and what is expected of it. `headers` are all but those of the transport and of the
@@ -153,7 +241,7 @@ impl Case {
         };
         let boundary = sent.boundary();
         let body = String::from_utf8_lossy(&sent.body).into_owned();
-        demand("the method", sent.method.clone(), self.method.to_owned());
+        demand("the method", sent.method.clone(), self.method.clone());
         demand("the target", sent.target.clone(), self.target.clone());
         demand("the headers", lines(&sent.own_headers()).replace(&boundary, "BOUNDARY"), lines(&self.headers(headers)));
         match &self.body {
@@ -161,9 +249,9 @@ impl Case {
             // Compared as trees, shown as texts.
             Body::Json(expected) if serde_json::from_str(&body).ok().as_ref() == Some(expected) => {}
             Body::Json(expected) => demand("the body", body, expected.to_string()),
-            Body::Form(expected) => demand("the body", body, (*expected).to_owned()),
+            Body::Form(expected) => demand("the body", body, expected.clone()),
             Body::Multipart(expected) => {
-                demand("the body", body.replace(&boundary, "BOUNDARY"), (*expected).to_owned());
+                demand("the body", body.replace(&boundary, "BOUNDARY"), expected.clone());
             }
         }
         faults
@@ -179,7 +267,7 @@ impl Case {
         let Some((first, further)) = sent.split_first() else {
             return vec![format!("{}: no request was sent", self.tool)];
         };
-        let own = headers(self.method, &self.target);
+        let own = headers(&self.method, &self.target);
         let own: Vec<(&str, &str)> = own.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let mut faults = self.faults(first, &own);
         if further.len() != self.then.len() {
@@ -217,8 +305,8 @@ impl Case {
     }
 
     fn result_faults(&self, result: &Value) -> Vec<String> {
-        let differs = |(place, value): &&(&str, Value)| result.pointer(place) != Some(value);
-        let fault = |(place, value): &(&str, Value)| {
+        let differs = |(place, value): &&(String, Value)| result.pointer(place) != Some(value);
+        let fault = |(place, value): &(String, Value)| {
             let is = result.pointer(place).map_or("absent".to_owned(), Value::to_string);
             format!("{}: `{place}` of the result is {is}, expected {value}", self.tool)
         };
@@ -260,8 +348,7 @@ impl Case {
         match body {
             Value::Object(members) => {
                 let mask = |(name, value): (&String, &Value)| {
-                    let shown =
-                        if self.masked.contains(&name.as_str()) { Value::from("***") } else { self.masked(value) };
+                    let shown = if self.masked.contains(name) { Value::from("***") } else { self.masked(value) };
                     (name.clone(), shown)
                 };
                 Value::Object(members.iter().map(mask).collect())
@@ -308,6 +395,33 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_file_of_cases_says_what_the_methods_say_and_nothing_else() {
+        let read = Case::read(concat!(
+            "- tool: make_thing\n  arguments: {a: 1}\n  sends: POST /things?x=1\n  body: {thing: {a: 1, key: k}}\n  masking: [key]\n",
+            "- tool: find_thing\n  after: [{tool: make_thing, arguments: {a: 1}}]\n  sends: GET /things\n  then: [GET /more]\n",
+            "  answering: {/id: x}\n- tool: lose_thing\n  sends: DELETE /things/1\n  failing: not_found\n",
+        ));
+        let expected = vec![
+            case().masking(&["key"]),
+            Case::new("find_thing", json!({}), "GET", "/things")
+                .after("make_thing", json!({"a": 1}))
+                .then("GET", "/more")
+                .answering("/id", json!("x")),
+            Case::new("lose_thing", json!({}), "DELETE", "/things/1").failing(ProviderErrorKind::NotFound),
+        ];
+        assert_eq!(format!("{:?}", read.unwrap()), format!("{expected:?}"));
+        for (wrong, part) in [
+            ("- tool: t\n  sends: GET /\n  answers: {}\n", "answers"),
+            ("- tool: t\n  sends: GET\n", "t: expected a method"),
+            ("- tool: t\n  sends: PUT /\n  body: {}\n  form: a=b\n", "more than one"),
+            ("- tool: t\n  sends: PUT /\n  failing: sometimes\n", "sometimes"),
+        ] {
+            let fault = Case::read(wrong).unwrap_err();
+            assert!(fault.contains(part), "{fault}");
+        }
+    }
 
     fn header(name: &str, value: &str) -> (String, String) {
         (name.to_owned(), value.to_owned())
