@@ -248,7 +248,15 @@ mod tests {
 
     fn plan(kind: BodyKind, wrapper: Option<&str>, fields: Vec<BodyField>) -> BodyPlan {
         let content_type = HeaderValue::from_static("application/json");
-        BodyPlan { kind, content_type, wrapper: wrapper.map(str::to_owned), fields, whole: None, fixed: Vec::new() }
+        BodyPlan {
+            kind,
+            content_type,
+            wrapper: wrapper.map(str::to_owned),
+            fields,
+            whole: None,
+            fixed: Vec::new(),
+            looked_up: Vec::new(),
+        }
     }
 
     fn bind(plan: &BodyPlan, arguments: Value) -> Result<Payload, String> {

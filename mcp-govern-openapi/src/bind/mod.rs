@@ -72,7 +72,7 @@ pub(crate) fn bind<'a>(
     arguments: &Map<String, Value>,
     site: impl Into<Site<'a>>,
 ) -> Result<BoundRequest, String> {
-    refuse_unknown(row, arguments)?;
+    refuse_unknown(row, arguments, row.looked_up())?;
     let url = bind_url(row, arguments, site.into())?;
     let mut headers = Vec::with_capacity(row.fixed_headers.len() + MORE_HEADERS);
     headers.extend_from_slice(&row.fixed_headers);
@@ -95,7 +95,7 @@ pub(crate) fn bind<'a>(
 ///
 /// As [`bind`].
 pub(crate) fn fits(row: &Row, arguments: &Map<String, Value>, site: Site<'_>) -> Result<(), String> {
-    refuse_unknown(row, arguments)?;
+    refuse_unknown(row, arguments, &[])?;
     bind_url(row, arguments, site)?;
     for param in &row.headers {
         if let Some(value) = arguments.get(&param.argument) {
@@ -134,10 +134,11 @@ fn bind_url(row: &Row, arguments: &Map<String, Value>, site: Site<'_>) -> Result
     Ok(url)
 }
 
-/// The vendor ignores what it does not know, so a typo would go unnoticed: unknown arguments are refused here.
-fn refuse_unknown(row: &Row, arguments: &Map<String, Value>) -> Result<(), String> {
+/// The vendor ignores what it does not know, so a typo would go unnoticed: unknown arguments are refused here. `looked_up` are those
+/// that no caller gives.
+fn refuse_unknown(row: &Row, arguments: &Map<String, Value>, looked_up: &[String]) -> Result<(), String> {
     let properties = row.definition.input_schema.get("properties").and_then(Value::as_object);
-    for name in arguments.keys() {
+    for name in arguments.keys().filter(|name| !looked_up.contains(name)) {
         if !properties.is_some_and(|properties| properties.contains_key(name)) {
             return Err(format!("`{name}` is not an argument of `{}`", row.name));
         }

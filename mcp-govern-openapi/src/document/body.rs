@@ -55,6 +55,7 @@ pub(crate) fn read(
         fields: Vec::new(),
         whole: None,
         fixed: Vec::new(),
+        looked_up: Vec::new(),
     };
     if kind == BodyKind::Multipart && unwrap.is_some() {
         return Err("`unwrap` is not supported in a multipart body".to_owned());
@@ -111,6 +112,10 @@ impl Reader<'_> {
                 self.repeat(member.name, same, wrapper.is_some())?;
                 continue;
             }
+            if let Some(lookup) = member.source.get("x-lookup") {
+                self.look_up(member.name, lookup, wrapper.is_some())?;
+                continue;
+            }
             let stated = member.source.get("x-argument").and_then(Value::as_str);
             let argument = self.inherited.argument(&member.name, stated)?;
             let Value::Object(schema) = member.shown.schema else {
@@ -139,6 +144,17 @@ impl Reader<'_> {
             return Err(format!("`{name}`: `x-same-as` names no argument that stands before it in a JSON body"));
         };
         self.plan.fields.push(BodyField { name, wrapped, ..field.clone() });
+        Ok(())
+    }
+
+    /// A member whose value is looked up and never given.
+    fn look_up(&mut self, name: String, lookup: &Value, wrapped: bool) -> Checked<()> {
+        let Some(argument) = lookup.as_str().filter(|_| self.plan.kind == BodyKind::Json).map(str::to_owned) else {
+            return Err(format!("`{name}`: `x-lookup` names one of the document's `lookups`, in a JSON body"));
+        };
+        self.plan.looked_up.push(argument.clone());
+        let (codec, part) = (Codec::Same, PartKind::Field);
+        self.plan.fields.push(BodyField { argument, name, wrapped, codec, part });
         Ok(())
     }
 

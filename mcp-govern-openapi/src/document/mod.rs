@@ -12,6 +12,7 @@ pub(crate) mod govern;
 mod instead;
 mod keys;
 mod lint;
+mod lookup;
 mod names;
 mod naming;
 mod oauth;
@@ -151,6 +152,7 @@ impl Document {
             policy,
             scopes,
             probes: Vec::new(),
+            lookups: BTreeMap::new(),
             recipes: recipes::read(object, mode, faults),
             is_foreign: foreign.is_some(),
             left_out: Vec::new(),
@@ -161,6 +163,9 @@ impl Document {
             Faulty::Refused if faults.0.is_empty() => {
                 document.check_absent(first, &govern, mode, faults);
                 document.check_scopes(faults);
+                if faults.0.is_empty() {
+                    document.lookups = lookup::read(&document, &naming, &govern.lookups).map_err(at("x-govern"))?;
+                }
                 faults.0.extend(document.faulty_rows().map(|(_, fault)| fault));
                 if faults.0.is_empty() {
                     document.probes =
@@ -169,6 +174,10 @@ impl Document {
             }
             Faulty::Refused => {}
             Faulty::LeftOut => {
+                match lookup::read(&document, &naming, &govern.lookups) {
+                    Ok(lookups) => document.lookups = lookups,
+                    Err(fault) => faults.push("x-govern", fault),
+                }
                 document.leave_out_faulty_rows(faults);
                 document.check_absent(first, &govern, mode, faults);
                 document.check_scopes(faults);
@@ -240,6 +249,9 @@ impl Document {
             let asked =
                 self.row(read).ok_or_else(|| format!("`replaces` names `{read}`, which is not an operation"))?;
             check_replaces(row, asked)?;
+        }
+        if let Some(name) = row.looked_up().iter().find(|name| !self.lookups.contains_key(*name)) {
+            return Err(format!("`x-lookup: {name}` is not among the document's `lookups`"));
         }
         let Some(poll) = &row.poll else { return Ok(()) };
         let asked = self

@@ -2,7 +2,7 @@
 
 use http::HeaderValue;
 use mcp_govern_core::{BoundArgument, FixedValue, Location};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Codec, Places, join};
 
@@ -18,6 +18,8 @@ pub(crate) struct BodyPlan {
     pub(crate) whole: Option<BodyField>,
     /// Always sent: path from the root, value.
     pub(crate) fixed: Vec<(Vec<String>, Value)>,
+    /// The fields whose values are looked up and never given, by the names of their lookups.
+    pub(crate) looked_up: Vec<String>,
 }
 
 /// The media type of a body.
@@ -60,7 +62,9 @@ impl BodyPlan {
     /// How the arguments are bound, and what is always sent.
     pub(crate) fn bindings(&self) -> (Vec<BoundArgument>, Vec<FixedValue>) {
         let mut places = Places::default();
-        for field in &self.fields {
+        let (looked_up, given): (Vec<_>, Vec<_>) =
+            self.fields.iter().partition(|field| self.looked_up.contains(&field.argument));
+        for field in given {
             let wrapper = self.wrapper.as_deref().filter(|_| field.wrapped).unwrap_or_default();
             match &field.part {
                 PartKind::FileName { of } => places.bound.push((field.argument.clone(), join(wrapper, of))),
@@ -71,6 +75,10 @@ impl BodyPlan {
         }
         if let Some(field) = &self.whole {
             field.codec.places(&field.argument, "", &mut places);
+        }
+        for field in looked_up {
+            let wrapper = self.wrapper.as_deref().filter(|_| field.wrapped).unwrap_or_default();
+            places.fixed.push((join(wrapper, &field.name), json!({ "lookup": field.argument })));
         }
         for (path, value) in &self.fixed {
             places.fixed.push((path.join("."), value.clone()));

@@ -7,7 +7,7 @@ use std::{
 
 use mcp_govern_core::{Catalogue, CatalogueVersion, EditionId, ProviderInfo, ToolDefinition, ToolName};
 
-use super::{Policy, ProbePlan, RecipeSpec, Row, Schemes, Scopes, Servers};
+use super::{LookupPlan, Policy, ProbePlan, RecipeSpec, Row, Schemes, Scopes, Servers};
 use crate::error::Fault;
 
 /// A compiled document.
@@ -30,6 +30,8 @@ pub(crate) struct Document {
     pub(crate) policy: Policy,
     pub(crate) scopes: Scopes,
     pub(crate) probes: Vec<ProbePlan>,
+    /// Values that rows look up, each with the ways to them in the order in which they are tried.
+    pub(crate) lookups: BTreeMap<String, Vec<LookupPlan>>,
     /// The specifications of recipes that stand in it.
     pub(crate) recipes: Vec<RecipeSpec>,
     /// Whether others write and change it.

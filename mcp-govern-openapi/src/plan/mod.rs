@@ -10,6 +10,7 @@ mod codec;
 mod document;
 mod errors;
 mod list;
+mod lookup;
 mod path;
 mod policy;
 mod poll;
@@ -31,6 +32,7 @@ pub(crate) use self::{
     document::{Document, EditionName},
     errors::{ErrorPlan, MOST_READ, RemedyRule},
     list::{ListPlan, Paging},
+    lookup::LookupPlan,
     path::{ConfigSegment, PathParam, PathTemplate, Piece, Slash},
     policy::{LONGEST_WAIT, Policy, Rate, Throttle, ThrottleRule, WaitUnit},
     poll::{Pending, PollPlan},

@@ -124,6 +124,16 @@ pub(crate) struct Stated {
 }
 
 impl Row {
+    /// What is looked up before the request is made, by name.
+    pub(crate) fn looked_up(&self) -> &[String] {
+        self.body.as_ref().map(|body| body.looked_up.as_slice()).unwrap_or_default()
+    }
+
+    /// Whether anything is.
+    pub(crate) fn looks_up(&self) -> bool {
+        !self.looked_up().is_empty()
+    }
+
     /// Whether it has an argument of that name.
     pub(crate) fn takes(&self, argument: &str) -> bool {
         self.definition.arguments().any(|name| name == argument)

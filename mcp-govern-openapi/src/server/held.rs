@@ -19,6 +19,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Held<'a> {
     arguments: Cow<'a, Map<String, Value>>,
+    /// What was looked up for the request: no caller gives it, and no rule is about it.
+    looked_up: Map<String, Value>,
 }
 
 impl Held<'_> {
@@ -26,11 +28,22 @@ impl Held<'_> {
         &self.arguments
     }
 
+    /// The same with a value that was looked up for it.
+    pub(super) fn with(mut self, name: &str, value: Value) -> Self {
+        self.looked_up.insert(name.to_owned(), value);
+        self
+    }
+
+    /// What was looked up.
+    pub(super) fn looked_up(&self) -> &Map<String, Value> {
+        &self.looked_up
+    }
+
     /// The same with values put out of sight, for a preview.
     pub(crate) fn masked(self, mask: impl FnOnce(&mut Map<String, Value>)) -> Self {
         let mut arguments = self.arguments.into_owned();
         mask(&mut arguments);
-        Self { arguments: Cow::Owned(arguments) }
+        Self { arguments: Cow::Owned(arguments), looked_up: self.looked_up }
     }
 }
 
@@ -51,7 +64,7 @@ impl OpenApiServer {
         rules
             .hold(&row.definition, &arguments)
             .map_err(|text| ProviderError::new(ProviderErrorKind::RuleViolated, format!("`{}`: {text}", row.name)))?;
-        Ok(Held { arguments })
+        Ok(Held { arguments, looked_up: Map::new() })
     }
 
     /// Fills in what need not be given, within what the server's configuration reaches.

@@ -5,6 +5,7 @@ mod authorize;
 mod held;
 mod judge;
 mod long;
+mod lookup;
 mod open;
 mod poll;
 mod preview;
@@ -29,6 +30,7 @@ use tokio::time::Instant;
 
 use self::{
     aside::Aside,
+    lookup::Found,
     reach::Reach,
     recipe::{Entry, Recipes},
 };
@@ -68,6 +70,8 @@ pub(crate) struct OpenApiServer {
     pub(crate) reach: Arc<Reach>,
     /// The tools that the server's auth method can call and its configuration reaches.
     pub(crate) catalogue: Arc<Catalogue>,
+    /// What its rows have looked up.
+    pub(crate) looked_up: Found,
 }
 
 /// The result of a row, before it is cut to size.

@@ -8,7 +8,7 @@ use mcp_govern_core::{
 };
 use url::Url;
 
-use super::{OpenApiServer, Shared, reach::Reach};
+use super::{OpenApiServer, Shared, lookup::Found, reach::Reach};
 use crate::{
     base_url::check_base,
     bind::segment,
@@ -42,6 +42,7 @@ impl OpenApiServer {
             segments,
             catalogue,
             reach: Arc::new(reach),
+            looked_up: Found::default(),
             shared: Arc::clone(shared),
         })
     }

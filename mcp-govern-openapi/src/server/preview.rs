@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use mcp_govern_core::{CallRules, CredentialFacts, ProviderError, RequestPreview, ToolName};
 use serde_json::{Map, Value};
 
-use super::{OpenApiServer, Tool, authorize::Scheme};
+use super::{OpenApiServer, Tool, authorize::Scheme, lookup::LATER};
 use crate::{bind::Payload, plan::Row, redact::MASK, send::seconds};
 
 impl OpenApiServer {
@@ -41,6 +41,8 @@ impl OpenApiServer {
     ) -> Result<RequestPreview, ProviderError> {
         let arguments = self.hold(row, Cow::Borrowed(arguments), rules)?;
         let arguments = arguments.masked(|arguments| hide_secrets(&row.definition.input_schema, arguments));
+        let later = row.looked_up().iter();
+        let arguments = later.fold(arguments, |arguments, name| arguments.with(name, Value::from(LATER)));
         let bound = self.bind(row, &arguments)?;
         let mut preview = RequestPreview::new(row.method.as_str(), bound.url);
         for (name, value) in &bound.headers {

@@ -81,7 +81,14 @@ impl OpenApiServer {
     /// Judges and binds the arguments.
     pub(crate) fn bind(&self, row: &Row, arguments: &Held<'_>) -> Result<BoundRequest, ProviderError> {
         let judged = judge(row, arguments.as_map(), self.shared.clock.now());
-        let arguments = judged.map_err(|faults| invalid(row, &faults.join("; ")))?;
+        let looked_up = arguments.looked_up();
+        let mut arguments = judged.map_err(|faults| invalid(row, &faults.join("; ")))?;
+        if !looked_up.is_empty() {
+            if let Some(given) = looked_up.keys().find(|name| arguments.contains_key(*name)) {
+                return Err(invalid(row, &format!("`{given}` is not an argument: it is looked up")));
+            }
+            arguments.to_mut().extend(looked_up.clone());
+        }
         let site = self.site_of(row, &arguments).map_err(|text| invalid(row, text))?;
         let arguments = instead::sent(&row.instead, &arguments);
         let mut bound = bind(row, &arguments, site).map_err(|text| invalid(row, &text))?;

@@ -20,25 +20,35 @@ impl OpenApiServer {
         cx: &CallContext<'_>,
         deadline: Instant,
     ) -> Result<RowResult, ProviderError> {
-        let arguments = self.hold(row, Cow::Borrowed(arguments), rules)?;
-        let Some(asked) = self.replaced(row, rules) else {
+        let mut arguments = self.hold(row, Cow::Borrowed(arguments), rules)?;
+        let replaced = self.replaced(row, rules);
+        if replaced.is_none() && !row.looks_up() {
             return self.run_held(row, &arguments, rules, cx, deadline).await;
+        }
+        let mut before = match replaced {
+            Some(asked) => Box::pin(self.look_before(row, asked, &arguments, rules, cx, deadline)).await?,
+            None => Vec::new(),
         };
-        let before = Box::pin(self.look_before(row, asked, &arguments, rules, cx, deadline)).await?;
+        if row.looks_up() {
+            match Box::pin(self.look_up(row, arguments, cx, deadline)).await {
+                Ok((with, asked)) => {
+                    arguments = with;
+                    before.extend(asked);
+                }
+                Err(error) => return Err(after(before, error)),
+            }
+        }
         match Box::pin(self.run_held(row, &arguments, rules, cx, deadline)).await {
             Ok(mut result) => {
                 result.exchanges.splice(0..0, before);
                 Ok(result)
             }
-            Err(error) => {
-                let exchanges = before.into_iter().chain(error.exchanges().iter().cloned()).collect();
-                Err(error.with_sent(Sent::Yes).with_exchanges(exchanges))
-            }
+            Err(error) => Err(after(before, error)),
         }
     }
 
     /// Runs a row with arguments that may be sent.
-    async fn run_held(
+    pub(super) async fn run_held(
         &self,
         row: &Row,
         arguments: &Held<'_>,
@@ -108,6 +118,13 @@ impl OpenApiServer {
         let error = ProviderError::new(ProviderErrorKind::RuleViolated, text).with_sent(Sent::Yes);
         Err(error.with_exchanges(found.exchanges))
     }
+}
+
+/// An error behind exchanges that went well.
+fn after(before: Vec<Exchange>, error: ProviderError) -> ProviderError {
+    let sent = if before.is_empty() { error.sent() } else { Sent::Yes };
+    let exchanges = before.into_iter().chain(error.exchanges().iter().cloned()).collect();
+    error.with_sent(sent).with_exchanges(exchanges)
 }
 
 /// A write whose outcome is unknown must not be repeated without looking; the message says so.

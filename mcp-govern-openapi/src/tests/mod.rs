@@ -10,6 +10,7 @@ mod fuzz;
 mod hostile;
 mod instead;
 mod long;
+mod lookups;
 mod paging;
 mod polling;
 mod probing;

@@ -32,7 +32,7 @@ const SERVERS: usize = 3;
 /// How many tools a page of a list has.
 const PAGE: usize = 100;
 /// How many lists one measurement makes: the first of them after a pause pays for caches that are cold.
-const LISTINGS: usize = 20;
+const LISTINGS: u32 = 20;
 /// How often each measurement is made; the median counts.
 const ROUNDS: u32 = 9;
 
@@ -52,7 +52,8 @@ pub(crate) fn figures() -> Vec<Figure> {
             let (large, small) = (large_each / 1e3, small_each / 1e3);
             format!("{large:.1} us against {small:.1} us for each tool, from a checkpoint")
         }),
-        Figure::new("page_of_1350_vs_list", page / list, 1.0 / 10.0, "of the whole list", {
+        // A hundred tools are 0.074 of the list; finding out who asks and what holds for the caller comes to it, for each request.
+        Figure::new("page_of_1350_vs_list", page / list, 0.12, "of the whole list", {
             format!("{:.0} us for a page of {PAGE} against {:.0} us", page / 1e3, list / 1e3)
         }),
         Figure::new(

@@ -64,6 +64,8 @@ pub(crate) struct DocumentGovern {
     pub(crate) remedies: Vec<RemedyGovern>,
     pub(crate) warnings: Vec<WarningGovern>,
     pub(crate) probe: Vec<ProbeGovern>,
+    /// Values that no caller gives, by the names by which members of bodies refer to them.
+    pub(crate) lookups: BTreeMap<String, Vec<LookupGovern>>,
     pub(crate) sunset: Option<SunsetGovern>,
     /// Which edition of the provider the document is.
     pub(crate) edition: Option<EditionGovern>,
@@ -185,6 +187,31 @@ pub(crate) struct ProbeGovern {
     pub(crate) more: bool,
     /// Told with the facts.
     pub(crate) remark: Option<String>,
+}
+
+/// One way to look a value up.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LookupGovern {
+    pub(crate) operation: String,
+    pub(crate) when: Option<String>,
+    #[serde(default)]
+    pub(crate) arguments: Map<String, Value>,
+    /// Arguments that the server's configuration fills in.
+    #[serde(default)]
+    pub(crate) config: BTreeMap<String, String>,
+    /// Which item of a list is meant.
+    pub(crate) matching: Option<MatchingGovern>,
+    /// Where the value is.
+    pub(crate) value: String,
+}
+
+/// The item that has a configured value at a place.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MatchingGovern {
+    pub(crate) at: String,
+    pub(crate) config: String,
 }
 
 #[derive(Debug, Deserialize)]

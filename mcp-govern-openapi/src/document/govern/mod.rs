@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 
 pub(crate) use self::{
     document::{
-        DocumentGovern, ErrorsGovern, FieldFormatGovern, FieldGovern, OthersGovern, ProbeGovern, RateGovern,
-        RegionFromGovern, RemedyGovern, RequestIdGovern, SchemeGovern, WaitGovern, WaitUnitGovern,
+        DocumentGovern, ErrorsGovern, FieldFormatGovern, FieldGovern, LookupGovern, OthersGovern, ProbeGovern,
+        RateGovern, RegionFromGovern, RemedyGovern, RequestIdGovern, SchemeGovern, WaitGovern, WaitUnitGovern,
     },
     operation::{
         CheckGovern, CheckKindGovern, DiffersGovern, EndsNowGovern, IdempotentGovern, InsteadGovern, KeepGovern,

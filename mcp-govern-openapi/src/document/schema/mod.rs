@@ -70,7 +70,8 @@ const HIDDEN: [&str; 9] =
 /// Keywords of our own that core reads: what is personal, and what is said of a value that does not fit.
 const OWN: [&str; 2] = ["x-personal", "x-fault"];
 /// What is kept of a member's own schema for whoever binds it.
-const MEMBER: [&str; 6] = ["x-argument", "x-filename-of", "x-same-as", "contentEncoding", "contentMediaType", "format"];
+const MEMBER: [&str; 7] =
+    ["x-argument", "x-filename-of", "x-lookup", "x-same-as", "contentEncoding", "contentMediaType", "format"];
 /// Keywords that refer in ways that are not supported.
 const REFUSED: [&str; 7] = ["$dynamicRef", "$dynamicAnchor", "$anchor", "$id", "$defs", "definitions", "$recursiveRef"];
 
