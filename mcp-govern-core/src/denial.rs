@@ -74,6 +74,8 @@ denial_codes! {
     GrantExpired = "grant_expired",
     /// The person or the AI client has as many calls in flight, or has begun as many lately, as one may.
     QuotaExceeded = "quota_exceeded",
+    /// The server's configuration keeps the tool from working: nothing was sent.
+    ToolUnusable = "tool_unusable",
     /// The arguments do not fit the tool's schema.
     InvalidArguments = "invalid_arguments",
     /// The arguments are outside what a rule allows.

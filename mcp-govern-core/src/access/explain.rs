@@ -101,6 +101,8 @@ pub enum Check {
     Grant,
     /// The person and the AI client have room for one more call. Each node counts its own calls.
     Quota,
+    /// The server's configuration lets the tool work; looked at after a call is admitted, where the server is open.
+    Usable,
     /// The credential is there that the vendor is sent, where the tool needs one; looked at after a call is admitted.
     Credential,
 }
@@ -116,6 +118,24 @@ impl Explanation {
                 self.denied = self.denied.or(denial.map(Denial::code));
             }
         }
+        self
+    }
+}
+
+impl Explanation {
+    /// With what keeps the tool from working with its server, as [`ToolServer::obstacle`](crate::ToolServer::obstacle) says it. To be
+    /// called where the server is open.
+    #[must_use]
+    pub fn with_obstacle(mut self, obstacle: Option<String>) -> Self {
+        let failed = obstacle.is_some().then_some(DenialCode::ToolUnusable);
+        self.checks.push(CheckTrace {
+            check: Check::Usable,
+            result: failed.map_or(CheckResult::Passed, CheckResult::Failed),
+            detail: obstacle
+                .unwrap_or_else(|| "nothing in the server's configuration keeps the tool from working".to_owned()),
+            remedy: failed.map(|_| Remedy::AskAdministrator),
+        });
+        self.denied = self.denied.or(failed);
         self
     }
 }

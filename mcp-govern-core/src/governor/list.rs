@@ -167,7 +167,19 @@ impl Governor {
             self.core.calls.quotas.explain(self.core.calls.user_hash(&principal.user), &principal.client);
         let explained = view.snapshot.explain(&caller, &id, &moment);
         let explained = explained.with_quota(&detail, used_up.map(|used_up| used_up.denial()).as_ref());
+        let open = view.servers.get(id.server()).and_then(|open| open.ready().ok());
+        let explained = match open {
+            Some(server) if view.snapshot.tool(&id).is_some() => explained.with_obstacle(server.obstacle(id.name())),
+            _ => explained,
+        };
         Ok(self.core.with_state(|state| explained.with_credential(&view.snapshot, state, moment.now)))
+    }
+
+    /// What keeps a tool from working with its server as it is configured, in a sentence; none where nothing does, or where the server
+    /// is not open here.
+    pub fn obstacle(&self, tool: &ToolId) -> Option<String> {
+        let view = self.core.view();
+        view.servers.get(tool.server())?.ready().ok()?.obstacle(tool.name())
     }
 
     pub(super) fn seen_by(&self, principal: &Principal) -> Result<(Arc<View>, Caller, Moment), Denial> {

@@ -17,7 +17,7 @@ use crate::{
         StatedClient, escaped,
     },
     check::{Checked, check_normal, invalid, normalised},
-    denial::{Denial, DenialCode},
+    denial::{Denial, DenialCode, Remedy},
     journal::{Revision, StoredCredential},
     provider::{ProviderError, ProviderErrorKind, TraceContext},
     quota::Share,
@@ -67,7 +67,8 @@ impl Admitted {
     }
 }
 
-/// What the tool's server finds wrong with arguments that fit the schema and the rules.
+/// What the tool's server finds wrong with a call: that the tool cannot work there at all, or with arguments that fit the schema and
+/// the rules.
 ///
 /// INVARIANT: arguments are judged whole before anything is on record, and for a preview alike
 /// (`what_a_server_refuses_of_arguments_is_denied_before_the_record_and_the_vault_and_in_a_preview_alike`).
@@ -75,6 +76,9 @@ pub(super) fn judge(admitted: &Admitted, checked: &Checked) -> Result<(), Denial
     let permit = &admitted.permit;
     // A server that is not open says so when it is called.
     let Ok(server) = admitted.server() else { return Ok(()) };
+    if let Some(obstacle) = server.obstacle(&permit.definition().name) {
+        return Err(Denial::new(DenialCode::ToolUnusable, obstacle, Remedy::AskAdministrator));
+    }
     server
         .check(&permit.definition().name, checked.arguments())
         .map_err(|faults| invalid(permit.exposed_name(), faults))

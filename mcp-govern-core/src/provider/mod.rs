@@ -95,6 +95,18 @@ pub trait ToolServer: fmt::Debug + Send + Sync + 'static {
         Ok(())
     }
 
+    /// What keeps a tool from ever working with this server as it is configured, and what to do, in a sentence: an OAuth scope that
+    /// its app does not ask for, a kind of key that may not do it. A reviewer is shown it, and calls are denied before anything is
+    /// sent.
+    ///
+    /// # Contract
+    ///
+    /// Constant for the life of the value; names no secret. Most tools have none.
+    fn obstacle(&self, tool: &ToolName) -> Option<String> {
+        let _ = tool;
+        None
+    }
+
     /// The tools as this release states them.
     ///
     /// # Contract

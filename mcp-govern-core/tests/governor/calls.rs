@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, sync::atomic::Ordering};
 use mcp_govern_core::{
     ArgumentFault, ArgumentRule, Constraint, DenialCode, ProfileId, ProviderErrorKind, Remedy, Sent, Timestamp,
     ToolsetBinding, ToolsetId, TraceContext,
+    access::Check,
     audit::{AuditRecord, CallResult},
     governor::CallRequest,
     journal::Action,
@@ -308,4 +309,27 @@ async fn what_a_server_refuses_of_arguments_is_denied_before_the_record_and_the_
     assert_eq!(denied.code, DenialCode::InvalidArguments);
     let asked = json!({"page_id": "p1"});
     assert_eq!(denied.arguments_digest, Some(audit_key().arguments(asked.as_object().unwrap())));
+}
+
+#[tokio::test]
+async fn a_tool_that_cannot_work_with_its_server_is_explained_and_not_called_in_vain() {
+    let world = World::open().await;
+    let listed = tool("list_pages");
+    assert_eq!(world.governor.obstacle(&listed), None);
+    let explained = world.governor.explain(&principal("ann"), listed.clone()).unwrap();
+    assert!(explained.denied.is_none() && explained.checks.iter().any(|trace| trace.check == Check::Usable));
+    let why = "the app does not ask for `pages.read`";
+    *world.vendor.obstacle.lock().unwrap() = Some(why.to_owned());
+    let reads = world.faults().vault_reads.load(Ordering::SeqCst);
+    let request = CallRequest::new("acme_list_pages").with_argument("page_id", "p1");
+    let called = world.governor.call(&principal("ann"), request.clone()).await.unwrap_err();
+    let denial = called.denial().unwrap();
+    assert_eq!((denial.code(), denial.message()), (DenialCode::ToolUnusable, why));
+    assert_eq!(denial.remedy(), &Remedy::AskAdministrator);
+    assert_eq!(world.governor.preview(&principal("ann"), request).unwrap_err().denial(), Some(denial));
+    assert_eq!(world.governor.obstacle(&listed).as_deref(), Some(why));
+    let explained = world.governor.explain(&principal("ann"), listed).unwrap();
+    assert_eq!(explained.denied, Some(DenialCode::ToolUnusable));
+    assert_eq!(world.faults().vault_reads.load(Ordering::SeqCst), reads);
+    assert_eq!(world.vendor.seen(), []);
 }

@@ -57,6 +57,8 @@ pub(crate) struct Vendor {
     pub(crate) nodes: std::sync::atomic::AtomicUsize,
     /// What the server finds wrong with the arguments of every call.
     pub(crate) argument_faults: Mutex<Vec<ArgumentFault>>,
+    /// What keeps every tool from working.
+    pub(crate) obstacle: Mutex<Option<String>>,
     /// What a probe finds besides whose key it is.
     pub(crate) probe_finds: Mutex<CredentialFacts>,
     /// Why discovery fails, while it does.
@@ -75,6 +77,7 @@ impl Vendor {
             bad_keys: Mutex::default(),
             nodes: std::sync::atomic::AtomicUsize::new(0),
             argument_faults: Mutex::default(),
+            obstacle: Mutex::default(),
             probe_finds: Mutex::default(),
             discovery_fails: Mutex::default(),
             discoveries: std::sync::atomic::AtomicUsize::new(0),
@@ -176,6 +179,10 @@ impl ToolServer for AcmeServer {
         let rule =
             |pages: &Vec<Value>| ArgumentRule::new("page_id", Constraint::OneOf(pages.clone())).with_absent_allowed();
         self.pages.iter().map(rule).collect()
+    }
+
+    fn obstacle(&self, _: &ToolName) -> Option<String> {
+        self.vendor.obstacle.lock().unwrap().clone()
     }
 
     fn check(&self, _: &ToolName, _: &CheckedArguments) -> Result<(), Vec<ArgumentFault>> {

@@ -53,7 +53,7 @@ use crate::{
         defaults::{fill_all, fill_paths, settle},
         parse_yaml,
     },
-    plan::{Document, EditionName, Policy, Row, Schemes, Scopes, Servers},
+    plan::{AskedScopes, ConfigRule, Document, EditionName, FieldFormat, Policy, Row, Schemes, Scopes, Servers},
 };
 
 /// What becomes of what cannot be honoured.
@@ -137,6 +137,7 @@ impl Document {
         let rows = rows::compiled(&operations, shared, faults);
         let mut info = info(object, &govern, &schemes, &servers, first).map_err(at("info"))?;
         info.base_url = servers.base().filter(|_| foreign.is_some()).cloned();
+        let asked = asked_scopes(&govern, &schemes).map_err(at("x-govern.asked_scopes"))?;
         let regions = &servers.regions;
         let mut document = Self {
             info,
@@ -153,6 +154,7 @@ impl Document {
             scopes,
             probes: Vec::new(),
             lookups: BTreeMap::new(),
+            asked_scopes: asked,
             recipes: recipes::read(object, mode, faults),
             is_foreign: foreign.is_some(),
             left_out: Vec::new(),
@@ -320,6 +322,16 @@ fn version(govern: &DocumentGovern, first: Option<&Document>) -> Checked<Catalog
         Some(version) => Ok(CatalogueVersion(version)),
         None => Ok(first.map_or(CatalogueVersion::UNSTATED, |first| first.version)),
     }
+}
+
+/// Where servers say which scopes their app asks for: a configuration of that format.
+fn asked_scopes(govern: &DocumentGovern, schemes: &Schemes) -> Checked<Option<AskedScopes>> {
+    let Some(stated) = &govern.asked_scopes else { return Ok(None) };
+    let is_meant = |rule: &&ConfigRule| rule.name == stated.config && rule.format == Some(FieldFormat::Scopes);
+    if !schemes.config.iter().any(|rule| is_meant(&rule)) {
+        return Err(format!("`config: {}` is not a configuration with `format: scopes`", stated.config));
+    }
+    Ok(Some(AskedScopes { config: stated.config.clone(), covers: stated.covers.clone() }))
 }
 
 fn edition_name(govern: &DocumentGovern) -> Checked<Option<EditionName>> {

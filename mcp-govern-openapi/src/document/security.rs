@@ -216,6 +216,7 @@ impl From<FieldFormatGovern> for FieldFormat {
             FieldFormatGovern::Email => Self::Email,
             FieldFormatGovern::Ids => Self::Ids,
             FieldFormatGovern::Hosts => Self::Hosts,
+            FieldFormatGovern::Scopes => Self::Scopes,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use mcp_govern_core::{Catalogue, CatalogueVersion, EditionId, ProviderInfo, ToolDefinition, ToolName};
 
-use super::{LookupPlan, Policy, ProbePlan, RecipeSpec, Row, Schemes, Scopes, Servers};
+use super::{AskedScopes, LookupPlan, Policy, ProbePlan, RecipeSpec, Row, Schemes, Scopes, Servers};
 use crate::error::Fault;
 
 /// A compiled document.
@@ -32,6 +32,8 @@ pub(crate) struct Document {
     pub(crate) probes: Vec<ProbePlan>,
     /// Values that rows look up, each with the ways to them in the order in which they are tried.
     pub(crate) lookups: BTreeMap<String, Vec<LookupPlan>>,
+    /// Where servers say which OAuth scopes their app asks for.
+    pub(crate) asked_scopes: Option<AskedScopes>,
     /// The specifications of recipes that stand in it.
     pub(crate) recipes: Vec<RecipeSpec>,
     /// Whether others write and change it.

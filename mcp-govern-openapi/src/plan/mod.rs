@@ -4,6 +4,7 @@
 //! and read (`decode`) by them. None of these names another one.
 
 mod arguments;
+mod asked_scopes;
 mod body;
 mod check;
 mod codec;
@@ -26,6 +27,7 @@ mod servers;
 pub use self::recipe::RecipeSpec;
 pub(crate) use self::{
     arguments::{EndsNow, Fields, Instead, Keys, check_sent},
+    asked_scopes::AskedScopes,
     body::{BodyField, BodyKind, BodyPlan, PartKind},
     check::{Check, Place, Rule, Span, Variant},
     codec::{Codec, FieldCodec, ObjectCodec, Places, Rest, WrapCodec, join},

@@ -50,6 +50,8 @@ pub(crate) enum FieldFormat {
     Ids,
     /// Hosts, separated by commas.
     Hosts,
+    /// OAuth scopes, separated by spaces or commas.
+    Scopes,
 }
 
 /// All schemes of a document.

@@ -6,6 +6,7 @@ mod held;
 mod judge;
 mod long;
 mod lookup;
+mod obstacle;
 mod open;
 mod poll;
 mod preview;
@@ -70,6 +71,8 @@ pub(crate) struct OpenApiServer {
     pub(crate) reach: Arc<Reach>,
     /// The tools that the server's auth method can call and its configuration reaches.
     pub(crate) catalogue: Arc<Catalogue>,
+    /// The OAuth scopes that its app asks for, where the configuration says so.
+    pub(crate) asked: Option<Vec<String>>,
     /// What its rows have looked up.
     pub(crate) looked_up: Found,
 }
@@ -150,6 +153,10 @@ impl ToolServer for OpenApiServer {
 
     fn check(&self, tool: &ToolName, arguments: &CheckedArguments) -> Result<(), Vec<ArgumentFault>> {
         self.judge(tool, arguments.as_map(), arguments.rules())
+    }
+
+    fn obstacle(&self, tool: &ToolName) -> Option<String> {
+        self.obstacle_of(tool)
     }
 
     async fn discover(&self, _cx: DiscoverContext<'_>) -> Result<Arc<Catalogue>, ProviderError> {

@@ -13,7 +13,7 @@ use crate::{
     base_url::check_base,
     bind::segment,
     header::check_header_value,
-    plan::{ConfigRule, FieldFormat, OWN_ORIGIN, Row},
+    plan::{AskedScopes, ConfigRule, FieldFormat, OWN_ORIGIN, Row},
 };
 
 impl OpenApiServer {
@@ -42,6 +42,7 @@ impl OpenApiServer {
             segments,
             catalogue,
             reach: Arc::new(reach),
+            asked: asked_by(shared, spec),
             looked_up: Found::default(),
             shared: Arc::clone(shared),
         })
@@ -104,8 +105,8 @@ impl Shared {
             if let Some(pattern) = rule.pattern.as_ref().filter(|pattern| !pattern.is_match(value)) {
                 return Err(config(format!("`{name}` does not match `{}`", pattern.as_str())));
             }
-            // These are read as lists, by `Reach`.
-            if matches!(rule.format, Some(FieldFormat::Ids | FieldFormat::Hosts)) {
+            // These are read as lists, by `Reach` and as what the app asks for.
+            if matches!(rule.format, Some(FieldFormat::Ids | FieldFormat::Hosts | FieldFormat::Scopes)) {
                 continue;
             }
             let checked = check_header_value(value);
@@ -183,6 +184,15 @@ impl Shared {
         let tools: Vec<_> = all.tools.iter().filter(callable).cloned().collect();
         if tools.len() == all.tools.len() { all.clone() } else { Arc::new(Catalogue { version: all.version, tools }) }
     }
+}
+
+/// The scopes that a server's app asks for. Those of another auth method say nothing.
+fn asked_by(shared: &Shared, spec: &ServerSpec) -> Option<Vec<String>> {
+    let document = &shared.document;
+    let scopes = document.asked_scopes.as_ref()?;
+    let mut rules = document.schemes.config.iter().filter(|rule| rule.name == scopes.config);
+    let is_own = rules.any(|rule| rule.method.as_ref().is_none_or(|method| *method == spec.auth_method));
+    spec.config.get(&scopes.config).filter(|_| is_own).map(|text| AskedScopes::list(text))
 }
 
 fn config(text: String) -> ProviderError {

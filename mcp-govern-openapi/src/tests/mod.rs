@@ -11,6 +11,7 @@ mod hostile;
 mod instead;
 mod long;
 mod lookups;
+mod obstacles;
 mod paging;
 mod polling;
 mod probing;

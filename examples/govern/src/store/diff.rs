@@ -55,6 +55,9 @@ struct Diff {
     /// How this program's own provider or document of the server differs from what was synced.
     #[serde(skip_serializing_if = "Option::is_none")]
     differs: Option<String>,
+    /// What keeps it from working with its server as it is configured, and what to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    obstacle: Option<String>,
     /// Whose holders can call it once it is approved.
     impact: Vec<Impact>,
 }
@@ -103,6 +106,7 @@ pub(crate) fn run(
         changes,
         definition: reviewed.is_none().then(|| Arc::clone(definition)),
         differs: session.differing().remove(id.server()),
+        obstacle: session.governor.obstacle(id),
         impact: impact(&state, [id]),
     };
     show(&shown, form, out)?;
@@ -132,6 +136,9 @@ impl Report for Diff {
         writeln!(out, "  class       {}{}", self.class, plain(&why))?;
         if let Some(whom) = &self.notifies {
             writeln!(out, "  notifies    {}", plain(whom))?;
+        }
+        if let Some(obstacle) = &self.obstacle {
+            writeln!(out, "  cannot work {}", plain(obstacle))?;
         }
         for impact in &self.impact {
             writeln!(out, "  reached by  holders of `{}` through toolset `{}`", impact.profile, impact.toolset)?;

@@ -49,6 +49,10 @@ pub(crate) async fn run(
     let moment = Moment::new(session.governor.now(), freshness);
     let explanation = snapshot.explain(&snapshot.resolve(&principal), &tool, &moment);
     let explanation = explanation.with_credential(&snapshot, &session.state(), moment.now);
+    let explanation = match snapshot.tool(&tool) {
+        Some(_) => explanation.with_obstacle(session.governor.obstacle(&tool)),
+        None => explanation,
+    };
     let admitted = explanation.denied.is_none();
     let unknown = unknown_person(session, &asked.user).await?.into_iter().collect();
     show(&Explained { explanation, client: asked.client.clone(), admitted, unknown }, form, out)?;

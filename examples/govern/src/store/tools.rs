@@ -113,6 +113,9 @@ struct Row {
     staged: Vec<Digest>,
     client_types: Option<BTreeSet<ClientType>>,
     toolsets: Vec<ToolsetId>,
+    /// What keeps it from working with its server as it is configured, and what to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    obstacle: Option<String>,
 }
 
 /// A row of an answer of this verb, as far as `approve --from` reads it.
@@ -157,13 +160,13 @@ pub(crate) fn run(
     });
     let mut differing = session.differing();
     differing.retain(|server, _| which.server.as_ref().is_none_or(|only| only == server));
-    let tools = wanted.map(|(id, tool)| Row::of(&state, id, tool)).collect();
+    let tools = wanted.map(|(id, tool)| Row::of(session, &state, id, tool)).collect();
     show(&Tools { tools, differing }, form, out)?;
     Ok(ExitCode::SUCCESS)
 }
 
 impl Row {
-    fn of(state: &State, id: &ToolId, tool: &Tool) -> Self {
+    fn of(session: &Session, state: &State, id: &ToolId, tool: &Tool) -> Self {
         let toolsets = state.toolsets().iter().filter(|(_, toolset)| toolset.holds(id, tool));
         Self {
             tool: id.clone(),
@@ -186,6 +189,7 @@ impl Row {
             staged: tool.staged().map(|(digest, _, _)| digest).collect(),
             client_types: tool.client_types().cloned(),
             toolsets: toolsets.map(|(id, _)| id.clone()).collect(),
+            obstacle: session.governor.obstacle(id),
         }
     }
 }
@@ -206,6 +210,9 @@ impl Report for Tools {
             ]);
         }
         table.write(out, "No such tools.")?;
+        for (tool, obstacle) in self.tools.iter().filter_map(|row| Some((&row.tool, row.obstacle.as_ref()?))) {
+            writeln!(out, "{tool} cannot work: {}", super::output::plain(obstacle))?;
+        }
         for (server, how) in &self.differing {
             writeln!(out, "`{server}` is not as it was synced: {}", super::output::plain(how))?;
         }

@@ -66,6 +66,8 @@ pub(crate) struct DocumentGovern {
     pub(crate) probe: Vec<ProbeGovern>,
     /// Values that no caller gives, by the names by which members of bodies refer to them.
     pub(crate) lookups: BTreeMap<String, Vec<LookupGovern>>,
+    /// Where a server says which OAuth scopes its app asks for.
+    pub(crate) asked_scopes: Option<AskedScopesGovern>,
     pub(crate) sunset: Option<SunsetGovern>,
     /// Which edition of the provider the document is.
     pub(crate) edition: Option<EditionGovern>,
@@ -206,6 +208,16 @@ pub(crate) struct LookupGovern {
     pub(crate) value: String,
 }
 
+/// Where a server says which OAuth scopes its app asks for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AskedScopesGovern {
+    pub(crate) config: String,
+    /// By wide scope: the scopes that it holds.
+    #[serde(default)]
+    pub(crate) covers: BTreeMap<String, Vec<String>>,
+}
+
 /// The item that has a configured value at a place.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -242,6 +254,8 @@ pub(crate) enum FieldFormatGovern {
     Ids,
     /// Hosts, separated by commas.
     Hosts,
+    /// OAuth scopes, separated by spaces or commas.
+    Scopes,
 }
 
 /// What becomes of tools without the argument that a server is limited in.
