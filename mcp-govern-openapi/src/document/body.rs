@@ -30,6 +30,7 @@ pub(crate) fn read(
     schemas: &mut Schemas<'_>,
     node: &Value,
     unwrap: Option<&str>,
+    given: &[Argument],
     inherited: Inherited<'_>,
 ) -> Checked<(BodyPlan, Vec<Argument>)> {
     let body = components.object(node)?;
@@ -61,7 +62,7 @@ pub(crate) fn read(
         return Err("`unwrap` is not supported in a multipart body".to_owned());
     }
     let required = body.get("required") == Some(&Value::Bool(true));
-    let mut reader = Reader { plan: plan(kind, media), arguments: Vec::new(), inherited };
+    let mut reader = Reader { plan: plan(kind, media), arguments: Vec::new(), given, inherited };
     if root.contains_key("properties") && !branches(&root) {
         reader.members(schemas, &root, unwrap)?;
     } else if unwrap.is_some() {
@@ -75,6 +76,8 @@ pub(crate) fn read(
 struct Reader<'a> {
     plan: BodyPlan,
     arguments: Vec<Argument>,
+    /// Those of the path, the query and the headers.
+    given: &'a [Argument],
     inherited: Inherited<'a>,
 }
 
@@ -109,7 +112,8 @@ impl Reader<'_> {
         for member in members.shown {
             let part = self.part(&member)?;
             if let Some(same) = member.source.get("x-same-as") {
-                self.repeat(member.name, same, wrapper.is_some())?;
+                let codec = member.shown.codec;
+                self.repeat(member.name, same, codec, wrapper.is_some())?;
                 continue;
             }
             if let Some(lookup) = member.source.get("x-lookup") {
@@ -138,10 +142,17 @@ impl Reader<'_> {
     }
 
     /// A member that has the value of an argument which another member has already.
-    fn repeat(&mut self, name: String, same: &Value, wrapped: bool) -> Checked<()> {
+    fn repeat(&mut self, name: String, same: &Value, codec: Codec, wrapped: bool) -> Checked<()> {
+        let is_json = self.plan.kind == BodyKind::Json;
+        let before = self.given.iter().find(|argument| same.as_str() == Some(&argument.name)).filter(|_| is_json);
+        if let Some(Argument { name: argument, .. }) = before {
+            let (argument, part) = (argument.clone(), PartKind::Field);
+            self.plan.fields.push(BodyField { argument, name, wrapped, codec, part });
+            return Ok(());
+        }
         let known = same.as_str().and_then(|same| self.plan.fields.iter().find(|field| field.argument == same));
         let Some(field) = known.filter(|_| self.plan.kind == BodyKind::Json) else {
-            return Err(format!("`{name}`: `x-same-as` names no argument that stands before it in a JSON body"));
+            return Err(format!("`{name}`: `x-same-as` names no argument before it, of the path or of a JSON body"));
         };
         self.plan.fields.push(BodyField { name, wrapped, ..field.clone() });
         Ok(())
@@ -215,7 +226,7 @@ mod tests {
         let document = json!({});
         let components = Components::new(&document);
         let node = json!({"required": true, "content": {media: {"schema": schema}}});
-        read(components, &mut Schemas::new(components, Side::Input), &node, unwrap, Inherited::default())
+        read(components, &mut Schemas::new(components, Side::Input), &node, unwrap, &[], Inherited::default())
     }
 
     #[test]
@@ -251,7 +262,7 @@ mod tests {
         let schema = json!({"type": "object", "properties": {"a": {"type": "string"}}});
         let node = json!({"content": {
             "multipart/form-data": {"schema": schema}, "application/vnd.x+json": {"schema": schema}}});
-        let (plan, _) = read(components, &mut schemas, &node, None, Inherited::default()).unwrap();
+        let (plan, _) = read(components, &mut schemas, &node, None, &[], Inherited::default()).unwrap();
         assert_eq!(plan.content_type, "application/vnd.x+json");
         assert!(read_body("application/xml", json!({}), None).unwrap_err().contains("application/xml"));
     }

@@ -30,6 +30,7 @@ mod scope;
 mod security;
 mod send;
 mod servers;
+mod variants;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -121,7 +122,9 @@ impl Document {
         let scopes = Scopes::read(&govern, &schemes).map_err(at("x-govern"))?;
         let policy = Policy::new(&govern).map_err(at("x-govern"))?;
         let servers = Servers::read(object).map_err(at("servers"))?;
-        let operations = rows::operations(object, foreign, faults).map_err(at("paths"))?;
+        let paths = object.get("paths").and_then(Value::as_object);
+        let variants = paths.map(|paths| variants::read(paths, components, faults)).unwrap_or_default();
+        let operations = rows::operations(object, &variants, foreign, faults).map_err(at("paths"))?;
         let naming = Naming::new(operations.iter().map(rows::Found::called), foreign, first);
         let shared = Shared {
             components,

@@ -182,7 +182,7 @@ fn body_of<'a>(
         };
     };
     let (plan, of_body) =
-        body::read(shared.components, schemas, body, govern.unwrap.as_deref(), shared.inherited(node))?;
+        body::read(shared.components, schemas, body, govern.unwrap.as_deref(), arguments, shared.inherited(node))?;
     arguments.extend(of_body);
     Ok(Some(plan))
 }

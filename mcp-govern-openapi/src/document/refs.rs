@@ -15,7 +15,7 @@ pub(crate) struct Components<'a> {
 }
 
 /// How many references may follow one another before it counts as a cycle.
-const LONGEST_CHAIN: usize = 16;
+pub(super) const LONGEST_CHAIN: usize = 16;
 
 impl<'a> Components<'a> {
     /// The components of `document`.

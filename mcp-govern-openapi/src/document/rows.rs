@@ -12,6 +12,7 @@ use super::{
     govern::{self, OperationGovern},
     operation::compile,
     refs::Checked,
+    variants::Variant,
 };
 use crate::{merge::FILE_KEY, plan::Row};
 
@@ -36,6 +37,7 @@ impl<'a> Found<'a> {
 /// The operations of a document that are meant, in its order.
 pub(super) fn operations<'a>(
     object: &'a Map<String, Value>,
+    variants: &'a [Variant],
     foreign: Option<&ForeignDocument>,
     faults: &mut Faults,
 ) -> Checked<Vec<Found<'a>>> {
@@ -51,16 +53,26 @@ pub(super) fn operations<'a>(
             if matches!(key.as_str(), "parameters" | "summary" | "description" | "servers") || key.starts_with("x-") {
                 continue;
             }
-            let place = place_of(key, path, node);
             let Some(node) = node.as_object() else {
-                faults.push(place, "is not supported here");
+                faults.push(place_of(key, path, &Map::new()), "is not supported here");
                 continue;
             };
+            let place = place_of(key, path, node);
             let label = Label::new(key, path, node.get("operationId").and_then(Value::as_str));
             let is_meant = foreign.is_none_or(|foreign| foreign.means(&label));
             labels.push(label.clone());
             if is_meant {
                 found.push(Found { label, method: key, path, item, node, place });
+            }
+        }
+        let own = variants.iter().filter(|variant| variant.path == *path);
+        for Variant { method, node, .. } in own {
+            let label = Label::new(method, path, node.get("operationId").and_then(Value::as_str));
+            let is_meant = foreign.is_none_or(|foreign| foreign.means(&label));
+            let place = place_of(method, path, node);
+            labels.push(label.clone());
+            if is_meant {
+                found.push(Found { label, method, path, item, node, place });
             }
         }
     }
@@ -115,7 +127,7 @@ impl<'a> Found<'a> {
 }
 
 /// `GET /pages (list_pages) in pages.yaml`.
-fn place_of(method: &str, path: &str, node: &Value) -> String {
+fn place_of(method: &str, path: &str, node: &Map<String, Value>) -> String {
     let text = |key: &str| node.get(key).and_then(Value::as_str);
     let mut place = format!("{} {path}", method.to_uppercase());
     if let Some(id) = text("operationId") {

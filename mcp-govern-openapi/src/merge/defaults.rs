@@ -15,7 +15,7 @@ const KEYS: [&str; 4] = ["responses", "security", "tags", GOVERN];
 
 /// The members of `x-govern` that can have a default. What an operation does to the data, how risky it is and who is notified are
 /// said by each operation itself.
-const MEMBERS: [&str; 8] =
+pub(crate) const MEMBERS: [&str; 8] =
     ["last_sentence", "origin", "output", "page", "rate_domain", "retry", "secret_output", "unwrap"];
 
 /// The methods whose keys in a path item are operations.

@@ -211,3 +211,32 @@ fn huge_numbers_and_deep_nesting_do_no_harm() {
         assert_eq!(url_of(&bound("get_pet", json!({ "pet_id": id })).unwrap()).path(), path);
     }
 }
+
+#[tokio::test]
+async fn a_member_that_repeats_a_part_of_the_path_is_no_argument_of_its_own() {
+    let document = r#"
+openapi: 3.1.0
+info: {title: Notes, version: "1"}
+servers: [{url: "https://a.example"}]
+security: [{api_key: []}]
+components: {securitySchemes: {api_key: {type: apiKey, in: header, name: Authorization}}}
+paths:
+  /things/{id}/notes:
+    post:
+      operationId: add_note
+      x-govern: {effect: write}
+      parameters: [{name: id, x-argument: thing_id, in: path, required: true, schema: {type: string}}]
+      requestBody: {required: true, content: {application/json: {schema: {type: object, required: [thing, text], properties: {
+        text: {type: string},
+        thing: {type: object, x-wraps: id, x-same-as: thing_id, required: [id, type], properties: {id: {type: string},
+          type: {type: string, x-fixed: thing}}}}}}}}
+"#;
+    let script = Script::new([json(200, json!({}))]);
+    let server = server(document, &script);
+    let tool = server.catalogue.tools[0].clone();
+    assert_eq!(tool.arguments().collect::<Vec<_>>(), ["text", "thing_id"]);
+    call(&server, "add_note", json!({"thing_id": "a b", "text": "x"})).await.unwrap();
+    let seen = script.only();
+    assert_eq!(seen.uri, "https://a.example/things/a%20b/notes");
+    assert_eq!(seen.json(), json!({"text": "x", "thing": {"id": "a b", "type": "thing"}}));
+}

@@ -19,6 +19,7 @@ mod reach;
 mod recipes;
 mod retrying;
 mod rules;
+mod variants;
 
 use std::{
     collections::VecDeque,
