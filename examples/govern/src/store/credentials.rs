@@ -13,7 +13,7 @@ use mcp_govern_core::{
 use serde::Serialize;
 
 use super::{
-    args::CredentialsVerb,
+    args::{CommitArguments, CredentialsVerb},
     commit::carry_out,
     known::{unknown_person, unknown_server},
     output::{Report, Table, or_dash, show},
@@ -35,6 +35,8 @@ struct Row {
     authorized_as: Option<String>,
     scopes: BTreeSet<String>,
     expires: Option<Timestamp>,
+    /// Whether it is renewed by itself when it ends.
+    renewable: bool,
     at: Timestamp,
     status: CredentialStatus,
 }
@@ -51,20 +53,32 @@ pub(crate) async fn run(
         None => list(session, None, None, form, out).await,
         Some(CredentialsVerb::List { server, user }) => list(session, server.as_ref(), user.as_ref(), form, out).await,
         Some(CredentialsVerb::Remove { server, user, shared, commit }) => {
-            must_be_known(session, server).await?;
-            let (owner, whose) = match user {
-                _ if *shared => (CredentialOwner::Shared, "the shared credential".to_owned()),
-                Some(user) => (CredentialOwner::User(user.clone()), format!("the account of {user}")),
-                None => {
-                    let user = session.actor.user();
-                    (CredentialOwner::User(user.clone()), format!("the account of {user}"))
-                }
+            let owner = match user {
+                _ if *shared => CredentialOwner::Shared,
+                user => CredentialOwner::User(user.as_ref().unwrap_or_else(|| session.actor.user()).clone()),
             };
-            let what = format!("remove {whose} from server `{server}`");
-            let action = Action::RemoveCredential { server: server.clone(), owner };
-            carry_out(session, commit, action, what, form, out).await
+            remove(session, server, owner, commit, form, out).await
         }
     }
+}
+
+/// Takes a credential away.
+pub(super) async fn remove(
+    session: &Session,
+    server: &ServerId,
+    owner: CredentialOwner,
+    commit: &CommitArguments,
+    form: Form,
+    out: &mut impl Write,
+) -> Result<ExitCode, Failure> {
+    must_be_known(session, server).await?;
+    let whose = match &owner {
+        CredentialOwner::Shared => "the shared credential".to_owned(),
+        CredentialOwner::User(user) => format!("the account of {user}"),
+    };
+    let what = format!("remove {whose} from server `{server}`");
+    let action = Action::RemoveCredential { server: server.clone(), owner };
+    carry_out(session, commit, action, what, form, out).await
 }
 
 async fn list(
@@ -74,24 +88,10 @@ async fn list(
     form: Form,
     out: &mut impl Write,
 ) -> Result<ExitCode, Failure> {
-    // Who has no office sees what is its own.
-    let own = session.actor.roles().iter().all(|role| *role == Role::User).then(|| session.actor.user());
-    if let (Some(own), Some(user)) = (own, user)
-        && own != user
-    {
-        return Err(Failure::refused(format!(
-            "what {user} has connected is shown to those who govern, and to that person"
-        )));
-    }
+    let wanted = whose(session, user).await?.map(CredentialOwner::User);
     if let Some(server) = server {
         must_be_known(session, server).await?;
     }
-    if let Some(user) = user.filter(|_| own.is_none())
-        && let Some(unknown) = unknown_person(session, user).await?
-    {
-        return Err(Failure::refused(unknown.sentence()));
-    }
-    let wanted = user.or(own).map(|user| CredentialOwner::User(user.clone()));
     let now = session.governor.now();
     let state = session.state();
     let listed = state.credentials().filter(|(of, owner, _)| {
@@ -102,7 +102,25 @@ async fn list(
     Ok(ExitCode::SUCCESS)
 }
 
-async fn must_be_known(session: &Session, server: &ServerId) -> Result<(), Failure> {
+/// Whose accounts are shown; none where everybody's are. Without an office a person sees what is the person's own.
+pub(super) async fn whose(session: &Session, user: Option<&UserId>) -> Result<Option<UserId>, Failure> {
+    let own = session.actor.roles().iter().all(|role| *role == Role::User).then(|| session.actor.user());
+    if let (Some(own), Some(user)) = (own, user)
+        && own != user
+    {
+        return Err(Failure::refused(format!(
+            "what {user} has connected is shown to those who govern, and to that person"
+        )));
+    }
+    if let Some(user) = user.filter(|_| own.is_none())
+        && let Some(unknown) = unknown_person(session, user).await?
+    {
+        return Err(Failure::refused(unknown.sentence()));
+    }
+    Ok(user.or(own).cloned())
+}
+
+pub(super) async fn must_be_known(session: &Session, server: &ServerId) -> Result<(), Failure> {
     if session.state().servers().contains_key(server) {
         return Ok(());
     }
@@ -125,17 +143,19 @@ impl Row {
             authorized_as: facts.authorized_as.clone(),
             scopes: facts.scopes.clone(),
             expires: facts.expires,
+            renewable: facts.renewable,
             at: credential.at(),
             status: credential.status(now),
         }
     }
+}
 
-    fn status(&self) -> &'static str {
-        match self.status {
-            CredentialStatus::InUse => "in use",
-            CredentialStatus::Expired => "expired",
-            CredentialStatus::Refused => "refused by the vendor",
-        }
+/// Whether a credential works, in words.
+pub(super) fn standing(status: CredentialStatus) -> &'static str {
+    match status {
+        CredentialStatus::InUse => "in use",
+        CredentialStatus::Expired => "expired",
+        CredentialStatus::Refused => "refused by the vendor",
     }
 }
 
@@ -147,8 +167,8 @@ impl Report for Credentials {
                 row.server.to_string(),
                 row.user.clone().unwrap_or_else(|| "shared".to_owned()),
                 or_dash(row.authorized_as.as_ref()),
-                row.status().to_owned(),
-                or_dash(row.expires),
+                standing(row.status).to_owned(),
+                if row.renewable { "renewed by itself".to_owned() } else { or_dash(row.expires) },
                 row.at.to_string(),
             ]);
         }

@@ -11,6 +11,7 @@ mod audit;
 mod backup;
 mod blueprint;
 mod commit;
+mod connections;
 mod credentials;
 mod diff;
 mod editions;
@@ -106,6 +107,7 @@ fn documents(verb: &Verb) -> Documents {
         | Verb::Unkill { .. }
         | Verb::Offboard { .. }
         | Verb::Credentials { .. }
+        | Verb::Connections { .. }
         | Verb::Audit { .. }
         | Verb::Backup { .. }
         | Verb::Keys { .. } => Documents::Unread,
@@ -144,6 +146,7 @@ async fn beside(verb: &Verb, session: &Session, form: Form, out: &mut impl Write
         Verb::Unkill { scope } => kill::release(session, scope, form, out).await,
         Verb::Offboard { user, commit } => leaving::offboard(session, user, commit, form, out).await,
         Verb::Credentials { what } => credentials::run(session, what.as_ref(), form, out).await,
+        Verb::Connections { what } => connections::run(session, what.as_ref(), form, out).await,
         Verb::Explain(asked) => explain::run(session, asked, form, out).await,
         Verb::Audit { what } => audit::run(session, what, form, out).await,
         Verb::Plan { file, exit_code } => blueprint::plan(session, file, *exit_code, form, out).await,

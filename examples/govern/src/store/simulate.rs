@@ -123,6 +123,7 @@ fn parsed(line: &str) -> Result<Verb, String> {
         | Verb::Grants(_)
         | Verb::Requests { what: None }
         | Verb::Credentials { what: None }
+        | Verb::Connections { what: None }
         | Verb::Explain(_)
         | Verb::Audit { .. }
         | Verb::Simulate { .. }

@@ -184,10 +184,29 @@ fn accounts_are_listed_and_removed_by_the_person_and_by_an_administrator(site: &
         assert_eq!(whose(&site.json(&ann)), Vec::<Value>::new());
         assert_eq!(site.json(&[&ann[..], &["remove", "own"]].concat())["outcome"], "unchanged");
 
+        // Connections are the same accounts, without the shared credentials.
+        let connected = site.json(&["connections"]);
+        let row = &connected["connections"][0];
+        assert_eq!((connected["connections"].as_array().unwrap().len(), &row["user"]), (1, &json!("ben (local)")));
+        assert_eq!(
+            (&row["server"], &row["state"], &row["renewable"]),
+            (&json!("own"), &json!("in_use"), &json!(false))
+        );
+        assert!(row["since"].is_string() && row["scopes"].is_array() && row.get("account").is_some(), "{row}");
+        let text = stdout(&site.run(&["connections", "list", "--user", "ben"]));
+        assert!(text.contains("WHO") && text.contains("ben (local)") && text.contains("in use"), "{text}");
+        let ann = ["--actor", "ann", "--role", "user", "connections"];
+        assert_eq!(site.json(&ann)["connections"], json!([]));
+        let refused = site.run(&[&ann[..], &["end", "own", "ben"]].concat());
+        assert_eq!((code(&refused), stdout(&refused).as_str()), (1, ""), "{}", stderr(&refused));
+
         // An administrator removes anybody's; a name that is not on record is not taken for one who has connected nothing.
         let (code_of, said) = site.told(&["credentials", "remove", "own", "--user", "bem"]);
         assert_eq!((code_of, &said["unknown"][0]["nearest"]), (5, &json!("ben (local)")), "{said}");
-        assert_eq!(site.json(&["credentials", "remove", "own", "--user", "ben"])["outcome"], "done");
+        let (code_of, said) = site.told(&["connections", "end", "own", "bem"]);
+        assert_eq!((code_of, &said["unknown"][0]["nearest"]), (5, &json!("ben (local)")), "{said}");
+        let ended = site.json(&["connections", "end", "own", "ben"]);
+        assert_eq!((&ended["outcome"], &ended["events"]), (&json!("done"), &json!(["credential_removed.v1"])));
         assert_eq!(node.in_vault().await, 1);
 
         // The shared one is everybody's: it is asked about.

@@ -177,6 +177,29 @@ pub(crate) enum CredentialsVerb {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum ConnectionsVerb {
+    /// Who has connected which account, since when, with which scopes, and whether it works; without an office, one's own
+    List {
+        /// With this server
+        #[arg(long)]
+        server: Option<ServerId>,
+        /// Of this person, `NAME` (issuer `local`) or `NAME (ISSUER)`
+        #[arg(long, value_parser = parse::user)]
+        user: Option<UserId>,
+    },
+    /// End a connection: no call uses the account any more. What the person has allowed at the vendor is not revoked there
+    End {
+        /// The server
+        server: ServerId,
+        /// The person [default: the actor]
+        #[arg(value_parser = parse::user)]
+        user: Option<UserId>,
+        #[command(flatten)]
+        commit: CommitArguments,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum RequestsVerb {
     /// The open requests
     List {

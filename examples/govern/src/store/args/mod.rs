@@ -15,7 +15,8 @@ use mcp_govern_core::{
 use self::words::{effect, role, tool_state};
 pub(crate) use self::{
     access::{
-        CredentialsVerb, EndArguments, GranteeArguments, GrantsArguments, ProfilesVerb, RequestsVerb, ToolsetsVerb,
+        ConnectionsVerb, CredentialsVerb, EndArguments, GranteeArguments, GrantsArguments, ProfilesVerb, RequestsVerb,
+        ToolsetsVerb,
     },
     record::{AuditVerb, FilterArguments, KeysVerb},
 };
@@ -227,6 +228,11 @@ pub(crate) enum Verb {
     Credentials {
         #[command(subcommand)]
         what: Option<CredentialsVerb>,
+    },
+    /// The accounts of their own that people have connected with servers
+    Connections {
+        #[command(subcommand)]
+        what: Option<ConnectionsVerb>,
     },
     /// Why a call would be admitted or denied: every check; exits with 1 when it would be denied
     Explain(ExplainArguments),
