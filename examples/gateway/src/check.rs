@@ -98,7 +98,10 @@ pub(crate) async fn run(
                 probe(&node, server, &mut findings).await?;
             }
         }
-        let named = |server: &ServerId| config.document.credentials.contains_key(server);
+        // Of an application that acts as itself, the credential is had at the start.
+        let document = &config.document;
+        let named =
+            |server: &ServerId| document.credentials.contains_key(server) || document.connect.contains_key(server);
         for server in credentials::absent(&node.governor).into_iter().filter(|server| !named(server)) {
             findings.notes.push(format!(
                 "server `{server}` has no credential in the file: unless one is set, its calls are denied"

@@ -1,20 +1,23 @@
 //! People's own accounts: which vendor's authorization server belongs to which server of the file. The OAuth client is the library's.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use mcp_govern_core::{OAuthFlows, ProviderInfo, ServerId, UserId};
+use mcp_govern_core::{Actor, CredentialOwner, Governor, OAuthFlows, ProviderInfo, ServerId, UserId, governor::Probe};
 use mcp_govern_openapi::{ClientAuthentication, OAuthApp, OAuthClient, OAuthEndpoints, Transport};
 use mcp_govern_server::{AuthError, IdentifyVisitor, OAuthAccounts, Presented, Visitor};
 
 use crate::{
-    config::{Config, SecretSent, SignIn},
+    config::{Config, GrantKind, SecretSent, SignIn},
     failure::Failure,
     providers::{self, Providers},
 };
 
 /// The field of an access token where neither the document nor the file names another one.
 const ACCESS_TOKEN: &str = "access_token";
+
+/// How long until an authorization server that did not answer is asked again.
+const AGAIN: Duration = Duration::from_secs(30);
 
 /// The authorization servers of the file's servers, with the client secrets looked up.
 ///
@@ -32,6 +35,45 @@ pub(crate) fn accounts(config: &Config, providers: &Providers) -> Result<OAuthAc
         }
     }
     if faults.is_empty() { Ok(accounts) } else { Err(Failure::config(faults.join("\n"))) }
+}
+
+/// Puts the credentials of applications that act as themselves in place where there is none yet; those that are there are renewed when they
+/// end. Returns the servers whose authorization servers refuse or do not answer.
+pub(crate) async fn put_applications(
+    config: &Config,
+    accounts: &OAuthAccounts,
+    governor: &Governor,
+    actor: &Actor,
+) -> Vec<ServerId> {
+    let mut left = Vec::new();
+    let of_applications = config.document.connect.iter().filter(|(_, one)| one.grant == GrantKind::ClientCredentials);
+    for (server, _) in of_applications {
+        let is_there = governor.state().credential(server, &CredentialOwner::Shared).is_some();
+        let Some(row) = governor.server_config(server).filter(|_| !is_there) else { continue };
+        let put = async {
+            let credential = accounts.application_credential(&row).await.map_err(|error| error.to_string())?;
+            let put = governor.set_shared_credential(actor, server, credential, Probe::Skip).await;
+            put.map_err(|error| error.to_string())
+        };
+        match put.await {
+            Ok(_) => tracing::info!(%server, "the application's own credential is in place"),
+            Err(error) => {
+                tracing::error!(%server, error, "the application's own credential cannot be had; tried again in half a minute");
+                left.push(server.clone());
+            }
+        }
+    }
+    left
+}
+
+/// As [`put_applications`], again and again until all are in place.
+pub(crate) async fn keep_putting(config: Config, accounts: OAuthAccounts, governor: Governor, actor: Actor) {
+    loop {
+        tokio::time::sleep(AGAIN).await;
+        if put_applications(&config, &accounts, &governor, &actor).await.is_empty() {
+            return;
+        }
+    }
 }
 
 /// What is worth knowing of `[connect]`, one sentence each.
@@ -85,7 +127,8 @@ fn client(
     stated.token.clone_from(&sign_in.token_url);
     stated.revoke.clone_from(&sign_in.revoke_url);
     let endpoints = OAuthEndpoints::of(&known.flows).overridden_by(stated);
-    let is_known = endpoints.authorize.is_some() && endpoints.token.is_some();
+    let acts_as_itself = sign_in.grant == GrantKind::ClientCredentials;
+    let is_known = endpoints.token.is_some() && (acts_as_itself || endpoints.authorize.is_some());
     if !is_known && endpoints.metadata.is_none() && sign_in.issuer.is_none() {
         let why = if known.stated { "names no endpoints" } else { "has no OAuth flow for the server's auth method" };
         return Err(format!(

@@ -291,6 +291,10 @@ async fn open(
             placed.log(&server);
         }
     }
+    if !connect::put_applications(config, &accounts, &node.governor, &actor).await.is_empty() {
+        let (config, accounts, governor) = (config.clone(), accounts.clone(), node.governor.clone());
+        tokio::spawn(connect::keep_putting(config, accounts, governor, actor));
+    }
     if !config.is_demonstration() {
         for server in credentials::kept(&node.governor.state(), config) {
             tracing::info!(%server, "kept, not in the file: the shared credential of the server (one in the file replaces it)");

@@ -93,6 +93,7 @@ fn safe(text: &str) -> Checked<Url> {
 
 #[cfg(test)]
 mod tests {
+    use mcp_govern_core::CredentialSharing;
     use serde_json::json;
 
     use super::*;
@@ -126,6 +127,23 @@ mod tests {
         let connect = json!({"type": "openIdConnect", "openIdConnectUrl": "https://id.example.com/.well-known/openid-configuration"});
         assert!(read(&connect, Faulty::Refused).unwrap().unwrap().discovery.is_some());
         assert_eq!(read(&json!({"type": "http", "scheme": "bearer"}), Faulty::Refused).unwrap(), None);
+    }
+
+    #[test]
+    fn an_application_that_acts_as_itself_has_one_credential_for_everybody() {
+        let sharing = |flows: Value| {
+            let scheme = json!({"type": "oauth2", "flows": flows});
+            let document = json!({"components": {"securitySchemes": {"s": scheme}}});
+            Schemes::read(&document, Components::new(&document), &[], Faulty::Refused).unwrap().methods[0]
+                .sharing
+                .clone()
+        };
+        let flow = json!({"tokenUrl": "https://id.example.com/t", "scopes": {}});
+        assert_eq!(sharing(json!({"clientCredentials": flow})), [CredentialSharing::Shared]);
+        assert_eq!(
+            sharing(json!({"clientCredentials": flow, "authorizationCode": flow})),
+            [CredentialSharing::PerUser]
+        );
     }
 
     #[test]

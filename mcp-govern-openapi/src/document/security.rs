@@ -123,6 +123,9 @@ impl Schemes {
             }
         }
         let oauth = flows.is_some();
+        let acts_as_itself = flows
+            .as_ref()
+            .is_some_and(|flows| flows.client_credentials.is_some() && flows.authorization_code.is_none());
         if oauth && method.fields.iter().all(|field| field.name != OAuthFlows::REFRESH_TOKEN) {
             method.fields.push(oauth::refresh_token());
         }
@@ -133,7 +136,9 @@ impl Schemes {
             }
         }
         if method.sharing.is_empty() {
-            method.sharing.push(if oauth { CredentialSharing::PerUser } else { CredentialSharing::Shared });
+            // An application that acts as itself has no person behind it.
+            let per_user = oauth && !acts_as_itself;
+            method.sharing.push(if per_user { CredentialSharing::PerUser } else { CredentialSharing::Shared });
         }
         for config in &stated.config {
             if method.config.iter().any(|field| field.name == config.name) {

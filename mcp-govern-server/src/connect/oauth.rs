@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, future::Future, pin::Pin, sync::Arc, time::Dura
 
 use async_trait::async_trait;
 use mcp_govern_core::{
-    Clock, Credential, CredentialOwner, OAuthFlows, ProviderError, ProviderErrorKind, ProviderInfo, RegionFrom,
-    ServerConfig, ServerId, SystemClock, governor::CredentialRefresher,
+    AuthMethodId, Clock, Credential, CredentialOwner, OAuthFlows, ProviderError, ProviderErrorKind, ProviderInfo,
+    RegionFrom, ServerConfig, ServerId, SystemClock, Timestamp, governor::CredentialRefresher,
 };
 use mcp_govern_openapi::{AuthorizationUrl, OAuthClient, OAuthError, OAuthErrorKind, OAuthRedirect, account_region};
 use url::Url;
@@ -59,12 +59,33 @@ impl OAuthAccounts {
         self
     }
 
+    /// The credential of the application itself (client credentials), for a server that all callers share. It is renewed like any other.
+    ///
+    /// # Errors
+    ///
+    /// When the server is not known here, or the authorization server refuses or does not answer.
+    pub async fn application_credential(&self, server: &ServerConfig) -> Result<Credential, ConnectError> {
+        Ok(self.of(server)?.of_the_application(server.spec.auth_method.clone(), self.clock.now()).await?)
+    }
+
     fn of(&self, server: &ServerConfig) -> Result<&Account, ConnectError> {
         let absent = || {
             let message = format!("server `{}` has no sign-in at its vendor", server.server);
             ConnectError::new(ConnectErrorKind::Config, message)
         };
         self.by_server.get(&server.server).map(|account| &**account).ok_or_else(absent)
+    }
+}
+
+impl Account {
+    async fn of_the_application(&self, method: AuthMethodId, now: Timestamp) -> Result<Credential, OAuthError> {
+        let tokens = self.client.client_credentials().await?;
+        self.client.check_granted(&tokens)?;
+        let credential = tokens.into_credential(method, &self.flows, now);
+        let mut facts = credential.facts().clone();
+        // The client secret renews it.
+        facts.renewable = true;
+        Ok(credential.with_facts(facts))
     }
 }
 
@@ -130,14 +151,20 @@ impl CredentialRefresher for OAuthAccounts {
     async fn refresh(
         &self,
         server: &ServerConfig,
-        _owner: &CredentialOwner,
+        owner: &CredentialOwner,
         current: &Credential,
     ) -> Result<Option<Credential>, ProviderError> {
         let Some(account) = self.by_server.get(&server.server) else { return Ok(None) };
-        let Some(token) = current.field(OAuthFlows::REFRESH_TOKEN).filter(|token| !token.is_empty()) else {
-            return Ok(None);
+        let (method, token) = (current.method().clone(), current.field(OAuthFlows::REFRESH_TOKEN));
+        let renewed = match token.filter(|token| !token.is_empty()) {
+            Some(token) => {
+                let tokens = account.client.refresh(token).await;
+                tokens.map(|tokens| tokens.into_credential(method, &account.flows, self.clock.now()))
+            }
+            None if *owner == CredentialOwner::Shared => account.of_the_application(method, self.clock.now()).await,
+            None => return Ok(None),
         };
-        let tokens = account.client.refresh(token).await.map_err(|error| {
+        let renewed = renewed.map_err(|error| {
             let kind = match error.kind() {
                 OAuthErrorKind::Refused => ProviderErrorKind::Unauthorized,
                 OAuthErrorKind::Client | OAuthErrorKind::Config => ProviderErrorKind::Config,
@@ -146,7 +173,7 @@ impl CredentialRefresher for OAuthAccounts {
             ProviderError::new(kind, error.to_string())
         })?;
         tracing::info!(server = %server.server, "the access to an account was renewed");
-        Ok(Some(tokens.into_credential(current.method().clone(), &account.flows, self.clock.now())))
+        Ok(Some(renewed))
     }
 
     async fn revoke(&self, server: &ServerId, credential: &Credential) {

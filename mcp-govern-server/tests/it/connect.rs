@@ -12,7 +12,7 @@ use axum::{
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{Request, StatusCode, header};
-use mcp_govern_core::{AuthMethodId, Credential, Secret, ServerConfig};
+use mcp_govern_core::{AuthMethodId, Credential, CredentialFacts, Secret, ServerConfig};
 use mcp_govern_server::{
     AuthError, AuthorizationGrant, AuthorizeRequest, ConnectAccount, ConnectAccounts, ConnectError, ConnectErrorKind,
     Consent, IdentifyVisitor, Presented, Visitor,
@@ -55,6 +55,8 @@ async fn trade(State(sign_in): State<Arc<SignIn>>, request: AxumRequest) -> Resu
 #[derive(Debug, Clone)]
 pub(crate) struct Account {
     vendor: Url,
+    /// What the vendor says that it has granted.
+    granted: Vec<&'static str>,
 }
 
 impl Account {
@@ -64,7 +66,7 @@ impl Account {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let vendor = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
         tokio::spawn(async move { axum::serve(listener, app).await });
-        Self { vendor }
+        Self { vendor, granted: Vec::new() }
     }
 }
 
@@ -101,7 +103,8 @@ impl ConnectAccount for Account {
         }
         let token = Secret::new(sent.text().await.unwrap());
         assert_eq!(server.spec.auth_method, AuthMethodId::new("token").unwrap());
-        Ok(Credential::new(server.spec.auth_method.clone()).with_field("token", token))
+        let facts = CredentialFacts::new().with_scopes(self.granted.iter().copied());
+        Ok(Credential::new(server.spec.auth_method.clone()).with_field("token", token).with_facts(facts))
     }
 }
 
@@ -233,6 +236,18 @@ async fn a_call_that_needs_an_account_leads_to_one() {
     assert_eq!(ask(&world, "bob", mine()).await.result()["resultType"], "input_required");
     let records = serde_json::to_string(&world.records().await).unwrap();
     assert!(!records.contains("token-of-ada") && !records.contains("code-0"));
+}
+
+#[tokio::test]
+async fn what_the_vendor_has_not_granted_is_named_on_the_page_and_the_account_is_connected() {
+    for (granted, named) in [(vec!["read", "more"], true), (vec!["read", "<all>"], false), (Vec::new(), false)] {
+        let account = Account { granted, ..Account::start().await };
+        let world = World::with(|builder| builder.with_connect(ConnectAccounts::new(account))).await;
+        let (link, _) = link_for(&world, "ada").await;
+        let page = connect(&world, &link, "ada").await.text().to_owned();
+        assert!(page.contains("is connected"), "{page}");
+        assert_eq!(page.contains("The vendor has not granted: `&lt;all&gt;`."), named, "{page}");
+    }
 }
 
 #[tokio::test]

@@ -424,6 +424,9 @@ pub(crate) struct SignIn {
     pub(crate) client_secret: Option<SecretRef>,
     #[serde(default)]
     pub(crate) scopes: Vec<String>,
+    /// Whose account it is.
+    #[serde(default)]
+    pub(crate) grant: GrantKind,
     /// How the client secret is sent.
     #[serde(default)]
     pub(crate) auth: SecretSent,
@@ -441,6 +444,17 @@ pub(crate) struct SignIn {
     /// The field of the auth method that takes the access token, where the document does not say it.
     #[serde(default)]
     pub(crate) field: Option<String>,
+}
+
+/// How a token is granted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum GrantKind {
+    /// Each person signs in, and grants the own account.
+    #[default]
+    AuthorizationCode,
+    /// The application itself has one, which all callers of the server share.
+    ClientCredentials,
 }
 
 /// How a client secret is sent to a token endpoint.

@@ -3,7 +3,7 @@
 use example_vendors::nearest;
 use mcp_govern_core::{CredentialSharing, ServerId, blueprint::Blueprint};
 
-use super::Document;
+use super::{Document, GrantKind};
 
 /// What is wrong, one sentence each.
 pub(super) fn of(document: &Document, blueprint: &Blueprint) -> Vec<String> {
@@ -17,8 +17,22 @@ pub(super) fn of(document: &Document, blueprint: &Blueprint) -> Vec<String> {
             Some(_) => {}
         }
     }
-    for server in document.connect.keys() {
+    for (server, sign_in) in &document.connect {
+        let acts_as_itself = sign_in.grant == GrantKind::ClientCredentials;
+        if acts_as_itself && document.credentials.contains_key(server) {
+            faults.push(format!(
+                "connect.{server}: the server's credential is under `credentials.{server}` already: state one of the two"
+            ));
+        }
+        if acts_as_itself && sign_in.client_secret.is_none() {
+            faults.push(format!("connect.{server}: client credentials need a `client_secret`"));
+        }
         match blueprint.servers.get(server) {
+            Some(row) if acts_as_itself && row.sharing == CredentialSharing::PerUser => faults.push(format!(
+                "connect.{server}: each person has an account of this server; client credentials are the application's, for a server \
+                 with `sharing = \"shared\"`"
+            )),
+            Some(_) if acts_as_itself => {}
             None => faults.push(format!("connect.{server}: {}", no_server(server, blueprint))),
             Some(row) if row.sharing == CredentialSharing::Shared => faults.push(format!(
                 "connect.{server}: all callers share one credential of this server; people connect accounts where it says \
@@ -101,6 +115,13 @@ mod tests {
         let sign_in = "authorize_url = 'https://a.example/a'\ntoken_url = 'https://a.example/t'\nclient_id = 'c'\n";
         assert!(faults(&format!("[connect.shared]\n{sign_in}"))[0].contains("per_user"));
         assert!(faults(&format!("[connect.own]\n{sign_in}[credentials.shared]\nkey = {{ file = 'k' }}")).is_empty());
+        let itself = format!("{sign_in}grant = 'client_credentials'\nclient_secret = {{ file = 's' }}\n");
+        assert!(faults(&format!("[connect.shared]\n{itself}")).is_empty());
+        assert!(faults(&format!("[connect.own]\n{itself}"))[0].contains("`sharing = \"shared\"`"));
+        let both = format!("[connect.shared]\n{itself}[credentials.shared]\nkey = {{ file = 'k' }}");
+        assert!(faults(&both)[0].contains("state one of the two"));
+        let public = itself.replace("client_secret = { file = 's' }", "");
+        assert!(faults(&format!("[connect.shared]\n{public}"))[0].contains("need a `client_secret`"));
         assert!(faults("[http.trusted_proxies]\nnetworks = []\nheader = 'a b'")[0].contains("not a valid header name"));
     }
 }

@@ -16,7 +16,8 @@ use url::Url;
 
 pub(crate) use self::{
     document::{
-        AccessRequests, Algorithm, Auth, Document, Http, IssuerSignIn, Jwt, Log, LogFormat, SecretSent, SignIn, Token,
+        AccessRequests, Algorithm, Auth, Document, GrantKind, Http, IssuerSignIn, Jwt, Log, LogFormat, SecretSent,
+        SignIn, Token,
     },
     secret::{SecretRef, StoreUrl, holds_password, warn_of_readers},
 };

@@ -404,6 +404,33 @@ async fn an_account_that_is_disconnected_is_revoked_at_the_vendor() {
 }
 
 #[tokio::test]
+async fn an_application_that_acts_as_itself_serves_everybody_with_one_token_that_is_renewed() {
+    let pagerduty = PagerDutyStandIn::start().await;
+    let site = site(&pagerduty).await;
+    let own = document(&pagerduty).replace("authorizationCode", "clientCredentials");
+    site.write("own.json", &own);
+    site.change("sharing = \"per_user\"\n", "");
+    let scopes = "scopes = [\"as_account-us.harbourline\", \"services.read\"]\ngrant = \"client_credentials\"";
+    site.change("scopes = [\"users.read\", \"services.read\"]", scopes);
+    let checked = run(&["check", "--json", &site.flag()], &[]).await;
+    assert_eq!(checked.status.code(), Some(0), "{}{}", stdout(&checked), stderr(&checked));
+    let gateway = start(&site, &pagerduty).await;
+    assert!(went_well(&lists(&gateway, ANN).await) && went_well(&lists(&gateway, BEN).await));
+    pagerduty.end_access_tokens();
+    assert!(went_well(&lists(&gateway, BEN).await));
+    gateway.stop().await;
+    let gateway = start(&site, &pagerduty).await;
+    assert!(went_well(&lists(&gateway, ANN).await));
+    assert_eq!(pagerduty.issued_tokens().len(), 2, "the one in place is used until it ends");
+    assert!(pagerduty.violations().is_empty(), "{:?}", pagerduty.violations());
+    gateway.stop().await;
+    site.change("client_secret = { file = \"client.secret\" }\n", "");
+    let checked = run(&["check", &site.flag()], &[]).await;
+    let told = stdout(&checked) + &stderr(&checked);
+    assert!(told.contains("client credentials need a `client_secret`"), "{told}");
+}
+
+#[tokio::test]
 async fn a_sign_in_that_cannot_work_is_found_by_check() {
     let pagerduty = PagerDutyStandIn::start().await;
     let found = async |from: &str, to: &str| {
