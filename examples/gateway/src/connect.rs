@@ -1,6 +1,6 @@
 //! People's own accounts: which vendor's authorization server belongs to which server of the file. The OAuth client is the library's.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use mcp_govern_core::{Actor, CredentialOwner, Governor, OAuthFlows, ProviderInfo, ServerId, UserId, governor::Probe};
@@ -80,9 +80,16 @@ pub(crate) async fn keep_putting(config: Config, accounts: OAuthAccounts, govern
 pub(crate) fn remarks(config: &Config, providers: &Providers) -> Vec<String> {
     let mut remarks = Vec::new();
     for (server, sign_in) in &config.document.connect {
-        let flows = Known::of(config, providers, server, sign_in).flows;
-        let named = flows.authorization_code.map(|flow| flow.scopes).unwrap_or_default();
-        if sign_in.scopes.is_empty() && !named.is_empty() {
+        let known = Known::of(config, providers, server, sign_in);
+        if let (Some(key), None, false) = (&known.flows.scopes_config, &known.asked, sign_in.scopes.is_empty()) {
+            remarks.push(format!(
+                "connect.{server}: tools that need other scopes are not known to a review: state them as `config = {{ {key} = \"{}\" }}` \
+                 under `[servers.{server}]`, where they count for this, too",
+                sign_in.scopes.join(" ")
+            ));
+        }
+        let named = known.flows.authorization_code.as_ref().map(|flow| &flow.scopes);
+        if sign_in.scopes.is_empty() && known.asked.is_none() && named.is_some_and(|named| !named.is_empty()) {
             remarks.push(format!(
                 "connect.{server}: no `scopes` are asked for: what the vendor grants then is its own choice"
             ));
@@ -97,6 +104,8 @@ struct Known {
     info: Option<ProviderInfo>,
     /// Whether the document has flows for the server's auth method.
     stated: bool,
+    /// The scopes that the server's configuration says its app asks for.
+    asked: Option<Vec<String>>,
 }
 
 impl Known {
@@ -112,7 +121,12 @@ impl Known {
         if let Some(field) = &sign_in.field {
             flows.token_field.clone_from(field);
         }
-        Self { flows, info, stated }
+        let asked = flows.scopes_config.as_ref().zip(row).and_then(|(key, row)| row.config.get(key));
+        let asked = asked.map(|text| {
+            let words = text.split(|sign: char| sign == ',' || sign.is_whitespace());
+            words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
+        });
+        Self { flows, info, stated, asked }
     }
 }
 
@@ -135,7 +149,17 @@ fn client(
             "the provider's document {why}: state `authorize_url` and `token_url`, or the `issuer` whose metadata names them"
         ));
     }
-    let mut app = OAuthApp::new(sign_in.client_id.as_str()).with_scopes(&sign_in.scopes);
+    let scopes = match &known.asked {
+        Some(asked) if sign_in.scopes.is_empty() => asked,
+        Some(asked) if asked.iter().collect::<BTreeSet<_>>() != sign_in.scopes.iter().collect() => {
+            let key = known.flows.scopes_config.as_deref().unwrap_or_default();
+            return Err(format!(
+                "`scopes` are others than `config.{key}` of the server, by which tools are reviewed: state them there alone"
+            ));
+        }
+        _ => &sign_in.scopes,
+    };
+    let mut app = OAuthApp::new(sign_in.client_id.as_str()).with_scopes(scopes);
     if let Some(secret) = &sign_in.client_secret {
         app = app.with_secret(secret.resolve(config.base()).map_err(|failure| failure.to_string())?);
     }

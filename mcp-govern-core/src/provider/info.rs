@@ -175,6 +175,10 @@ pub struct OAuthFlows {
     /// What says in which region of the vendor an account is; none where nothing does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub region_from: Option<RegionFrom>,
+    /// The key of a server's configuration that lists the scopes which its app asks for, separated by spaces or commas: tools that need
+    /// others are known not to work.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scopes_config: Option<String>,
 }
 
 impl OAuthFlows {
@@ -190,6 +194,7 @@ impl OAuthFlows {
             discovery: None,
             revoke_url: None,
             region_from: None,
+            scopes_config: None,
         }
     }
 }

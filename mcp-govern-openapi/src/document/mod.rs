@@ -141,6 +141,15 @@ impl Document {
         let mut info = info(object, &govern, &schemes, &servers, first).map_err(at("info"))?;
         info.base_url = servers.base().filter(|_| foreign.is_some()).cloned();
         let asked = asked_scopes(&govern, &schemes).map_err(at("x-govern.asked_scopes"))?;
+        if let Some(asked) = &asked {
+            for method in &mut info.auth_methods {
+                if let Some(flows) =
+                    method.oauth.as_mut().filter(|_| method.config.iter().any(|one| one.name == asked.config))
+                {
+                    flows.scopes_config = Some(asked.config.clone());
+                }
+            }
+        }
         let regions = &servers.regions;
         let mut document = Self {
             info,

@@ -1,6 +1,6 @@
 //! Tools that can never work with a server as it is configured.
 
-use mcp_govern_core::{ProviderErrorKind, ToolServer as _};
+use mcp_govern_core::{Provider as _, ProviderErrorKind, ToolServer as _};
 
 use super::*;
 
@@ -43,6 +43,10 @@ fn a_tool_whose_scope_the_app_does_not_ask_for_has_an_obstacle_that_says_what_to
     // A key has no scopes, and no configuration of them.
     let key = provider.open_server(&spec(&provider)).unwrap();
     assert_eq!(obstacle(&key, "make_thing"), None);
+    // Whoever asks for the scopes finds the configuration by the flows of the method.
+    let flows = |method: &str| provider.info().auth_method(&AuthMethodId::new(method).unwrap()).unwrap().oauth.clone();
+    assert_eq!(flows("oauth").unwrap().scopes_config.as_deref(), Some("oauth_scopes"));
+    assert_eq!(flows("api_key"), None);
     let error = provider.open_server(&spec(&provider).with_config("oauth_things", "x")).unwrap_err();
     assert_eq!(error.kind(), ProviderErrorKind::Config);
 }

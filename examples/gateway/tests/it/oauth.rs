@@ -404,6 +404,41 @@ async fn an_account_that_is_disconnected_is_revoked_at_the_vendor() {
 }
 
 #[tokio::test]
+async fn scopes_are_stated_once_and_serve_the_review_and_the_sign_in() {
+    let pagerduty = PagerDutyStandIn::start().await;
+    let site = site(&pagerduty).await;
+    let scoped = document(&pagerduty)
+        .replace("\"x-govern\":{\"errors\"", "\"x-govern\":{\"asked_scopes\":{\"config\":\"oauth_scopes\"},\"errors\"")
+        .replace(
+            "\"region_from\"",
+            "\"config\":[{\"name\":\"oauth_scopes\",\"required\":false,\"format\":\"scopes\"}],\"region_from\"",
+        );
+    assert_eq!(scoped.matches("oauth_scopes").count(), 2, "{scoped}");
+    site.write("own.json", &scoped);
+    let check = async || {
+        let checked = run(&["check", "--json", &site.flag()], &[]).await;
+        (checked.status.code(), stdout(&checked) + &stderr(&checked))
+    };
+    let (exit, told) = check().await;
+    assert!(exit == Some(0) && told.contains("oauth_scopes = \\\"users.read services.read\\\""), "{told}");
+    site.change(
+        "sharing = \"per_user\"\n",
+        "sharing = \"per_user\"\nconfig = { oauth_scopes = \"services.read, users.read\" }\n",
+    );
+    let (exit, told) = check().await;
+    assert!(exit == Some(0) && !told.contains("not known to a review"), "{told}");
+    site.change("scopes = [\"users.read\", \"services.read\"]", "scopes = [\"users.read\"]");
+    let (exit, told) = check().await;
+    assert!(exit == Some(2) && told.contains("are others than `config.oauth_scopes`"), "{told}");
+    site.change("scopes = [\"users.read\"]\n", "");
+    let gateway = start(&site, &pagerduty).await;
+    let page = connect(&gateway, ANN).await;
+    assert!(page.contains("is connected"), "{page}");
+    assert!(went_well(&lists(&gateway, ANN).await));
+    gateway.stop().await;
+}
+
+#[tokio::test]
 async fn an_application_that_acts_as_itself_serves_everybody_with_one_token_that_is_renewed() {
     let pagerduty = PagerDutyStandIn::start().await;
     let site = site(&pagerduty).await;
