@@ -64,7 +64,8 @@ impl ListPlan {
             }
             Paging::Cursor { cursor, text } => {
                 let mark = self.next.as_ref().and_then(|next| next.value(body)).filter(is_mark);
-                has_more = Some(mark.is_some());
+                // Some vendors have a mark on the last page as well.
+                has_more = Some(mark.is_some() && has_more != Some(false));
                 mark.map(|mark| (cursor, if *text { as_text(mark) } else { mark }))
             }
         };
@@ -181,6 +182,13 @@ mod tests {
         for end in [json!({"next_cursor": null}), json!({"next_cursor": ""}), json!({})] {
             assert_eq!(decode(&plan, 1, end, json!({}))["has_more"], json!(false));
         }
+        plan.more = Some(Pointer::parse("/more").unwrap());
+        let last = decode(&plan, 1, json!({"next_cursor": "z", "more": false}), json!({}));
+        assert_eq!((last["has_more"].clone(), last["next"].clone()), (json!(false), json!(null)));
+        assert_eq!(
+            decode(&plan, 1, json!({"next_cursor": "b", "more": true}), json!({}))["next"],
+            json!({"cursor": "b"})
+        );
     }
 
     #[test]

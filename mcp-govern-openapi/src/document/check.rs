@@ -84,8 +84,12 @@ impl Rule {
             CheckKindGovern::Future => Self::Future(argument()?),
             CheckKindGovern::Past => Self::Past(argument()?),
             CheckKindGovern::Span => {
-                let months = stated.months.ok_or("`span` needs `months`")?;
-                Self::Span(argument()?, other()?, Span::of_months(months))
+                let span = match (stated.months, stated.days) {
+                    (Some(months), None) => Span::Months(months),
+                    (None, Some(days)) => Span::Days(days),
+                    _ => return Err("`span` needs `months` or `days`".to_owned()),
+                };
+                Self::Span(argument()?, other()?, span)
             }
             CheckKindGovern::Age => {
                 let days = stated.days.ok_or("`age` needs `days`")?;

@@ -240,7 +240,7 @@ pub(crate) struct CheckGovern {
     /// `variant`: of which members an item has exactly one, by what it is.
     #[serde(default)]
     pub(crate) members: BTreeMap<String, Vec<String>>,
-    /// `age`: how many days.
+    /// `age`, `span`: how many days.
     pub(crate) days: Option<u32>,
     /// `age`: where in the argument the times stand.
     pub(crate) at: Option<String>,

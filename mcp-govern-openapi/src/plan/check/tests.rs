@@ -80,6 +80,12 @@ fn a_span_of_times_is_measured_in_calendar_months_and_needs_both_ends() {
     }
     assert!(holds(span.clone(), json!({"a": "2001-01-01T00:00:00Z"})).is_ok());
     assert!(holds(span, json!({"b": "2001-01-01T00:00:00Z"})).is_ok());
+    let days = json!({"kind": "span", "argument": "a", "other": "b", "days": 31});
+    let range = |until: &str| holds(days.clone(), json!({"a": "2026-02-01T00:00:00Z", "b": until}));
+    assert_eq!(range("2026-03-04T00:00:00Z"), Ok(()));
+    assert_eq!(range("2026-03-04T00:00:01Z").unwrap_err(), "`a` and `b` may lie 31 days apart at most");
+    assert!(holds(days.clone(), json!({"a": "2026-02-01", "b": "2026-03-04"})).is_ok());
+    assert!(holds(days, json!({"a": "2026-02-01", "b": "2026-03-05"})).is_err());
 }
 
 #[test]
@@ -231,6 +237,7 @@ fn a_check_that_makes_no_sense_is_an_error() {
         (json!({"kind": "before", "argument": "a"}), "other"),
         (json!({"kind": "less", "argument": "a"}), "other"),
         (json!({"kind": "span", "argument": "a", "other": "b"}), "months"),
+        (json!({"kind": "span", "argument": "a", "other": "b", "months": 1, "days": 1}), "`months` or `days`"),
         (json!({"kind": "age", "argument": "a"}), "days"),
         (json!({"kind": "age", "argument": "a", "days": 1, "at": "x"}), "`at: x`"),
         (json!({"kind": "growing", "argument": "nope"}), "`nope`"),

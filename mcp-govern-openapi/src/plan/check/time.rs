@@ -37,15 +37,28 @@ fn today(now: Timestamp) -> Date {
     text.get(..10).and_then(|day| day.parse().ok()).unwrap_or_default()
 }
 
-/// So many calendar months, both ends included.
+/// How long a range may be, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Span {
-    months: u32,
+pub(crate) enum Span {
+    /// So many calendar months.
+    Months(u32),
+    /// So many days of 24 hours.
+    Days(u32),
 }
 
 impl Span {
-    pub(crate) fn of_months(months: u32) -> Self {
-        Self { months }
+    fn length(self) -> jiff::Span {
+        match self {
+            Self::Months(months) => i64::from(months).months(),
+            Self::Days(days) => (i64::from(days) * 24).hours(),
+        }
+    }
+
+    fn days_later(self, start: Date) -> Date {
+        match self {
+            Self::Months(months) => start.saturating_add(i64::from(months).months()),
+            Self::Days(days) => start.saturating_add(i64::from(days).days()),
+        }
     }
 
     /// Holds two days, or two points in time, against the length. A day may be a year or a month: a range begins with the first
@@ -81,7 +94,7 @@ impl Span {
                 None => format!("`{}` must not lie in the future", first.0),
             });
         }
-        let reach = start.saturating_add(i64::from(self.months).months());
+        let reach = self.days_later(start);
         if reach < end {
             return Err(self.too_long(first.0, last.0));
         }
@@ -93,12 +106,16 @@ impl Span {
             let time = jiff::Timestamp::from_millisecond(time.as_millis()).ok()?;
             Some(time.to_zoned(jiff::tz::TimeZone::UTC))
         };
-        let reach = zoned(since).and_then(|since| since.checked_add(i64::from(self.months).months()).ok());
+        let reach = zoned(since).and_then(|since| since.checked_add(self.length()).ok());
         reach.zip(zoned(until)).is_some_and(|(reach, until)| reach < until)
     }
 
     fn too_long(self, first: &str, last: &str) -> String {
-        format!("`{first}` and `{last}` may lie {} calendar months apart at most", self.months)
+        let most = match self {
+            Self::Months(months) => format!("{months} calendar months"),
+            Self::Days(days) => format!("{days} days"),
+        };
+        format!("`{first}` and `{last}` may lie {most} apart at most")
     }
 }
 
