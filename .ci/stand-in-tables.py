@@ -19,7 +19,12 @@ LIKE = {r"^\d{4}(-\d{2}(-\d{2})?)?$": "part-of-date"}
 PAGING = {"limit", "offset", "more", "total", "next_cursor", "paging"}
 # Lists whose name does not say so, and things whose name sounds like a list.
 LISTS = {"data", "enriched_data"}
-THINGS = {"status", "analytics_settings", "alert_grouping_settings_id", "convert_status", "migrated_status", "settings", "filters", "privileges"}
+THINGS = {
+    "status", "analytics_settings", "alert_grouping_settings_id", "convert_status", "migrated_status", "settings", "filters",
+    "privileges", "credentials", "size_bytes", "paused_incident_reporting_alerts", "paused_incident_reporting_counts",
+}
+# What an example of the reference leaves out although its schema requires it: the vendor accepts both.
+OMITTED = "request example in the source omits schema-required: "
 
 
 def literal(text):
@@ -186,6 +191,24 @@ def parameter(p, types):
     return f"{name}{'!' if p.get('required') else ''}{repeated}: {types.of(schema, name.removesuffix('[]'))}"
 
 
+def without_omitted(operation):
+    """The operation with those members optional that the reference's own example leaves out."""
+    _, found, names = (operation.get("conflict") or "").partition(OMITTED)
+    if found:
+        names = {name.strip() for name in names.split(";")[0].split(",")}
+        operation = {**operation, "body": loosened(operation["body"], names)}
+    return operation
+
+
+def loosened(node, names):
+    if isinstance(node, list):
+        return [loosened(item, names) for item in node]
+    if not isinstance(node, dict):
+        return node
+    keep = lambda key, value: [name for name in value if name not in names] if key == "required" and isinstance(value, list) else loosened(value, names)
+    return {key: keep(key, value) for key, value in node.items()}
+
+
 def is_plural(name):
     return name in LISTS or (name.endswith("s") and not name.endswith("ss") and name not in THINGS)
 
@@ -222,7 +245,7 @@ def answer_of(vendor, operation, items):
         return f"{status} list"
     if not roots:
         return f"{status} " + ("nothing" if operation["response_shape"] == "empty" else "thing")
-    return f"{status} {{{', '.join(root + ('[]' if is_plural(root) and not is_item else '') for root in roots)}}}"
+    return f"{status} {{{', '.join(root + ('[]' if is_plural(root) else '') for root in roots)}}}"
 
 
 def marks_of(vendor, operation):
@@ -276,7 +299,7 @@ def table(vendor, facts):
     digest = json.load(open(os.path.join(facts, f"{vendor}.json"), encoding="utf-8"))
     operations = [
         operation
-        for operation in digest["operations"]
+        for operation in map(without_omitted, digest["operations"])
         if not operation.get("twin_of") and not (vendor == "jsm-ops" and operation["early_access"])
     ]
     items = {operation["path"].rsplit("/", 1)[0] for operation in operations if operation["path"].endswith("}")}

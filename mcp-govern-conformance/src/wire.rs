@@ -19,6 +19,7 @@ pub struct Case {
     body: Body,
     masked: Vec<String>,
     then: Vec<(String, String)>,
+    looking_up: Vec<(String, String)>,
     failing: Option<ProviderErrorKind>,
     answering: Vec<(String, Value)>,
 }
@@ -49,6 +50,8 @@ struct Written {
     masking: Vec<String>,
     #[serde(default)]
     then: Vec<String>,
+    #[serde(default)]
+    looking_up: Vec<String>,
     failing: Option<ProviderErrorKind>,
     #[serde(default)]
     answering: Map<String, Value>,
@@ -92,6 +95,7 @@ impl Case {
             body: Body::None,
             masked: Vec::new(),
             then: Vec::new(),
+            looking_up: Vec::new(),
             failing: None,
             answering: Vec::new(),
         }
@@ -107,7 +111,7 @@ impl Case {
     /// ```
     ///
     /// with the members `form` or `multipart` (texts) instead of `body`, and `after` (a list of `tool` and `arguments`), `masking` (names),
-    /// `then` (a list of method and target), `failing` (a kind, such as `not_found`) and `answering` (values by their place) where the
+    /// `then` and `looking_up` (lists of method and target), `failing` (a kind, such as `not_found`) and `answering` (values by their place) where the
     /// methods of this type have the same names.
     ///
     /// # Errors
@@ -134,6 +138,7 @@ impl Case {
             _ => return Err(fault("states more than one of `body`, `form` and `multipart`")),
         };
         let then = written.then.iter().map(|text| request(text)).collect::<Result<_, _>>()?;
+        let looking_up = written.looking_up.iter().map(|text| request(text)).collect::<Result<_, _>>()?;
         Ok(Self {
             arguments: written.arguments.into(),
             before: written.after.into_iter().map(|call| (call.tool, call.arguments.into())).collect(),
@@ -142,6 +147,7 @@ impl Case {
             body,
             masked: written.masking,
             then,
+            looking_up,
             failing: written.failing,
             answering: written.answering.into_iter().collect(),
             tool: written.tool,
@@ -188,6 +194,14 @@ impl Case {
     #[must_use]
     pub fn then(mut self, method: impl Into<String>, target: impl Into<String>) -> Self {
         self.then.push((method.into(), target.into()));
+        self
+    }
+
+    /// Reads something first, unless a call before it has done so: a request of this method to a target that begins like this. A preview
+    /// says in words what such a read is for.
+    #[must_use]
+    pub fn looking_up(mut self, method: impl Into<String>, target: impl Into<String>) -> Self {
+        self.looking_up.push((method.into(), target.into()));
         self
     }
 
@@ -264,6 +278,12 @@ impl Case {
         sent: &[SentRequest],
         headers: impl Fn(&str, &str) -> Vec<(&'static str, String)>,
     ) -> Vec<String> {
+        let is_lookup = |sent: &&SentRequest| {
+            let mut known = self.looking_up.iter();
+            known.any(|(method, target)| sent.method == *method && sent.target.starts_with(target))
+        };
+        let lookups = sent.iter().take_while(is_lookup).count();
+        let sent = sent.get(lookups..).unwrap_or_default();
         let Some((first, further)) = sent.split_first() else {
             return vec![format!("{}: no request was sent", self.tool)];
         };
@@ -324,6 +344,7 @@ impl Case {
         }
         let fits = match &self.body {
             Body::None => preview.body.is_none(),
+            Body::Json(_) if !self.looking_up.is_empty() => preview.body.as_ref().is_some_and(Value::is_object),
             Body::Json(body) => preview.body.as_ref() == Some(&self.masked(body)),
             Body::Form(_) | Body::Multipart(_) => preview.body.as_ref().is_some_and(Value::is_object),
         };
@@ -470,6 +491,23 @@ mod tests {
             let faults = case.all_faults(&sent, headers);
             assert!(faults.len() == 1 && faults[0].contains(part), "{faults:?}");
         }
+    }
+
+    #[test]
+    fn a_lookup_may_come_first_and_nothing_else() {
+        let case = || Case::new("ask", json!({}), "PUT", "/asked").looking_up("GET", "/users");
+        let sent = |target: &str| {
+            let method = if target == "/asked" { "PUT" } else { "GET" };
+            SentRequest::new(method, target, [], "")
+        };
+        let faults = |all: &[&str]| {
+            let all: Vec<SentRequest> = all.iter().map(|target| sent(target)).collect();
+            case().all_faults(&all, |_, _| Vec::new())
+        };
+        assert_eq!(faults(&["/users?query=a", "/asked"]), Vec::<String>::new());
+        assert_eq!(faults(&["/asked"]), Vec::<String>::new());
+        assert!(!faults(&["/users"]).is_empty() && !faults(&["/teams", "/asked"]).is_empty());
+        assert!(!faults(&["/asked", "/users"]).is_empty());
     }
 
     #[test]

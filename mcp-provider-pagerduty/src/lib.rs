@@ -1,6 +1,10 @@
 #![doc = include_str!("../README.md")]
 
+mod recipes;
+
 use mcp_govern_openapi::{DocumentError, OpenApiProvider, OpenApiProviderBuilder};
+
+use self::recipes::{AppendOrchestrationRule, WhoIsOnCall};
 
 /// The provider's id, as servers name it.
 pub const PROVIDER: &str = "pagerduty";
@@ -38,7 +42,11 @@ pub fn provider() -> Result<OpenApiProvider, DocumentError> {
     builder().build()
 }
 
-/// The provider before it is built, for a transport, limits, a clock or recipes of one's own. It has its document.
+/// The provider before it is built, for a transport, limits, a clock or recipes of one's own. It has its document and its own
+/// recipes.
 pub fn builder() -> OpenApiProviderBuilder {
-    OpenApiProvider::builder().document(DOCUMENT)
+    OpenApiProvider::builder()
+        .document(DOCUMENT)
+        .recipe("who_is_on_call", WhoIsOnCall)
+        .recipe("append_orchestration_rule", AppendOrchestrationRule)
 }

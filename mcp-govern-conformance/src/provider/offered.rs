@@ -94,6 +94,12 @@ impl Draw {
                 made.extend(self.value(property).map(|value| (name.clone(), value)));
             }
         }
+        if let Some(most) = count(schema, "maxProperties") {
+            let spare: Vec<String> = made.keys().filter(|name| !required.contains(&name.as_str())).cloned().collect();
+            for name in spare.iter().rev().take(made.len().saturating_sub(most)) {
+                made.remove(name);
+            }
+        }
         Some(Value::Object(made))
     }
 
@@ -101,6 +107,13 @@ impl Draw {
     pub(crate) fn value(&mut self, schema: &Value) -> Option<Value> {
         if let Some(fixed) = schema.get("const") {
             return Some(fixed.clone());
+        }
+        for key in ["oneOf", "anyOf"] {
+            if let Some(branches) = schema.get(key).and_then(Value::as_array) {
+                let branch = branches.get(self.below(branches.len()))?;
+                let others: &[Value] = if key == "oneOf" { branches } else { &[] };
+                return self.value(&joined(schema, key, branch, others));
+            }
         }
         if let Some(values) = schema.get("enum").and_then(Value::as_array) {
             return values.get(self.below(values.len())).cloned();
@@ -153,8 +166,22 @@ impl Draw {
             Some("date-time") => &["2026-11-21T09:30:00Z", "2026-11-21T09:30:00.5+02:00"],
             Some("date") => &["2026-11-21"],
             Some("email") => &["ann@example.com", "a.b+c@sub.example.com"],
+            Some("uuid") => &["3f2504e0-4f89-41d3-9a0c-0305e82c3301"],
             Some("uri") => &["https://example.com/", "https://example.com:8443/a/b?c=d#e"],
-            _ => &["all", "[]", "7", "[1, 2]", "[\"a\"]", "true", "null", "2026-03", "DE", "created_at", "a.b/c\\d e"],
+            _ => &[
+                "10.0.0.0/8",
+                "all",
+                "[]",
+                "7",
+                "[1, 2]",
+                "[\"a\"]",
+                "true",
+                "null",
+                "2026-03",
+                "DE",
+                "created_at",
+                "a.b/c\\d e",
+            ],
         };
         let pattern = match schema.get("pattern").and_then(Value::as_str) {
             Some(pattern) => Some(Pattern::new(pattern).ok()?),
@@ -170,6 +197,28 @@ impl Draw {
         let made: Vec<String> = shapes.iter().map(|text| (*text).to_owned()).chain(filled).filter(fits).collect();
         made.get(self.below(made.len())).cloned()
     }
+}
+
+/// A schema with one of its branches in place of all of them, and without what would make it one of `others`.
+fn joined(schema: &Value, key: &str, branch: &Value, others: &[Value]) -> Value {
+    let mut whole = schema.as_object().cloned().unwrap_or_default();
+    whole.remove(key);
+    let own: Vec<&str> = texts(branch.get("required")).chain(texts(schema.get("required"))).collect();
+    if let Some(properties) = whole.get_mut("properties").and_then(Value::as_object_mut) {
+        for other in others.iter().flat_map(|other| texts(other.get("required"))).filter(|name| !own.contains(name)) {
+            properties.remove(other);
+        }
+    }
+    for (name, value) in branch.as_object().into_iter().flatten() {
+        match (whole.get_mut(name), value) {
+            (Some(Value::Object(known)), Value::Object(more)) => known.extend(more.clone()),
+            (Some(Value::Array(known)), Value::Array(more)) if name == "required" => known.extend(more.iter().cloned()),
+            _ => {
+                whole.insert(name.clone(), value.clone());
+            }
+        }
+    }
+    whole.into()
 }
 
 /// The texts of a list.
@@ -194,11 +243,13 @@ mod tests {
             "state": {"type": "string", "enum": ["open", "closed"]},
             "ids": {"type": "array", "minItems": 1, "maxItems": 3, "uniqueItems": true, "items": {"type": "integer"}},
             "day": {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$"},
+            "form": {"type": "object", "oneOf": [
+                {"required": ["a"], "properties": {"a": {"const": 1}}}, {"required": ["b"], "properties": {"b": {"const": 2}}}]},
         }});
         let made: Vec<Value> = (0..200).filter_map(|at| Draw(at).object(&schema)).collect();
         let seen = |name: &str, value: Value| made.iter().any(|arguments| arguments.get(name) == Some(&value));
         assert_eq!(made[0].as_object().unwrap().len(), 1);
-        assert_eq!(made[1].as_object().unwrap().len(), 5);
+        assert_eq!(made[1].as_object().unwrap().len(), 6);
         for (name, value) in [
             ("id", json!("xx")),
             ("id", json!("xxxxx")),
@@ -207,6 +258,8 @@ mod tests {
             ("state", json!("open")),
             ("state", json!("closed")),
             ("day", json!("2026-03")),
+            ("form", json!({"a": 1})),
+            ("form", json!({"b": 2})),
         ] {
             assert!(seen(name, value.clone()), "{name}: {value}");
         }

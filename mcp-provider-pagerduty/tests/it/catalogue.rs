@@ -11,16 +11,37 @@ fn every_operation_states_its_effect_and_describes_itself() {
 #[test]
 fn what_pages_people_is_sensitive_and_what_can_silence_them_is_destructive() {
     let provider = provider().unwrap();
-    for tool in &provider.catalogue().tools {
-        let (effect, least) = match tool.name.as_str() {
-            "update_incidents" => (Effect::Destructive, Risk::Dangerous),
-            "update_incident" => (Effect::Destructive, Risk::Sensitive),
-            "create_incident" => (Effect::Write, Risk::Sensitive),
-            "list_on_calls" | "get_current_user" => (Effect::Read, Risk::Sensitive),
-            _ => (Effect::Read, Risk::None),
-        };
-        assert_eq!((tool.effect, tool.risk), (effect, least), "`{}`", tool.name);
-        assert_eq!(tool.notifies.is_some(), effect != Effect::Read, "`{}`", tool.name);
+    let tools = &provider.catalogue().tools;
+    for tool in tools {
+        let is_read = tool.effect == Effect::Read;
+        assert!(!is_read || tool.notifies.is_none(), "`{}` is a read and notifies", tool.name);
+        assert!(
+            tool.notifies.is_none() || tool.risk >= Risk::Sensitive,
+            "`{}` notifies and is not sensitive",
+            tool.name
+        );
+        let deletes = tool.name.as_str().starts_with("delete_");
+        assert!(!deletes || tool.effect == Effect::Destructive, "`{}` deletes", tool.name);
+        assert!(tool.effect != Effect::Destructive || tool.risk >= Risk::Sensitive, "`{}` destroys", tool.name);
+    }
+    for (name, effect, risk) in [
+        ("update_incidents", Effect::Destructive, Risk::Dangerous),
+        ("update_incident", Effect::Destructive, Risk::Sensitive),
+        ("resolve_incident", Effect::Destructive, Risk::Sensitive),
+        ("acknowledge_incident", Effect::Write, Risk::Sensitive),
+        ("create_incident", Effect::Write, Risk::Sensitive),
+        ("merge_incidents", Effect::Destructive, Risk::Sensitive),
+        ("update_orchestration_router", Effect::Destructive, Risk::Dangerous),
+        ("create_webhook_subscription", Effect::Write, Risk::Dangerous),
+        ("create_service_integration", Effect::Write, Risk::Dangerous),
+        ("delete_user", Effect::Destructive, Risk::Dangerous),
+        ("invoke_automation_action", Effect::Destructive, Risk::Dangerous),
+        ("query_incident_metrics", Effect::Read, Risk::None),
+        ("list_on_calls", Effect::Read, Risk::Sensitive),
+        ("get_current_user", Effect::Read, Risk::Sensitive),
+    ] {
+        let tool = tools.iter().find(|tool| tool.name.as_str() == name).unwrap();
+        assert_eq!((tool.effect, tool.risk), (effect, risk), "`{name}`");
     }
 }
 

@@ -20,6 +20,8 @@ use serde_json::{Value, json};
 use stand_ins::PagerDutyStandIn;
 use url::Url;
 
+use crate::requests::wants_from;
+
 /// The login of a user of the stand-in's account.
 pub(crate) const ACTOR: &str = "marit.visser@example.com";
 
@@ -94,18 +96,22 @@ impl ProviderKit for PagerDuty {
     }
 
     async fn cases(&self) -> Vec<Case> {
-        crate::requests::cases(self.0).await
+        crate::requests::cases(self.0)
     }
 
-    /// A key is told in whose name something changes; a token speaks for its own user.
-    fn headers(&self, secret: &str, method: &str, _: &str) -> Vec<(&'static str, String)> {
+    /// A key is told in whose name something changes, where the reference wants it; a token speaks for its own user.
+    fn headers(&self, secret: &str, method: &str, target: &str) -> Vec<(&'static str, String)> {
         let scheme = if self.0 == Who::Token { "Bearer " } else { "Token token=" };
         let mut headers = vec![
             ("accept", "application/vnd.pagerduty+json;version=2".to_owned()),
             ("authorization", format!("{scheme}{secret}")),
         ];
-        if method != "GET" && self.0 != Who::Token {
+        let path = target.split('?').next().unwrap_or_default();
+        if self.0 != Who::Token && wants_from(method, path) {
             headers.push(("from", ACTOR.to_owned()));
+        }
+        if path.starts_with("/ip_allow_lists") {
+            headers.push(("x-early-access", "ip-allow-lists".to_owned()));
         }
         headers
     }
