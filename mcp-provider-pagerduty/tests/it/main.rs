@@ -7,6 +7,7 @@ mod credentials;
 mod errors;
 mod kit;
 mod lists;
+mod recipes;
 mod refusals;
 mod requests;
 mod results;

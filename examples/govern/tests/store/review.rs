@@ -8,6 +8,7 @@ on_every_store! {
     an_approval_of_a_definition_that_was_not_seen_is_refused,
     a_list_that_was_looked_through_is_approved_at_once,
     tools_are_reviewed_by_area_and_effect,
+    a_tool_whose_scope_the_app_does_not_ask_for_is_shown_as_such,
     a_list_of_verbs_is_tried_together_and_changes_nothing,
     a_tool_that_changed_is_shown_field_by_field_and_waits,
     what_widens_access_is_shown_and_waits_for_a_yes,
@@ -46,6 +47,53 @@ paths:
       x-govern:
         effect: read
 "#;
+
+/// PagerDuty with an app that may only read incidents.
+const SCOPED: &str = r#"
+governance = "activated"
+[settings]
+unmatched_client = "personal"
+[servers.pager]
+provider = "pagerduty"
+title = "Pager"
+prefix = "pager"
+auth_method = "oauth"
+sharing = "per_user"
+approve = ["read", "write"]
+config = { oauth_scopes = "incidents.read" }
+[toolsets.all]
+follows = { server = "pager", areas = ["incidents"], up_to = "write" }
+[profiles.all]
+title = "All"
+toolsets = ["all"]
+[grants.ann]
+profile = "all"
+grantee = { user = { issuer = "local", subject = "ann" } }
+"#;
+
+fn a_tool_whose_scope_the_app_does_not_ask_for_is_shown_as_such(site: &Site) {
+    site.govern_by(SCOPED);
+    let tools = site.json(&["tools", "--area", "incidents"]);
+    let obstacle = |name: &str| {
+        let named = tools["tools"].as_array().unwrap().iter().find(|row| row["tool"] == format!("pager/{name}"));
+        named.unwrap()["obstacle"].clone()
+    };
+    assert_eq!(obstacle("list_incidents"), Value::Null);
+    let why = obstacle("create_incident_note");
+    assert!(why.as_str().unwrap().contains("`incidents.write`"), "{why}");
+    let text = stdout(&site.run(&["tools", "--area", "incidents"]));
+    assert!(text.contains("pager/create_incident_note cannot work: "), "{text}");
+    let diff = stdout(&site.run(&["diff", "pager/create_incident_note"]));
+    assert!(diff.contains("cannot work") && diff.contains("`oauth_scopes`"), "{diff}");
+    for (tool, denied) in
+        [("list_incidents", json!("credential_missing")), ("create_incident_note", json!("tool_unusable"))]
+    {
+        let (_, explained) = site.told(&["explain", &format!("pager/{tool}"), "--user", "ann"]);
+        let failed: Vec<&Value> =
+            explained["checks"].as_array().unwrap().iter().map(|check| &check["result"]["failed"]).collect();
+        assert!(failed.contains(&&denied), "{explained}");
+    }
+}
 
 const PANTRY: &str = r#"
 governance = "activated"
