@@ -8,7 +8,7 @@ use crate::setup::{SERVICE, Who, call, failure, open, open_as};
 
 const ORCHESTRATION: &str = "PGENER1";
 
-fn rule(conditions: Value, service: &str) -> Value {
+fn rule(conditions: &Value, service: &str) -> Value {
     json!({"event_orchestration_id": ORCHESTRATION, "service_id": service, "conditions": conditions, "label": "Databases"})
 }
 
@@ -65,7 +65,7 @@ async fn a_rule_is_added_behind_the_others_which_stay() {
     let count = |router: &Value| router["sets"][0]["rules"].as_array().unwrap().len();
     for (added, service) in [(1, SERVICE), (2, "PHLGATE")] {
         let conditions = json!(["event.summary matches part 'db'", "event.source matches part 'pg'"]);
-        let done = call(&harness, "append_orchestration_rule", rule(conditions, service)).await;
+        let done = call(&harness, "append_orchestration_rule", rule(&conditions, service)).await;
         assert_eq!(done["added"]["route_to"], json!(service), "{done}");
         let after = call(&harness, "get_orchestration_router", which.clone()).await;
         assert_eq!(count(&after), count(&before) + added);
@@ -84,7 +84,7 @@ async fn a_rule_is_not_added_to_a_router_that_changes_meanwhile() {
     let path = format!("/event_orchestrations/{ORCHESTRATION}/router");
     vendor.fail_next_on("GET", &path, answer(&earlier));
     let refused =
-        failure(&harness, "append_orchestration_rule", rule(json!(["event.class matches 'a'"]), SERVICE)).await;
+        failure(&harness, "append_orchestration_rule", rule(&json!(["event.class matches 'a'"]), SERVICE)).await;
     assert_eq!(refused.kind, ProviderErrorKind::Conflict);
     assert!(vendor.requests().iter().all(|seen| seen.method() == "GET"));
 }

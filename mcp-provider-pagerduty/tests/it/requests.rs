@@ -35,15 +35,14 @@ fn read() -> Vec<Case> {
 /// Whether the reference wants the header that says in whose name something is done.
 pub(crate) fn wants_from(method: &str, path: &str) -> bool {
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
-    matches!(
-        (method, parts.as_slice()),
-        ("POST" | "PUT", ["incidents"])
-            | (
-                "PUT",
-                ["incidents", _] | ["incidents", _, "alerts" | "merge"] | ["incidents", _, "alerts" | "notes", _]
-            )
-            | ("POST", ["incidents", _, "notes" | "snooze" | "status_updates"])
-            | ("PUT", ["log_entries", _, "channel"])
-            | ("POST", ["maintenance_windows" | "users" | "escalation_policies"])
-    )
+    match (method, parts.as_slice()) {
+        ("POST", [collection]) => {
+            ["incidents", "maintenance_windows", "users", "escalation_policies"].contains(collection)
+        }
+        ("POST", ["incidents", _, what]) => ["notes", "snooze", "status_updates"].contains(what),
+        ("PUT", ["incidents"] | ["incidents", _] | ["log_entries", _, "channel"]) => true,
+        ("PUT", ["incidents", _, what]) => ["alerts", "merge"].contains(what),
+        ("PUT", ["incidents", _, what, _]) => ["alerts", "notes"].contains(what),
+        _ => false,
+    }
 }

@@ -18,7 +18,7 @@ pub(crate) async fn walk() -> String {
     let operator = Operator::on(&store).of_tenant("demo");
     let mut gateway = start().await;
     let pending = operator.done(&["tools", "--pending", "--server", "pagerduty"]).await;
-    assert_eq!((pending["tools"].as_array().unwrap().len(), &pending["tools"][0]["tool"]), (1, &json!(TOOL)));
+    assert!(pending["tools"].as_array().unwrap().iter().any(|row| row["tool"] == TOOL), "{pending}");
     assert!(gateway.tools(ANN).await.iter().all(|tool| tool != NAME));
     operator.approve(TOOL).await;
     until("the approved tool", async || gateway.tools(ANN).await.iter().any(|tool| tool == NAME).then_some(())).await;

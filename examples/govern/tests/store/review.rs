@@ -62,6 +62,7 @@ sharing = "per_user"
 approve = ["read", "write"]
 config = { oauth_scopes = "incidents.read" }
 [toolsets.all]
+title = "All"
 follows = { server = "pager", areas = ["incidents"], up_to = "write" }
 [profiles.all]
 title = "All"
