@@ -36,6 +36,16 @@ const AHEAD: Duration = Duration::from_secs(120);
 /// How long no attempt is made ahead of the end after one that brought nothing.
 const COOL_DOWN: Duration = Duration::from_secs(30);
 
+/// The waits before a renewed credential is stored again where the store failed: within the lease.
+const STORE_AGAIN: [Duration; 6] = [
+    Duration::from_millis(100),
+    Duration::from_millis(500),
+    Duration::from_secs(2),
+    Duration::from_secs(5),
+    Duration::from_secs(10),
+    Duration::from_secs(20),
+];
+
 /// What became of the wish for a newer credential.
 #[derive(Debug, Clone)]
 pub(super) enum Renewed {
@@ -285,7 +295,19 @@ impl Core {
         if !lease.is_held() {
             tracing::warn!(%server, "renewing a credential took longer than its lease");
         }
-        match self.stores.vault.put(&key, current.version, &fresh).await {
+        // The refresh token before it is spent: what is not stored is lost, and the person would have to connect again.
+        let mut stored = self.stores.vault.put(&key, current.version, &fresh).await;
+        for wait in STORE_AGAIN {
+            match &stored {
+                Err(error) if error.version().is_none() => {
+                    tracing::warn!(%server, %error, "a renewed credential is not stored yet");
+                }
+                _ => break,
+            }
+            refresher.pause(wait).await;
+            stored = self.stores.vault.put(&key, current.version, &fresh).await;
+        }
+        match stored {
             // Taken away meanwhile: what is in the vault is deleted with the rest of the key, and must not be used.
             Ok(_) if self.with_state(|state| state.credential(server, owner).is_none()) => {
                 self.stores.vault.delete(&key).await?;

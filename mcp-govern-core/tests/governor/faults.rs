@@ -57,6 +57,9 @@ pub(crate) struct Faults {
     pub(crate) drops_fail: AtomicUsize,
     /// How many times a credential was read from the vault.
     pub(crate) vault_reads: AtomicUsize,
+    /// So many writes to the vault fail, before or after they were carried out.
+    pub(crate) puts_fail: AtomicUsize,
+    pub(crate) puts_fail_afterwards: AtomicUsize,
     /// So many deletions from the vault fail.
     pub(crate) deletes_fail: AtomicUsize,
     /// While set, counts of leases wait: each says so and needs a permit.
@@ -223,7 +226,11 @@ struct FaultyVault(Arc<dyn Vault>, Arc<Faults>);
 #[async_trait]
 impl Vault for FaultyVault {
     async fn put(&self, key: &VaultKey, expected: u64, credential: &Credential) -> Result<u64, StoreError> {
-        self.0.put(key, expected, credential).await
+        if happens(&self.1.puts_fail) {
+            return Err(unavailable());
+        }
+        let version = self.0.put(key, expected, credential).await?;
+        if happens(&self.1.puts_fail_afterwards) { Err(unavailable()) } else { Ok(version) }
     }
 
     async fn get(&self, key: &VaultKey) -> Result<Option<VaultEntry>, StoreError> {

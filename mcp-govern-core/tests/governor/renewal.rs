@@ -220,6 +220,23 @@ async fn what_was_renewed_is_stored_before_it_is_used() {
 }
 
 #[tokio::test]
+async fn a_renewed_credential_is_stored_again_where_the_store_fails_for_a_moment() {
+    for afterwards in [false, true] {
+        let issuer = Issuer::new();
+        let world = connected(&issuer).await;
+        world.clock.advance(HOUR);
+        let faults = world.faults();
+        let fails = if afterwards { &faults.puts_fail_afterwards } else { &faults.puts_fail };
+        fails.store(if afterwards { 1 } else { 3 }, Ordering::SeqCst);
+        world.call("ann", "create_page").await.unwrap();
+        assert_eq!(keys_seen(&world.vendor), ["access-2"]);
+        let entry = in_vault(&world).await;
+        assert_eq!(entry.credential.field("refresh_token").unwrap().expose(), "refresh-2");
+        assert_eq!(issuer.spent(), ["refresh-1"]);
+    }
+}
+
+#[tokio::test]
 async fn a_call_that_is_dropped_while_its_credential_is_renewed_loses_no_refresh_token() {
     let issuer = Issuer::new();
     let world = connected(&issuer).await;
