@@ -39,10 +39,13 @@ const ROUNDS: u32 = 9;
 pub(crate) fn figures() -> Vec<Figure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let of_statuspage = Tenant::new(&runtime, 1, definitions().len());
+    let of_pagerduty = Tenant::over(&runtime, 1, Things::of(pagerduty()));
     let large = Tenant::new(&runtime, SERVERS, TOOLS);
     let each = |tenant: &Tenant| median((0..ROUNDS).map(|_| tenant.open_nanos_each(&runtime)).collect());
     let (small_each, large_each) = (each(&of_statuspage), each(&large));
     let (page, list) = large.listing(&runtime);
+    let each_listed = |tenant: &Tenant| tenant.listing(&runtime).1 / as_f64(tenant.tools as u64);
+    let (pagerduty, statuspage) = (each_listed(&of_pagerduty), each_listed(&of_statuspage));
     let unchanged = large.sync(&runtime);
     large.things.version.fetch_add(1, Ordering::Relaxed);
     let raised = large.sync(&runtime);
@@ -55,6 +58,9 @@ pub(crate) fn figures() -> Vec<Figure> {
         // A hundred tools are 0.074 of the list; finding out who asks and what holds for the caller comes to it, for each request.
         Figure::new("page_of_1350_vs_list", page / list, 1.0 / 10.0, "of the whole list", {
             format!("{:.0} us for a page of {PAGE} against {:.0} us", page / 1e3, list / 1e3)
+        }),
+        Figure::new("list_pagerduty_vs_statuspage", pagerduty / statuspage, 3.0, "times, per tool", {
+            format!("{pagerduty:.0} ns against {statuspage:.0} ns for each tool of a whole list")
         }),
         Figure::new(
             "sync_unchanged_commits",
@@ -98,8 +104,12 @@ struct Tenant {
 
 impl Tenant {
     fn new(runtime: &Runtime, servers: usize, tools: usize) -> Self {
-        let (things, stores) = (Things::new(tools), WithCheckpoint::default());
-        let tenant = Self { things, stores, servers, tools: servers * tools };
+        Self::over(runtime, servers, Things::new(tools))
+    }
+
+    fn over(runtime: &Runtime, servers: usize, things: Things) -> Self {
+        let (tools, stores) = (servers * things.definitions.len(), WithCheckpoint::default());
+        let tenant = Self { things, stores, servers, tools };
         runtime.block_on(async {
             let governor = tenant.builder(u64::MAX).open_for_commands().await.expect("a governor");
             tenant.furnish(&governor).await;
@@ -182,8 +192,10 @@ impl Tenant {
                 // The rules stay fresh only while the driver runs.
                 tokio::time::sleep(Duration::from_millis(5)).await;
                 let listing = || governor.listing(&person()).expect("the driver runs");
-                pages.push(nanos_each(LISTINGS, |_| assert_eq!(black_box(listing().iter().take(PAGE).count()), PAGE)));
-                lists.push(nanos_each(LISTINGS, |_| assert_eq!(black_box(listing().iter().count()), SERVERS * TOOLS)));
+                pages.push(nanos_each(LISTINGS, |_| {
+                    assert_eq!(black_box(listing().iter().take(PAGE).count()), PAGE.min(self.tools))
+                }));
+                lists.push(nanos_each(LISTINGS, |_| assert_eq!(black_box(listing().iter().count()), self.tools)));
             }
             driver.abort();
             (median(pages), median(lists))
@@ -228,8 +240,6 @@ struct Things {
 
 impl Things {
     fn new(tools: usize) -> Self {
-        let mut info = ProviderInfo::new("things".parse().expect("an id"), "Things");
-        info.auth_methods.push(AuthMethod::new(method(), "A key"));
         let all = definitions();
         let named = |at: usize| {
             let mut definition = ToolDefinition::clone(&all[at % all.len()]);
@@ -239,8 +249,13 @@ impl Things {
             }
             Arc::new(definition)
         };
-        let definitions = Arc::new((0..tools).map(named).collect());
-        Self { info: Arc::new(info), definitions, version: Arc::new(AtomicU64::new(1)) }
+        Self::of((0..tools).map(named).collect())
+    }
+
+    fn of(definitions: Vec<Arc<ToolDefinition>>) -> Self {
+        let mut info = ProviderInfo::new("things".parse().expect("an id"), "Things");
+        info.auth_methods.push(AuthMethod::new(method(), "A key"));
+        Self { info: Arc::new(info), definitions: Arc::new(definitions), version: Arc::new(AtomicU64::new(1)) }
     }
 }
 
@@ -288,6 +303,12 @@ impl ToolServer for Things {
 
 fn nothing() -> ProviderError {
     ProviderError::new(ProviderErrorKind::UnknownTool, "nothing is called here")
+}
+
+/// The operations of PagerDuty.
+fn pagerduty() -> Vec<Arc<ToolDefinition>> {
+    let provider = mcp_provider_pagerduty::provider().expect("a provider");
+    provider.catalogue().tools.iter().filter(|tool| tool.uses().is_empty()).cloned().collect()
 }
 
 /// The operations of Statuspage.
