@@ -134,3 +134,19 @@ async fn keys_and_calendar_addresses_are_masked_wherever_they_stand() {
         assert!(text.contains(kept) && !text.contains(key), "`{tool}`: {text}");
     }
 }
+
+#[tokio::test]
+async fn an_answer_of_which_a_part_failed_shows_what_became_of_each() {
+    let (vendor, harness) = open().await;
+    let of_each = json!({"status": "partial_success", "associations": [
+        {"id": SERVICE, "type": "service_reference", "status": "success"},
+        {"id": "e1", "type": "event_orchestration_reference", "status": "failed", "errors": ["Not Found"]},
+    ]});
+    let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+    vendor.fail_next(Fault::Status { status: 207, headers, body: of_each.to_string() });
+    let association = |id: &str, kind: &str| json!({"id": id, "type": kind});
+    let both = [association(SERVICE, "service_reference"), association("e1", "event_orchestration_reference")];
+    let arguments = json!({"event_enrichment_id": "PGENER1", "associations": both});
+    assert_eq!(call(&harness, "add_event_enrichment_associations", arguments).await, of_each);
+    assert_eq!(vendor.count(), 1);
+}
