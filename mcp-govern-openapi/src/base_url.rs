@@ -1,8 +1,7 @@
 //! The base URL of a server.
 
+use mcp_govern_core::is_encrypted_or_local;
 use url::Url;
-
-use crate::transport::is_loopback;
 
 /// Whether a URL can be a server's base.
 ///
@@ -10,10 +9,11 @@ use crate::transport::is_loopback;
 ///
 /// What is wrong with it.
 pub(crate) fn check_base(url: &Url) -> Result<(), &'static str> {
-    let host = url.host().ok_or("has no host")?;
+    if !url.has_host() {
+        return Err("has no host");
+    }
     match url.scheme() {
-        "https" => {}
-        "http" if is_loopback(&host) => {}
+        _ if is_encrypted_or_local(url) => {}
         "http" => return Err("is plain http to another machine: expected https"),
         _ => return Err("has a scheme other than https"),
     }

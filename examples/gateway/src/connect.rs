@@ -122,10 +122,7 @@ impl Known {
             flows.token_field.clone_from(field);
         }
         let asked = flows.scopes_config.as_ref().zip(row).and_then(|(key, row)| row.config.get(key));
-        let asked = asked.map(|text| {
-            let words = text.split(|sign: char| sign == ',' || sign.is_whitespace());
-            words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
-        });
+        let asked = asked.map(|text| OAuthFlows::scopes_of(text));
         Self { flows, info, stated, asked }
     }
 }

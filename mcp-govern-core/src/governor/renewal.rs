@@ -51,7 +51,7 @@ const STORE_AGAIN: [Duration; 6] = [
 pub(super) enum Renewed {
     /// There is a newer one, and it is stored.
     Fresh(VaultEntry),
-    /// There is no way to a newer one.
+    /// It cannot be renewed.
     NotPossible,
     /// The issuer refuses to renew it, for this reason.
     Refused(String),

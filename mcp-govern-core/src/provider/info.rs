@@ -185,6 +185,12 @@ impl OAuthFlows {
     /// The name of the secret field that holds the refresh token. It is sent to the authorization server and never to the vendor's API.
     pub const REFRESH_TOKEN: &'static str = "refresh_token";
 
+    /// Returns the scopes of a text that lists them, separated by spaces or commas.
+    pub fn scopes_of(text: &str) -> Vec<String> {
+        let words = text.split(|sign: char| sign == ',' || sign.is_whitespace());
+        words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
+    }
+
     /// No flow, of a method whose access token is in this field.
     pub fn new(token_field: impl Into<String>) -> Self {
         Self {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use http::{HeaderName, HeaderValue, Method, header};
 use mcp_govern_core::{
-    Binding, BoundArgument, Effect, FixedValue, Location, OperationBinding, ToolDefinition, ToolName,
+    Binding, BoundArgument, Digest, Effect, FixedValue, Location, OperationBinding, ToolDefinition, ToolName,
 };
 use serde_json::{Map, Value, json};
 
@@ -295,7 +295,7 @@ fn add_body(
 fn check_definition(definition: &ToolDefinition) -> Checked<()> {
     check_sent(definition)?;
     // What has no digest cannot be reviewed.
-    definition.digest().map_err(|error| format!("its definition has no digest: {error}"))?;
+    Digest::check_json(definition).map_err(|error| format!("its definition has no digest: {error}"))?;
     Ok(())
 }
 

@@ -112,7 +112,7 @@ impl OAuthClient {
     ///
     /// # Errors
     ///
-    /// [`OAuthErrorKind::Config`] when an endpoint is not on https (or on this machine), or there is no way to the token endpoint.
+    /// [`OAuthErrorKind::Config`] when an endpoint is not on https (or on this machine), or the token endpoint cannot be found.
     pub fn new(app: OAuthApp, endpoints: OAuthEndpoints, transport: Arc<dyn Transport>) -> Result<Self, OAuthError> {
         let config = |message: String| OAuthError::new(OAuthErrorKind::Config, message);
         endpoints.check()?;

@@ -1,4 +1,4 @@
-//! The client before an authorization server that answers as it is told to.
+//! The client against an authorization server whose answers the tests choose.
 
 use std::{
     collections::BTreeMap,

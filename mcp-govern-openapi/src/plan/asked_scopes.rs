@@ -12,12 +12,6 @@ pub(crate) struct AskedScopes {
 }
 
 impl AskedScopes {
-    /// The scopes of a configuration, separated by spaces or commas.
-    pub(crate) fn list(text: &str) -> Vec<String> {
-        let words = text.split(|sign: char| sign == ',' || sign.is_whitespace());
-        words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
-    }
-
     /// What is needed and none of those that are asked for covers.
     pub(crate) fn missing<'n>(&self, asked: &[String], needed: &'n [String]) -> Vec<&'n str> {
         let covered = |needed: &str| {
@@ -42,6 +36,8 @@ fn fits(pattern: &str, scope: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use mcp_govern_core::OAuthFlows;
+
     use super::*;
 
     #[test]
@@ -51,7 +47,7 @@ mod tests {
         let covers = covers.into_iter().map(|(scope, held)| (scope.to_owned(), held)).collect();
         let scopes = AskedScopes { config: "oauth_scopes".to_owned(), covers };
         let needed = texts(&["incidents.read", "incidents.write"]);
-        let missing = |asked: &str| scopes.missing(&AskedScopes::list(asked), &needed);
+        let missing = |asked: &str| scopes.missing(&OAuthFlows::scopes_of(asked), &needed);
         assert_eq!(missing("incidents.read, teams.read"), ["incidents.write"]);
         assert_eq!(missing("read"), ["incidents.write"]);
         assert_eq!(missing(""), ["incidents.read", "incidents.write"]);

@@ -53,7 +53,7 @@ impl OpenApiServer {
     ///
     /// # Errors
     ///
-    /// Whatever the read answers; [`ProviderErrorKind::Config`] where there is no such value.
+    /// Whatever the read answers; [`ProviderErrorKind::Config`] where the vendor has no such value.
     pub(super) async fn look_up<'a>(
         &self,
         row: &Row,

@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use http::HeaderValue;
 use mcp_govern_core::{
-    AuthMethodId, Binding, Catalogue, ProviderError, ProviderErrorKind, ServerSpec, ToolDefinition, ToolName,
+    AuthMethodId, Binding, Catalogue, OAuthFlows, ProviderError, ProviderErrorKind, ServerSpec, ToolDefinition,
+    ToolName,
 };
 use url::Url;
 
@@ -13,7 +14,7 @@ use crate::{
     base_url::check_base,
     bind::segment,
     header::check_header_value,
-    plan::{AskedScopes, ConfigRule, FieldFormat, OWN_ORIGIN, Row},
+    plan::{ConfigRule, FieldFormat, OWN_ORIGIN, Row},
 };
 
 impl OpenApiServer {
@@ -192,7 +193,7 @@ fn asked_by(shared: &Shared, spec: &ServerSpec) -> Option<Vec<String>> {
     let scopes = document.asked_scopes.as_ref()?;
     let mut rules = document.schemes.config.iter().filter(|rule| rule.name == scopes.config);
     let is_own = rules.any(|rule| rule.method.as_ref().is_none_or(|method| *method == spec.auth_method));
-    spec.config.get(&scopes.config).filter(|_| is_own).map(|text| AskedScopes::list(text))
+    spec.config.get(&scopes.config).filter(|_| is_own).map(|text| OAuthFlows::scopes_of(text))
 }
 
 fn config(text: String) -> ProviderError {

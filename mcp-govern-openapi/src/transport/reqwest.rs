@@ -13,10 +13,10 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Uri, header};
-use mcp_govern_core::with_causes;
+use mcp_govern_core::{is_encrypted_or_local, with_causes};
 use url::Url;
 
-use super::{BodySource, BodyStream, Transport, TransportError, is_loopback};
+use super::{BodySource, BodyStream, Transport, TransportError};
 
 /// HTTPS with the system's trust roots, HTTP/1.1 and HTTP/2, pooled connections.
 ///
@@ -183,11 +183,10 @@ fn answer(mut response: reqwest::Response) -> http::Response<BodyStream> {
 
 /// https anywhere, http on loopback alone.
 fn check_scheme(url: &Url) -> Result<(), TransportError> {
-    match (url.scheme(), url.host()) {
-        ("https", Some(_)) => Ok(()),
-        ("http", Some(host)) if is_loopback(&host) => Ok(()),
-        _ => Err(TransportError::not_sent("plain http is spoken on the loopback interface alone: use https")),
+    if is_encrypted_or_local(url) && url.has_host() {
+        return Ok(());
     }
+    Err(TransportError::not_sent("plain http is spoken on the loopback interface alone: use https"))
 }
 
 fn failure(error: reqwest::Error) -> TransportError {

@@ -154,7 +154,7 @@ async fn two_people_call_as_themselves_with_nothing_configured_but_the_applicati
         assert_eq!(content(&answered)["user"]["id"], ben);
         client.cancel().await.unwrap();
     }
-    // What the token does not open is told with its scope.
+    // A call that the token's scopes do not allow names the scope.
     let denied = gateway.call(ANN, "own_list_incidents", json!({})).await.to_string();
     assert!(denied.contains("incidents.read"), "{denied}");
 

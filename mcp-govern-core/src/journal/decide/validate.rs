@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use crate::{
     journal::Refusal,
-    vocabulary::{ArgumentRule, Constraint, Grantee, Label, ProfileSpec, ProfileVisibility, ServerSpec},
+    vocabulary::{
+        ArgumentRule, Constraint, Grantee, Label, ProfileSpec, ProfileVisibility, ServerSpec, is_encrypted_or_local,
+    },
 };
 
 /// The longest title, in characters.
@@ -66,13 +68,7 @@ pub(super) fn server(spec: &ServerSpec) -> Result<(), Refusal> {
     title("the server", &spec.title)?;
     rules("of the server", &spec.rules)?;
     let Some(url) = &spec.base_url else { return Ok(()) };
-    let loopback = match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    if url.scheme() != "https" && !(url.scheme() == "http" && loopback) {
+    if !is_encrypted_or_local(url) {
         return Err(Refusal::invalid(format!(
             "the base URL `{}` is neither https nor http on loopback",
             url.origin().ascii_serialization()
